@@ -1,0 +1,155 @@
+"""The children of the stack and what each may know.
+
+A child receives the address of its own database login and no other: the web process could not act
+as the owner if it wanted to.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from config.stack.http import answers_200
+from config.stack.options import DATABASE_VARIABLES, REPOSITORY, Options
+from config.stack.ports import LOOPBACK
+from config.stack.process import Spec
+
+Login = Literal["app", "owner", "ops"]
+
+# A real account's credentials never reach the local server, whose own are no secret.
+LOCAL_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+FOREIGN_CREDENTIALS = (
+    "AWS_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the parts are, whether the stack started them or was given them."""
+
+    database_urls: Mapping[str, str]
+    redis_url: str
+    secret_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Makes the specs of our own processes."""
+
+    options: Options
+    addresses: Addresses
+
+    def manage(self, label: str, command: str, login: Login) -> Spec:
+        """A management command that runs to its end."""
+        argv = [sys.executable, "manage.py", *command.split()]
+        return self._spec(command.split()[0].replace("_", "-"), label, argv, login)
+
+    def web(self, descriptors: Sequence[int]) -> Spec:
+        options = self.options
+        host = f"{options.base_host}:{options.port}"
+
+        async def ready() -> bool:
+            return await answers_200(options.port, "/readyz", host)
+
+        argv = [sys.executable, "-m", "config.stack.web", *map(str, descriptors)]
+        return self._spec("web", "The web process", argv, "app", fds=descriptors, probe=ready)
+
+    def workers(self) -> list[Spec]:
+        """Workers and the scheduler.
+
+        SIGTERM asks Celery for its soft shutdown, which puts unfinished tasks back in the queue.
+        """
+        quiet = "--without-gossip --without-mingle --loglevel INFO"
+        beat = f"-s {self.options.var / 'beat' / 'schedule'} --pidfile= --loglevel INFO"
+        return [
+            self._celery("worker", f"worker -Q default -c 2 -n default@%h {quiet}", "app"),
+            self._celery(
+                "worker-provisioning",
+                f"worker -Q provisioning --pool solo -n provisioning@%h {quiet}",
+                "owner",
+            ),
+            self._celery("worker-ops", f"worker -Q ops --pool solo -n ops@%h {quiet}", "ops"),
+            self._celery("beat", f"beat {beat}", "ops"),
+        ]
+
+    def _celery(self, name: str, arguments: str, login: Login) -> Spec:
+        argv = [sys.executable, "-m", "celery", "-A", "config", *arguments.split()]
+        env = {"REMAP_SIGTERM": "SIGQUIT"}
+        return self._spec(name, f"The process {name}", argv, login, more=env)
+
+    def _spec(
+        self,
+        name: str,
+        label: str,
+        argv: Sequence[str],
+        login: Login,
+        *,
+        more: Mapping[str, str] | None = None,
+        fds: Sequence[int] = (),
+        probe: Callable[[], Awaitable[bool]] | None = None,
+    ) -> Spec:
+        return Spec(
+            name=name,
+            label=label,
+            argv=argv,
+            env={**child_environment(self.options, self.addresses, login), **(more or {})},
+            cwd=REPOSITORY,
+            log=self.options.var / "log" / f"{name}.log",
+            probe=probe,
+            pass_fds=fds,
+        )
+
+
+def local_aws(options: Options) -> Spec:
+    """The local AWS, on the one public port beside the web's."""
+
+    async def ready() -> bool:
+        port = options.localaws_port
+        return await answers_200(port, "/_localaws/health", f"{LOOPBACK}:{port}")
+
+    state = options.var / "localaws"
+    argv = [sys.executable, "-m", "localaws", "--host", LOOPBACK]
+    argv += ["--port", str(options.localaws_port), "--state", str(state)]
+    secret = ("DATABASE_", "AWS_", "SECRET_KEY", "REDIS_URL")
+    return Spec(
+        name="localaws",
+        label="Local AWS",
+        argv=argv,
+        env={k: v for k, v in os.environ.items() if not k.startswith(secret)},
+        cwd=REPOSITORY,
+        log=options.var / "log" / "localaws.log",
+        probe=ready,
+    )
+
+
+def child_environment(options: Options, addresses: Addresses, login: Login) -> dict[str, str]:
+    """Return the environment of a child that acts under `login`."""
+    env = {k: v for k, v in os.environ.items() if k not in DATABASE_VARIABLES.values()}
+    env |= {
+        "DJANGO_SETTINGS_MODULE": env.get("DJANGO_SETTINGS_MODULE", "config.settings.local"),
+        "PORT": str(options.port),
+        "BASE_HOST": options.base_host,
+        "VAR_DIR": str(options.var),
+        "LOCALAWS_PORT": str(options.localaws_port),
+        "SECRET_KEY": env.get("SECRET_KEY") or addresses.secret_key,
+        "REDIS_URL": addresses.redis_url,
+        "DATABASE_LOGIN": login,
+        DATABASE_VARIABLES[login]: addresses.database_urls[login],
+        "PYTHONUNBUFFERED": "1",
+    }
+    if options.local_aws:
+        for name in FOREIGN_CREDENTIALS:
+            env.pop(name, None)
+        env |= LOCAL_CREDENTIALS
+        env["AWS_ENDPOINT_URL"] = f"http://{LOOPBACK}:{options.localaws_port}"
+        env.setdefault("AWS_REGION", "us-east-1")
+    return env
