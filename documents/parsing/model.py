@@ -1,0 +1,79 @@
+"""The values that parsing takes and gives, shared by both sides of the sandbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+MAX_FILE_BYTES = 50 * 1024 * 1024
+"""The largest file accepted: 50 MB."""
+
+
+class MediaType(StrEnum):
+    """The formats we read, by the media type they are stored and served under."""
+
+    PDF = "application/pdf"
+    DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+    MARKDOWN = "text/markdown"
+    TEXT = "text/plain"
+    HTML = "text/html"
+    CSV = "text/csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one parse may use; past any of these it is refused, never truncated."""
+
+    wall_seconds: float = 60.0
+    cpu_seconds: int = 45
+    memory_bytes: int = 512 * 1024 * 1024
+    """Heap of the child; its address space may be 512 MB larger, for shared libraries."""
+    pages: int = 2_000
+    characters: int = 10_000_000
+    archive_entries: int = 2_000
+    archive_bytes: int = 300 * 1024 * 1024
+    """All entries unpacked together."""
+    archive_part_bytes: int = 64 * 1024 * 1024
+    """One unpacked part that we read."""
+    archive_ratio: int = 200
+    """Unpacked to packed, per entry above 1 MB: Word's own XML stays below about 60."""
+
+
+DEFAULT = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class PageSpan:
+    """A page's characters: `text[start:end]`; `number` counts from 1."""
+
+    number: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading, found in the text at `start`; level 1 is the highest."""
+
+    level: int
+    title: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedText:
+    """The canonical text of a document: every citation's offsets point into `text`."""
+
+    text: str
+    pages: tuple[PageSpan, ...] = ()
+    headings: tuple[Heading, ...] = ()
+    title: str = ""
+
+
+class Refused(Exception):
+    """A reader's refusal inside the child; it crosses the pipe as its code and extras."""
+
+    def __init__(self, code: str, **extra: int | str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.extra = extra

@@ -1,0 +1,1 @@
+"""One reader per format: bytes in, `ParsedText` out, no Django, no network, no files."""

@@ -1,0 +1,123 @@
+"""Word's styles and numbering: which paragraphs are headings, and what marks a list item."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+
+from lxml import etree
+
+_W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_HEADING = re.compile(r"heading (\d)$")
+_INHERITANCE = 20
+
+
+def w(name: str) -> str:
+    """Return a WordprocessingML name in lxml's notation."""
+    return f"{{{_W}}}{name}"
+
+
+def value(element: etree._Element | None) -> str | None:
+    """Return an element's `w:val`."""
+    return None if element is None else element.get(w("val"))
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What a paragraph's style and own properties say about it."""
+
+    heading: int = 0
+    is_title: bool = False
+    numbering: str | None = None
+    level: int = 0
+    bullet: bool = False
+
+
+class Styles:
+    """The paragraph styles of a document."""
+
+    def __init__(self, root: etree._Element | None) -> None:
+        self._elements: dict[str, etree._Element] = {}
+        if root is not None:
+            for element in root.iterchildren(w("style")):
+                self._elements[element.get(w("styleId"), "")] = element
+
+    def of(self, properties: etree._Element | None) -> Style:
+        """Resolve a paragraph's style through what it is based on."""
+        if properties is None:
+            return Style()
+        outline = value(properties.find(w("outlineLvl")))
+        heading = int(outline) + 1 if outline and outline.isdigit() and int(outline) < 9 else 0
+        identifier = value(properties.find(w("pStyle")))
+        numbering: str | None = None
+        level = 0
+        bullet = is_title = False
+        for _ in range(_INHERITANCE):
+            element = self._elements.get(identifier or "")
+            if element is None:
+                break
+            name = (value(element.find(w("name"))) or "").lower()
+            is_title = is_title or name == "title"
+            bullet = bullet or name.startswith("list bullet")
+            if not heading:
+                heading = self._heading(name, element)
+            number = element.find(f"{w('pPr')}/{w('numPr')}")
+            if numbering is None and number is not None:
+                numbering = value(number.find(w("numId")))
+                level = int(value(number.find(w("ilvl"))) or 0)
+            identifier = value(element.find(w("basedOn")))
+        return Style(min(heading, 6), is_title, numbering, level, bullet)
+
+    @staticmethod
+    def _heading(name: str, element: etree._Element) -> int:
+        if name == "title":
+            return 1
+        if match := _HEADING.match(name):
+            return int(match[1])
+        outline = value(element.find(f"{w('pPr')}/{w('outlineLvl')}"))
+        return int(outline) + 1 if outline and outline.isdigit() and int(outline) < 9 else 0
+
+
+class Numbering:
+    """List markers, counted as Word counts them: per list and level."""
+
+    def __init__(self, root: etree._Element | None) -> None:
+        self._formats: dict[tuple[str, int], str] = {}
+        self._counters: defaultdict[tuple[str, int], int] = defaultdict(int)
+        if root is None:
+            return
+        abstract: dict[str, dict[int, str]] = {}
+        for element in root.iterchildren(w("abstractNum")):
+            abstract[element.get(w("abstractNumId"), "")] = {
+                int(level.get(w("ilvl"), "0")): value(level.find(w("numFmt"))) or "decimal"
+                for level in element.iterchildren(w("lvl"))
+            }
+        for element in root.iterchildren(w("num")):
+            known = abstract.get(value(element.find(w("abstractNumId"))) or "", {})
+            for depth, style in known.items():
+                self._formats[element.get(w("numId"), ""), depth] = style
+
+    def marker(self, properties: etree._Element | None, style: Style) -> str | None:
+        """Return the marker of a list item, indented by its level; None for other paragraphs."""
+        number = None if properties is None else properties.find(w("numPr"))
+        if number is None:
+            identifier, level = style.numbering, style.level
+        else:
+            identifier = value(number.find(w("numId"))) or style.numbering
+            level = int(value(number.find(w("ilvl"))) or 0)
+        if identifier == "0":
+            return None
+        if identifier is None:
+            return "- " if style.bullet else None
+        key = (identifier, level)
+        self._counters[key] += 1
+        for other in [k for k in self._counters if k[0] == identifier and k[1] > level]:
+            del self._counters[other]
+        indent = "  " * min(level, 8)
+        form = self._formats.get(key, "bullet")
+        if form in ("bullet", "none"):
+            return f"{indent}- "
+        count = self._counters[key]
+        label = chr(96 + (count - 1) % 26 + 1) if form == "lowerLetter" else str(count)
+        return f"{indent}{label}. "

@@ -1,0 +1,200 @@
+"""HTML: what a person would see on the page, never what is hidden in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lxml import etree
+
+from documents.parsing import clean
+from documents.parsing.builder import TextBuilder
+from documents.parsing.model import Limits, ParsedText, Refused
+from documents.parsing.readers.plain import decode
+
+_DROPPED = frozenset(
+    "script style nav noscript template iframe object embed svg math canvas audio video form "
+    "button select input textarea head dialog applet frame frameset".split()
+)
+_BLOCKS = frozenset(
+    "address article aside blockquote body dd details div dl dt fieldset figcaption figure footer "
+    "header hr html main p section summary ul ol li table thead tbody tfoot tr caption h1 h2 h3 h4 "
+    "h5 h6 pre br".split()
+)
+_HIDDEN_STYLE = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*0(?:\.0+)?\s*(?:;|$)"
+    r"|font-size\s*:\s*0(?:\.0+)?(?:px|pt|em|rem|%)?\s*(?:;|!|$)"
+    r"|text-indent\s*:\s*-\d{3,}|(?:left|top)\s*:\s*-\d{3,}",
+    re.I,
+)
+_COLOUR = re.compile(r"(?:^|;)\s*color\s*:\s*([^;!]+)", re.I)
+_GROUND = re.compile(r"(?:^|;)\s*background(?:-color)?\s*:\s*([^;!]+)", re.I)
+_WHITES = frozenset({"white", "#fff", "#ffffff", "rgb(255,255,255)", "transparent"})
+_WHITE_INK = _WHITES | {"rgba(255,255,255,1)", "rgba(0,0,0,0)", "hsl(0,0%,100%)"}
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w-]+)""", re.I)
+
+
+def read(data: bytes, limits: Limits) -> ParsedText:
+    """Read a page's visible text, with headings, lists and tables."""
+    parser = etree.HTMLParser(
+        encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=False
+    )
+    try:
+        root = etree.fromstring(_decoded(data).encode("utf-8", "ignore"), parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise Refused("corrupt_file") from error
+    if root is None:
+        raise Refused("no_text")
+    builder = TextBuilder(limits)
+    builder.title = root.findtext(".//head/title") or ""
+    _Page(builder).walk(root)
+    return builder.finish()
+
+
+def _decoded(data: bytes) -> str:
+    if not data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")) and (
+        declared := _CHARSET.search(data[:2048])
+    ):
+        try:
+            return data.decode(declared[1].decode("ascii"), errors="replace")
+        except LookupError:
+            pass
+    return decode(data)
+
+
+def _hidden(element: etree._Element) -> bool:
+    attributes = element.attrib
+    if "hidden" in attributes or attributes.get("aria-hidden", "").lower() == "true":
+        return True
+    style = attributes.get("style", "")
+    if not style:
+        return False
+    if _HIDDEN_STYLE.search(style):
+        return True
+    ink = _COLOUR.search(style)
+    if ink is None:
+        return False
+    colour = re.sub(r"\s", "", ink[1]).lower()
+    ground = _GROUND.search(style)
+    behind = re.sub(r"\s", "", ground[1]).lower() if ground else "white"
+    return colour == behind or (colour in _WHITE_INK and behind in _WHITES)
+
+
+class _Page:
+    """One pass over the tree, without recursion: a hostile page may nest very deep."""
+
+    def __init__(self, builder: TextBuilder) -> None:
+        self.builder = builder
+        self.words: list[str] = []
+        self.cells: list[str] | None = None
+        self.lists: list[int | None] = []
+        self.marker = ""
+        self.pre = 0
+
+    def walk(self, root: etree._Element) -> None:
+        for event, element in self._events(root):
+            tag = element.tag
+            if event == "start":
+                self.open(str(tag), element)
+                self.words.append(element.text or "")
+            elif event == "end":
+                self.close(str(tag))
+                self.words.append(element.tail or "")
+            else:
+                self.words.append(element.tail or "")
+        self.flush()
+
+    @staticmethod
+    def _events(root: etree._Element) -> Iterator[tuple[str, etree._Element]]:
+        walk = etree.iterwalk(root, events=("start", "end"))
+        dropped = False
+        for event, element in walk:
+            if event == "start":
+                dropped = (
+                    not isinstance(element.tag, str) or element.tag in _DROPPED or _hidden(element)
+                )
+                if dropped:
+                    walk.skip_subtree()
+                    continue
+                yield "start", element
+            elif dropped:
+                dropped = False
+                yield "skip", element
+            else:
+                yield "end", element
+
+    def open(self, tag: str, element: etree._Element) -> None:
+        if tag not in _BLOCKS and tag not in ("td", "th"):
+            if tag == "img" and (alt := element.get("alt")):
+                self.words.append(f" {alt} ")
+            return
+        if tag in ("td", "th"):
+            if self.cells is None:
+                self.flush()
+            self.words = []
+            return
+        if self.cells is not None and tag != "tr":
+            self.words.append(" ")
+            return
+        self.flush()
+        match tag:
+            case "ul":
+                self.lists.append(None)
+            case "ol":
+                self.lists.append(int(start) if (start := element.get("start", "1")).isdigit() else 1)
+            case "li":
+                self._item()
+            case "tr":
+                self.cells = []
+            case "table":
+                self.builder.apart()
+            case "pre":
+                self.pre += 1
+
+    def _item(self) -> None:
+        number = self.lists[-1] if self.lists else None
+        indent = "  " * max(0, len(self.lists) - 1)
+        self.marker = indent + ("- " if number is None else f"{number}. ")
+        if number is not None:
+            self.lists[-1] = number + 1
+
+    def close(self, tag: str) -> None:
+        if tag in ("td", "th"):
+            if self.cells is not None:
+                self.cells.append(clean.line("".join(self.words)))
+            self.words = []
+        elif tag == "tr":
+            if self.cells:
+                self.builder.row(" | ".join(self.cells))
+            self.cells = None
+            self.words = []
+        elif tag not in _BLOCKS:
+            return
+        elif self.cells is not None:
+            self.words.append(" ")
+        else:
+            self.flush(_HEADINGS.get(tag, 0))
+            if tag in ("ul", "ol") and self.lists:
+                self.lists.pop()
+                self.marker = ""
+            if tag in ("ul", "ol", "table") and not self.lists:
+                self.builder.apart()
+            if tag == "pre":
+                self.pre = max(0, self.pre - 1)
+
+    def flush(self, heading: int = 0) -> None:
+        """Write the words gathered so far as the block they belong to."""
+        text = "".join(self.words)
+        self.words = []
+        if not text.strip():
+            return
+        if heading:
+            self.builder.heading(heading, text)
+        elif self.pre:
+            self.builder.verbatim(text)
+        elif self.lists:
+            self.builder.row((self.marker or "  " * len(self.lists)) + clean.line(text), "item")
+            self.marker = ""
+        else:
+            self.builder.paragraph(text)

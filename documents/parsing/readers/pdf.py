@@ -1,0 +1,140 @@
+"""PDF: text by page, in paragraphs, without what repeats on every page."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from documents.parsing import clean
+from documents.parsing.builder import TextBuilder
+from documents.parsing.model import Heading, Limits, PageSpan, ParsedText, Refused
+from documents.parsing.readers.pdf_layout import (
+    Block,
+    body_size,
+    drop_running_lines,
+    heading_sizes,
+    layout,
+)
+from documents.parsing.readers.pdf_lines import Line, lines_of
+from documents.parsing.readers.pdf_words import Hyphens
+
+_OUTLINE_ENTRIES = 2_000
+_NO_TITLE = re.compile(r"^(\(?(?:untitled|anonymous|unspecified)\)?|microsoft word.*|.*\.(docx?|indd|tex|pdf))$", re.I)
+_SENTENCE_END = re.compile(r"[.!?:;…。！？][\"'”’)\]]*$")
+
+
+def read(data: bytes, limits: Limits) -> ParsedText:
+    """Read a PDF's text. A scan without a text layer is refused as `no_text`."""
+    try:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        locked = (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY)
+        raise Refused("encrypted_file" if error.err_code in locked else "corrupt_file") from error
+    if len(document) > limits.pages:
+        raise Refused("too_many_pages", limit=limits.pages, pages=len(document))
+    if len(document) == 0:
+        raise Refused("corrupt_file")
+    pages = _all_lines(document, limits)
+    drop_running_lines(pages)
+    builder = TextBuilder(limits)
+    title = clean.line(document.get_metadata_dict().get("Title", ""))
+    builder.title = "" if _NO_TITLE.match(title) else title
+    _write(pages, builder)
+    if outline := _outline(document, builder.text(), builder.pages):
+        builder.headings = outline
+    return builder.finish()
+
+
+def _all_lines(document: pypdfium2.PdfDocument, limits: Limits) -> list[list[Line]]:
+    pages: list[list[Line]] = []
+    characters = 0
+    unreadable = 0
+    for index in range(len(document)):
+        try:
+            page = document[index]
+        except pypdfium2.PdfiumError:
+            unreadable += 1
+            pages.append([])
+            continue
+        lines = lines_of(page)
+        page.close()
+        characters += sum(len(line.text) for line in lines)
+        if characters > limits.characters:
+            raise Refused("too_much_text")
+        pages.append(lines)
+    if unreadable == len(pages):
+        raise Refused("corrupt_file")
+    return pages
+
+
+def _write(pages: list[list[Line]], builder: TextBuilder) -> None:
+    """Write every page's blocks; a paragraph that flows over a page stays whole."""
+    size = body_size(pages)
+    sizes = heading_sizes(pages, size)
+    hyphens = Hyphens(line.text for page in pages for line in page)
+    flowing: Block | None = None
+    for number, lines in enumerate(pages, start=1):
+        blocks = layout(lines, size, sizes, hyphens)
+        start = builder.length
+        for position, block in enumerate(blocks):
+            if position == 0 and flowing and _continues(flowing, block):
+                separator, cut = hyphens.joint(flowing.text, block.text, flowing.soft)
+                if cut:
+                    builder.cut(1)
+                offset = builder.write(block.text, separator)
+            elif block.kind == "heading":
+                builder.heading(block.level, block.text)
+                offset = builder.headings[-1].start
+            elif block.kind == "text":
+                offset = builder.write(block.text)
+                builder.apart()
+            else:
+                builder.row(block.text, block.kind)
+                offset = builder.length - len(block.text)
+            if position == 0:
+                start = offset
+                if builder.pages:
+                    builder.pages[-1] = _ended(builder.pages[-1], offset)
+        builder.pages.append(PageSpan(number, start, builder.length))
+        if blocks:
+            flowing = blocks[-1]
+
+
+def _ended(page: PageSpan, limit: int) -> PageSpan:
+    """Shorten a page whose last hyphen was cut when the next page's word joined it."""
+    return PageSpan(page.number, min(page.start, limit), min(page.end, limit))
+
+
+def _continues(before: Block, after: Block) -> bool:
+    if before.kind != "text" or after.kind != "text":
+        return False
+    if before.soft:
+        return True
+    return not _SENTENCE_END.search(before.text) and after.text[:1].islower()
+
+
+def _outline(
+    document: pypdfium2.PdfDocument, text: str, pages: list[PageSpan]
+) -> list[Heading]:
+    """Return the document's own outline where its titles are found on their pages.
+
+    It replaces the headings guessed from type sizes when most of it can be placed.
+    """
+    entries = list(islice(document.get_toc(max_depth=6), _OUTLINE_ENTRIES))
+    found: list[Heading] = []
+    reached = 0
+    for entry in entries:
+        title = clean.line(entry.get_title())
+        destination = entry.get_dest()
+        index = destination.get_index() if destination else None
+        if not title or index is None or not 0 <= index < len(pages):
+            continue
+        page = pages[index]
+        start = text.find(title, max(reached, page.start), page.end)
+        if start >= 0:
+            found.append(Heading(min(entry.level + 1, 6), title, start))
+            reached = start
+    return found if len(found) >= max(2, len(entries) // 2) else []

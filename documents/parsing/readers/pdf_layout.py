@@ -1,0 +1,210 @@
+"""From lines to blocks: paragraphs, list items, table rows and headings."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from statistics import median
+
+from documents.parsing.readers.pdf_lines import Line
+from documents.parsing.readers.pdf_words import Hyphens
+
+_DIGITS = re.compile(r"\d+")
+_PAGE_NUMBER = re.compile(
+    r"^[-–—\s]*(?:(?:page|seite|pagina|página|p\.)\s*)?#\s*(?:(?:of|/|von|de|sur|di)\s*#)?[-–—\s]*$",
+    re.I,
+)
+_ITEM = re.compile(r"^(?:[•◦▪‣·●○■□]|[–—*-]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s+\S")
+_BULLET = re.compile(r"^[•◦▪‣·●○■□–—*]\s+")
+_SENTENCE_END = re.compile(r"[.!?:;…。！？][\"'”’)\]]*$")
+_EDGE_LINES = 3
+_CELL_LINES = 8
+
+
+@dataclass(slots=True)
+class Block:
+    """A run of text of one kind: `text`, `item`, `row` or `heading`."""
+
+    kind: str
+    text: str
+    level: int = 0
+    soft: bool = False
+
+
+def drop_running_lines(pages: list[list[Line]]) -> None:
+    """Remove headers, footers and page numbers that repeat at the same height on most pages."""
+    filled = sum(1 for page in pages if page)
+    if filled < 2:
+        return
+    seen: dict[tuple[str, int], int] = defaultdict(int)
+    for page in pages:
+        for key in {_running_key(line) for line in _edges(page)}:
+            seen[key] += 1
+    running = {
+        key
+        for key, count in seen.items()
+        if (filled >= 3 and count >= max(3, filled * 0.4))
+        or (_PAGE_NUMBER.match(key[0]) and count >= max(2, filled * 0.4))
+    }
+    for page in pages:
+        edges = {id(line) for line in _edges(page)}
+        page[:] = [
+            line for line in page if id(line) not in edges or _running_key(line) not in running
+        ]
+
+
+def _edges(page: list[Line]) -> list[Line]:
+    ordered = sorted(page, key=lambda line: -line.baseline)
+    return ordered[:_EDGE_LINES] + ordered[_EDGE_LINES:][-_EDGE_LINES:]
+
+
+def _running_key(line: Line) -> tuple[str, int]:
+    return _DIGITS.sub("#", line.text), round(line.baseline / 4)
+
+
+def body_size(pages: list[list[Line]]) -> float:
+    """Return the size that most characters are set in."""
+    weights: Counter[float] = Counter()
+    for page in pages:
+        for line in page:
+            weights[line.size] += len(line.text)
+    return weights.most_common(1)[0][0] if weights else 0.0
+
+
+def heading_sizes(pages: list[list[Line]], body: float) -> list[float]:
+    """Return the sizes above the text's own, largest first: a size's rank is its level."""
+    sizes = {
+        line.size
+        for page in pages
+        for line in page
+        if line.size >= body * 1.12
+        and not line.cells
+        and not _BULLET.match(line.text)
+        and any(c.isalpha() for c in line.text)
+    }
+    return sorted(sizes, reverse=True)[:5]
+
+
+def layout(lines: list[Line], body: float, sizes: list[float], hyphens: Hyphens) -> list[Block]:
+    """Group a page's lines into blocks."""
+    blocks: list[Block] = []
+    spacing = _spacing(lines)
+    right = max((line.right for line in lines), default=0.0)
+    left = min((line.left for line in lines), default=0.0)
+    group: list[Line] = []
+    for line in lines:
+        if group and not _joins(group, line, spacing, left, right):
+            blocks += _close(group, body, sizes, hyphens)
+            group = []
+        group.append(line)
+    if group:
+        blocks += _close(group, body, sizes, hyphens)
+    return blocks
+
+
+def _spacing(lines: list[Line]) -> float:
+    """Return the usual distance between lines, in units of their size."""
+    gaps = [
+        (a.baseline - b.baseline) / a.size
+        for a, b in zip(lines, lines[1:], strict=False)
+        if a.size == b.size and 0.8 < (a.baseline - b.baseline) / a.size < 2.2
+    ]
+    return median(gaps) if gaps else 1.2
+
+
+def _joins(group: list[Line], line: Line, spacing: float, left: float, right: float) -> bool:
+    """Whether a line belongs to the block before it."""
+    previous = group[-1]
+    if previous.soft:
+        return True
+    if _next_cell(group, line):
+        return True
+    row = _row_of(group)
+    if previous.cells or line.cells:
+        return False
+    if abs(line.size - previous.size) > 0.6 or line.bold != previous.bold and len(group) == 1:
+        return False
+    gap = (previous.baseline - line.baseline) / previous.size
+    if row:
+        return 0 < gap < 1.7 and abs(line.left - previous.left) < 3
+    if _ITEM.match(line.text):
+        return False
+    if gap < -2:  # a new column: the paragraph goes on unless its sentence had ended
+        return not _SENTENCE_END.search(previous.text)
+    if not -0.2 < gap < spacing * 1.3:
+        return False
+    short = previous.right < right - (right - left) * 0.25
+    return not (short and _SENTENCE_END.search(previous.text) and line.text[:1].isupper())
+
+
+def _next_cell(group: list[Line], line: Line) -> bool:
+    """Whether a line begins the next cell of a table row whose cells have several lines."""
+    first = _cell_start(group)
+    return (
+        len(group) <= _CELL_LINES * 4
+        and abs(line.baseline - first.baseline) < 3
+        and line.left > max(other.right for other in group if other.left >= first.left - 3)
+    )
+
+
+def _cell_start(group: list[Line]) -> Line:
+    start = group[0]
+    for before, after in zip(group, group[1:], strict=False):
+        if after.baseline > before.baseline - 3 and after.left > before.right - 3:
+            start = after
+    return start
+
+
+def _row_of(group: list[Line]) -> bool:
+    return _cell_start(group) is not group[0]
+
+
+def _close(
+    group: list[Line], body: float, sizes: list[float], hyphens: Hyphens
+) -> list[Block]:
+    """Turn a group into its block."""
+    if _row_of(group):
+        return [Block("row", _cells_text(group, hyphens))]
+    text = _joined(group, hyphens)
+    first = group[0]
+    if first.cells:
+        return [Block("row", text)]
+    if _BULLET.match(text):
+        return [Block("item", _BULLET.sub("- ", text))]
+    if _is_heading(group, text, body):
+        level = sizes.index(first.size) + 1 if first.size in sizes else len(sizes) + 1
+        return [Block("heading", text, min(level, 6))]
+    if _ITEM.match(text):
+        return [Block("item", text)]
+    return [Block("text", text, soft=group[-1].soft)]
+
+
+def _is_heading(group: list[Line], text: str, body: float) -> bool:
+    first = group[0]
+    if len(text) > 160 or len(group) > 3 or not any(c.isalpha() for c in text):
+        return False
+    if first.size >= body * 1.12:
+        return True
+    alike = first.bold and first.size >= body * 0.95 and len(group) == 1
+    return alike and len(text) <= 100 and not _SENTENCE_END.search(text)
+
+
+def _joined(group: list[Line], hyphens: Hyphens) -> str:
+    text = group[0].text
+    soft = group[0].soft
+    for line in group[1:]:
+        separator, cut = hyphens.joint(text, line.text, soft)
+        text = (text[:-1] if cut else text) + separator + line.text
+        soft = line.soft
+    return text
+
+
+def _cells_text(group: list[Line], hyphens: Hyphens) -> str:
+    cells: list[list[Line]] = [[group[0]]]
+    for before, after in zip(group, group[1:], strict=False):
+        if after.baseline > before.baseline - 3 and after.left > before.right - 3:
+            cells.append([after])
+        else:
+            cells[-1].append(after)
+    return " | ".join(_joined(cell, hyphens) for cell in cells)

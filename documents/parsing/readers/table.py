@@ -1,0 +1,65 @@
+"""CSV: every row a line that can be understood alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+from documents.parsing import clean
+from documents.parsing.builder import TextBuilder
+from documents.parsing.model import Limits, ParsedText, Refused
+from documents.parsing.readers.plain import decode
+
+_SAMPLE = 64 * 1024
+_FIELD_CHARACTERS = 1_000_000
+_NUMBER = re.compile(r"^[-+€$£ ]*\d[\d.,' ]*%?$")
+
+
+def read(data: bytes, limits: Limits) -> ParsedText:
+    """Read rows as `Column: value; Column: value`, so that a passage carries its columns."""
+    text = decode(data)
+    csv.field_size_limit(_FIELD_CHARACTERS)
+    builder = TextBuilder(limits)
+    header: list[str] | None = None
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), _dialect(text[:_SAMPLE])):
+            cells = [clean.line(cell) for cell in row]
+            if not any(cells):
+                continue
+            if header is None:
+                if _is_header(cells):
+                    header = cells
+                    continue
+                header = []
+            builder.row(_sentence(header, cells))
+    except csv.Error as error:
+        raise Refused("corrupt_file") from error
+    if header and not builder.length:
+        builder.row(" | ".join(header))
+    return builder.finish()
+
+
+def _dialect(sample: str) -> type[csv.Dialect]:
+    try:
+        return csv.Sniffer().sniff(sample[: sample.rfind("\n") + 1] or sample, ",;\t|")
+    except csv.Error:
+        return csv.excel
+
+
+def _is_header(cells: list[str]) -> bool:
+    named = [cell for cell in cells if cell]
+    return (
+        len(named) == len(set(named)) >= max(1, len(cells) - 1)
+        and not any(_NUMBER.match(cell) for cell in named)
+        and all(len(cell) <= 80 for cell in named)
+    )
+
+
+def _sentence(header: list[str], cells: list[str]) -> str:
+    pairs = []
+    for index, cell in enumerate(cells):
+        if cell:
+            name = header[index] if index < len(header) and header[index] else ""
+            pairs.append(f"{name}: {cell}" if name else cell)
+    return "; ".join(pairs)

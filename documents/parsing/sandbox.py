@@ -1,0 +1,139 @@
+"""Parse an untrusted file in a limited child process.
+
+The child has no environment, its own session and network namespace, and limits on memory,
+processor time and wall time; it gets the open file and gives back text. A plain
+subprocess, since a Celery worker's own processes may not have `multiprocessing` children.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from documents.parsing.errors import EmptyFile, ParsingError, error_for
+from documents.parsing.model import (
+    DEFAULT,
+    Heading,
+    Limits,
+    MediaType,
+    PageSpan,
+    ParsedText,
+)
+
+_ROOT = str(Path(__file__).resolve().parents[2])
+_START = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); "
+    "from documents.parsing.child import main; main()"
+)
+_ANSWER_FACTOR = 6
+"""Bytes of JSON that one character may take, headings and pages included."""
+
+
+def parse(path: Path, media_type: str, *, limits: Limits = DEFAULT) -> ParsedText:
+    """Return the file's canonical text, pages and headings.
+
+    Blocks until the child ends, at most `limits.wall_seconds`. Raises a `ParsingError`
+    whose code says why the file is refused.
+    """
+    kind = MediaType(media_type)
+    with path.open("rb") as source:
+        if os.fstat(source.fileno()).st_size == 0:
+            raise EmptyFile
+        child = subprocess.Popen(
+            [
+                sys.executable,
+                *("-I", "-B", "-X", "utf8", "-c", _START, _ROOT),
+                *(str(kind), json.dumps(asdict(limits))),
+            ],
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={},
+            cwd="/",
+            start_new_session=True,
+            close_fds=True,
+        )
+    output = b""
+    timed_out = False
+    try:
+        output, timed_out = _collect(child, limits)
+    finally:
+        peak = _reap(child)
+    return _result(output, child.returncode, timed_out, peak, limits)
+
+
+def _collect(child: subprocess.Popen[bytes], limits: Limits) -> tuple[bytes, bool]:
+    """Read the answer up to its cap; return it, and whether time ran out."""
+    assert child.stdout is not None
+    deadline = time.monotonic() + limits.wall_seconds
+    cap = limits.characters * _ANSWER_FACTOR + 1_000_000
+    parts: list[bytes] = []
+    size = 0
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 or not selector.select(left):
+                return b"", True
+            part = os.read(child.stdout.fileno(), 1 << 20)
+            if not part:
+                return b"".join(parts), False
+            size += len(part)
+            if size > cap:
+                return b"", False
+            parts.append(part)
+
+
+def _reap(child: subprocess.Popen[bytes]) -> int:
+    """End the child and its group, collect it, and return its peak memory in bytes."""
+    assert child.stdout is not None
+    child.stdout.close()
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if _running(child):
+            os.killpg(child.pid, signal.SIGKILL)
+    try:
+        _, status, usage = os.wait4(child.pid, 0)
+    except ChildProcessError:  # somebody else in this process collected it
+        child.returncode = -signal.SIGKILL if child.returncode is None else child.returncode
+        return 0
+    child.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_maxrss * 1024
+
+
+def _running(child: subprocess.Popen[bytes]) -> bool:
+    """Whether the child still runs, without collecting it."""
+    options = os.WEXITED | os.WNOWAIT | os.WNOHANG
+    return os.waitid(os.P_PID, child.pid, options) is None
+
+
+def _result(
+    output: bytes, returncode: int, timed_out: bool, peak: int, limits: Limits
+) -> ParsedText:
+    if timed_out or returncode == -signal.SIGXCPU:
+        raise error_for("parse_timeout")
+    try:
+        answer: dict[str, Any] = json.loads(output)
+    except ValueError:
+        raise _crash(peak, limits) from None
+    if "refused" in answer:
+        raise error_for(answer["refused"], **answer["extra"])
+    return ParsedText(
+        text=answer["text"],
+        pages=tuple(PageSpan(*page) for page in answer["pages"]),
+        headings=tuple(Heading(*heading) for heading in answer["headings"]),
+        title=answer["title"],
+    )
+
+
+def _crash(peak: int, limits: Limits) -> ParsingError:
+    """A native parser that dies near the memory limit ran out of it; else the file broke it."""
+    return error_for("parse_memory" if peak > limits.memory_bytes * 0.6 else "corrupt_file")

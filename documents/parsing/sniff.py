@@ -1,0 +1,138 @@
+"""Decide what an upload is, from its name and its first bytes, before anything opens it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from documents.parsing.clean import INVISIBLE
+from documents.parsing.errors import (
+    BadName,
+    CorruptFile,
+    EmptyFile,
+    EncryptedFile,
+    FileTooLarge,
+    UnsupportedType,
+)
+from documents.parsing.model import MAX_FILE_BYTES, MediaType
+
+HEAD_BYTES = 4096
+"""How much of the file's beginning `detect` wants to see."""
+
+NAME_CHARACTERS = 200
+
+_EXTENSIONS = {
+    "pdf": MediaType.PDF,
+    "docx": MediaType.DOCX,
+    "md": MediaType.MARKDOWN,
+    "markdown": MediaType.MARKDOWN,
+    "txt": MediaType.TEXT,
+    "text": MediaType.TEXT,
+    "html": MediaType.HTML,
+    "htm": MediaType.HTML,
+    "csv": MediaType.CSV,
+}
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_BINARY_MAGIC = (
+    b"PK\x03\x04",
+    b"PK\x05\x06",
+    _OLE,
+    b"\x89PNG",
+    b"GIF8",
+    b"\xff\xd8\xff",
+    b"\x7fELF",
+    b"MZ\x90",
+    b"\x1f\x8b",
+    b"Rar!",
+    b"7z\xbc\xaf",
+    b"RIFF",
+    b"SQLite format 3",
+    b"\xca\xfe\xba\xbe",
+    b"\xcf\xfa\xed\xfe",
+    b"BZh",
+    b"\xfd7zXZ",
+    b"{\\rtf",
+    b"%!PS",
+)
+_WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_PDF_ANYWHERE = re.compile(rb"(?:^|[\r\n])%PDF-\d")
+_MARKUP = re.compile(rb"^\s*<(?:!doctype\s+html|html|head|body|script|svg|\?xml)\b", re.I)
+_TAG = re.compile(rb"<[!/?a-zA-Z]")
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_UNSEEN = re.compile(f"[{INVISIBLE}]")
+_SPACES = re.compile(r"\s+")
+
+
+def detect(name: str, head: bytes, size: int, *, max_bytes: int = MAX_FILE_BYTES) -> MediaType:
+    """Return the media type that both the extension and the content agree on.
+
+    `head` is the first `HEAD_BYTES` bytes, `size` the whole file's. Raises `EmptyFile`,
+    `FileTooLarge`, `UnsupportedType`, `EncryptedFile` or `CorruptFile`.
+    """
+    if size <= 0 or not head:
+        raise EmptyFile
+    if size > max_bytes:
+        raise FileTooLarge(
+            f"This file is larger than {max_bytes / 1024 / 1024:g} MB. "
+            "Split it or reduce its images, then upload it again.",
+            limit=max_bytes,
+        )
+    extension = name.rpartition(".")[2].lower() if "." in name else ""
+    kind = _EXTENSIONS.get(extension)
+    if kind is None:
+        raise UnsupportedType
+    if kind is MediaType.PDF:
+        _check_pdf(head)
+    elif kind is MediaType.DOCX:
+        _check_docx(head)
+    else:
+        _check_text(kind, head)
+    return kind
+
+
+def safe_name(raw: str) -> str:
+    """Return a name that is safe to show, log and put into a header.
+
+    Path parts, control and invisible characters go; at most 200 characters stay, the
+    extension among them. Raises `BadName` if nothing is left.
+    """
+    name = re.split(r"[/\\]", unicodedata.normalize("NFC", raw))[-1]
+    name = _SPACES.sub(" ", _UNSEEN.sub("", name))
+    name = "".join(c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"})
+    name = name.strip(". ")
+    if not name:
+        raise BadName
+    if len(name) <= NAME_CHARACTERS:
+        return name
+    stem, dot, extension = name.rpartition(".")
+    if not dot or len(extension) > 10:
+        return name[:NAME_CHARACTERS].rstrip(". ")
+    return stem[: NAME_CHARACTERS - len(extension) - 1].rstrip(". ") + "." + extension
+
+
+def _check_pdf(head: bytes) -> None:
+    if not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"%PDF-"):
+        raise UnsupportedType
+
+
+def _check_docx(head: bytes) -> None:
+    if head.startswith(_OLE):  # Office wraps a document with a password into this container.
+        raise EncryptedFile
+    if head.startswith(b"PK\x05\x06"):
+        raise CorruptFile
+    if not head.startswith(b"PK\x03\x04"):
+        raise UnsupportedType
+
+
+def _check_text(kind: MediaType, head: bytes) -> None:
+    if head.startswith(_BINARY_MAGIC) or _PDF_ANYWHERE.search(head[:1024]):
+        raise UnsupportedType
+    if head.startswith(_WIDE_BOMS):
+        head = head.replace(b"\x00", b"")
+    if len(_CONTROL.findall(head)) > len(head) // 200 or b"\x00" in head:
+        raise UnsupportedType
+    if kind is MediaType.HTML:
+        if not _TAG.search(head):
+            raise UnsupportedType
+    elif kind is not MediaType.MARKDOWN and _MARKUP.match(head.removeprefix(b"\xef\xbb\xbf")):
+        raise UnsupportedType
