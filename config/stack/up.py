@@ -27,10 +27,11 @@ READY_WITHIN = 60.0  # seconds for one part to answer; a cold machine reads ever
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def run(options: Options) -> int:
+def main() -> int:
     """Run the stack until it is told to stop; return the exit status."""
     console = Console()
     try:
+        options = Options.from_environment(os.environ)
         _make_folders(options)
         with _only_one(options):
             return asyncio.run(Stack(options, console).run())

@@ -1,0 +1,33 @@
+# The four commands of Tenantry. `make run` needs Python 3.11 or later and nothing else.
+
+BIN := .venv/bin
+
+.PHONY: run test bench clean .run .dev .chromium
+.SILENT:
+.DEFAULT_GOAL := run
+
+run: .run
+	exec $(BIN)/python manage.py up
+
+test: .dev .chromium
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	exec $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+bench: .dev
+	exec $(BIN)/python -m tests.bench
+
+clean:
+	rm -rf var .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.run:
+	deploy/install.sh run
+
+.dev:
+	deploy/install.sh dev
+
+.chromium:
+	deploy/chromium.sh
