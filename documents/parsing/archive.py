@@ -15,7 +15,19 @@ _END_BYTES = 22
 _LOCAL = b"PK\x03\x04"
 _LOCAL_BYTES = 30
 _DIRECTORY_BYTES_PER_ENTRY = 600
-_NESTED = (".zip", ".rar", ".7z", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".tar", ".jar", ".docx")
+_NESTED = (
+    ".zip",
+    ".rar",
+    ".7z",
+    ".gz",
+    ".tgz",
+    ".bz2",
+    ".xz",
+    ".zst",
+    ".tar",
+    ".jar",
+    ".docx",
+)
 _MEBIBYTE = 1024 * 1024
 _STEP = 1 << 20
 
@@ -32,7 +44,12 @@ class Archive:
             with zipfile.ZipFile(io.BytesIO(data)) as opened:
                 entries = opened.infolist()
                 directory = opened.start_dir
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError) as error:
+        except (
+            zipfile.BadZipFile,
+            ValueError,
+            NotImplementedError,
+            OverflowError,
+        ) as error:
             raise Refused("corrupt_file") from error
         if len(entries) > limits.archive_entries:
             raise Refused("archive_bomb")

@@ -76,7 +76,9 @@ class TextBuilder:
             raise Refused("no_text")
         title = clean.line(self.title)
         if not title:
-            title = min(self.headings, key=lambda h: (h.level, h.start)).title if self.headings else ""
+            title = (
+                min(self.headings, key=lambda h: (h.level, h.start)).title if self.headings else ""
+            )
         return ParsedText(text, tuple(self.pages), tuple(self.headings), title[:300])
 
     def _append(self, text: str) -> None:

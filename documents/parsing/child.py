@@ -113,9 +113,7 @@ def main() -> None:
     """Read standard input as the media type in the arguments, and answer."""
     media_type = sys.argv[1]
     limits = Limits(**json.loads(sys.argv[2]))
-    reader = importlib.import_module(
-        f"documents.parsing.readers.{_READERS[MediaType(media_type)]}"
-    )
+    reader = importlib.import_module(f"documents.parsing.readers.{_READERS[MediaType(media_type)]}")
     with open(0, "rb", closefd=False) as source, open(1, "wb", closefd=False) as out:
         confine(limits)
         result = answer(source.read(), limits, reader)

@@ -26,8 +26,8 @@ class Limits:
 
     wall_seconds: float = 60.0
     cpu_seconds: int = 45
-    memory_bytes: int = 512 * 1024 * 1024
-    """Heap of the child; its address space may be 512 MB larger, for shared libraries."""
+    memory_bytes: int = 256 * 1024 * 1024
+    """The child's own memory; shared libraries take address space beyond it."""
     pages: int = 2_000
     characters: int = 10_000_000
     archive_entries: int = 2_000

@@ -46,7 +46,11 @@ def parse_xml(archive: Archive, name: str) -> etree._Element:
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
         raise Refused("corrupt_file")
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
     )
     try:
         return etree.fromstring(content, parser)

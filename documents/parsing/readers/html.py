@@ -13,13 +13,15 @@ from documents.parsing.model import Limits, ParsedText, Refused
 from documents.parsing.readers.plain import decode
 
 _DROPPED = frozenset(
-    "script style nav noscript template iframe object embed svg math canvas audio video form "
-    "button select input textarea head dialog applet frame frameset".split()
+    ["script", "style", "nav", "noscript", "template", "iframe", "object", "embed", "svg", "math"]
+    + ["canvas", "audio", "video", "form", "button", "select", "input", "textarea", "head"]
+    + ["dialog", "applet", "frame", "frameset"]
 )
 _BLOCKS = frozenset(
-    "address article aside blockquote body dd details div dl dt fieldset figcaption figure footer "
-    "header hr html main p section summary ul ol li table thead tbody tfoot tr caption h1 h2 h3 h4 "
-    "h5 h6 pre br".split()
+    ["address", "article", "aside", "blockquote", "body", "br", "caption", "dd", "details", "div"]
+    + ["dl", "dt", "fieldset", "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "h5", "h6"]
+    + ["header", "hr", "html", "li", "main", "ol", "p", "pre", "section", "summary", "table"]
+    + ["tbody", "tfoot", "thead", "tr", "ul"]
 )
 _HIDDEN_STYLE = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*0(?:\.0+)?\s*(?:;|$)"
@@ -38,7 +40,11 @@ _CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w-]+)""", re.I)
 def read(data: bytes, limits: Limits) -> ParsedText:
     """Read a page's visible text, with headings, lists and tables."""
     parser = etree.HTMLParser(
-        encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=False
+        encoding="utf-8",
+        no_network=True,
+        remove_comments=True,
+        remove_pis=True,
+        huge_tree=False,
     )
     try:
         root = etree.fromstring(_decoded(data).encode("utf-8", "ignore"), parser)
@@ -142,7 +148,9 @@ class _Page:
             case "ul":
                 self.lists.append(None)
             case "ol":
-                self.lists.append(int(start) if (start := element.get("start", "1")).isdigit() else 1)
+                self.lists.append(
+                    int(start) if (start := element.get("start", "1")).isdigit() else 1
+                )
             case "li":
                 self._item()
             case "tr":

@@ -22,8 +22,11 @@ from documents.parsing.readers.pdf_lines import Line, lines_of
 from documents.parsing.readers.pdf_words import Hyphens
 
 _OUTLINE_ENTRIES = 2_000
-_NO_TITLE = re.compile(r"^(\(?(?:untitled|anonymous|unspecified)\)?|microsoft word.*|.*\.(docx?|indd|tex|pdf))$", re.I)
-_SENTENCE_END = re.compile(r"[.!?:;…。！？][\"'”’)\]]*$")
+_NO_TITLE = re.compile(
+    r"^(\(?(?:untitled|anonymous|unspecified)\)?|microsoft word.*|.*\.(docx?|indd|tex|pdf))$",
+    re.I,
+)
+_SENTENCE_END = re.compile(r"[.!?:;…。\uff01\uff1f][\"'”\u2019)\]]*$")
 
 
 def read(data: bytes, limits: Limits) -> ParsedText:
@@ -116,9 +119,7 @@ def _continues(before: Block, after: Block) -> bool:
     return not _SENTENCE_END.search(before.text) and after.text[:1].islower()
 
 
-def _outline(
-    document: pypdfium2.PdfDocument, text: str, pages: list[PageSpan]
-) -> list[Heading]:
+def _outline(document: pypdfium2.PdfDocument, text: str, pages: list[PageSpan]) -> list[Heading]:
     """Return the document's own outline where its titles are found on their pages.
 
     It replaces the headings guessed from type sizes when most of it can be placed.

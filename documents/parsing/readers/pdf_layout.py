@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from documents.parsing.readers.pdf_lines import Line
@@ -12,12 +13,12 @@ from documents.parsing.readers.pdf_words import Hyphens
 
 _DIGITS = re.compile(r"\d+")
 _PAGE_NUMBER = re.compile(
-    r"^[-–—\s]*(?:(?:page|seite|pagina|página|p\.)\s*)?#\s*(?:(?:of|/|von|de|sur|di)\s*#)?[-–—\s]*$",
+    r"^[-\u2013—\s]*(?:(?:page|seite|pagina|página|p\.)\s*)?#\s*(?:(?:of|/|von|de|sur|di)\s*#)?[-\u2013—\s]*$",
     re.I,
 )
-_ITEM = re.compile(r"^(?:[•◦▪‣·●○■□]|[–—*-]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s+\S")
-_BULLET = re.compile(r"^[•◦▪‣·●○■□–—*]\s+")
-_SENTENCE_END = re.compile(r"[.!?:;…。！？][\"'”’)\]]*$")
+_ITEM = re.compile(r"^(?:[•◦▪‣·●○■□]|[\u2013—*-]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s+\S")
+_BULLET = re.compile(r"^[•◦▪‣·●○■□\u2013—*]\s+")
+_SENTENCE_END = re.compile(r"[.!?:;…。\uff01\uff1f][\"'”\u2019)\]]*$")
 _EDGE_LINES = 3
 _CELL_LINES = 8
 
@@ -107,7 +108,7 @@ def _spacing(lines: list[Line]) -> float:
     """Return the usual distance between lines, in units of their size."""
     gaps = [
         (a.baseline - b.baseline) / a.size
-        for a, b in zip(lines, lines[1:], strict=False)
+        for a, b in pairwise(lines)
         if a.size == b.size and 0.8 < (a.baseline - b.baseline) / a.size < 2.2
     ]
     return median(gaps) if gaps else 1.2
@@ -123,7 +124,7 @@ def _joins(group: list[Line], line: Line, spacing: float, left: float, right: fl
     row = _row_of(group)
     if previous.cells or line.cells:
         return False
-    if abs(line.size - previous.size) > 0.6 or line.bold != previous.bold and len(group) == 1:
+    if abs(line.size - previous.size) > 0.6 or (line.bold != previous.bold and len(group) == 1):
         return False
     gap = (previous.baseline - line.baseline) / previous.size
     if row:
@@ -150,7 +151,7 @@ def _next_cell(group: list[Line], line: Line) -> bool:
 
 def _cell_start(group: list[Line]) -> Line:
     start = group[0]
-    for before, after in zip(group, group[1:], strict=False):
+    for before, after in pairwise(group):
         if after.baseline > before.baseline - 3 and after.left > before.right - 3:
             start = after
     return start
@@ -160,9 +161,7 @@ def _row_of(group: list[Line]) -> bool:
     return _cell_start(group) is not group[0]
 
 
-def _close(
-    group: list[Line], body: float, sizes: list[float], hyphens: Hyphens
-) -> list[Block]:
+def _close(group: list[Line], body: float, sizes: list[float], hyphens: Hyphens) -> list[Block]:
     """Turn a group into its block."""
     if _row_of(group):
         return [Block("row", _cells_text(group, hyphens))]
@@ -202,7 +201,7 @@ def _joined(group: list[Line], hyphens: Hyphens) -> str:
 
 def _cells_text(group: list[Line], hyphens: Hyphens) -> str:
     cells: list[list[Line]] = [[group[0]]]
-    for before, after in zip(group, group[1:], strict=False):
+    for before, after in pairwise(group):
         if after.baseline > before.baseline - 3 and after.left > before.right - 3:
             cells.append([after])
         else:

@@ -18,7 +18,7 @@ _LINE = re.compile(rf"[^\r\n{SOFT_HYPHEN}]+(?:\r\n|\r|\n|{SOFT_HYPHEN})?")
 _UNREADABLE_POINTS = 2.0
 _CELL_GAP = 1.0
 _BOLD_CHARACTERS = 120
-_MARKER = re.compile(r"^(?:[•◦▪‣·●○■□–—*-]|\(?[0-9a-zA-Z]{1,3}[.)])$")
+_MARKER = re.compile(r"^(?:[•◦▪‣·●○■□\u2013—*-]|\(?[0-9a-zA-Z]{1,3}[.)])$")
 
 
 @dataclass(slots=True)

@@ -9,8 +9,8 @@ _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _TAIL = re.compile(r"([^\W\d_]+(?:-[^\W\d_]+)*)-$")
 _HEAD = re.compile(r"^([^\W\d_]+)")
 _KEEPS = frozenset(
-    "all cross ex full half high long low mid multi non one part self semi short three two "
-    "vice well".split()
+    ["all", "cross", "ex", "full", "half", "high", "long", "low", "mid", "multi", "non", "one"]
+    + ["part", "self", "semi", "short", "three", "two", "vice", "well"]
 )
 """First parts of English compounds that keep their hyphen when nothing else tells."""
 
