@@ -1,0 +1,323 @@
+/* What every page shares: toasts, dialogs, menus, tabs, shortcuts, the theme switch, copy buttons,
+   htmx's CSRF header and its failures. Public names: toast(text, kind), tenantry.{toast, fetch, problem, dialog, confirm, icon}. */
+(() => {
+  "use strict";
+
+  const root = document.documentElement;
+  const one = (selector, from = document) => from.querySelector(selector);
+  const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const meta = (name) => one(`meta[name="${name}"]`)?.content ?? "";
+
+  /** An icon from the sprite, as an element. */
+  function icon(name, extra = "") {
+    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    svg.setAttribute("class", `icon ${extra}`.trim());
+    svg.setAttribute("aria-hidden", "true");
+    const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+    use.setAttribute("href", `${meta("icons")}#${name}`);
+    svg.append(use);
+    return svg;
+  }
+
+  /* Toasts ------------------------------------------------------------------------------------ */
+
+  const TOAST_ICONS = { info: "info", success: "success", warning: "warning", danger: "danger" };
+
+  /** Say something in the corner. kind: info, success, warning or danger; the last two stay until closed. */
+  function toast(text, kind = "info") {
+    const region = one("#toasts");
+    if (!region || !text) return;
+    const known = TOAST_ICONS[kind] ? kind : "info";
+    const box = document.createElement("div");
+    box.className = `toast toast--${known}`;
+    if (known === "danger") box.setAttribute("role", "alert");
+    const words = document.createElement("p");
+    words.textContent = text;
+    const close = document.createElement("button");
+    close.type = "button";
+    close.className = "toast__close";
+    close.setAttribute("aria-label", "Dismiss");
+    close.append(icon("close"));
+    close.addEventListener("click", () => box.remove());
+    box.append(icon(TOAST_ICONS[known]), words, close);
+    region.append(box);
+    while (region.children.length > 4) region.firstElementChild.remove();
+    if (known === "info" || known === "success") expire(box);
+  }
+
+  /** Take a toast away after six seconds, unless someone is reading it. */
+  function expire(box) {
+    let timer = setTimeout(() => box.remove(), 6000);
+    box.addEventListener("pointerenter", () => clearTimeout(timer));
+    box.addEventListener("focusin", () => clearTimeout(timer));
+    box.addEventListener("pointerleave", () => { timer = setTimeout(() => box.remove(), 3000); });
+  }
+
+  /* Failures ---------------------------------------------------------------------------------- */
+
+  const BY_STATUS = {
+    0: "The server could not be reached. Check your connection and try again.",
+    401: "You are signed out. Sign in again to go on.",
+    402: "This workspace has used up its allowance. See Usage for the way on.",
+    403: "Your role does not allow this. Ask an admin of the workspace.",
+    404: "This is no longer here, or you may not see it. Reload the page.",
+    409: "Someone changed this meanwhile. Reload the page and try again.",
+    413: "That file is too large.",
+    415: "That kind of file cannot be read.",
+    429: "Too many requests at once. Wait a moment and try again.",
+    503: "This is busy or being restarted. Try again in a minute.",
+  };
+
+  /** One sentence for a failed response: problem+json's own words where there are any. */
+  function problem(status, type = "", body = "", retryAfter = "") {
+    if (type.includes("json")) {
+      try {
+        const said = JSON.parse(body);
+        const words = said.detail || said.title;
+        if (words && said.code === "rate_limited" && retryAfter) return `${words} Try again in ${retryAfter} s.`;
+        if (words) return String(words);
+      } catch { /* not JSON after all: speak by status */ }
+    }
+    return BY_STATUS[status] ?? (status >= 500
+      ? "Something failed on our side. Nothing was lost; try again."
+      : "That did not work. Check what you entered and try again.");
+  }
+
+  /** fetch() with the CSRF header; failures become an Error with status, code and a sentence for people. */
+  async function send(url, options = {}) {
+    const headers = new Headers(options.headers);
+    headers.set("X-CSRFToken", meta("csrf-token"));
+    if (!headers.has("Accept")) headers.set("Accept", "application/json");
+    let response;
+    try {
+      response = await fetch(url, { credentials: "same-origin", ...options, headers });
+    } catch (cause) {
+      throw Object.assign(new Error(BY_STATUS[0], { cause }), { status: 0, code: "network" });
+    }
+    if (response.ok) return response;
+    if (response.status === 401) signIn();
+    const body = await response.text();
+    const words = problem(response.status, response.headers.get("Content-Type") ?? "", body, response.headers.get("Retry-After") ?? "");
+    let code = String(response.status);
+    try { code = JSON.parse(body).code ?? code; } catch { /* no code given */ }
+    throw Object.assign(new Error(words), { status: response.status, code });
+  }
+
+  function signIn() {
+    const here = location.pathname + location.search;
+    location.assign(`/sign-in/?next=${encodeURIComponent(here)}`);
+  }
+
+  /* Dialogs ----------------------------------------------------------------------------------- */
+
+  function dialog(id) {
+    const box = document.getElementById(id);
+    if (box instanceof HTMLDialogElement && !box.open) box.showModal();
+    return box;
+  }
+
+  /** Ask before doing: resolves to true or false. Uses the dialog that every page carries. */
+  function confirm(title, text = "", action = "Continue", danger = false) {
+    const box = one("#confirm");
+    if (!box) return Promise.resolve(false);
+    one("[data-confirm-title]", box).textContent = title;
+    one("[data-confirm-text]", box).textContent = text;
+    const go = one("[data-confirm-action]", box);
+    go.textContent = action;
+    go.className = danger ? "button button--danger" : "button button--primary";
+    box.returnValue = "";
+    box.showModal();
+    return new Promise((resolve) => {
+      box.addEventListener("close", () => resolve(box.returnValue === "yes"), { once: true });
+    });
+  }
+
+  /** A link out of rendered Markdown opens only after its whole address was shown. */
+  async function leave(address) {
+    let url;
+    try { url = new URL(address); } catch { return; }
+    if (!["https:", "http:", "mailto:"].includes(url.protocol)) return;
+    if (await confirm("Open this address?", url.href, "Open")) window.open(url.href, "_blank", "noopener,noreferrer");
+  }
+
+  /* Clicks: one listener for everything declared with a data attribute ------------------------- */
+
+  document.addEventListener("click", (event) => {
+    const target = event.target instanceof Element ? event.target : null;
+    if (!target) return;
+    for (const menu of all("details.menu[open]")) {
+      if (!menu.contains(target) || target.closest(".menu__item")) menu.open = false;
+    }
+    const opener = target.closest("[data-dialog-open]");
+    if (opener) return void dialog(opener.dataset.dialogOpen);
+    const closer = target.closest("[data-dialog-close]");
+    if (closer) return void closer.closest("dialog")?.close();
+    if (target instanceof HTMLDialogElement && target.open && outside(target, event)) return void target.close();
+    const copier = target.closest("[data-copy]");
+    if (copier) return void copy(copier);
+    const themed = target.closest("[data-theme-choice]");
+    if (themed) return void chooseTheme(themed.dataset.themeChoice);
+    const pane = target.closest("[data-pane-show]");
+    if (pane) { const split = pane.closest(".split"); if (split) split.dataset.pane = pane.dataset.paneShow; return; }
+    const toasted = target.closest("[data-toast]");
+    if (toasted) return void toast(toasted.dataset.toast, toasted.dataset.toastKind);
+    const link = target.closest("[data-href]");
+    if (link) { event.preventDefault(); leave(link.dataset.href); }
+  });
+
+  function outside(box, event) {
+    const edge = box.getBoundingClientRect();
+    return event.clientX < edge.left || event.clientX > edge.right || event.clientY < edge.top || event.clientY > edge.bottom;
+  }
+
+  /** data-copy="text", or data-copy="#id" for an element's text. */
+  async function copy(button) {
+    const wanted = button.dataset.copy;
+    const text = wanted.startsWith("#") ? one(wanted)?.textContent ?? "" : wanted;
+    try {
+      await navigator.clipboard.writeText(text);
+      toast("Copied", "success");
+    } catch {
+      toast("The browser did not allow copying. Select the text and copy it yourself.", "warning");
+    }
+  }
+
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (!form.dataset?.confirm || form.dataset.confirmed) return;
+    event.preventDefault();
+    const { confirm: title, confirmText, confirmAction, confirmDanger } = form.dataset;
+    if (await confirm(title, confirmText, confirmAction ?? "Continue", confirmDanger !== undefined)) {
+      form.dataset.confirmed = "1";
+      form.requestSubmit(event.submitter);
+      delete form.dataset.confirmed;
+    }
+  });
+
+  /* Theme ------------------------------------------------------------------------------------- */
+
+  function chooseTheme(choice) {
+    if (choice === "light" || choice === "dark") root.dataset.theme = choice; else delete root.dataset.theme;
+    try {
+      if (choice === "system") localStorage.removeItem("theme"); else localStorage.setItem("theme", choice);
+    } catch { /* storage denied: the choice holds for this page */ }
+    showTheme();
+  }
+
+  function showTheme() {
+    const chosen = root.dataset.theme ?? "system";
+    for (const button of all("[data-theme-choice]")) button.setAttribute("aria-pressed", String(button.dataset.themeChoice === chosen));
+  }
+
+  /* Tabs: role=tablist with role=tab buttons; arrow keys move, the panel follows ---------------- */
+
+  function selectTab(tab) {
+    for (const other of all('[role="tab"]', tab.closest('[role="tablist"]'))) {
+      const chosen = other === tab;
+      other.setAttribute("aria-selected", String(chosen));
+      other.tabIndex = chosen ? 0 : -1;
+      const panel = document.getElementById(other.getAttribute("aria-controls"));
+      if (panel) panel.hidden = !chosen;
+    }
+  }
+
+  document.addEventListener("click", (event) => {
+    const tab = event.target.closest?.('[role="tab"]');
+    if (tab) selectTab(tab);
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const tab = event.target.closest?.('[role="tab"]');
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!tab || !step) return;
+    const tabs = all('[role="tab"]', tab.closest('[role="tablist"]'));
+    const next = tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length];
+    selectTab(next);
+    next.focus();
+  });
+
+  /* Shortcuts: ? opens the sheet, g + letter goes somewhere, data-shortcut presses its element --- */
+
+  let going = 0;
+  const off = () => { try { return localStorage.getItem("shortcuts") === "off"; } catch { return false; } };
+  const typing = (element) => element.matches?.("input, textarea, select, [contenteditable]:not([contenteditable=false])");
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      const open = all("details.menu[open]").pop();
+      if (open) { open.open = false; one("summary", open)?.focus(); event.preventDefault(); }
+      return;
+    }
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    if (one("dialog[open]") || off()) return;
+    if (event.key === "?" && dialog("shortcuts")) return void event.preventDefault();
+    const wentTo = performance.now() - going < 1200 && all("[data-go]").find((link) => link.dataset.go === event.key);
+    if (wentTo) return void location.assign(wentTo.href);
+    if (event.key === "g") { going = performance.now(); return; }
+    const pressed = all("[data-shortcut]").find((element) => element.dataset.shortcut === event.key);
+    if (!pressed) return;
+    event.preventDefault();
+    if (typing(pressed)) { pressed.focus(); pressed.select?.(); } else pressed.click();
+  });
+
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches?.("[data-shortcuts-toggle]")) return;
+    try { localStorage.setItem("shortcuts", event.target.checked ? "on" : "off"); } catch { /* storage denied */ }
+  });
+
+  /* Text areas grow with their text where the browser cannot do it by itself -------------------- */
+
+  if (!CSS.supports("field-sizing", "content")) {
+    document.addEventListener("input", (event) => {
+      const area = event.target;
+      if (!(area instanceof HTMLTextAreaElement)) return;
+      area.style.blockSize = "auto";
+      area.style.blockSize = `${area.scrollHeight + 2}px`;
+    });
+  }
+
+  /* The network and htmx ----------------------------------------------------------------------- */
+
+  const online = () => { const banner = one("#offline"); if (banner) banner.hidden = navigator.onLine; };
+  addEventListener("online", online);
+  addEventListener("offline", online);
+
+  document.addEventListener("htmx:configRequest", (event) => { event.detail.headers["X-CSRFToken"] = meta("csrf-token"); });
+  document.addEventListener("htmx:sendError", () => toast(BY_STATUS[0], "danger"));
+  document.addEventListener("htmx:timeout", () => toast("That took too long. Try again.", "danger"));
+  document.addEventListener("htmx:responseError", (event) => {
+    const { xhr, elt } = event.detail;
+    if (xhr.status === 401) return signIn();
+    if (elt?.closest?.("[data-quiet]")) return;
+    const header = (name) => xhr.getResponseHeader(name) ?? "";
+    toast(problem(xhr.status, header("Content-Type"), xhr.responseText, header("Retry-After")), xhr.status === 429 ? "warning" : "danger");
+  });
+  document.addEventListener("htmx:confirm", (event) => {
+    const question = event.detail.question;
+    if (!question) return;
+    event.preventDefault();
+    const { confirmText, confirmAction, confirmDanger } = event.detail.elt.dataset;
+    confirm(question, confirmText, confirmAction ?? "Continue", confirmDanger !== undefined).then((yes) => {
+      if (yes) event.detail.issueRequest(true);
+    });
+  });
+  /* HX-Trigger: {"toast": "Saved"} or {"toast": {"text": "Saved", "kind": "success"}} */
+  document.addEventListener("toast", (event) => {
+    const said = event.detail ?? {};
+    toast(said.text ?? said.value ?? String(said), said.kind ?? "success");
+  });
+
+  /* Start -------------------------------------------------------------------------------------- */
+
+  showTheme();
+  online();
+  for (const box of all(".toast")) {
+    one(".toast__close", box)?.addEventListener("click", () => box.remove());
+    if (!box.matches(".toast--danger, .toast--warning")) expire(box);
+  }
+  const toggle = one("[data-shortcuts-toggle]");
+  if (toggle) toggle.checked = !off();
+
+  window.toast = toast;
+  window.tenantry = Object.freeze({ toast, fetch: send, problem, dialog, confirm, icon });
+})();
