@@ -19,7 +19,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import psycopg
 
 from config.stack.errors import StackError
@@ -106,9 +105,10 @@ class Cluster:
         common in containers. The stack's own lock already rules a second server out.
         """
         lock = self.data / "postmaster.pid"
-        with contextlib.suppress(OSError, ValueError, IndexError, psutil.Error):
+        with contextlib.suppress(OSError, ValueError, IndexError):
             pid = int(lock.read_text().split()[0])
-            if not psutil.pid_exists(pid) or str(self.data) not in psutil.Process(pid).cmdline():
+            running = Path("/proc") / str(pid) / "cmdline"
+            if running.parent.parent.is_dir() and str(self.data).encode() not in _read(running):
                 lock.unlink()
 
 
@@ -223,3 +223,10 @@ def _run_initdb(argv: Sequence[str], identity: Identity | None, log: Path) -> No
 def _give(path: Path, identity: Identity | None) -> None:
     if identity is not None:
         os.chown(path, identity.uid, identity.gid)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

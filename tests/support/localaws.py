@@ -1,0 +1,32 @@
+"""The local AWS's control port: what the next calls shall meet, and what the last ones were.
+
+docs/localaws.md describes a script's members.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+
+class LocalAws:
+    """A client of `/_localaws/` at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._http = httpx.Client(base_url=f"{url}/_localaws", timeout=10, trust_env=False)
+
+    def script(self, **members: Any) -> None:
+        """Queue one scripted answer: `script(text="Hello", match={"operation": "Converse"})`."""
+        self._http.post("/script", json=members).raise_for_status()
+
+    def requests(self, operation: str | None = None) -> list[dict[str, Any]]:
+        """Return the calls received since the reset, oldest first."""
+        received = self._http.get("/requests").raise_for_status().json()
+        calls = received["requests"] if isinstance(received, dict) else received
+        return [call for call in calls if operation in (None, call["operation"])]
+
+    def reset(self) -> None:
+        """Forget scripts and calls; what AWS would keep (objects, guardrails, profiles) stays."""
+        self._http.post("/reset").raise_for_status()
