@@ -9,6 +9,7 @@
 --   ops         sweepers and invoices, across tenants, under policies of their own
 --   app_public  what `app` becomes outside every tenant: looking a host up
 --   staff       what `app` becomes for the staff's admin on the public host
+--   tenant      the group that every tenant's own role joins: rights on shared tables, no login
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -28,7 +29,7 @@ SELECT :'owner_password' = '' OR :'app_password' = '' OR :'ops_password' = '' AS
 \endif
 
 SELECT format('CREATE ROLE %I', name)
-  FROM unnest(ARRAY['owner', 'app', 'ops', 'app_public', 'staff']) AS name
+  FROM unnest(ARRAY['owner', 'app', 'ops', 'app_public', 'staff', 'tenant']) AS name
  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
 
 ALTER ROLE owner LOGIN NOSUPERUSER CREATEROLE PASSWORD :'owner_password';
@@ -36,6 +37,8 @@ ALTER ROLE app LOGIN NOSUPERUSER NOINHERIT PASSWORD :'app_password';
 ALTER ROLE ops LOGIN NOSUPERUSER NOINHERIT PASSWORD :'ops_password';
 ALTER ROLE app_public NOLOGIN NOSUPERUSER;
 ALTER ROLE staff NOLOGIN NOSUPERUSER;
+ALTER ROLE tenant NOLOGIN NOSUPERUSER;
+GRANT tenant TO owner WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;
 GRANT app_public, staff TO app WITH INHERIT FALSE, SET TRUE;
 
 SELECT format('CREATE DATABASE %I OWNER owner ENCODING ''UTF8'' TEMPLATE template0', :'database_name')
@@ -49,7 +52,7 @@ GRANT CONNECT ON DATABASE :"database_name" TO app, ops;
 -- The owner's functions and tables in `public` are granted one by one, by migrations.
 ALTER SCHEMA public OWNER TO owner;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
-GRANT USAGE ON SCHEMA public TO app_public, staff, ops;
+GRANT USAGE ON SCHEMA public TO app_public, staff, ops, tenant;
 
 -- Types and operators live apart from tables, so that a tenant's path reaches them and no table.
 CREATE SCHEMA IF NOT EXISTS extensions;

@@ -1,0 +1,1 @@
+"""The product's wiring: settings, addresses, error renderers, the embedded stack."""

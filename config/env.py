@@ -1,0 +1,124 @@
+"""The typed environment: every variable that the product reads, checked when the process starts.
+
+The one table of these variables for operators is in `docs/running.md`.
+"""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final, Literal, cast
+from urllib.parse import unquote, urlsplit
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+URL_VARIABLES: Final = {
+    "app": "DATABASE_URL",
+    "owner": "DATABASE_OWNER_URL",
+    "ops": "DATABASE_OPS_URL",
+}
+
+
+class BadEnvironment(SystemExit):
+    """Stops the start with the variable's name and what it should hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    name: str
+    user: str
+    password: str
+    host: str
+    port: str
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    login: Literal["app", "owner", "ops"]
+    database: Database
+    redis_url: str
+    secret_key: str
+    base_host: str
+    port: int
+    scheme: Literal["http", "https"]
+    var_dir: Path
+    tenant_role_arn: str
+    bucket_prefix: str
+    email_url: str
+    default_from_email: str
+
+    @property
+    def base_url(self) -> str:
+        """The public host's address, as browsers write it."""
+        usual = {"http": 80, "https": 443}[self.scheme]
+        port = "" if self.port == usual else f":{self.port}"
+        return f"{self.scheme}://{self.base_host}{port}"
+
+
+def _required(name: str, what: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise BadEnvironment(f"{name} is not set: {what}.")
+    return value
+
+
+def _one_of(name: str, choices: tuple[str, ...], default: str) -> str:
+    value = os.environ.get(name, default)
+    if value not in choices:
+        raise BadEnvironment(f"{name} is {value!r}: it must be one of {', '.join(choices)}.")
+    return value
+
+
+def _number(name: str, default: int) -> int:
+    value = os.environ.get(name, str(default))
+    if not value.isdecimal():
+        raise BadEnvironment(f"{name} is {value!r}: it must be a whole number.")
+    return int(value)
+
+
+def _database(variable: str) -> Database:
+    url = _required(variable, "postgresql://user:password@host:port/name of this process's login")
+    parts = urlsplit(url)
+    name = unquote(parts.path.lstrip("/"))
+    if parts.scheme not in ("postgres", "postgresql") or not name or not parts.hostname:
+        raise BadEnvironment(
+            f"{variable} must look like postgresql://user:password@host:port/name."
+        )
+    return Database(
+        name=name,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        host=unquote(parts.hostname),
+        port=str(parts.port or 5432),
+    )
+
+
+@cache
+def environment() -> Environment:
+    """Read and check the environment once. Raises BadEnvironment naming the variable."""
+    login = cast(
+        Literal["app", "owner", "ops"], _one_of("DATABASE_LOGIN", tuple(URL_VARIABLES), "app")
+    )
+    redis_url = _required("REDIS_URL", "redis://host:port/number")
+    if not redis_url.startswith(("redis://", "rediss://")):
+        raise BadEnvironment("REDIS_URL must begin with redis:// or rediss://.")
+    secret_key = _required("SECRET_KEY", "50 random characters or more, the same for every process")
+    if len(secret_key) < 32:
+        raise BadEnvironment("SECRET_KEY is too short: give 50 random characters or more.")
+    return Environment(
+        login=login,
+        database=_database(URL_VARIABLES[login]),
+        redis_url=redis_url,
+        secret_key=secret_key,
+        base_host=os.environ.get("BASE_HOST", "localhost"),
+        port=_number("PORT", 8000),
+        scheme=cast(Literal["http", "https"], _one_of("PUBLIC_SCHEME", ("http", "https"), "http")),
+        var_dir=Path(os.environ.get("VAR_DIR", str(ROOT / "var"))),
+        tenant_role_arn=os.environ.get(
+            "AWS_TENANT_ROLE_ARN", "arn:aws:iam::123456789012:role/tenantry-tenant"
+        ),
+        bucket_prefix=os.environ.get("AWS_BUCKET_PREFIX", "tenantry-documents"),
+        email_url=os.environ.get("EMAIL_URL", ""),
+        default_from_email=os.environ.get(
+            "DEFAULT_FROM_EMAIL", "Tenantry <no-reply@tenantry.example>"
+        ),
+    )

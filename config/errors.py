@@ -1,0 +1,176 @@
+"""One renderer each for REST (problem+json), pages and sockets, over the whole error tree."""
+
+from typing import Any, Final
+
+import structlog
+from botocore.exceptions import BotoCoreError, ClientError
+from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from psycopg_pool import PoolTimeout
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from tenants.errors import (
+    Forbidden,
+    Invalid,
+    NotAuthenticated,
+    NotFound,
+    TenantryError,
+    Unavailable,
+)
+from tenants.logging import request_id
+
+log = structlog.get_logger(__name__)
+
+PROBLEM: Final = "application/problem+json"
+PAGES: Final = {400, 402, 403, 404, 429, 500, 503}
+# Failures of the parts below that pass by themselves: a restart, a failover, a full pool.
+PASSING: Final = (OperationalError, PoolTimeout, BotoCoreError, ClientError)
+
+
+class _Wrapped(TenantryError):
+    """A framework's error with its status, in our form."""
+
+    def __init__(self, code: str, status: int, detail: str, **extra: Any) -> None:
+        self.code, self.status = code, status  # type: ignore[misc]
+        super().__init__(detail, **extra)
+
+
+class ServerError(TenantryError):
+    code = "server_error"
+    status = 500
+    title = "Something went wrong on our side; it has been recorded"
+
+
+def ours(error: BaseException) -> TenantryError:
+    """Return `error` as one of the tree; what nobody foresaw is logged and becomes ServerError."""
+    match error:
+        case TenantryError():
+            if error.status >= 500 and not error.retryable:
+                log.error("defect", code=error.code, exc_info=error)
+            return error
+        case Http404():
+            return NotFound()
+        case PermissionDenied() | drf.PermissionDenied():
+            return Forbidden(_text(error))
+        case drf.NotAuthenticated():
+            return NotAuthenticated()
+        case drf.AuthenticationFailed():
+            return NotAuthenticated(_text(error))
+        case drf.ValidationError():
+            return Invalid(errors=error.detail)
+        case drf.ParseError():
+            return Invalid(f"The body could not be read: {_text(error)}")
+        case drf.MethodNotAllowed():
+            return _Wrapped("method_not_allowed", 405, _text(error))
+        case drf.UnsupportedMediaType():
+            return _Wrapped("unsupported_media_type", 415, _text(error))
+        case drf.NotAcceptable():
+            return _Wrapped("not_acceptable", 406, _text(error))
+        case drf.APIException():
+            return _Wrapped(str(error.default_code), error.status_code, _text(error))
+    if isinstance(error, PASSING):
+        log.warning("part.unavailable", error=type(error).__name__, message=str(error)[:300])
+        return Unavailable(retry_after=2)
+    log.error("unforeseen", exc_info=error)
+    return ServerError()
+
+
+def _text(error: BaseException) -> str:
+    detail = getattr(error, "detail", None)
+    return str(detail if detail is not None else error) or ""
+
+
+def problem(error: TenantryError) -> dict[str, Any]:
+    """Return the RFC 9457 document of an error."""
+    return {
+        "type": "about:blank",
+        "title": error.title,
+        "status": error.status,
+        "code": error.code,
+        "detail": error.detail,
+        "request_id": request_id(),
+        **error.extra,
+    }
+
+
+def _headers(error: TenantryError) -> dict[str, str]:
+    headers = {}
+    if "retry_after" in error.extra:
+        headers["Retry-After"] = str(error.extra["retry_after"])
+    if error.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="api"'
+    return headers
+
+
+def problem_response(error: Exception, _context: dict[str, Any]) -> Response:
+    """DRF's exception handler."""
+    found = ours(error)
+    set_rollback()
+    return Response(
+        problem(found), status=found.status, headers=_headers(found), content_type=PROBLEM
+    )
+
+
+def error_page(request: HttpRequest, error: TenantryError) -> HttpResponse:
+    """Return the error as a problem document for programs and fragments, as a page for people."""
+    wants_json = request.path_info.startswith("/api/") or request.headers.get("HX-Request")
+    if wants_json or "text/html" not in request.headers.get("Accept", "text/html"):
+        response: HttpResponse = JsonResponse(
+            problem(error), status=error.status, content_type=PROBLEM
+        )
+    else:
+        page = error.status if error.status in PAGES else (400 if error.status < 500 else 500)
+        response = render(
+            request, f"errors/{page}.html", {"error": problem(error)}, status=error.status
+        )
+    for name, value in _headers(error).items():
+        response[name] = value
+    return response
+
+
+def error_frame(error: BaseException) -> dict[str, Any]:
+    """Return the socket's `error` frame."""
+    found = ours(error)
+    frame: dict[str, Any] = {"type": "error", "code": found.code, "detail": found.detail}
+    for name in ("retry_after", "upgrade_url"):
+        if name in found.extra:
+            frame[name] = found.extra[name]
+    return frame
+
+
+class RenderErrors:
+    """Innermost middleware: what a page's view raises becomes its page, inside the tenant."""
+
+    sync_capable = True
+    async_capable = False
+
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)  # type: ignore[no-any-return]
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse:
+        return error_page(request, ours(error))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_page(request, NotFound())
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return error_page(request, ServerError())
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    log.info("csrf.refused", reason=reason)
+    return error_page(
+        request,
+        _Wrapped(
+            "csrf_failed", 403, "This form is out of date: reload the page and send it again."
+        ),
+    )

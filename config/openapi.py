@@ -1,0 +1,30 @@
+"""The OpenAPI document: what every operation shares is said once, here."""
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from rest_framework import serializers
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """An RFC 9457 problem document."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField(help_text="Stable; decide by this, not by the text.")
+    detail = serializers.CharField(help_text="What happened and what to do next.")
+    request_id = serializers.CharField(allow_null=True)
+
+
+class ContractSchema(AutoSchema):
+    """Name the error answers that every operation can give."""
+
+    def _get_response_bodies(self, direction: Any = "response") -> Any:
+        bodies = super()._get_response_bodies(direction)
+        problem = self._get_response_for_code(
+            ProblemSerializer, "4XX", media_types=["application/problem+json"], direction=direction
+        )
+        problem["description"] = "Refused; `code` says why and `detail` what to do."
+        bodies["4XX"] = problem
+        return bodies

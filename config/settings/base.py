@@ -1,0 +1,214 @@
+"""Settings shared by every place the product runs; complete in themselves.
+
+`local` and `production` differ in what faces the outside (cookies, e-mail), not in behaviour.
+"""
+
+from typing import Any
+
+from django.urls import reverse_lazy
+
+from config.env import ROOT, environment
+from config.logging import logging_config
+
+env = environment()
+
+SECRET_KEY = env.secret_key
+DEBUG = False
+BASE_HOST = env.base_host
+BASE_URL = env.base_url
+PUBLIC_SCHEME = env.scheme
+PORT = env.port
+VAR_DIR = env.var_dir
+ALLOWED_HOSTS = [env.base_host, f".{env.base_host}", "127.0.0.1"]
+
+# Apps by placement: django-tenants routes migrations by app label, so an app stands wholly in one
+# list. Only the five that serve both staff and users stand in both.
+_BOTH = [
+    "tenants.accounts",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.admin",
+]
+SHARED_APPS = [
+    "django_tenants",
+    "tenants.registry",
+    "unfold",
+    *_BOTH,
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "channels",
+    "django_htmx",
+    "template_partials",
+    "billing",
+    "bedrock",
+    "config",
+]
+TENANT_APPS = [*_BOTH, "search", "documents", "assistant"]
+INSTALLED_APPS = [*SHARED_APPS, *(app for app in TENANT_APPS if app not in SHARED_APPS)]
+
+TENANT_MODEL = "registry.Tenant"
+TENANT_DOMAIN_MODEL = "registry.Domain"
+DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
+PUBLIC_SCHEMA_URLCONF = "config.urls_public"
+ROOT_URLCONF = "config.urls_tenant"
+ASGI_APPLICATION = "config.asgi.application"
+
+
+def _pool() -> Any:
+    """Pool connections of the serving logins; a migration holds one connection of its own."""
+    from tenants.backend.pool import reset_standing
+
+    return {"min_size": 1, "max_size": 20, "timeout": 5, "reset": reset_standing}
+
+
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {
+        "ENGINE": "tenants.backend",
+        "NAME": env.database.name,
+        "USER": env.database.user,
+        "PASSWORD": env.database.password,
+        "HOST": env.database.host,
+        "PORT": env.database.port,
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {} if env.login == "owner" else {"pool": _pool()},
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "/sign-in/"
+LOGIN_REDIRECT_URL = reverse_lazy("home")
+PASSWORD_RESET_TIMEOUT = 3600
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+# Host-only cookies: `__Host-` forbids a Domain attribute, and browsers take it over https alone.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.scheme == "https"
+SESSION_COOKIE_NAME = "__Host-session" if SESSION_COOKIE_SECURE else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if CSRF_COOKIE_SECURE else "csrf"
+CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
+
+REDIS_URL = env.redis_url
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": env.redis_url,
+        "KEY_FUNCTION": "tenants.cache.tenant_cache_key",
+        "KEY_PREFIX": "cache",
+    }
+}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {
+            # The time-out must exceed channels_redis' blocking pop of 5 s, or sockets die.
+            "hosts": [{"address": env.redis_url, "socket_timeout": 20}],
+            "capacity": 2000,
+            "prefix": "channels",
+        },
+    }
+}
+
+MIDDLEWARE = [
+    "config.middleware.RequestMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "tenants.middleware.TenantMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tenants.middleware.SessionTenantMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "config.errors.RenderErrors",
+]
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "config.context.workspace",
+            ],
+        },
+    }
+]
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [ROOT / "static"]
+STATIC_ROOT = env.var_dir / "static"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+
+# Uploads stream to disk, and a body that is not a file upload stays small.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FILES = 200
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "tenants.accounts.authentication.ApiKeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["tenants.accounts.permissions.RolePermission"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "config.pagination.NewestFirst",
+    "DEFAULT_SCHEMA_CLASS": "config.openapi.ContractSchema",
+    "EXCEPTION_HANDLER": "config.errors.problem_response",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Tenantry API",
+    "DESCRIPTION": "Search, ask, chat and write over your workspace's documents.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+
+AWS_TENANT_ROLE_ARN = env.tenant_role_arn
+AWS_BUCKET_PREFIX = env.bucket_prefix
+
+DEFAULT_FROM_EMAIL = env.default_from_email
+
+LOGGING_CONFIG = None
+logging_config()
+
+UNFOLD = {
+    "SITE_TITLE": "Tenantry staff",
+    "SITE_HEADER": "Tenantry",
+    "SITE_SUBHEADER": "Staff",
+    "SITE_SYMBOL": "domain",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+}

@@ -1,0 +1,28 @@
+"""Behind TLS, on managed PostgreSQL, managed Redis and AWS."""
+
+from urllib.parse import unquote, urlsplit
+
+from config.env import BadEnvironment
+from config.settings.base import *  # noqa: F403 - settings modules extend the base by name
+from config.settings.base import env
+
+if env.scheme != "https":
+    raise BadEnvironment("PUBLIC_SCHEME must be https in production.")
+if not env.email_url:
+    raise BadEnvironment("EMAIL_URL is not set: smtp://user:password@host:587 (STARTTLS is used).")
+
+_mail = urlsplit(env.email_url)
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_HOST = _mail.hostname or ""
+EMAIL_PORT = _mail.port or 587
+EMAIL_HOST_USER = unquote(_mail.username or "")
+EMAIL_HOST_PASSWORD = unquote(_mail.password or "")
+EMAIL_USE_TLS = True
+
+SECURE_HSTS_SECONDS = 31536000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "servestatic.storage.CompressedManifestStaticFilesStorage"},
+}

@@ -1,0 +1,15 @@
+"""Addresses on the public host: the landing page and the staff admin."""
+
+from django.contrib import admin
+from django.urls import path
+from django.views.generic import TemplateView
+
+from config.views import landing
+
+urlpatterns = [
+    path("", landing, name="landing"),
+    path("design/", TemplateView.as_view(template_name="components/gallery.html"), name="design"),
+    path("admin/", admin.site.urls),
+]
+handler404 = "config.errors.not_found"
+handler500 = "config.errors.server_error"

@@ -1,0 +1,37 @@
+"""Addresses on a tenant's own host."""
+
+from assistant.urls import api_urlpatterns as assistant_api
+from assistant.urls import html_urlpatterns as assistant_html
+from billing.urls import api_urlpatterns as billing_api
+from billing.urls import html_urlpatterns as billing_html
+from django.urls import include, path
+from documents.urls import api_urlpatterns as documents_api
+from documents.urls import html_urlpatterns as documents_html
+from drf_spectacular.views import SpectacularAPIView
+from search.urls import api_urlpatterns as search_api
+from search.urls import html_urlpatterns as search_html
+
+from config.views import api_docs, api_not_found, home
+from tenants.accounts.urls import html_urlpatterns as accounts_html
+
+
+class SchemaView(SpectacularAPIView):
+    """The OpenAPI 3.1 document, open to every signed-in user and key of the workspace."""
+
+    roles = {"GET": "viewer"}
+
+
+urlpatterns = [
+    path("", home, name="home"),
+    *accounts_html,
+    *assistant_html,
+    *documents_html,
+    *search_html,
+    *billing_html,
+    path("api/v1/schema/", SchemaView.as_view(), name="api-schema"),
+    path("api/v1/docs/", api_docs, name="api-docs"),
+    path("api/v1/", include([*assistant_api, *documents_api, *search_api, *billing_api])),
+    path("api/<path:_rest>", api_not_found),
+]
+handler404 = "config.errors.not_found"
+handler500 = "config.errors.server_error"

@@ -1,0 +1,63 @@
+"""What a role may do, for REST views and for pages."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from tenants.accounts.models import User, role_reaches
+from tenants.errors import Forbidden
+
+if TYPE_CHECKING:  # DRF's views read this module's classes while they are being imported
+    from rest_framework.views import APIView
+
+View = Callable[..., HttpResponse]
+
+
+class RolePermission(BasePermission):
+    """Allow what the view's `roles` name: `roles = {"GET": "viewer", "POST": "member"}`.
+
+    A method that is missing there is refused: a new view opens nothing by accident.
+    """
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        needed = getattr(view, "roles", {}).get(request.method or "")
+        user: Any = request.user
+        if not isinstance(user, User):
+            return False
+        if needed is None:
+            if (request.method or "").lower() not in view.http_method_names or not hasattr(
+                view, (request.method or "").lower()
+            ):
+                return True  # DRF answers 405
+            return False
+        if not role_reaches(user.role, needed):
+            raise Forbidden
+        return True
+
+
+def role_required(needed: str) -> Callable[[View], View]:
+    """Serve a page to users of the role `needed` or above; send strangers to sign in first."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            user = request.user
+            if not isinstance(user, User):
+                if request.headers.get("HX-Request"):
+                    response = HttpResponse(status=204)
+                    response["HX-Redirect"] = "/sign-in/"
+                    return response
+                return HttpResponseRedirect(f"/sign-in/?next={quote(request.get_full_path())}")
+            if not role_reaches(user.role, needed):
+                raise Forbidden
+            return view(request, *args, **kwargs)
+
+        checked.needed_role = needed  # type: ignore[attr-defined]
+        return checked
+
+    return decorate

@@ -1,0 +1,30 @@
+"""Who is asking."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from tenants.accounts.models import ApiKey, User
+from tenants.context import Actor
+from tenants.errors import NotAuthenticated
+
+
+def actor_of(request: HttpRequest | Any) -> Actor:
+    """Return who acts in an HTTP request (Django's or DRF's). Raises NotAuthenticated."""
+    user = request.user
+    if not isinstance(user, User):
+        raise NotAuthenticated
+    key = getattr(request, "auth", None)
+    if isinstance(key, ApiKey):
+        return Actor(user_id=user.id, role=user.role, kind="api_key", api_key_id=key.id)
+    return Actor(user_id=user.id, role=user.role, kind="session")
+
+
+def keys_of(actor: Actor) -> list[ApiKey]:
+    """Return the user's keys that still work, newest first."""
+    return list(ApiKey.objects.filter(user_id=actor.user_id, revoked_at=None))
+
+
+def members() -> list[User]:
+    """Return the workspace's users, by address."""
+    return list(User.objects.all())

@@ -1,0 +1,98 @@
+"""Make users and keys, check keys, sign in and out."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.contrib.auth import login, logout
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from tenants.accounts.audit import audit_write
+from tenants.accounts.models import ApiKey, Role, User
+from tenants.context import SYSTEM, Actor, current
+from tenants.middleware import SESSION_TENANT
+from tenants.sockets import sockets_close
+
+KEY_PREFIX: Final = "tnt_"  # what secret scanners look for
+LAST_USED_EVERY: Final = timedelta(minutes=1)
+
+
+def digest_of(secret: str) -> bytes:
+    """Return what is stored of a key."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+@transaction.atomic
+def user_create(*, email: str, password: str | None, name: str, role: Role) -> User:
+    """Make a user of the entered tenant."""
+    user = User.objects.create_user(email, password, name=name, role=role)
+    audit_write(SYSTEM, action="user.create", object_type="user", object_id=user.id, role=role)
+    return user
+
+
+@transaction.atomic
+def api_key_create(
+    *, actor: Actor, user: User, name: str, expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
+    """Make a key for `user` and return it with its secret, which cannot be read again."""
+    secret = KEY_PREFIX + secrets.token_urlsafe(32)
+    key = ApiKey.objects.create(
+        user=user, name=name, prefix=secret[:12], digest=digest_of(secret), expires_at=expires_at
+    )
+    audit_write(actor, action="api_key.create", object_type="api_key", object_id=key.id)
+    return key, secret
+
+
+@transaction.atomic
+def api_key_revoke(*, actor: Actor, key: ApiKey) -> None:
+    """Refuse the key from now on."""
+    key.revoked_at = timezone.now()
+    key.save(update_fields=["revoked_at"])
+    audit_write(actor, action="api_key.revoke", object_type="api_key", object_id=key.id)
+
+
+def api_key_check(secret: str) -> ApiKey | None:
+    """Return the entered tenant's valid key for `secret`, noting its use once a minute."""
+    key = (
+        ApiKey.objects.select_related("user")
+        .filter(digest=digest_of(secret), revoked_at=None, user__is_active=True)
+        .first()
+    )
+    now = timezone.now()
+    if key is None or (key.expires_at is not None and key.expires_at <= now):
+        return None
+    if key.last_used_at is None or now - key.last_used_at > LAST_USED_EVERY:
+        ApiKey.objects.filter(id=key.id).update(last_used_at=now)
+    return key
+
+
+def sign_in(request: HttpRequest, user: User) -> None:
+    """Start a session that is bound to the entered tenant."""
+    with transaction.atomic():
+        login(request, user)
+        request.session[SESSION_TENANT] = str(current().id)
+        actor = Actor(user_id=user.id, role=user.role, kind="session")
+        audit_write(actor, action="session.start", object_type="user", object_id=user.id)
+
+
+def sign_out(request: HttpRequest) -> None:
+    """End the session and close the user's open sockets."""
+    user = request.user
+    if isinstance(user, User):
+        actor = Actor(user_id=user.id, role=user.role, kind="session")
+        audit_write(actor, action="session.end", object_type="user", object_id=user.id)
+        sockets_close(user.id)
+    logout(request)
+
+
+@transaction.atomic
+def user_disable(*, actor: Actor, user: User) -> None:
+    """Keep the user out from now on: sessions, keys and sockets end."""
+    user.is_active = False
+    user.save(update_fields=["is_active"])
+    audit_write(actor, action="user.disable", object_type="user", object_id=user.id)
+    user_id = user.id
+    transaction.on_commit(lambda: sockets_close(user_id))

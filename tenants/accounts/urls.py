@@ -1,0 +1,25 @@
+"""Addresses of signing in and of the settings."""
+
+from django.urls import path
+
+from tenants.accounts import views
+
+html_urlpatterns = [
+    path("sign-in/", views.sign_in_page, name="sign-in"),
+    path("sign-out/", views.sign_out_action, name="sign-out"),
+    path("password-reset/", views.PasswordResetView.as_view(), name="password-reset"),
+    path("password-reset/sent/", views.PasswordResetSentView.as_view(), name="password-reset-sent"),
+    path(
+        "password-reset/<uidb64>/<token>/",
+        views.PasswordResetConfirmView.as_view(),
+        name="password-reset-confirm",
+    ),
+    path("password-reset/done/", views.PasswordResetDoneView.as_view(), name="password-reset-done"),
+    path("settings/", views.members_page, name="settings"),
+    path("settings/members/", views.members_page, name="settings-members"),
+    path("settings/keys/", views.keys_page, name="settings-keys"),
+    path(
+        "settings/keys/<uuid:key_id>/revoke/", views.key_revoke_action, name="settings-key-revoke"
+    ),
+    path("settings/workspace/", views.workspace_page, name="settings-workspace"),
+]

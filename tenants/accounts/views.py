@@ -1,0 +1,138 @@
+"""Sign in, sign out, reset a password, manage keys and see the members."""
+
+from typing import Any
+
+from django.contrib.auth import authenticate
+from django.contrib.auth import views as auth_views
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
+
+from tenants.accounts.access import api_key_of
+from tenants.accounts.forms import SignInForm
+from tenants.accounts.models import User
+from tenants.accounts.permissions import role_required
+from tenants.accounts.selectors import actor_of, keys_of, members
+from tenants.accounts.services import api_key_create, api_key_revoke, sign_in, sign_out
+from tenants.errors import Invalid, RateLimited
+
+ATTEMPTS, ATTEMPT_WINDOW = 10, 300  # wrong sign-ins for one address, within so many seconds
+
+
+@sensitive_post_parameters("password")
+@never_cache
+def sign_in_page(request: HttpRequest) -> HttpResponse:
+    """Show the form; sign in and go where the user was headed."""
+    form = SignInForm(request.POST or None)
+    status = 200
+    if request.method == "POST" and form.is_valid():
+        email = form.cleaned_data["email"].lower()
+        _limit_attempts(email)
+        user = authenticate(request, username=email, password=form.cleaned_data["password"])
+        if isinstance(user, User):
+            sign_in(request, user)
+            cache.delete(f"sign-in:{email}")
+            return redirect(_next_of(request))
+        form.add_error(None, "That e-mail address and password do not match a user here.")
+    if request.method == "POST":
+        status = 422
+    context = {"form": form, "next": _next_of(request)}
+    return render(request, "auth/sign_in.html", context, status=status)
+
+
+def _limit_attempts(email: str) -> None:
+    key = f"sign-in:{email}"
+    cache.add(key, 0, ATTEMPT_WINDOW)
+    if cache.incr(key) > ATTEMPTS:
+        raise RateLimited(
+            "Too many attempts to sign in with this address; wait five minutes, or reset the"
+            " password.",
+            retry_after=ATTEMPT_WINDOW,
+        )
+
+
+def _next_of(request: HttpRequest) -> str:
+    target = request.POST.get("next") or request.GET.get("next") or "/"
+    safe = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()})
+    return target if safe else "/"
+
+
+@require_POST
+def sign_out_action(request: HttpRequest) -> HttpResponse:
+    sign_out(request)
+    return redirect("sign-in")
+
+
+class PasswordResetView(auth_views.PasswordResetView):
+    """Send a link to the address if a user here has it; the answer is the same either way."""
+
+    template_name = "auth/password_reset_request.html"
+    email_template_name = "auth/password_reset_email.txt"
+    subject_template_name = "auth/password_reset_subject.txt"
+    success_url = reverse_lazy("password-reset-sent")
+
+
+class PasswordResetSentView(auth_views.PasswordResetDoneView):
+    template_name = "auth/password_reset_sent.html"
+
+
+class PasswordResetConfirmView(auth_views.PasswordResetConfirmView):
+    """Set the new password. The token is signed with the user's own row, so it fits no other tenant."""
+
+    template_name = "auth/password_reset_confirm.html"
+    success_url = reverse_lazy("password-reset-done")
+
+
+class PasswordResetDoneView(auth_views.PasswordResetCompleteView):
+    template_name = "auth/password_reset_done.html"
+
+
+def _settings(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:
+    nav = [
+        {"label": "Members", "url": "/settings/members/", "active": page == "members"},
+        {"label": "API keys", "url": "/settings/keys/", "active": page == "keys"},
+        {"label": "Workspace", "url": "/settings/workspace/", "active": page == "workspace"},
+    ]
+    return render(request, f"settings/{page}.html", {"settings_nav": nav, **context})
+
+
+@role_required("viewer")
+def members_page(request: HttpRequest) -> HttpResponse:
+    """List who belongs to the workspace."""
+    return _settings(request, "members", {"members": members()})
+
+
+@role_required("viewer")
+def workspace_page(request: HttpRequest) -> HttpResponse:
+    """Show the workspace's plan, posture, Region and retrieval target."""
+    return _settings(request, "workspace", {})
+
+
+@role_required("viewer")
+def keys_page(request: HttpRequest) -> HttpResponse:
+    """List the user's own keys; make one, whose secret is shown this once."""
+    actor = actor_of(request)
+    context: dict[str, Any] = {"keys": keys_of(actor)}
+    if request.method == "POST":
+        name = request.POST.get("name", "").strip()
+        if not 1 <= len(name) <= 120:
+            raise Invalid("Give the key a name of 1 to 120 characters.")
+        assert isinstance(request.user, User)
+        context["made"], context["secret"] = api_key_create(
+            actor=actor, user=request.user, name=name
+        )
+        context["keys"] = keys_of(actor)
+    return _settings(request, "keys", context)
+
+
+@require_POST
+@role_required("viewer")
+def key_revoke_action(request: HttpRequest, key_id: Any) -> HttpResponse:
+    actor = actor_of(request)
+    api_key_revoke(actor=actor, key=api_key_of(actor, key_id))
+    return redirect("settings-keys")

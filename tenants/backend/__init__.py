@@ -1,0 +1,1 @@
+"""The database engine `tenants.backend`: django-tenants' schemas with one role per tenant."""

@@ -1,0 +1,87 @@
+"""PostgreSQL with one database role per tenant.
+
+django-tenants sets a search path; this backend sets the tenant's role with it, in one statement,
+when a cursor opens for another tenant than the last. A path alone is a convention, a role is a
+right: a wrong path then gives an error, not rows.
+
+Session settings are undone by ROLLBACK and ROLLBACK TO SAVEPOINT and lost on close, so the record of
+what was set is forgotten there. Stock django-tenants swallows every error of its SET; here only the
+refusal inside an already failed transaction passes, since whatever follows fails too.
+"""
+
+import os
+from typing import Any
+
+from django.db.utils import InternalError
+from django_tenants.postgresql_backend.base import DatabaseWrapper as TenantsDatabaseWrapper
+
+from tenants.backend.pool import SET_STANDING
+from tenants.context import statement_guard
+
+
+class DatabaseWrapper(TenantsDatabaseWrapper):
+    """A connection that stands in exactly one schema as exactly one role."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.login = os.environ.get("DATABASE_LOGIN", "app")
+        self.role = "none"
+        self._applied: tuple[str, str] | None = None
+        super().__init__(*args, **kwargs)
+        if self.login != "owner":
+            self.execute_wrappers.append(statement_guard)
+
+    def set_tenant(self, tenant: Any, include_public: bool = True) -> None:
+        """Stand in `tenant.schema_name` from the next cursor on; the connection is not touched."""
+        super().set_tenant(tenant, include_public)
+        self.role = getattr(tenant, "role", None) or self._default_role(tenant.schema_name)
+
+    def _default_role(self, schema_name: str) -> str:
+        if schema_name == "public":
+            return "app_public" if self.login == "app" else self.login
+        return schema_name
+
+    def _session_role(self) -> str:
+        """The value for SET ROLE: the owner's and the ops' logins act in their own name."""
+        return "none" if self.login == "owner" or self.role == self.login else self.role
+
+    def close(self) -> None:
+        self._applied = None
+        super().close()
+
+    def rollback(self) -> None:
+        self._applied = None
+        super().rollback()
+
+    def savepoint_rollback(self, sid: str) -> None:
+        try:
+            super().savepoint_rollback(sid)
+        finally:
+            # After, not before: the rollback's own cursor would set it again only to undo it.
+            self._applied = None
+
+    def _get_cursor_search_paths(self) -> list[str]:
+        # Types and operators (pgvector) live in a schema of their own, without tables. Not through
+        # PG_EXTRA_SEARCH_PATHS: with it, django-tenants queries the database while apps load.
+        return [*super()._get_cursor_search_paths(), "extensions"]
+
+    def _handle_search_path(self, cursor: Any = None) -> None:
+        if self._setting_search_path:
+            return
+        path = ", ".join(f'"{name}"' for name in self._get_cursor_search_paths())
+        wanted = (self._session_role(), path)
+        if self._applied == wanted:
+            return
+        self._setting_search_path = True
+        # The driver's cursor, not Django's: setting the standing is not a guarded statement.
+        own = self.connection.cursor() if cursor is None else cursor.cursor
+        try:
+            with self.wrap_database_errors:
+                own.execute(SET_STANDING, wanted)
+        except InternalError:  # the transaction has failed already: so will what comes next
+            self._applied = None
+        else:
+            self._applied = wanted
+        finally:
+            self._setting_search_path = False
+            if cursor is None:
+                own.close()

@@ -1,0 +1,115 @@
+"""The root of the product's error tree.
+
+Each app grows its own branch in its `errors.py`. `config/errors.py` renders the whole tree: as
+problem+json for REST, as a page for people, as an `error` frame for sockets.
+"""
+
+from typing import Any, ClassVar
+
+
+class TenantryError(Exception):
+    """Say what went wrong and what to do next.
+
+    `code` is stable and part of the public contract; `status` is the HTTP status; `retryable` says
+    whether the same request may succeed later. `extra` members appear in the problem document.
+    """
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 400
+    retryable: ClassVar[bool] = False
+    title: ClassVar[str] = "The request could not be carried out"
+
+    def __init__(self, detail: str | None = None, **extra: Any) -> None:
+        self.detail = detail or self.title
+        self.extra = extra
+        super().__init__(self.detail)
+
+
+class Invalid(TenantryError):
+    """A value in the request is missing or malformed; `errors` names the fields."""
+
+    code = "invalid"
+    status = 400
+    title = "A value in the request is missing or malformed"
+
+
+class NotAuthenticated(TenantryError):
+    code = "not_authenticated"
+    status = 401
+    title = "Sign in, or send a valid API key"
+
+
+class Forbidden(TenantryError):
+    code = "forbidden"
+    status = 403
+    title = "Your role does not allow this; ask an admin of your workspace"
+
+
+class NotFound(TenantryError):
+    """The object is missing or invisible to the user: both look the same."""
+
+    code = "not_found"
+    status = 404
+    title = "There is nothing here that you can see"
+
+
+class Conflict(TenantryError):
+    code = "conflict"
+    status = 409
+    title = "The object has changed meanwhile; reload and try again"
+
+
+class RateLimited(TenantryError):
+    """Too fast for the plan; `retry_after` is in whole seconds."""
+
+    code = "rate_limited"
+    status = 429
+    retryable = True
+    title = "Too many requests for your plan just now; wait and try again"
+
+    def __init__(self, detail: str | None = None, *, retry_after: int, **extra: Any) -> None:
+        super().__init__(detail, retry_after=retry_after, **extra)
+
+
+class QuotaExhausted(TenantryError):
+    """The plan's allowance is used up; `upgrade_url` leads to more."""
+
+    code = "quota_exhausted"
+    status = 402
+    title = "Your plan's allowance for this period is used up"
+
+    def __init__(self, detail: str | None = None, *, upgrade_url: str, **extra: Any) -> None:
+        super().__init__(detail, upgrade_url=upgrade_url, **extra)
+
+
+class Unavailable(TenantryError):
+    """A part that the request needs does not answer just now."""
+
+    code = "unavailable"
+    status = 503
+    retryable = True
+    title = "A service that this needs is not answering; try again shortly"
+
+
+class NoTenant(TenantryError):
+    """Code ran outside any tenant: a defect of ours, never a user's."""
+
+    code = "no_tenant"
+    status = 500
+    title = "No tenant is entered"
+
+
+class WrongTenant(TenantryError):
+    """A statement's connection stands elsewhere than the entered tenant: a defect of ours."""
+
+    code = "wrong_tenant"
+    status = 500
+    title = "The database connection stands in another tenant"
+
+
+class TenantUnavailable(TenantryError):
+    """The tenant does not exist, is suspended, or is being set up or removed."""
+
+    code = "tenant_unavailable"
+    status = 404
+    title = "This workspace is not available"

@@ -1,0 +1,97 @@
+"""Make a workspace: registry row, schema, database role, tables, domain, first owner.
+
+Runs under the owner's login. Every step can be repeated, so a workspace whose making was cut off is
+finished by asking for it again.
+"""
+
+from django.core.management import call_command
+from django.db import connection, transaction
+from psycopg import sql
+
+from tenants.accounts.models import Role, User
+from tenants.accounts.services import user_create
+from tenants.context import entered, public_scope
+from tenants.lifecycle.steps import steps
+from tenants.registry.models import Domain, Status, Tenant
+
+# What a tenant's role may do in its own schema. The record of migrations is the owner's alone.
+GRANTS = """
+    GRANT USAGE ON SCHEMA {schema} TO {schema};
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {schema};
+    GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {schema};
+    ALTER DEFAULT PRIVILEGES IN SCHEMA {schema}
+        GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {schema};
+    ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT USAGE, SELECT ON SEQUENCES TO {schema};
+    REVOKE INSERT, UPDATE, DELETE ON {schema}.django_migrations FROM {schema};
+"""
+
+
+def tenant_create(
+    *,
+    slug: str,
+    name: str,
+    host: str,
+    owner_email: str,
+    owner_password: str | None,
+    owner_name: str,
+    plan: str = "trial",
+    posture: str = "general",
+    region: str = "us-east-1",
+    retrieval: str = "schema",
+) -> Tenant:
+    """Make the workspace `slug`, reached at `host`, or finish making it; return it active.
+
+    Without a password the owner sets one by password reset.
+    """
+    with public_scope("owner"):
+        tenant, made = Tenant.objects.get_or_create(
+            slug=slug,
+            defaults={
+                "name": name,
+                "plan": plan,
+                "posture": posture,
+                "region": region,
+                "retrieval": retrieval,
+                "schema_name": f"unnamed_{slug}",
+            },
+        )
+        if made:
+            tenant.schema_name = f"t_{tenant.id.hex}"
+            tenant.save(update_fields=["schema_name"])
+        if tenant.status == Status.ACTIVE:
+            return tenant
+        Domain.objects.get_or_create(domain=host.lower(), defaults={"tenant": tenant})
+        role_ensure(tenant.schema_name)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f'CREATE SCHEMA IF NOT EXISTS "{tenant.schema_name}"')
+    call_command(
+        "migrate_schemas",
+        schema_name=tenant.schema_name,
+        tenant=True,
+        interactive=False,
+        verbosity=0,
+    )
+    with public_scope("owner"), connection.cursor() as cursor:
+        cursor.execute(GRANTS.format(schema=f'"{tenant.schema_name}"'))
+    with entered(tenant.context):
+        if not User.objects.filter(email=owner_email.lower()).exists():
+            user_create(
+                email=owner_email, password=owner_password, name=owner_name, role=Role.OWNER
+            )
+        for step in steps():
+            step.run(tenant.context)
+    with public_scope("owner"):
+        tenant.status = Status.ACTIVE
+        tenant.save(update_fields=["status"])
+    return tenant
+
+
+def role_ensure(role: str) -> None:
+    """Make the tenant's NOLOGIN role, a member of `tenant`, which `app` may take but not inherit."""
+    quoted = sql.Identifier(role)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
+        if cursor.fetchone() is None:
+            cursor.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(quoted))
+        cursor.execute(sql.SQL("GRANT tenant TO {} WITH INHERIT TRUE").format(quoted))
+        cursor.execute(sql.SQL("GRANT {} TO app WITH INHERIT FALSE, SET TRUE").format(quoted))

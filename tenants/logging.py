@@ -1,0 +1,37 @@
+"""Log lines stamped with the tenant and the request."""
+
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from tenants.context import current_or_none
+
+_stamp: ContextVar[dict[str, Any] | None] = ContextVar("tenantry_log_stamp", default=None)
+
+
+@contextmanager
+def bound(**values: Any) -> Iterator[None]:
+    """Stamp every log line of the block with `values`."""
+    token = _stamp.set({**(_stamp.get() or {}), **values})
+    try:
+        yield
+    finally:
+        _stamp.reset(token)
+
+
+def request_id() -> str | None:
+    """Return the id of the request or task being served."""
+    return (_stamp.get() or {}).get("request_id")
+
+
+def add_stamp(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Add tenant and request to a structlog event."""
+    tenant = current_or_none()
+    if tenant is not None:
+        event.setdefault("tenant", tenant.slug)
+    for key, value in (_stamp.get() or {}).items():
+        event.setdefault(key, value)
+    return event

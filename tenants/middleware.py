@@ -1,0 +1,74 @@
+"""HTTP: the host names the tenant, and the session must belong to it."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse
+from django.urls import set_urlconf
+
+from tenants.context import entered, public_scope
+from tenants.registry.selectors import tenant_by_host
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+SESSION_TENANT = "tenant_id"
+
+
+def host_of(raw: str) -> str:
+    """Return a Host header's name without its port, in lower case."""
+    return raw.rsplit(":", 1)[0].lower() if not raw.endswith("]") else raw.lower()
+
+
+def is_public_host(host: str) -> bool:
+    """Return whether a name is the product's own host, which belongs to no tenant."""
+    return host in (settings.BASE_HOST, "127.0.0.1")
+
+
+class TenantMiddleware:
+    """Resolve the tenant once, from the host, and enter it for the whole request.
+
+    Sync on purpose: everything below runs in the one thread whose connection stands in the tenant.
+    `get_host` has checked the name against ALLOWED_HOSTS; X-Forwarded-Host is never read. Raises
+    TenantUnavailable, rendered as a 404, for unknown and unavailable tenants alike.
+    """
+
+    sync_capable = True
+    async_capable = False
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        host = host_of(request.get_host())
+        if is_public_host(host):
+            request.urlconf = settings.PUBLIC_SCHEMA_URLCONF  # type: ignore[attr-defined]
+            set_urlconf(settings.PUBLIC_SCHEMA_URLCONF)
+            # The admin works under the staff role; the rest of the public host only looks hosts up.
+            staff = request.path_info.startswith("/admin/")
+            with public_scope("staff" if staff else "app_public"):
+                return self.get_response(request)
+        tenant = tenant_by_host(host)
+        request.tenant = tenant  # type: ignore[attr-defined]
+        with entered(tenant):
+            return self.get_response(request)
+
+
+class SessionTenantMiddleware:
+    """End a session that was made for another tenant than the host's.
+
+    Sessions live in the tenant's own schema, so this catches what a copied row or a restored backup
+    would otherwise allow.
+    """
+
+    sync_capable = True
+    async_capable = False
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        tenant = getattr(request, "tenant", None)
+        if tenant is not None and request.user.is_authenticated:
+            if request.session.get(SESSION_TENANT) != str(tenant.id):
+                logout(request)
+        return self.get_response(request)

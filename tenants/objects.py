@@ -1,0 +1,98 @@
+"""Stored objects, always under the entered tenant's prefix in the bucket of its Region.
+
+The only module that calls S3. Keys given and returned are relative to `tenants/<tenant id>/`; an
+absolute key never leaves this file.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from django.conf import settings
+
+from tenants.aws import BotoCoreError, ClientError, client, ops_client, translated
+from tenants.context import current
+
+DELETE_BATCH: Final = 1000  # S3's own limit for one DeleteObjects call
+
+
+def bucket(region: str) -> str:
+    """Return the name of the deployment's bucket in a Region."""
+    return f"{settings.AWS_BUCKET_PREFIX}-{region}"
+
+
+def _absolute(key: str) -> str:
+    if not key or key.startswith("/") or ".." in key.split("/"):
+        raise ValueError(f"not a relative object key: {key!r}")
+    return f"tenants/{current().id}/{key}"
+
+
+def object_put(key: str, body: bytes, *, content_type: str) -> None:
+    """Store `body`. Raises AwsError."""
+    try:
+        client("s3").put_object(
+            Bucket=bucket(current().region), Key=_absolute(key), Body=body, ContentType=content_type
+        )
+    except (BotoCoreError, ClientError) as error:
+        raise translated(error) from error
+
+
+def object_get(key: str) -> bytes | None:
+    """Return the object's bytes, or None where there is none. Raises AwsError."""
+    try:
+        answer = client("s3").get_object(Bucket=bucket(current().region), Key=_absolute(key))
+        return answer["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            return None
+        raise translated(error) from error
+    except BotoCoreError as error:
+        raise translated(error) from error
+
+
+def objects_delete(keys: Iterable[str]) -> None:
+    """Delete the objects; one that is missing is no error. Raises AwsError."""
+    absolute = [_absolute(key) for key in keys]
+    try:
+        for start in range(0, len(absolute), DELETE_BATCH):
+            client("s3").delete_objects(
+                Bucket=bucket(current().region),
+                Delete={
+                    "Objects": [{"Key": key} for key in absolute[start : start + DELETE_BATCH]],
+                    "Quiet": True,
+                },
+            )
+    except (BotoCoreError, ClientError) as error:
+        raise translated(error) from error
+
+
+def bucket_ensure(region: str) -> bool:
+    """Make the Region's bucket, private, unless it is there; return whether it was made."""
+    s3 = ops_client("s3", region)
+    name = bucket(region)
+    try:
+        s3.head_bucket(Bucket=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
+            raise translated(error) from error
+    else:
+        return False
+    try:
+        if region == "us-east-1":  # the one Region whose name S3 refuses as a constraint
+            s3.create_bucket(Bucket=name)
+        else:
+            s3.create_bucket(
+                Bucket=name,
+                CreateBucketConfiguration={"LocationConstraint": region},  # type: ignore[typeddict-item]
+            )
+        s3.put_public_access_block(
+            Bucket=name,
+            PublicAccessBlockConfiguration={
+                "BlockPublicAcls": True,
+                "IgnorePublicAcls": True,
+                "BlockPublicPolicy": True,
+                "RestrictPublicBuckets": True,
+            },
+        )
+    except (BotoCoreError, ClientError) as error:
+        raise translated(error) from error
+    return True

@@ -1,0 +1,34 @@
+"""Look tenants up, by host or by id; the only readers of the registry outside the staff admin."""
+
+from uuid import UUID
+
+from tenants.context import TenantContext, public_scope
+from tenants.errors import TenantUnavailable
+from tenants.registry.models import Status, Tenant
+
+
+def tenant_by_host(host: str) -> TenantContext:
+    """Return the active tenant of a host name (no port, any case).
+
+    Raises TenantUnavailable for an unknown host as for a suspended or deleted tenant.
+    """
+    with public_scope("app_public"):
+        tenant = Tenant.objects.filter(domains__domain=host.lower(), status=Status.ACTIVE).first()
+    if tenant is None:
+        raise TenantUnavailable
+    return tenant.context
+
+
+def tenant_by_id(tenant_id: UUID | str) -> TenantContext:
+    """Return the active tenant with this id, as it is now. Raises TenantUnavailable."""
+    with public_scope("app_public"):
+        tenant = Tenant.objects.filter(id=tenant_id, status=Status.ACTIVE).first()
+    if tenant is None:
+        raise TenantUnavailable
+    return tenant.context
+
+
+def active_tenants() -> list[TenantContext]:
+    """Return every active tenant, for tasks that visit each in turn."""
+    with public_scope("app_public"):
+        return [tenant.context for tenant in Tenant.objects.filter(status=Status.ACTIVE)]

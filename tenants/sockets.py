@@ -1,0 +1,113 @@
+"""Sockets: who may open one, and closing them from elsewhere.
+
+The handshake resolves host -> tenant -> session (or API key) in that tenant's schema, and demands
+that Origin's host and port equal the Host header: a sibling tenant is the same *site* to a browser, so
+cookies alone would let its pages open our sockets.
+"""
+
+from collections.abc import Awaitable, Callable
+from http.cookies import SimpleCookie
+from importlib import import_module
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.contrib.auth import get_user
+
+from tenants.accounts.models import User
+from tenants.context import Actor, TenantContext, current, in_public, in_tenant
+from tenants.errors import TenantUnavailable
+from tenants.middleware import SESSION_TENANT, host_of, is_public_host
+from tenants.registry.selectors import tenant_by_host
+
+REFUSED: Final = 403
+SIGNED_OUT: Final = 4401  # close code: the session, the role or the workspace has ended
+
+
+class _SessionRequest:
+    """The little of a request that `django.contrib.auth.get_user` reads."""
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+
+
+def group_of(tenant: TenantContext, user_id: UUID) -> str:
+    """Return the channel group of a user's open sockets."""
+    return f"user.{tenant.id.hex}.{user_id.hex}"
+
+
+def sockets_close(user_id: UUID) -> None:
+    """Close every socket that the user has open, in every process."""
+    layer = get_channel_layer()
+    async_to_sync(layer.group_send)(group_of(current(), user_id), {"type": "force.close"})
+
+
+def session_user(session_key: str) -> User | None:
+    """Return the active user of a session of the entered tenant."""
+    store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    if store.get(SESSION_TENANT) != str(current().id):
+        return None
+    user = get_user(_SessionRequest(store))  # type: ignore[arg-type]
+    return user if isinstance(user, User) and user.is_active else None
+
+
+def _identify(session_key: str, secret: str) -> tuple[User, Actor] | None:
+    from tenants.accounts.services import api_key_check
+
+    if secret:
+        key = api_key_check(secret)
+        if key is None:
+            return None
+        return key.user, Actor(key.user_id, key.user.role, "api_key", key.id)
+    user = session_user(session_key) if session_key else None
+    return (user, Actor(user.id, user.role, "session")) if user else None
+
+
+def still_valid(scope: dict[str, Any]) -> Actor | None:
+    """Return who acts on an open socket now, or None when its right has ended.
+
+    Call inside the socket's tenant, for each message and on a timer: sign-out, a disabled user, a
+    changed role and a revoked key all count from the next message on.
+    """
+    found = _identify(scope["session_key"], scope["api_key"])
+    if found is None or found[0].id != scope["actor"].user_id:
+        return None
+    return found[1]
+
+
+class TenantSocketMiddleware:
+    """Admit a handshake into its tenant, or refuse it with 403 before it is accepted."""
+
+    def __init__(self, inner: Callable[..., Awaitable[Any]]) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        host = headers.get(b"host", "")
+        origin = urlsplit(headers.get(b"origin", ""))
+        if not host or origin.netloc.lower() != host.lower() or is_public_host(host_of(host)):
+            return await self._refuse(send)
+        try:
+            tenant = await in_public("app_public", tenant_by_host, host_of(host))
+        except TenantUnavailable:
+            return await self._refuse(send)
+        cookies = SimpleCookie(headers.get(b"cookie", ""))
+        morsel = cookies.get(settings.SESSION_COOKIE_NAME)
+        session_key = morsel.value if morsel else ""
+        kind, _, secret = headers.get(b"authorization", "").partition(" ")
+        secret = secret.strip() if kind.lower() == "bearer" else ""
+        found = await in_tenant(tenant, _identify, session_key, secret)
+        if found is None:
+            return await self._refuse(send)
+        user, actor = found
+        scope = dict(
+            scope, tenant=tenant, user=user, actor=actor, session_key=session_key, api_key=secret
+        )
+        return await self.inner(scope, receive, send)
+
+    async def _refuse(self, send: Any) -> None:
+        # Closing before accepting is answered by the server with 403.
+        await send({"type": "websocket.close", "code": 4403})

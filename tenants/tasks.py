@@ -1,0 +1,92 @@
+"""Background tasks that carry their tenant.
+
+    @tenant_task(name="documents.ingest")
+    def document_ingest(document_id: str) -> None: ...
+
+    document_ingest.dispatch(str(document.id))     # inside a tenant; sent when the transaction commits
+
+On the wire the tenant's id is the first argument. The worker looks the tenant up as it is now, in
+`public`; a deleted or suspended tenant's task is rejected and its body never runs. (Libraries that
+set the schema in Celery's `task_prerun` signal run such a task in `public`: signal errors do not stop
+a task.) Arguments are ids only: rows are loaded inside the tenant.
+"""
+
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec, TypeVar
+from uuid import UUID
+
+import structlog
+from celery import Task, shared_task
+from celery.exceptions import Reject
+from django.db import connection, transaction
+
+from tenants.context import current, entered
+from tenants.errors import TenantUnavailable
+from tenants.logging import bound
+from tenants.registry.selectors import tenant_by_id
+
+P = ParamSpec("P")
+R = TypeVar("R")
+log = structlog.get_logger(__name__)
+
+
+class TenantTaskBase(Task):  # type: ignore[type-arg]
+    """Celery's side: acknowledge late, look the tenant up, enter it, run."""
+
+    abstract = True
+    typing = False  # the wire carries the tenant id before the arguments of the body
+    acks_late = True
+    reject_on_worker_lost = True
+
+    def __call__(self, tenant_id: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            tenant = tenant_by_id(UUID(tenant_id))
+        except (TenantUnavailable, ValueError) as exc:
+            log.warning("task.refused", task=self.name, tenant_id=tenant_id)
+            raise Reject("the tenant is not available", requeue=False) from exc
+        with entered(tenant), bound(request_id=self.request.id, task=self.name):
+            return self.run(*args, **kwargs)
+
+
+class TenantTask(Generic[P, R]):
+    """The product's side of a task: dispatch it for the entered tenant, or run its body here."""
+
+    def __init__(self, work: Callable[P, R], task: Any) -> None:
+        self.work = work
+        self.task = task
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the body here and now, in the entered tenant."""
+        return self.work(*args, **kwargs)
+
+    def dispatch(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Send the task for the entered tenant once the transaction has committed.
+
+        The tenant is bound now: an on-commit callback runs after the scope may have been left.
+        """
+        self.dispatch_in(0, *args, **kwargs)
+
+    def dispatch_in(self, seconds: float, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Like `dispatch`, to run `seconds` later at the earliest."""
+        tenant_id = str(current().id)
+
+        def send() -> None:
+            self.task.apply_async(args=(tenant_id, *args), kwargs=kwargs, countdown=seconds or None)
+
+        if connection.in_atomic_block:
+            transaction.on_commit(send)
+        else:
+            send()
+
+
+def tenant_task(*, name: str, **options: Any) -> Callable[[Callable[P, R]], TenantTask[P, R]]:
+    """Declare a task of the entered tenant (see the module's docstring).
+
+    `options` are Celery's: `max_retries`, `queue`, `time_limit`…
+    """
+
+    def declare(work: Callable[P, R]) -> TenantTask[P, R]:
+        task = shared_task(name=name, base=TenantTaskBase, **options)(work)
+        return TenantTask(work, task)
+
+    return declare
