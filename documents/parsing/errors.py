@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from documents.parsing.model import DEFAULT, MAX_FILE_BYTES
 from tenants.errors import TenantryError
 
@@ -110,6 +112,6 @@ BY_CODE: dict[str, type[ParsingError]] = {
 }
 
 
-def error_for(code: str, **extra: object) -> ParsingError:
+def error_for(code: str, **extra: Any) -> ParsingError:
     """Build the error that a refusal's code names; an unknown code is a damaged file."""
     return BY_CODE.get(code, CorruptFile)(**extra)

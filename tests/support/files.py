@@ -75,7 +75,7 @@ def pdf(pages: Sequence[str], *, title: str = "") -> bytes:
         if number:
             story.append(PageBreak())
         story += [Paragraph(_escaped(part), body) for part in text.split("\n\n")]
-    return _built(story, title)
+    return rendered(story, title)
 
 
 def long_pdf(
@@ -101,7 +101,7 @@ def long_pdf(
         if facts and number in facts:
             story.append(Paragraph(_escaped(facts[number]), body))
         story.append(Paragraph(words[half:].strip(), body))
-    return _built(story, title, footer=True)
+    return rendered(story, title, footer=True)
 
 
 def docx(
@@ -232,7 +232,7 @@ def scanned_pdf() -> bytes:
     return out.getvalue()
 
 
-def flate_bomb_pdf(megabytes: int = 900) -> bytes:
+def flate_bomb_pdf(megabytes: int = 500) -> bytes:
     """Return a small PDF whose only content stream unpacks to `megabytes`."""
     packer = zlib.compressobj(9)
     block = b"0 0 m " * 174_763
@@ -286,7 +286,10 @@ def _topic(number: int) -> str:
     return topics[number % len(topics)]
 
 
-def _built(story: Sequence[Paragraph | PageBreak], title: str, footer: bool = False) -> bytes:
+def rendered(
+    story: Sequence[Paragraph | PageBreak], title: str = "", footer: bool = False
+) -> bytes:
+    """Return the PDF of a reportlab story."""
     out = io.BytesIO()
 
     def mark(canvas: Canvas, template: SimpleDocTemplate) -> None:

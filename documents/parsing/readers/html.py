@@ -12,17 +12,17 @@ from documents.parsing.builder import TextBuilder
 from documents.parsing.model import Limits, ParsedText, Refused
 from documents.parsing.readers.plain import decode
 
-_DROPPED = frozenset(
-    ["script", "style", "nav", "noscript", "template", "iframe", "object", "embed", "svg", "math"]
-    + ["canvas", "audio", "video", "form", "button", "select", "input", "textarea", "head"]
-    + ["dialog", "applet", "frame", "frameset"]
-)
-_BLOCKS = frozenset(
-    ["address", "article", "aside", "blockquote", "body", "br", "caption", "dd", "details", "div"]
-    + ["dl", "dt", "fieldset", "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "h5", "h6"]
-    + ["header", "hr", "html", "li", "main", "ol", "p", "pre", "section", "summary", "table"]
-    + ["tbody", "tfoot", "thead", "tr", "ul"]
-)
+_DROPPED = frozenset({
+    "script", "style", "nav", "noscript", "template", "iframe", "object", "embed", "svg", "math",
+    "canvas", "audio", "video", "form", "button", "select", "input", "textarea", "head",
+    "dialog", "applet", "frame", "frameset",
+})  # fmt: skip
+_BLOCKS = frozenset({
+    "address", "article", "aside", "blockquote", "body", "br", "caption", "dd", "details", "div",
+    "dl", "dt", "fieldset", "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "h5", "h6",
+    "header", "hr", "html", "li", "main", "ol", "p", "pre", "section", "summary", "table",
+    "tbody", "tfoot", "thead", "tr", "ul",
+})  # fmt: skip
 _HIDDEN_STYLE = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*0(?:\.0+)?\s*(?:;|$)"
     r"|font-size\s*:\s*0(?:\.0+)?(?:px|pt|em|rem|%)?\s*(?:;|!|$)"

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _TAIL = re.compile(r"([^\W\d_]+(?:-[^\W\d_]+)*)-$")
 _HEAD = re.compile(r"^([^\W\d_]+)")
-_KEEPS = frozenset(
-    ["all", "cross", "ex", "full", "half", "high", "long", "low", "mid", "multi", "non", "one"]
-    + ["part", "self", "semi", "short", "three", "two", "vice", "well"]
-)
+_KEEPS = frozenset({
+    "all", "cross", "ex", "full", "half", "high", "long", "low", "mid", "multi", "non", "one",
+    "part", "self", "semi", "short", "three", "two", "vice", "well",
+})  # fmt: skip
 """First parts of English compounds that keep their hyphen when nothing else tells."""
 
 
