@@ -1,0 +1,90 @@
+"""`python -m localaws`: serve the local AWS on one loopback port."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+THREADS = 256
+_STACK_BYTES = 1024 * 1024
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT. Exit code 2 where the address cannot be had."""
+    parser = argparse.ArgumentParser(prog="localaws", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=4566, help="port to listen on")
+    parser.add_argument(
+        "--state", type=Path, default=Path("var/localaws"), help="where state lives"
+    )
+    options = parser.parse_args()
+    # Before the libraries, some of which would configure logging themselves.
+    logging.basicConfig(level=logging.WARNING, format="localaws: %(levelname)s %(message)s")
+    logging.getLogger("waitress").addFilter(_expected)
+    threading.stack_size(_STACK_BYTES)
+
+    from .services import LocalAws
+
+    options.state.mkdir(parents=True, exist_ok=True)
+    application = LocalAws(options.state.resolve())
+    server = _listen(application, options.host, options.port)
+    if server is None:
+        return 2
+
+    def stop(*_: Any) -> None:
+        raise SystemExit
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    application.start()
+    print(f"localaws is ready at http://{options.host}:{server.effective_port}", flush=True)
+    try:
+        server.run()
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        application.stop()
+        server.close()
+    return 0
+
+
+def _listen(application: Any, host: str, port: int) -> Any:
+    """The listening server, or None with one clear sentence on stderr."""
+    from waitress import create_server
+
+    try:
+        return create_server(
+            application,
+            host=host,
+            port=port,
+            threads=THREADS,
+            send_bytes=1,
+            channel_timeout=300,
+            connection_limit=2000,
+            asyncore_use_poll=True,
+            ident="localaws",
+            clear_untrusted_proxy_headers=True,
+        )
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            why = "is in use; stop what listens there or choose another with --port"
+        else:
+            why = f"cannot be listened on: {error.strerror or error}"
+        print(f"localaws: {host}:{port} {why}.", file=sys.stderr)
+        return None
+
+
+def _expected(record: logging.LogRecord) -> bool:
+    """Leave out what tests ask for: connections that are dropped in the middle of a frame."""
+    kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
+    return kind not in ("Truncated", "ClientDisconnected")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

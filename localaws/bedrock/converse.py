@@ -1,0 +1,392 @@
+"""Converse and ConverseStream."""
+
+from __future__ import annotations
+
+import copy
+import json
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from .. import catalog, eventstream
+from ..calls import Call, CallLog
+from ..catalog import FoundationModel
+from ..embedder import Embedder
+from ..errors import AwsError, invalid
+from ..guard.conversation import Guard
+from ..guard.store import Guardrails
+from ..model.pieces import ModelRequest, Piece, StopPiece, TextPiece, ToolPiece, limited
+from ..script import Script, ScriptQueue, error_of
+from ..state import JsonStore
+from ..wire import Json, Request
+from .metering import Meter, settled
+
+
+class Model(Protocol):
+    """A text model: the extractive one or a remote one."""
+
+    paced: bool
+
+    def generate(self, request: ModelRequest) -> Iterator[Piece]:
+        """Pieces of the answer, a StopPiece last."""
+        ...
+
+
+class Truncated(Exception):
+    """A scripted end in the middle of a frame: the connection is dropped."""
+
+
+@dataclass
+class Turn:
+    """One prepared call: everything that could be refused has been refused."""
+
+    call: Call
+    model: FoundationModel
+    params: Json
+    guard: Guard | None
+    script: Script | None
+    usage: Json
+    text: str = ""
+    calls: list[Json] = field(default_factory=list)
+
+
+class Conversations:
+    """Answers Converse and ConverseStream with one text model."""
+
+    def __init__(
+        self,
+        *,
+        model: Model,
+        meter: Meter,
+        store: JsonStore,
+        embedder: Embedder,
+        guardrails: Guardrails,
+        scripts: ScriptQueue,
+        log: CallLog,
+        stopping: threading.Event,
+        token_delay_ms: float,
+    ) -> None:
+        self._model = model
+        self._meter = meter
+        self._store = store
+        self._embedder = embedder
+        self._guardrails = guardrails
+        self._scripts = scripts
+        self._log = log
+        self._stopping = stopping
+        self._token_delay = token_delay_ms / 1000
+
+    # The two operations ---------------------------------------------------------------------
+
+    def converse(self, request: Request, params: Json) -> Json:
+        """`POST /model/{modelId}/converse`."""
+        turn = self._prepare("Converse", request, params)
+        content: list[Json] = []
+        stop = StopPiece()
+        try:
+            for piece in self._guarded(turn):
+                if isinstance(piece, StopPiece):
+                    stop = piece
+                elif isinstance(piece, ToolPiece):
+                    content.append({"toolUse": _tool_use(piece)})
+                elif content and "text" in content[-1]:
+                    content[-1]["text"] += piece.text
+                else:
+                    content.append({"text": piece.text})
+            if turn.script is not None and turn.script.stream_error:
+                raise error_of(turn.script.stream_error)
+        except AwsError as error:
+            self._fail(turn.call, error)
+            raise
+        message = {"role": "assistant", "content": content}
+        self._settle(turn, stop, {"message": message})
+        answer: Json = {
+            "output": {"message": message},
+            "stopReason": stop.reason,
+            "usage": turn.call.usage,
+            "metrics": {"latencyMs": turn.call.latency_ms},
+        }
+        if turn.guard is not None and (trace := turn.guard.trace()):
+            answer["trace"] = {"guardrail": trace}
+        return answer
+
+    def converse_stream(self, request: Request, params: Json) -> Json:
+        """`POST /model/{modelId}/converse-stream`; refusals come before the stream begins."""
+        turn = self._prepare("ConverseStream", request, params)
+        return {"stream": self._stream(turn)}
+
+    # Preparing ------------------------------------------------------------------------------
+
+    def _prepare(self, operation: str, request: Request, params: Json) -> Turn:
+        body = {key: value for key, value in params.items() if key != "modelId"}
+        call = Call.begin(operation, request, params, body)
+        self._log.add(call)
+        try:
+            raw = request.body.decode("utf-8", "replace")
+            script = self._scripts.take(operation, call.region, call.model_id, raw)
+            if script is not None:
+                self._wait(script.first_delay_ms / 1000)
+                if (refusal := script.refusal()) is not None:
+                    raise refusal
+            model = catalog.resolve(call.model_id, call.account, call.region, self._store)
+            if model.kind != "text":
+                raise invalid("This action doesn't support the model that you provided.")
+            _check(params, model)
+            guard = None
+            if params.get("guardrailConfig"):
+                guard = Guard.begin(
+                    self._guardrails,
+                    self._embedder,
+                    call.account,
+                    call.region,
+                    params["guardrailConfig"],
+                )
+                params = copy.deepcopy(params)
+                guard.check_input(params)
+            usage: Json = {"inputTokens": 0}
+            if guard is None or guard.blocked is None:
+                owner = f"{call.account}/{call.region}"
+                usage = self._meter.usage(params, model, owner)
+                if usage["inputTokens"] > model.context:
+                    raise invalid("Input is too long for requested model.")
+        except AwsError as error:
+            self._fail(call, error)
+            raise
+        return Turn(call, model, params, guard, script, usage)
+
+    # Generating -----------------------------------------------------------------------------
+
+    def _pieces(self, turn: Turn) -> Iterator[Piece]:
+        params = turn.params
+        config = params.get("inferenceConfig") or {}
+        tools = params.get("toolConfig") or {}
+        asked = ModelRequest(
+            model_id=turn.model.id,
+            messages=params.get("messages") or [],
+            system=params.get("system") or [],
+            tools=tools.get("tools", []),
+            tool_choice=tools.get("toolChoice") or {},
+            max_tokens=int(config.get("maxTokens") or turn.model.max_output),
+            stop_sequences=list(config.get("stopSequences") or []),
+            temperature=config.get("temperature"),
+            top_p=config.get("topP"),
+        )
+        script = turn.script
+        if script is not None and script.answers:
+            yield from _scripted(script)
+        else:
+            yield from limited(self._model.generate(asked), asked, self._meter.count)
+
+    def _guarded(self, turn: Turn) -> Iterator[Piece]:
+        """The model's pieces after the guardrail; a guarded answer is held until it is checked."""
+        guard = turn.guard
+        if guard is not None and guard.blocked is not None:
+            yield TextPiece(guard.blocked)
+            yield StopPiece("guardrail_intervened", output_tokens=0)
+            return
+        if guard is None or not guard.checks_output:
+            for piece in self._pieces(turn):
+                if isinstance(piece, TextPiece):
+                    turn.text += piece.text
+                yield piece
+            return
+        pieces: list[Piece] = []
+        for piece in self._pieces(turn):
+            pieces.append(piece)
+            if isinstance(piece, TextPiece):
+                turn.text += piece.text
+                if guard.streams_first:
+                    yield piece
+        instead = guard.check_output(turn.text)
+        stop = next((p for p in pieces if isinstance(p, StopPiece)), StopPiece())
+        if instead is None or (guard.streams_first and not guard.blocked_output):
+            yield from (p for p in pieces if not (guard.streams_first and isinstance(p, TextPiece)))
+            return
+        if guard.streams_first and guard.blocked_output:
+            yield TextPiece(instead)
+        else:
+            for word in instead.split(" "):
+                yield TextPiece(word if word is instead else word + " ")
+            if not guard.blocked_output:
+                yield from (p for p in pieces if isinstance(p, ToolPiece))
+        yield StopPiece("guardrail_intervened", stop.input_tokens, stop.output_tokens)
+
+    # Streaming ------------------------------------------------------------------------------
+
+    def _stream(self, turn: Turn) -> Iterator[bytes]:
+        """The frames. A client that goes away is still metered, as Bedrock does."""
+        stop = StopPiece()
+        script = turn.script
+        events = self._events(turn)
+        sent = 0
+        try:
+            for name, payload in events:
+                if name == "stop":
+                    stop = payload
+                    break
+                if name == "contentBlockDelta":
+                    self._misbehave(script, sent)
+                    if script is not None and script.truncate_after == sent:
+                        frame = eventstream.event(name, payload)
+                        yield frame[: len(frame) // 2]
+                        raise Truncated
+                    if sent:
+                        self._wait(self._pace(script))
+                    sent += 1
+                yield eventstream.event(name, payload)
+            self._misbehave(script, sent, at_end=True)
+            self._settle(turn, stop, self._output(turn))
+            yield eventstream.event("messageStop", {"stopReason": stop.reason})
+            if script is None or not script.no_usage:
+                yield eventstream.event("metadata", self._metadata(turn))
+        except AwsError as error:
+            self._fail(turn.call, error)
+            yield eventstream.exception(error.member, {"message": error.message, **error.extra})
+        except GeneratorExit:
+            turn.call.abandoned = True
+            stop = next((e[1] for e in events if e[0] == "stop"), stop)
+            self._settle(turn, stop, self._output(turn))
+            raise
+        finally:
+            turn.call.abandoned = turn.call.abandoned or not turn.call.finished
+            self._log.finish(turn.call)
+
+    def _events(self, turn: Turn) -> Iterator[tuple[str, Any]]:
+        yield "messageStart", {"role": "assistant"}
+        index, is_open = 0, False
+        for piece in self._guarded(turn):
+            if isinstance(piece, StopPiece):
+                if is_open:
+                    yield "contentBlockStop", {"contentBlockIndex": index}
+                yield "stop", piece
+                return
+            if isinstance(piece, TextPiece):
+                is_open = True
+                yield "contentBlockDelta", _delta(index, {"text": piece.text})
+                continue
+            if is_open:
+                yield "contentBlockStop", {"contentBlockIndex": index}
+                index, is_open = index + 1, False
+            turn.calls.append({"toolUse": _tool_use(piece)})
+            start = {"toolUse": {"toolUseId": piece.id, "name": piece.name}}
+            yield "contentBlockStart", {"contentBlockIndex": index, "start": start}
+            argument = json.dumps(piece.input, ensure_ascii=False)
+            for at in range(0, len(argument), 24):
+                part = {"toolUse": {"input": argument[at : at + 24]}}
+                yield "contentBlockDelta", _delta(index, part)
+            yield "contentBlockStop", {"contentBlockIndex": index}
+            index += 1
+        yield "stop", StopPiece()
+
+    def _misbehave(self, script: Script | None, sent: int, *, at_end: bool = False) -> None:
+        if script is None:
+            return
+        stall = script.stall or {}
+        if stall and (stall.get("after", 0) == sent or at_end and stall.get("after", 0) > sent):
+            self._wait(float(stall.get("seconds", 60)))
+        failing = script.stream_error
+        if failing and (failing.get("after", 0) == sent or at_end):
+            raise error_of(failing)
+
+    def _pace(self, script: Script | None) -> float:
+        if script is not None and script.delay_ms is not None:
+            return script.delay_ms / 1000
+        if script is not None and script.answers:
+            return 0.0
+        return self._token_delay if self._model.paced else 0.0
+
+    def _wait(self, seconds: float) -> None:
+        if seconds > 0 and self._stopping.wait(seconds):
+            raise AwsError("ServiceUnavailableException", "The service is stopping.")
+
+    def _metadata(self, turn: Turn) -> Json:
+        metrics = {"latencyMs": turn.call.latency_ms}
+        metadata: Json = {"usage": turn.call.usage, "metrics": metrics}
+        if turn.guard is not None and (trace := turn.guard.trace()):
+            metadata["trace"] = {"guardrail": trace}
+        return metadata
+
+    def _output(self, turn: Turn) -> Json:
+        text = turn.guard.shown if turn.guard is not None and turn.guard.shown else turn.text
+        content = [{"text": text}, *turn.calls] if text else turn.calls
+        return {"message": {"role": "assistant", "content": content}}
+
+    # Ending ---------------------------------------------------------------------------------
+
+    def _settle(self, turn: Turn, stop: StopPiece, output: Json) -> None:
+        call = turn.call
+        usage = turn.usage
+        if stop.input_tokens is not None:
+            usage = {**usage, "inputTokens": stop.input_tokens}
+        produced = stop.output_tokens
+        if produced is None:
+            calls = [
+                block["toolUse"] for block in output["message"]["content"] if "toolUse" in block
+            ]
+            produced = self._meter.count(turn.text + (json.dumps(calls) if calls else ""))
+        call.usage = settled(usage, produced)
+        if turn.script is not None and turn.script.usage:
+            call.usage = {**call.usage, **turn.script.usage}
+            if "totalTokens" not in turn.script.usage:
+                call.usage = settled(call.usage, call.usage["outputTokens"])
+        call.stop_reason = stop.reason
+        call.latency_ms = round((time.time() - call.started) * 1000)
+        call.output = {"output": output, "stopReason": stop.reason, "usage": call.usage}
+        self._log.finish(call)
+
+    def _fail(self, call: Call, error: AwsError) -> None:
+        call.error, call.status = error.code, error.status
+        self._log.finish(call)
+
+
+def _scripted(script: Script) -> Iterator[Piece]:
+    chunks = script.chunks if script.chunks is not None else []
+    if script.text is not None:
+        parts = script.text.split(" ")
+        chunks = [*chunks, *(p + " " for p in parts[:-1]), parts[-1]]
+    for chunk in chunks:
+        if chunk:
+            yield TextPiece(chunk)
+    for use in script.tool_use or []:
+        identifier = use.get("id") or f"tooluse_{uuid.uuid4().hex[:22]}"
+        yield ToolPiece(identifier, use["name"], use.get("input") or {})
+    yield StopPiece(script.stop_reason or ("tool_use" if script.tool_use else "end_turn"))
+
+
+def _tool_use(piece: ToolPiece) -> Json:
+    return {"toolUseId": piece.id, "name": piece.name, "input": piece.input}
+
+
+def _delta(index: int, delta: Json) -> Json:
+    return {"contentBlockIndex": index, "delta": delta}
+
+
+def _check(params: Json, model: FoundationModel) -> None:
+    """What the service refuses beyond its model's constraints."""
+    messages = params.get("messages") or []
+    if not messages:
+        raise invalid("The messages field is required: a conversation must have a message.")
+    if messages[0].get("role") != "user":
+        raise invalid("A conversation must start with a user message. Try again with a "
+                      "conversation that starts with a user message.")  # fmt: skip
+    wanted = (params.get("inferenceConfig") or {}).get("maxTokens")
+    if wanted and wanted > model.max_output:
+        raise invalid(
+            f"The maximum tokens you requested exceeds the model limit of {model.max_output}. "
+            "Try again with a maximum tokens value that is lower."
+        )
+    calls: set[str] = set()
+    for message in messages:
+        if not message.get("content"):
+            raise invalid("The content field in the Message object is empty.")
+        results = {b["toolResult"]["toolUseId"] for b in message["content"] if "toolResult" in b}
+        if results - calls:
+            raise invalid("The number of toolResult blocks exceeds the number of toolUse blocks of "
+                          "previous turn.")  # fmt: skip
+        calls = {b["toolUse"]["toolUseId"] for b in message["content"] if "toolUse" in b}
+        for block in message["content"]:
+            if "text" in block and not str(block["text"]).strip():
+                raise invalid("The text field in the ContentBlock object is blank.")

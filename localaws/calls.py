@@ -1,0 +1,119 @@
+"""Every Bedrock call served, for tests to read and for invocation logging to deliver."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .wire import Json, Request
+
+_KEPT = 1000  # calls
+
+
+@dataclass
+class Call:
+    """One request to bedrock-runtime and what became of it."""
+
+    operation: str
+    request_id: str
+    account: str
+    region: str
+    identity: str
+    session_tags: dict[str, str]
+    model_id: str
+    body: Any
+    request_metadata: dict[str, str] = field(default_factory=dict)
+    guardrail: Json = field(default_factory=dict)
+    started: float = field(default_factory=time.time)
+    status: int = 200
+    error: str | None = None
+    usage: Json = field(default_factory=dict)
+    stop_reason: str | None = None
+    output: Any = None
+    latency_ms: int = 0
+    finished: bool = False
+    abandoned: bool = False
+    loggable: bool = False
+
+    @classmethod
+    def begin(cls, operation: str, request: Request, params: Json, body: Any) -> Call:
+        """A call as it arrives; `loggable` says whether invocation logging covers it."""
+        guardrail = params.get("guardrailConfig") or {
+            key: params[key]
+            for key in ("guardrailIdentifier", "guardrailVersion", "trace")
+            if key in params
+        }
+        return cls(
+            operation=operation,
+            request_id=request.request_id,
+            account=request.caller.account,
+            region=request.caller.region,
+            identity=request.caller.arn,
+            session_tags=dict(request.caller.session_tags),
+            model_id=params.get("modelId", ""),
+            body=body,
+            request_metadata=dict(params.get("requestMetadata") or {}),
+            guardrail=dict(guardrail),
+            loggable=operation.startswith(("Converse", "InvokeModel")),
+        )
+
+    def as_json(self) -> Json:
+        """What `GET /_localaws/requests` shows."""
+        return {
+            "operation": self.operation,
+            "requestId": self.request_id,
+            "account": self.account,
+            "region": self.region,
+            "identity": self.identity,
+            "sessionTags": self.session_tags,
+            "modelId": self.model_id,
+            "requestMetadata": self.request_metadata,
+            "guardrail": self.guardrail,
+            "body": self.body,
+            "time": self.started,
+            "status": self.status,
+            "error": self.error,
+            "usage": self.usage,
+            "stopReason": self.stop_reason,
+            "output": self.output,
+            "latencyMs": self.latency_ms,
+            "finished": self.finished,
+            "abandoned": self.abandoned,
+        }
+
+
+class CallLog:
+    """The last thousand calls, newest last; finished ones are handed to a listener."""
+
+    def __init__(self, on_finish: Callable[[Call], None]) -> None:
+        self._calls: deque[Call] = deque(maxlen=_KEPT)
+        self._lock = threading.Lock()
+        self._on_finish = on_finish
+
+    def add(self, call: Call) -> None:
+        """Note a call when it arrives."""
+        with self._lock:
+            self._calls.append(call)
+
+    def finish(self, call: Call) -> None:
+        """Note its end, once."""
+        with self._lock:
+            if call.finished:
+                return
+            call.finished = True
+            call.latency_ms = round((time.time() - call.started) * 1000)
+        self._on_finish(call)
+
+    def entries(self) -> list[Json]:
+        """All kept calls."""
+        with self._lock:
+            return [call.as_json() for call in self._calls]
+
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._calls.clear()

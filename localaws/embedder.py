@@ -1,0 +1,90 @@
+"""The local embedder and tokenizer: WordLlama, whose weights come inside its package.
+
+Vectors have 256 dimensions; a larger size is padded with zeros, which leaves cosine similarity
+unchanged. About 50 MB in memory; loaded in the background so that the port opens at once.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+NATIVE_DIMENSIONS = 256
+_CACHED_WORDS = 20_000
+
+Vectors = NDArray[np.float32]
+
+
+class Embedder:
+    """Sentence and word vectors, and token counts. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._ready = threading.Event()
+        self._model: Any = None
+        self._failure: Exception | None = None
+        self._words: dict[str, Vectors] = {}
+        threading.Thread(target=self._load, name="embedder", daemon=True).start()
+
+    def _load(self) -> None:
+        try:
+            import wordllama
+
+            model = wordllama.WordLlama.load(
+                cache_dir=Path(wordllama.__file__).parent, disable_download=True
+            )
+            model.tokenizer.no_padding()
+            self._model = model
+        except Exception as failure:  # raised again in whoever asks for the model
+            self._failure = failure
+        finally:
+            self._ready.set()
+
+    def _loaded(self) -> Any:
+        self._ready.wait()
+        if self._failure is not None:
+            raise self._failure
+        return self._model
+
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """The token ids of each text."""
+        tokenizer = self._loaded().tokenizer
+        return [e.ids for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+    def count(self, text: str) -> int:
+        """How many tokens a text has: what usage counts here."""
+        return len(self.token_ids([text])[0]) if text else 0
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, one row a text; a text without tokens is a zero row."""
+        table: Vectors = self._loaded().embedding
+        rows = np.zeros((len(texts), NATIVE_DIMENSIONS), dtype=np.float32)
+        for row, ids in enumerate(self.token_ids(texts)):
+            if ids:
+                rows[row] = table[np.clip(ids, 0, len(table) - 1)].mean(axis=0)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        result: Vectors = rows / np.where(lengths > 0, lengths, 1)
+        return result
+
+    def words(self, words: Sequence[str]) -> Vectors:
+        """Unit vectors of single words, remembered since texts repeat them."""
+        unknown = sorted({word for word in words if word not in self._words})
+        if unknown:
+            if len(self._words) > _CACHED_WORDS:
+                self._words = {}
+                unknown = sorted(set(words))
+            self._words.update(zip(unknown, self.embed(unknown), strict=True))
+        cache = self._words
+        missing = [word for word in words if word not in cache]
+        if missing:  # another thread emptied the cache meanwhile
+            return self.embed(words)
+        return np.array([cache[word] for word in words], dtype=np.float32).reshape(
+            len(words), NATIVE_DIMENSIONS
+        )

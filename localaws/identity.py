@@ -1,0 +1,112 @@
+"""Who calls: the account, Region and principal that a signed request names.
+
+Signatures are not verified, since any key pair may call a local AWS; the credential scope says the
+Region, and the access keys that AssumeRole gave out say which session calls, with which tags.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from .state import write_atomically
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+
+_SCOPE = re.compile(r"([^/\s=]+)/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
+_KEEP_EXPIRED_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The principal of one request."""
+
+    account: str = ACCOUNT
+    region: str = REGION
+    service: str = ""
+    access_key: str = ""
+    arn: str = f"arn:aws:iam::{ACCOUNT}:user/local"
+    session_tags: Mapping[str, str] = field(default_factory=dict)
+    expired: bool = False
+
+
+@dataclass(frozen=True)
+class Session:
+    """What AssumeRole gave out."""
+
+    arn: str
+    tags: dict[str, str]
+    expires: float
+
+
+def scope_of(environ: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """(access key, Region, service) of the credential scope, or None for an unsigned request."""
+    signed = str(environ.get("HTTP_AUTHORIZATION", "")) or unquote(
+        str(environ.get("QUERY_STRING", ""))
+    )
+    found = _SCOPE.search(signed)
+    return (found[1], found[2], found[3]) if found else None
+
+
+class Sessions:
+    """The role sessions given out, kept on disk so that they outlive a restart."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._sessions: dict[str, Session] = {}
+        if path.exists():
+            for key, fields in json.loads(path.read_text()).items():
+                self._sessions[key] = Session(**fields)
+
+    def identify(self, environ: Mapping[str, Any]) -> Caller:
+        """The caller of a request; an unknown access key is the account's own user."""
+        scope = scope_of(environ)
+        if scope is None:
+            bearer = str(environ.get("HTTP_AUTHORIZATION", "")).startswith("Bearer ")
+            return Caller(service="bedrock" if bearer else "")
+        access_key, region, service = scope
+        session = self._sessions.get(access_key)
+        if session is None:
+            return Caller(region=region, service=service, access_key=access_key)
+        return Caller(
+            account=session.arn.split(":")[4],
+            region=region,
+            service=service,
+            access_key=access_key,
+            arn=session.arn,
+            session_tags=session.tags,
+            expired=session.expires < time.time(),
+        )
+
+    def remember(self, form: bytes, answer: str) -> None:
+        """Take a session from an AssumeRole request's form and its XML answer."""
+        fields = parse_qs(form.decode("utf-8", "replace"), keep_blank_values=True)
+        if not fields.get("Action", [""])[0].startswith("AssumeRole"):
+            return
+        key = re.search(r"<AccessKeyId>([^<]+)</AccessKeyId>", answer)
+        arn = re.search(r"<Arn>([^<]+)</Arn>", answer)
+        until = re.search(r"<Expiration>([^<]+)</Expiration>", answer)
+        if not (key and arn and until):
+            return
+        tags = {
+            values[0]: fields.get(name[:-3] + "Value", [""])[0]
+            for name, values in fields.items()
+            if re.fullmatch(r"Tags\.member\.\d+\.Key", name)
+        }
+        expires = datetime.fromisoformat(until[1].replace("Z", "+00:00")).timestamp()
+        with self._lock:
+            cut = time.time() - _KEEP_EXPIRED_SECONDS
+            self._sessions = {k: s for k, s in self._sessions.items() if s.expires > cut}
+            self._sessions[key[1]] = Session(arn=arn[1], tags=tags, expires=expires)
+            document = {k: asdict(s) for k, s in self._sessions.items()}
+            write_atomically(self._path, json.dumps(document).encode())

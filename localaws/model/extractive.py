@@ -1,0 +1,89 @@
+"""The local model: extractive, deterministic, quick. It selects sentences and never invents."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+
+from ..embedder import Embedder
+from . import tools, write
+from .answer import NOT_FOUND, answer, from_tool
+from .pieces import ModelRequest, Piece, StopPiece, TextPiece, ToolPiece
+from .prompt import Prompt, read_prompt
+
+ABOUT = (
+    "I am a small local model that answers from your workspace's documents: ask a question about "
+    "them, and I quote the sentences that answer it, with their sources. I can also summarize, "
+    "tidy up a text and draft from points you give. I do not know anything beyond the documents."
+)
+_GREETING = re.compile(
+    r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings|hallo|bonjour)\b[^?]{0,30}\W*$",
+    re.IGNORECASE,
+)
+_THANKS = re.compile(
+    r"^\W*(?:thanks?|thank you|thx|cheers|great|perfect|ok(?:ay)?)\b.{0,40}$", re.IGNORECASE
+)
+_FAREWELL = re.compile(r"^\W*(?:bye|goodbye|see you)\b.{0,20}$", re.IGNORECASE)
+_WORD = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+$")
+
+
+class ExtractiveModel:
+    """Answers a Converse request with pieces about a word long."""
+
+    paced = True
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+
+    def generate(self, request: ModelRequest) -> Iterator[Piece]:
+        """The whole answer is known at once; it is handed out word by word."""
+        prompt = read_prompt(request.messages)
+        call = self._tool_call(prompt, request)
+        if call is not None:
+            yield call
+            yield StopPiece("tool_use")
+            return
+        for word in _WORD.findall(self._reply(prompt)):
+            yield TextPiece(word)
+        yield StopPiece()
+
+    def _tool_call(self, prompt: Prompt, request: ModelRequest) -> ToolPiece | None:
+        forced = "any" in request.tool_choice or "tool" in request.tool_choice
+        if not request.tools or (prompt.from_tool and not forced):
+            return None
+        if prompt.task and not forced:
+            return None
+        if prompt.has_passages and not forced and answer(prompt, self._embedder) is not None:
+            return None
+        asked = prompt.question or prompt.instructions or prompt.text
+        chosen = tools.choose(asked, request.tools, request.tool_choice, self._embedder)
+        if chosen is None:
+            return None
+        digest = hashlib.sha256(repr((chosen, len(request.messages))).encode()).hexdigest()
+        return ToolPiece(id=f"tooluse_{digest[:22]}", name=chosen[0], input=chosen[1])
+
+    def _reply(self, prompt: Prompt) -> str:
+        match prompt.task:
+            case "summarize":
+                return write.summarize(prompt, self._embedder)
+            case "rewrite":
+                return write.rewrite(prompt, self._embedder)
+            case "draft":
+                return write.draft(prompt, self._embedder)
+            case "title":
+                return write.title(prompt)
+            case "standalone_question":
+                return write.standalone(prompt)
+        if prompt.from_tool:
+            return from_tool(prompt, self._embedder)
+        question = prompt.question
+        if _GREETING.match(question):
+            return f"Hello! {ABOUT}"
+        if _THANKS.match(question):
+            return "You are welcome. Ask me anything about your documents."
+        if _FAREWELL.match(question):
+            return "Goodbye!"
+        if prompt.has_passages:
+            return answer(prompt, self._embedder) or NOT_FOUND
+        return ABOUT

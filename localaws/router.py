@@ -1,0 +1,136 @@
+"""REST-JSON services routed, validated and serialized from botocore's own service models.
+
+An operation's path, its parameters' places and constraints, and where each member of its answer
+goes are read from the model, so that what is served cannot drift from what SDKs expect.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+from botocore.loaders import Loader
+from botocore.model import ListShape, OperationModel, ServiceModel, Shape
+from botocore.validate import ParamValidator
+
+from . import eventstream
+from .errors import AwsError, invalid
+from .wire import Json, Request, Response
+
+Handler = Callable[[Request, Json], Json]
+
+
+class Router:
+    """The operations of one service that this process answers."""
+
+    def __init__(self, service: str) -> None:
+        model = Loader().load_service_model(service, "service-2")
+        self.model = ServiceModel(model, service)
+        self._validator = ParamValidator()
+        self._routes: list[tuple[str, tuple[str, ...], str]] = []
+        for name in self.model.operation_names:
+            http = self.model.operation_model(name).http
+            path = http["requestUri"].partition("?")[0].strip("/")
+            self._routes.append((http["method"], tuple(path.split("/")), name))
+        # Literal segments win over labels where both fit.
+        self._routes.sort(key=lambda route: sum(part.startswith("{") for part in route[1]))
+
+    def match(self, method: str, segments: tuple[str, ...]) -> tuple[str, dict[str, str]] | None:
+        """The operation at a path, and its path labels; None where the service has none there."""
+        for verb, parts, name in self._routes:
+            if verb != method or len(parts) != len(segments):
+                continue
+            pairs = list(zip(parts, segments, strict=True))
+            if all(part.startswith("{") or part == given for part, given in pairs):
+                return name, {p[1:-1]: given for p, given in pairs if p.startswith("{")}
+        return None
+
+    def operation(self, name: str) -> OperationModel:
+        """The modelled operation."""
+        return self.model.operation_model(name)
+
+    def parse(self, operation: str, labels: dict[str, str], request: Request) -> Json:
+        """The operation's parameters from path, query, headers and body, validated."""
+        shape = self.operation(operation).input_shape
+        if shape is None:
+            return {}
+        params: Json = {}
+        query = request.query
+        payload = shape.serialization.get("payload")
+        for name, member in shape.members.items():
+            place = member.serialization.get("location")
+            wire = member.serialization.get("name", name)
+            if place == "uri":
+                params[name] = labels[wire]
+            elif place == "querystring":
+                values = [value for key, value in query if key == wire]
+                if values:
+                    params[name] = values if isinstance(member, ListShape) else values[-1]
+            elif place == "header" and wire.lower() in request.headers:
+                params[name] = request.headers[wire.lower()]
+            if name in params:
+                params[name] = _coerce(member, params[name])
+        if payload:
+            params[payload] = request.body
+        elif request.body:
+            params.update(_json_body(request.body))
+        report = self._validator.validate(params, shape)
+        if report.has_errors():
+            raise invalid("1 validation error detected: " + report.generate_report())
+        return params
+
+    def answer(self, operation: str, result: Json) -> Response:
+        """Serialize a handler's result into the places that the model names."""
+        model = self.operation(operation)
+        response = Response(status=int(model.http.get("responseCode", 200)))
+        shape = model.output_shape
+        if shape is None:
+            response.body = b"{}"
+            return response
+        body = dict(result)
+        response.headers.update(body.pop("headers", {}))
+        for name, member in shape.members.items():
+            if name in body and member.serialization.get("location") == "header":
+                value = str(body.pop(name))
+                header = member.serialization["name"]
+                if header.lower() == "content-type":
+                    response.content_type = value
+                else:
+                    response.headers[header] = value
+        payload = shape.serialization.get("payload")
+        response.body = body[payload] if payload else _dump(body)
+        if payload and shape.members[payload].serialization.get("eventstream"):
+            response.content_type = eventstream.CONTENT_TYPE
+        return response
+
+
+def _coerce(shape: Shape, value: Any) -> Any:
+    try:
+        if shape.type_name in ("integer", "long"):
+            return int(value)
+    except ValueError:
+        raise invalid(f"Value {value!r} is not an integer") from None
+    if shape.type_name == "boolean":
+        return str(value).lower() == "true"
+    return value
+
+
+def _json_body(body: bytes) -> Json:
+    try:
+        document = json.loads(body)
+    except ValueError as error:
+        raise AwsError("SerializationException", f"The body is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise AwsError("SerializationException", "The body is not a JSON object")
+    return document
+
+
+def _dump(body: Json) -> bytes:
+    def plain(value: Any) -> str:
+        if isinstance(value, bytes):
+            return base64.b64encode(value).decode()
+        raise TypeError(type(value).__name__)
+
+    return json.dumps(body, ensure_ascii=False, default=plain).encode()

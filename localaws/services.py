@@ -1,0 +1,164 @@
+"""The whole local AWS put together, and the operations of its Bedrock services."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from .bedrock.control import ControlPlane
+from .bedrock.converse import Conversations, Model
+from .bedrock.invocation_log import InvocationLog
+from .bedrock.invoke import Invocations
+from .bedrock.metering import Meter
+from .calls import CallLog
+from .embedder import Embedder
+from .errors import AwsError, invalid
+from .guard.store import Guardrails
+from .identity import Sessions
+from .model.extractive import ExtractiveModel
+from .moto_front import MotoFront
+from .objects import ObjectStore
+from .router import Handler, Router
+from .script import ScriptQueue
+from .state import JsonStore
+from .wire import Request, Response, StartResponse, read_request
+from .workbench import Workbench
+
+
+class LocalAws:
+    """A WSGI application: Bedrock answered here, the rest by moto."""
+
+    def __init__(self, state: Path) -> None:
+        self.stopping = threading.Event()
+        self.embedder = Embedder()
+        self._sessions = Sessions(state / "sessions.json")
+        objects = ObjectStore(state / "s3")
+        self._moto = MotoFront(objects, self._sessions)
+        self._moto.restore()
+        store = JsonStore(state / "bedrock")
+        self._log = InvocationLog(store, objects)
+        scripts, calls = ScriptQueue(), CallLog(self._log.add)
+        self._workbench = Workbench(scripts, calls)
+        guardrails, meter = Guardrails(store), Meter(self.embedder.count)
+        shared: dict[str, Any] = {
+            "meter": meter,
+            "store": store,
+            "embedder": self.embedder,
+            "guardrails": guardrails,
+            "scripts": scripts,
+            "log": calls,
+        }
+        conversations = Conversations(
+            model=_model(self.embedder),
+            stopping=self.stopping,
+            token_delay_ms=float(os.environ.get("LOCALAWS_TOKEN_DELAY_MS", "8")),
+            **shared,
+        )
+        invocations = Invocations(**shared)
+        control = ControlPlane(store)
+        self._services: list[tuple[Router, dict[str, Handler]]] = [
+            (
+                Router("bedrock-runtime"),
+                {
+                    "ApplyGuardrail": invocations.apply_guardrail,
+                    "Converse": conversations.converse,
+                    "ConverseStream": conversations.converse_stream,
+                    "CountTokens": invocations.count_tokens,
+                    "InvokeModel": invocations.invoke,
+                },
+            ),
+            (
+                Router("bedrock"),
+                {
+                    "CreateGuardrail": guardrails.create,
+                    "CreateGuardrailVersion": guardrails.create_version,
+                    "DeleteGuardrail": guardrails.delete,
+                    "GetGuardrail": guardrails.get,
+                    "ListGuardrails": guardrails.list,
+                    "UpdateGuardrail": guardrails.update,
+                    "CreateInferenceProfile": control.create_profile,
+                    "DeleteInferenceProfile": control.delete_profile,
+                    "GetInferenceProfile": control.get_profile,
+                    "ListInferenceProfiles": control.list_profiles,
+                    "GetFoundationModel": control.get_model,
+                    "ListFoundationModels": control.list_models,
+                    "TagResource": control.tag,
+                    "UntagResource": control.untag,
+                    "ListTagsForResource": control.list_tags,
+                    "PutModelInvocationLoggingConfiguration": control.put_logging,
+                    "GetModelInvocationLoggingConfiguration": control.get_logging,
+                    "DeleteModelInvocationLoggingConfiguration": control.delete_logging,
+                },
+            ),
+        ]
+
+    def start(self) -> None:
+        """Begin the background work."""
+        self._log.start()
+
+    def stop(self) -> None:
+        """End streams at once and deliver the logs that wait."""
+        self.stopping.set()
+        self._log.stop()
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: StartResponse
+    ) -> Iterable[bytes] | Iterator[bytes]:
+        """Answer one request."""
+        caller = self._sessions.identify(environ)
+        path = str(environ.get("PATH_INFO", ""))
+        if path.startswith("/_localaws/"):
+            request = read_request(environ, caller, "")
+            return self._workbench.handle(request).send(start_response)
+        if caller.service == "bedrock":
+            request = read_request(environ, caller, str(uuid.uuid4()))
+            return self._bedrock(request).send(start_response)
+        return self._moto.handle(caller.service or _unsigned(environ), environ, start_response)
+
+    def _bedrock(self, request: Request) -> Response:
+        try:
+            if request.caller.expired:
+                raise AwsError(
+                    "ExpiredTokenException",
+                    "The security token included in the request is expired",
+                )
+            response = self._answer(request)
+        except AwsError as error:
+            response = Response.of_json({"message": error.message, **error.extra}, error.status)
+            response.headers["x-amzn-errortype"] = error.code
+        response.headers["x-amzn-requestid"] = request.request_id
+        return response
+
+    def _answer(self, request: Request) -> Response:
+        for router, handlers in self._services:
+            matched = router.match(request.method, request.segments)
+            if matched is None:
+                continue
+            operation, labels = matched
+            handler = handlers.get(operation)
+            if handler is None:
+                raise invalid(f"The local AWS does not offer {operation}.")
+            params = router.parse(operation, labels, request)
+            return router.answer(operation, handler(request, params))
+        raise AwsError("UnknownOperationException", "There is no such operation.")
+
+
+def _unsigned(environ: dict[str, Any]) -> str:
+    """The service of an unsigned request: a form with an Action is STS's, all else S3's."""
+    form = str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded")
+    root = environ.get("PATH_INFO", "/") in ("", "/")
+    return "sts" if form and root and environ["REQUEST_METHOD"] == "POST" else "s3"
+
+
+def _model(embedder: Embedder) -> Model:
+    """The extractive model, or the server that LOCAL_MODEL_URL names."""
+    url = os.environ.get("LOCAL_MODEL_URL", "").rstrip("/")
+    if not url:
+        return ExtractiveModel(embedder)
+    from .model.remote import RemoteModel
+
+    return RemoteModel(url, os.environ.get("LOCAL_MODEL_NAME", "default"))

@@ -1,0 +1,41 @@
+"""`/_localaws/`: health, scripts and the list of calls, for tests and for people."""
+
+from __future__ import annotations
+
+import json
+
+from .calls import CallLog
+from .errors import AwsError
+from .script import ScriptQueue
+from .wire import Request, Response
+
+
+class Workbench:
+    """The endpoints that AWS does not have."""
+
+    def __init__(self, scripts: ScriptQueue, calls: CallLog) -> None:
+        self._scripts = scripts
+        self._calls = calls
+
+    def handle(self, request: Request) -> Response:
+        """Answer one of them."""
+        match request.method, request.segments[1:]:
+            case "GET" | "HEAD", ("health",):
+                return Response.of_json({"status": "ok"})
+            case "POST", ("script",):
+                return self._queue(request)
+            case "POST", ("reset",):
+                self._scripts.clear()
+                return Response.of_json({"queued": 0})
+            case "GET", ("requests",):
+                return Response.of_json({"requests": self._calls.entries()})
+            case "DELETE", ("requests",):
+                self._calls.clear()
+                return Response.of_json({"requests": []})
+        return Response.of_json({"message": "There is nothing here."}, status=404)
+
+    def _queue(self, request: Request) -> Response:
+        try:
+            return Response.of_json({"queued": self._scripts.add(json.loads(request.body))})
+        except (AwsError, TypeError, ValueError) as error:
+            return Response.of_json({"message": str(error)}, status=400)
