@@ -4,7 +4,7 @@
 import os
 import sys
 
-# Commands that change schemas run as the owner, in a process of their own; everything else as `app`.
+# Commands that change schemas run as the owner, in a process of their own; all else as `app`.
 OWNER_COMMANDS = {
     "makemigrations",
     "migrate",
@@ -12,7 +12,8 @@ OWNER_COMMANDS = {
     "sqlmigrate",
     "showmigrations",
     "create_workspace",
-    "create_staff",
+    "provision_aws",
+    "seed_demo",
 }
 
 

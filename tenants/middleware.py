@@ -68,7 +68,10 @@ class SessionTenantMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         tenant = getattr(request, "tenant", None)
-        if tenant is not None and request.user.is_authenticated:
-            if request.session.get(SESSION_TENANT) != str(tenant.id):
-                logout(request)
+        if (
+            tenant is not None
+            and request.user.is_authenticated
+            and request.session.get(SESSION_TENANT) != str(tenant.id)
+        ):
+            logout(request)
         return self.get_response(request)

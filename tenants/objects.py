@@ -5,7 +5,7 @@ absolute key never leaves this file.
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import BinaryIO, Final
 
 from django.conf import settings
 
@@ -26,8 +26,8 @@ def _absolute(key: str) -> str:
     return f"tenants/{current().id}/{key}"
 
 
-def object_put(key: str, body: bytes, *, content_type: str) -> None:
-    """Store `body`. Raises AwsError."""
+def object_put(key: str, body: bytes | BinaryIO, *, content_type: str) -> None:
+    """Store `body`; a file is streamed from its position. Raises AwsError."""
     try:
         client("s3").put_object(
             Bucket=bucket(current().region), Key=_absolute(key), Body=body, ContentType=content_type

@@ -1,8 +1,8 @@
 """Sockets: who may open one, and closing them from elsewhere.
 
 The handshake resolves host -> tenant -> session (or API key) in that tenant's schema, and demands
-that Origin's host and port equal the Host header: a sibling tenant is the same *site* to a browser, so
-cookies alone would let its pages open our sockets.
+that Origin's host and port equal the Host header: a sibling tenant is the same *site* to a browser,
+so cookies alone would let its pages open our sockets.
 """
 
 from collections.abc import Awaitable, Callable

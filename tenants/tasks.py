@@ -3,12 +3,12 @@
     @tenant_task(name="documents.ingest")
     def document_ingest(document_id: str) -> None: ...
 
-    document_ingest.dispatch(str(document.id))     # inside a tenant; sent when the transaction commits
+    document_ingest.dispatch(str(document.id))  # inside a tenant; sent on commit
 
 On the wire the tenant's id is the first argument. The worker looks the tenant up as it is now, in
 `public`; a deleted or suspended tenant's task is rejected and its body never runs. (Libraries that
-set the schema in Celery's `task_prerun` signal run such a task in `public`: signal errors do not stop
-a task.) Arguments are ids only: rows are loaded inside the tenant.
+set the schema in Celery's `task_prerun` signal run such a task in `public`: signal errors do not
+stop a task.) Arguments are ids only: rows are loaded inside the tenant.
 """
 
 from collections.abc import Callable

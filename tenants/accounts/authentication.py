@@ -1,4 +1,4 @@
-"""REST by API key. The browser's session is DRF's own SessionAuthentication, CSRF check included."""
+"""REST by API key; the browser's session is DRF's own SessionAuthentication, with CSRF check."""
 
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed

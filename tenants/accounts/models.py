@@ -40,7 +40,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """Someone who signs in with an e-mail address; the same address may exist in every workspace."""
+    """Someone who signs in with an e-mail address, which other workspaces may know too."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField(max_length=254, unique=True)  # kept in lower case
@@ -70,7 +70,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class ApiKey(models.Model):
-    """A user's key for programs. Only its SHA-256 is kept: keys are long and random, so unsalted."""
+    """A user's key for programs. Only its SHA-256 is kept, unsalted: keys are long and random."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
@@ -90,7 +90,7 @@ class ApiKey(models.Model):
 
 
 class AuditEvent(models.Model):
-    """Who did what to which object, when, from where. Written in the same transaction as the deed."""
+    """Who did what to which object, when; written in the same transaction as the deed."""
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField(auto_now_add=True, db_index=True)

@@ -82,7 +82,7 @@ class PasswordResetSentView(auth_views.PasswordResetDoneView):
 
 
 class PasswordResetConfirmView(auth_views.PasswordResetConfirmView):
-    """Set the new password. The token is signed with the user's own row, so it fits no other tenant."""
+    """Set the new password; the token is signed over the user's row, so it fits no other tenant."""
 
     template_name = "auth/password_reset_confirm.html"
     success_url = reverse_lazy("password-reset-done")
@@ -94,9 +94,9 @@ class PasswordResetDoneView(auth_views.PasswordResetCompleteView):
 
 def _settings(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:
     nav = [
-        {"label": "Members", "url": "/settings/members/", "active": page == "members"},
-        {"label": "API keys", "url": "/settings/keys/", "active": page == "keys"},
-        {"label": "Workspace", "url": "/settings/workspace/", "active": page == "workspace"},
+        {"label": "Members", "href": "/settings/members/", "icon": "users"},
+        {"label": "API keys", "href": "/settings/keys/", "icon": "key"},
+        {"label": "Workspace", "href": "/settings/workspace/", "icon": "settings"},
     ]
     return render(request, f"settings/{page}.html", {"settings_nav": nav, **context})
 

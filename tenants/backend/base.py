@@ -4,9 +4,9 @@ django-tenants sets a search path; this backend sets the tenant's role with it, 
 when a cursor opens for another tenant than the last. A path alone is a convention, a role is a
 right: a wrong path then gives an error, not rows.
 
-Session settings are undone by ROLLBACK and ROLLBACK TO SAVEPOINT and lost on close, so the record of
-what was set is forgotten there. Stock django-tenants swallows every error of its SET; here only the
-refusal inside an already failed transaction passes, since whatever follows fails too.
+Session settings are undone by ROLLBACK and ROLLBACK TO SAVEPOINT and lost on close, so the record
+of what was set is forgotten there. Stock django-tenants swallows every error of its SET; here only
+the refusal inside an already failed transaction passes, since whatever follows fails too.
 """
 
 import os

@@ -1,8 +1,8 @@
 """SQL for the rights on `public` tables, for migrations.
 
-Two kinds of table stand in `public` beside the registry: rows that belong to tenants (the ledger and
-its kin) and data shared by all (plans, prices, models). Every tenant's role is a member of the group
-role `tenant`; a policy compares the row's tenant with the role that runs the statement.
+Two kinds of table stand in `public` beside the registry: rows that belong to tenants (the ledger
+and its kin) and data shared by all (plans, prices, models). Every tenant's role is a member of the
+group role `tenant`; a policy compares the row's tenant with the role that runs the statement.
 """
 
 from typing import Final

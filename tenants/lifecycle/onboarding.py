@@ -87,7 +87,7 @@ def tenant_create(
 
 
 def role_ensure(role: str) -> None:
-    """Make the tenant's NOLOGIN role, a member of `tenant`, which `app` may take but not inherit."""
+    """Make the tenant's NOLOGIN role, member of `tenant`; `app` may take it but not inherit it."""
     quoted = sql.Identifier(role)
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])

@@ -15,7 +15,7 @@ class DomainInline(TabularInline):  # type: ignore[misc]
 
 @admin.register(Tenant)
 class TenantAdmin(ModelAdmin):  # type: ignore[misc]
-    """Plan, posture, Region and state of each workspace. Onboarding makes rows, offboarding ends them."""
+    """Plan, posture, Region and state of each workspace."""
 
     list_display: ClassVar = ["slug", "name", "plan", "posture", "region", "retrieval", "status"]
     list_filter: ClassVar = ["status", "plan", "posture", "region"]

@@ -1,0 +1,1 @@
+"""Three workspaces to try the product with; `manage.py seed_demo` makes them."""

@@ -1,0 +1,77 @@
+"""The fixed cast. In acme: Alice owns, Ada is admin, Max member, Bob viewer; Charlie owns globex.
+
+Built once, as the owner, into the database that every test process clones.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+PASSWORD: Final = "a long enough password"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user of a workspace, with a key that works in every test."""
+
+    workspace: str
+    name: str
+    role: str
+
+    @property
+    def email(self) -> str:
+        return f"{self.name.lower()}@{self.workspace}.example"
+
+    @property
+    def key(self) -> str:
+        return f"tnt_test-key-of-{self.name.lower()}-in-{self.workspace}"
+
+    @property
+    def host(self) -> str:
+        return f"{self.workspace}.localhost"
+
+
+ALICE = Person("acme", "Alice", "owner")
+ADA = Person("acme", "Ada", "admin")
+MAX = Person("acme", "Max", "member")
+BOB = Person("acme", "Bob", "viewer")
+CHARLIE = Person("globex", "Charlie", "owner")
+CAST: Final = (ALICE, ADA, MAX, BOB, CHARLIE)
+
+WORKSPACES: Final = {
+    "acme": {"plan": "growth", "posture": "general", "region": "us-east-1"},
+    "globex": {"plan": "enterprise", "posture": "regulated", "region": "eu-central-1"},
+}
+
+
+def build() -> None:
+    """Make the workspaces with their people and keys, and a staff user (owner's login)."""
+    from tenants.accounts.models import ApiKey, Role, User
+    from tenants.accounts.services import digest_of, user_create
+    from tenants.context import entered, public_scope
+    from tenants.lifecycle.onboarding import tenant_create
+
+    for slug, settings in WORKSPACES.items():
+        people = [person for person in CAST if person.workspace == slug]
+        owner = next(person for person in people if person.role == Role.OWNER)
+        tenant = tenant_create(
+            slug=slug,
+            name=f"{slug.title()} Works",
+            host=owner.host,
+            owner_email=owner.email,
+            owner_password=PASSWORD,
+            owner_name=owner.name,
+            **settings,
+        )
+        with entered(tenant.context):
+            for person in people:
+                user = User.objects.filter(email=person.email).first() or user_create(
+                    email=person.email,
+                    password=PASSWORD,
+                    name=person.name,
+                    role=Role(person.role),
+                )
+                ApiKey.objects.create(
+                    user=user, name="tests", prefix=person.key[:12], digest=digest_of(person.key)
+                )
+    with public_scope("owner"):
+        User.objects.create_superuser("staff@tenantry.example", PASSWORD, name="Staff")

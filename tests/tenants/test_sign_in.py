@@ -1,0 +1,138 @@
+"""Sessions, keys and reset tokens belong to one tenant."""
+
+import re
+
+import pytest
+from django.core import mail
+from django.test import Client
+
+from tenants.accounts.models import AuditEvent, User
+from tenants.accounts.services import user_disable
+from tenants.context import SYSTEM, entered
+from tests.support.cast import ADA, ALICE, BOB, CHARLIE, PASSWORD
+from tests.support.clients import api, browser_of, code_of, stranger, tenant_of, user_of
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_right_password_opens_the_workspace() -> None:
+    client = browser_of(ALICE)
+    assert client.get("/settings/members/").status_code == 200
+
+
+def test_a_wrong_password_says_nothing_about_the_address() -> None:
+    client = stranger(ALICE.host)
+    known = client.post("/sign-in/", {"email": ALICE.email, "password": "not the password"})
+    unknown = client.post("/sign-in/", {"email": "no@one.example", "password": "not the password"})
+    assert known.status_code == unknown.status_code == 422
+    varying = re.compile(rb'csrf[^>]*value="[^"]+"|value="[^"]*@[^"]*"|content="[^"]+"')
+    assert varying.sub(b"", known.content) == varying.sub(b"", unknown.content)
+
+
+def test_too_many_attempts_are_slowed_down() -> None:
+    client = stranger(ALICE.host)
+    form = {"email": BOB.email, "password": "not the password"}
+    answers = [client.post("/sign-in/", form) for _ in range(11)]
+    assert answers[-1].status_code == 429
+    assert int(answers[-1]["Retry-After"]) > 0
+
+
+def test_a_user_of_another_workspace_cannot_sign_in_here() -> None:
+    answer = stranger(ALICE.host).post("/sign-in/", {"email": CHARLIE.email, "password": PASSWORD})
+    assert answer.status_code == 422
+
+
+def test_a_session_cookie_is_worth_nothing_on_another_host() -> None:
+    client = browser_of(CHARLIE)
+    other = Client(headers={"Host": ALICE.host})
+    other.cookies = client.cookies
+    assert other.get("/settings/members/").status_code == 302
+
+
+def test_a_session_row_copied_into_another_schema_is_refused() -> None:
+    client = browser_of(CHARLIE)
+    key = client.cookies["session"].value
+    from django.contrib.sessions.models import Session
+
+    with entered(tenant_of(CHARLIE)):
+        row = Session.objects.get(session_key=key)
+    with entered(tenant_of(ALICE)):
+        # Even a user with the same id and password hash would not help.
+        stolen = User.objects.create(
+            id=user_of(CHARLIE).id, email=CHARLIE.email, password=user_of(CHARLIE).password
+        )
+        Session.objects.create(
+            session_key=key, session_data=row.session_data, expire_date=row.expire_date
+        )
+    other = Client(headers={"Host": ALICE.host})
+    other.cookies = client.cookies
+    assert stolen.is_active
+    assert other.get("/settings/members/").status_code == 302
+
+
+def test_an_api_key_of_another_workspace_is_refused() -> None:
+    answer = api(CHARLIE, host=ALICE.host).get("/api/v1/usage/")
+    assert answer.status_code == 401
+    assert code_of(answer) == "not_authenticated"
+
+
+def test_a_disabled_user_is_out_at_once() -> None:
+    client = browser_of(ADA)
+    user = user_of(ADA)
+    with entered(tenant_of(ADA)):
+        user_disable(actor=SYSTEM, user=user)
+    assert client.get("/settings/members/").status_code == 302
+    assert api(ADA).get("/api/v1/usage/").status_code == 401
+
+
+def test_signing_out_ends_the_session() -> None:
+    client = browser_of(ALICE)
+    cookie = client.cookies["session"].value
+    client.post("/sign-out/")
+    again = Client(headers={"Host": ALICE.host})
+    again.cookies["session"] = cookie
+    assert again.get("/settings/members/").status_code == 302
+
+
+def test_signing_in_and_out_is_audited() -> None:
+    client = browser_of(ALICE)
+    client.post("/sign-out/")
+    with entered(tenant_of(ALICE)):
+        actions = list(
+            AuditEvent.objects.filter(actor_id=user_of(ALICE).id).values_list("action", flat=True)
+        )
+    assert actions[:2] == ["session.end", "session.start"]
+
+
+def test_a_reset_link_works_once_and_only_in_its_workspace() -> None:
+    client = stranger(ALICE.host)
+    sent = client.post("/password-reset/", {"email": ALICE.email})
+    assert sent.status_code == 302
+    [message] = mail.outbox
+    link = re.search(r"http://acme\.localhost[^/]*(/password-reset/\S+)", message.body)
+    assert link is not None
+    path = link.group(1)
+
+    elsewhere = stranger(CHARLIE.host).get(path, follow=True)
+    assert b"new_password1" not in elsewhere.content
+
+    form = client.get(path, follow=True)
+    assert b"new_password1" in form.content
+    chosen = {"new_password1": "another long password", "new_password2": "another long password"}
+    client.post(form.redirect_chain[-1][0], chosen)
+    signed = client.post("/sign-in/", {"email": ALICE.email, "password": "another long password"})
+    assert signed.status_code == 302
+    assert b"new_password1" not in stranger(ALICE.host).get(path, follow=True).content
+
+
+def test_asking_for_a_reset_of_an_unknown_address_looks_the_same_and_sends_nothing() -> None:
+    answer = stranger(ALICE.host).post("/password-reset/", {"email": "no@one.example"})
+    assert answer.status_code == 302
+    assert mail.outbox == []
+
+
+def test_signing_in_never_leads_to_another_site() -> None:
+    answer = stranger(ALICE.host).post(
+        "/sign-in/?next=https://evil.example/", {"email": ALICE.email, "password": PASSWORD}
+    )
+    assert answer["Location"] == "/"
