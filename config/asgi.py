@@ -1,4 +1,4 @@
-"""The ASGI application: HTTP through Django, sockets through Channels, each with its own seam door."""
+"""The ASGI application: HTTP through Django, sockets through Channels, each entering the seam."""
 
 import os
 

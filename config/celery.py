@@ -1,4 +1,4 @@
-"""Celery: queues `default` (tenants' work), `provisioning` (owner's login) and `ops` (ops login)."""
+"""Celery: queues `default` (tenants' work), `provisioning` (owner's login), `ops` (ops login)."""
 
 import os
 from typing import Any

@@ -9,7 +9,7 @@ from tenants.context import current_or_none
 
 
 def workspace(_request: HttpRequest) -> dict[str, Any]:
-    """Return the product's name and, inside a tenant, the workspace (`tenant.plan_name` included)."""
+    """Return the product's name and, inside a tenant, the workspace."""
     tenant = current_or_none()
     if tenant is None:
         return {"product_name": "Tenantry"}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal, cast
 from urllib.parse import unquote, urlsplit
 
+Login = Literal["app", "owner", "ops"]
 ROOT: Final = Path(__file__).resolve().parent.parent
 URL_VARIABLES: Final = {
     "app": "DATABASE_URL",
@@ -33,7 +34,7 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    login: Literal["app", "owner", "ops"]
+    login: Login
     database: Database
     redis_url: str
     secret_key: str

@@ -170,7 +170,5 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     log.info("csrf.refused", reason=reason)
     return error_page(
         request,
-        _Wrapped(
-            "csrf_failed", 403, "This form is out of date: reload the page and send it again."
-        ),
+        _Wrapped("csrf_failed", 403, "This form is out of date: reload the page, then send it."),
     )

@@ -1,4 +1,4 @@
-"""What every request gets, before any tenant is known: an id, health answers, headers, error pages."""
+"""What every request gets before any tenant is known: an id, probes, headers, error pages."""
 
 import re
 import uuid

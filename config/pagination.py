@@ -4,7 +4,7 @@ from rest_framework.pagination import CursorPagination
 
 
 class NewestFirst(CursorPagination):
-    """Newest first; `limit` up to 100; `next` and `previous` are addresses with an opaque cursor."""
+    """Newest first; `limit` up to 100; `next` and `previous` are addresses with a cursor."""
 
     ordering = ("-created_at", "-id")
     page_size = 25

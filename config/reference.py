@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+KEY_HEADER = '-H "Authorization: Bearer $KEY"'
 METHODS = ("get", "post", "put", "patch", "delete")
 
 

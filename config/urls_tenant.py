@@ -1,5 +1,7 @@
 """Addresses on a tenant's own host."""
 
+from typing import ClassVar
+
 from assistant.urls import api_urlpatterns as assistant_api
 from assistant.urls import html_urlpatterns as assistant_html
 from billing.urls import api_urlpatterns as billing_api
@@ -18,7 +20,7 @@ from tenants.accounts.urls import html_urlpatterns as accounts_html
 class SchemaView(SpectacularAPIView):
     """The OpenAPI 3.1 document, open to every signed-in user and key of the workspace."""
 
-    roles = {"GET": "viewer"}
+    roles: ClassVar = {"GET": "viewer"}
 
 
 urlpatterns = [

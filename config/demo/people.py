@@ -63,79 +63,15 @@ TENANTS: Final = (
     ),
 )
 
-WORDS: Final = [
-    "amber",
-    "anchor",
-    "aspen",
-    "basil",
-    "birch",
-    "canyon",
-    "cedar",
-    "clover",
-    "cobalt",
-    "copper",
-    "coral",
-    "crimson",
-    "dune",
-    "ember",
-    "falcon",
-    "fern",
-    "fjord",
-    "garnet",
-    "glacier",
-    "harbor",
-    "hazel",
-    "heron",
-    "indigo",
-    "iris",
-    "ivory",
-    "jasper",
-    "juniper",
-    "kestrel",
-    "lagoon",
-    "larch",
-    "linen",
-    "lotus",
-    "maple",
-    "marble",
-    "meadow",
-    "mesa",
-    "mint",
-    "moss",
-    "nectar",
-    "oak",
-    "ochre",
-    "olive",
-    "onyx",
-    "opal",
-    "orchid",
-    "osprey",
-    "pebble",
-    "pine",
-    "plum",
-    "poppy",
-    "quartz",
-    "raven",
-    "reef",
-    "ridge",
-    "saffron",
-    "sage",
-    "slate",
-    "sorrel",
-    "spruce",
-    "summit",
-    "teal",
-    "thistle",
-    "timber",
-    "topaz",
-    "tulip",
-    "umber",
-    "velvet",
-    "violet",
-    "willow",
-    "wren",
-    "zephyr",
-]
+WORDS: Final = tuple(
+    """
+    amber anchor aspen basil birch canyon cedar clover cobalt copper coral crimson dune ember
+    falcon fern fjord garnet glacier harbor hazel heron indigo iris ivory jasper juniper kestrel
+    lagoon larch linen lotus maple marble meadow mesa mint moss nectar oak ochre olive onyx opal
+    orchid osprey pebble pine plum poppy quartz raven reef ridge saffron sage slate sorrel spruce
+    summit teal thistle timber topaz tulip umber velvet violet willow wren zephyr
+    """.split()
+)
 
 
 def password() -> str:

@@ -1,7 +1,7 @@
 """Make the demo: workspaces, people, keys, documents, and `demo.json` that tells of them.
 
-Runs under the owner's login, since it makes workspaces. It can be cut off and run again: what exists
-is kept, passwords are remembered in `demo.json`, and only missing documents are uploaded.
+Runs under the owner's login, since it makes workspaces. It can be cut off and run again: what
+exists is kept, passwords are remembered in `demo.json`, and only missing documents are uploaded.
 """
 
 import json
