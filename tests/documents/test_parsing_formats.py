@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from reportlab.lib.styles import getSampleStyleSheet
-from reportlab.platypus import Paragraph
+from reportlab.platypus import Paragraph, Table
 
 from documents.parsing import MediaType, ParsedText, parse
 from tests.support import files
@@ -147,3 +147,16 @@ def test_no_control_or_invisible_character_survives(read: Read) -> None:
         "a\x00b\x07\u200b\u202e\u2066\ufeffc \U000e0041d\ufb01\u00a0e\r\nf", MediaType.TEXT
     )
     assert parsed.text == "abc dfi e\nf"
+
+
+def test_a_table_row_whose_cells_wrap_stays_one_row(read: Read) -> None:
+    body = getSampleStyleSheet()["BodyText"]
+    rows = [
+        ["Class", "Examples", "Handling"],
+        ["Health", "diagnosis, image, laboratory result", "treatment team only, encrypted"],
+        ["Treatment record of an adult", "10 years", "end of treatment"],
+    ]
+    table = Table([[Paragraph(cell, body) for cell in row] for row in rows], [90, 110, 110])
+    table.setStyle([("VALIGN", (0, 0), (-1, -1), "TOP")])
+    parsed = read(files.rendered([table]), MediaType.PDF)
+    assert parsed.text == "\n".join(" | ".join(row) for row in rows)

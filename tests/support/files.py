@@ -14,7 +14,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate
+from reportlab.platypus import Flowable, PageBreak, Paragraph, SimpleDocTemplate
 
 _MAIN = (
     '<?xml version="1.0"?><w:document xmlns:w="http://schemas.openxmlformats.org/'
@@ -70,7 +70,7 @@ def prose(page: int, sentences: int = 22) -> str:
 def pdf(pages: Sequence[str], *, title: str = "") -> bytes:
     """Return a PDF with one page for each text; blank lines in a text part paragraphs."""
     body = getSampleStyleSheet()["BodyText"]
-    story: list[Paragraph | PageBreak] = []
+    story: list[Flowable] = []
     for number, text in enumerate(pages):
         if number:
             story.append(PageBreak())
@@ -90,7 +90,7 @@ def long_pdf(
     """
     styles = getSampleStyleSheet()
     body = ParagraphStyle("body", parent=styles["BodyText"], fontSize=10.5, leading=14)
-    story: list[Paragraph | PageBreak] = []
+    story: list[Flowable] = []
     for number in range(1, n_pages + 1):
         if number > 1:
             story.append(PageBreak())
@@ -286,9 +286,7 @@ def _topic(number: int) -> str:
     return topics[number % len(topics)]
 
 
-def rendered(
-    story: Sequence[Paragraph | PageBreak], title: str = "", footer: bool = False
-) -> bytes:
+def rendered(story: Sequence[Flowable], title: str = "", footer: bool = False) -> bytes:
     """Return the PDF of a reportlab story."""
     out = io.BytesIO()
 

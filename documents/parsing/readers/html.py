@@ -143,6 +143,8 @@ class _Page:
         if self.cells is not None and tag != "tr":
             self.words.append(" ")
             return
+        if tag == "dd":  # goes on behind the term that it explains
+            return
         self.flush()
         match tag:
             case "ul":
@@ -181,6 +183,8 @@ class _Page:
             return
         elif self.cells is not None:
             self.words.append(" ")
+        elif tag == "dt":
+            self.words = [clean.line("".join(self.words)).rstrip(":"), ": "]
         else:
             self.flush(_HEADINGS.get(tag, 0))
             if tag in ("ul", "ol") and self.lists:

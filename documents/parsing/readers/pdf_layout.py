@@ -122,13 +122,15 @@ def _joins(group: list[Line], line: Line, spacing: float, left: float, right: fl
     if _next_cell(group, line):
         return True
     row = _row_of(group)
+    if row and _in_last_cell(group, line):
+        return True
     if previous.cells or line.cells:
         return False
     if abs(line.size - previous.size) > 0.6 or (line.bold != previous.bold and len(group) == 1):
         return False
     gap = (previous.baseline - line.baseline) / previous.size
     if row:
-        return 0 < gap < 1.7 and abs(line.left - previous.left) < 3
+        return False
     if _ITEM.match(line.text):
         return False
     if gap < -2:  # a new column: the paragraph goes on unless its sentence had ended
@@ -149,6 +151,18 @@ def _next_cell(group: list[Line], line: Line) -> bool:
     )
 
 
+def _in_last_cell(group: list[Line], line: Line) -> bool:
+    """Whether a line goes on in the row's last cell: directly below, where that cell begins."""
+    cell = _cell_start(group)
+    gap = (group[-1].baseline - line.baseline) / group[-1].size
+    return (
+        not line.cells
+        and 0 < gap < 1.7
+        and abs(line.left - cell.last_left) < 3
+        and cell.last_left > group[0].left + line.size
+    )
+
+
 def _cell_start(group: list[Line]) -> Line:
     start = group[0]
     for before, after in pairwise(group):
@@ -158,7 +172,7 @@ def _cell_start(group: list[Line]) -> Line:
 
 
 def _row_of(group: list[Line]) -> bool:
-    return _cell_start(group) is not group[0]
+    return group[0].cells or _cell_start(group) is not group[0]
 
 
 def _close(group: list[Line], body: float, sizes: list[float], hyphens: Hyphens) -> list[Block]:
@@ -167,8 +181,6 @@ def _close(group: list[Line], body: float, sizes: list[float], hyphens: Hyphens)
         return [Block("row", _cells_text(group, hyphens))]
     text = _joined(group, hyphens)
     first = group[0]
-    if first.cells:
-        return [Block("row", text)]
     if _BULLET.match(text):
         return [Block("item", _BULLET.sub("- ", text))]
     if _is_heading(group, text, body):

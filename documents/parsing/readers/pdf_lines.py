@@ -23,10 +23,14 @@ _MARKER = re.compile(r"^(?:[•◦▪‣·●○■□\u2013—*-]|\(?[0-9a-zA-Z
 
 @dataclass(slots=True)
 class Line:
-    """One line: its text (cells joined by ` | `), left, right, baseline and size in points."""
+    """One line: its text (cells joined by ` | `) and its place, in points.
+
+    `last_left` is where its last cell begins; without cells that is `left`.
+    """
 
     text: str
     left: float
+    last_left: float
     right: float
     baseline: float
     size: float
@@ -72,7 +76,7 @@ class _Reader:
         size = self._size(first)
         if size < _UNREADABLE_POINTS:
             return None
-        parts = self._cells(content[lead:], first, size)
+        parts, last_cell = self._cells(content[lead:], first, size)
         text = " | ".join(part for part in map(clean.line, parts) if part)
         if not text:
             return None
@@ -81,6 +85,7 @@ class _Reader:
         return Line(
             text=text + "-" if soft and not text.endswith("-") else text,
             left=left,
+            last_left=self._edges(first + last_cell)[0] if last_cell else left,
             right=right,
             baseline=self._baseline(first),
             size=size,
@@ -89,8 +94,11 @@ class _Reader:
             cells=len(parts) > 1,
         )
 
-    def _cells(self, content: str, first: int, size: float) -> list[str]:
-        """Split a line at the wide gaps that PDFium itself filled with a space."""
+    def _cells(self, content: str, first: int, size: float) -> tuple[list[str], int]:
+        """Split a line at the wide gaps that PDFium itself filled with a space.
+
+        Returns the cells, and where in the line the last one begins.
+        """
         parts: list[str] = []
         begin = 0
         position = content.find(" ")
@@ -105,7 +113,7 @@ class _Reader:
                     parts.append(part)
                     begin = position + 1
             position = content.find(" ", position + 1)
-        return [*parts, content[begin:]]
+        return [*parts, content[begin:]], begin
 
     def _index(self, position: int) -> int:
         """Return the character index of a position in the text, which may leave some out."""
