@@ -160,3 +160,11 @@ def test_a_table_row_whose_cells_wrap_stays_one_row(read: Read) -> None:
     table.setStyle([("VALIGN", (0, 0), (-1, -1), "TOP")])
     parsed = read(files.rendered([table]), MediaType.PDF)
     assert parsed.text == "\n".join(" | ".join(row) for row in rows)
+
+
+def test_what_pages_repeat_goes_and_what_differs_only_in_numbers_stays(read: Read) -> None:
+    parsed = read(files.pdf([f"Invoice number {n}." for n in range(1, 6)]), MediaType.PDF)
+    assert parsed.text.split("\n\n") == [f"Invoice number {n}." for n in range(1, 6)]
+    parsed = read(files.long_pdf(2), MediaType.PDF)
+    assert "internal" not in parsed.text
+    assert parsed.text.startswith("Chapter 1: Harnesses")

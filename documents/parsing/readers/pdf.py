@@ -14,11 +14,11 @@ from documents.parsing.model import Heading, Limits, PageSpan, ParsedText, Refus
 from documents.parsing.readers.pdf_layout import (
     Block,
     body_size,
-    drop_running_lines,
     heading_sizes,
     layout,
 )
 from documents.parsing.readers.pdf_lines import Line, lines_of
+from documents.parsing.readers.pdf_running import drop_running_lines
 from documents.parsing.readers.pdf_words import Hyphens
 
 _OUTLINE_ENTRIES = 2_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -11,15 +11,9 @@ from statistics import median
 from documents.parsing.readers.pdf_lines import Line
 from documents.parsing.readers.pdf_words import Hyphens
 
-_DIGITS = re.compile(r"\d+")
-_PAGE_NUMBER = re.compile(
-    r"^[-\u2013—\s]*(?:(?:page|seite|pagina|página|p\.)\s*)?#\s*(?:(?:of|/|von|de|sur|di)\s*#)?[-\u2013—\s]*$",
-    re.I,
-)
 _ITEM = re.compile(r"^(?:[•◦▪‣·●○■□]|[\u2013—*-]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s+\S")
 _BULLET = re.compile(r"^[•◦▪‣·●○■□\u2013—*]\s+")
 _SENTENCE_END = re.compile(r"[.!?:;…。\uff01\uff1f][\"'”\u2019)\]]*$")
-_EDGE_LINES = 3
 _CELL_LINES = 8
 
 
@@ -31,37 +25,6 @@ class Block:
     text: str
     level: int = 0
     soft: bool = False
-
-
-def drop_running_lines(pages: list[list[Line]]) -> None:
-    """Remove headers, footers and page numbers that repeat at the same height on most pages."""
-    filled = sum(1 for page in pages if page)
-    if filled < 2:
-        return
-    seen: dict[tuple[str, int], int] = defaultdict(int)
-    for page in pages:
-        for key in {_running_key(line) for line in _edges(page)}:
-            seen[key] += 1
-    running = {
-        key
-        for key, count in seen.items()
-        if (filled >= 3 and count >= max(3, filled * 0.4))
-        or (_PAGE_NUMBER.match(key[0]) and count >= max(2, filled * 0.4))
-    }
-    for page in pages:
-        edges = {id(line) for line in _edges(page)}
-        page[:] = [
-            line for line in page if id(line) not in edges or _running_key(line) not in running
-        ]
-
-
-def _edges(page: list[Line]) -> list[Line]:
-    ordered = sorted(page, key=lambda line: -line.baseline)
-    return ordered[:_EDGE_LINES] + ordered[_EDGE_LINES:][-_EDGE_LINES:]
-
-
-def _running_key(line: Line) -> tuple[str, int]:
-    return _DIGITS.sub("#", line.text), round(line.baseline / 4)
 
 
 def body_size(pages: list[list[Line]]) -> float:
