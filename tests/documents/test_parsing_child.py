@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import pytest
 from documents.parsing import MediaType, parse
 from documents.parsing.sandbox import _ROOT
 
+DESCRIPTORS = Path("/proc/self/fd")
 PROBE = """
 import sys; sys.path.insert(0, {root!r})
 import json, os, pathlib, socket, subprocess
@@ -80,9 +80,9 @@ def test_no_descriptor_or_child_is_left_behind(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("Words.")
     parse(path, MediaType.TEXT)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(DESCRIPTORS.iterdir()))
     children = set(psutil.Process().children(recursive=True))
     for _ in range(5):
         parse(path, MediaType.TEXT)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(DESCRIPTORS.iterdir())) == before
     assert set(psutil.Process().children(recursive=True)) <= children

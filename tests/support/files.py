@@ -208,10 +208,10 @@ def encrypted_docx() -> bytes:
     )
 
 
-def encrypted_pdf(password: str = "secret") -> bytes:
+def encrypted_pdf() -> bytes:
     """Return a PDF that opens only with its password."""
     out = io.BytesIO()
-    lock = pdfencrypt.StandardEncryption(password, strength=128)
+    lock = pdfencrypt.StandardEncryption("a password", strength=128)
     canvas = Canvas(out, pagesize=A4, encrypt=lock)
     canvas.drawString(72, 720, "Nobody reads this without the password.")
     canvas.save()

@@ -7,7 +7,7 @@ Run `python config/demo/sources/render.py` after editing a source. The outputs, 
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Spacer, 
 HERE = Path(__file__).parent
 DOCUMENTS = HERE.parent / "documents"
 PDFS = {"travel-and-expense-policy", "patient-data-handling-policy", "employee-handbook"}
-WRITTEN = datetime(2026, 3, 1)
+WRITTEN = datetime(2026, 3, 1, tzinfo=UTC)
 INK = HexColor("#1d2329")
 MUTED = HexColor("#66707a")
 
