@@ -29,7 +29,7 @@ def main() -> int:
     logging.getLogger("waitress").addFilter(_expected)
     threading.stack_size(_STACK_BYTES)
 
-    from .services import LocalAws
+    from localaws.services import LocalAws
 
     options.state.mkdir(parents=True, exist_ok=True)
     application = LocalAws(options.state.resolve())

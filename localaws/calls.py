@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .wire import Json, Request
+from localaws.wire import Json, Request
 
 _KEPT = 1000  # calls
 

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .errors import AwsError, invalid, missing
-from .state import JsonStore
+from localaws.errors import AwsError, invalid, missing
+from localaws.state import JsonStore
 
 _GEOGRAPHY = {"us": "us", "ca": "us", "eu": "eu", "ap": "apac"}
 
@@ -37,14 +37,14 @@ class FoundationModel:
 @cache
 def models() -> dict[str, FoundationModel]:
     """Every foundation model by id."""
-    rows: list[dict[str, Any]] = json.loads(
-        (Path(__file__).parent / "data" / "models.json").read_text()
-    )
+    path = Path(__file__).parent / "data" / "models.json"
+    rows: list[dict[str, Any]] = json.loads(path.read_text())
     tuples = ("input", "output", "geographies")
-    return {
-        row["id"]: FoundationModel(**{k: tuple(v) if k in tuples else v for k, v in row.items()})
-        for row in rows
-    }
+    found = {}
+    for row in rows:
+        fields: dict[str, Any] = {k: tuple(v) if k in tuples else v for k, v in row.items()}
+        found[row["id"]] = FoundationModel(**fields)
+    return found
 
 
 def system_profiles(region: str) -> dict[str, FoundationModel]:

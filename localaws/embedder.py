@@ -70,8 +70,8 @@ class Embedder:
             if ids:
                 rows[row] = table[np.clip(ids, 0, len(table) - 1)].mean(axis=0)
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        result: Vectors = rows / np.where(lengths > 0, lengths, 1)
-        return result
+        rows /= np.where(lengths > 0, lengths, np.float32(1))
+        return rows
 
     def words(self, words: Sequence[str]) -> Vectors:
         """Unit vectors of single words, remembered since texts repeat them."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from .state import write_atomically
+from localaws.state import write_atomically
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"

@@ -12,12 +12,12 @@ from urllib.parse import parse_qsl, unquote
 os.environ.setdefault("MOTO_S3_DEFAULT_KEY_BUFFER_SIZE", "1048576")
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "false")
 
-from moto.moto_server.werkzeug_app import create_backend_app  # noqa: E402 - settings first
-from werkzeug.test import EnvironBuilder, run_wsgi_app  # noqa: E402
+from moto.moto_server.werkzeug_app import create_backend_app
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from .identity import Sessions  # noqa: E402
-from .objects import ObjectStore  # noqa: E402
-from .wire import Response, StartResponse, raw_path  # noqa: E402
+from localaws.identity import Sessions
+from localaws.objects import ObjectStore
+from localaws.wire import Response, StartResponse, raw_path
 
 SERVICES = ("s3", "sts", "iam")
 _SETTINGS = {
@@ -78,6 +78,8 @@ class MotoFront:
             return Response.of_json(refusal, status=501).send(start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
+        # Moto reads keys from the undecoded target, which it knows by this name.
+        environ["RAW_URI"] = environ.get("REQUEST_URI", "")
         if service == "s3" and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             answer: Iterable[bytes] = self._app("s3")(environ, start_response)
             return answer
@@ -112,7 +114,7 @@ def bucket_and_key(environ: Mapping[str, Any]) -> tuple[str, str]:
     host = str(environ.get("HTTP_HOST", "")).partition(":")[0]
     path = unquote(raw_path(environ)).lstrip("/")
     label, _, rest = host.partition(".")
-    if rest.startswith("s3.") or rest.startswith("s3-") or rest == "localhost":
+    if rest.startswith(("s3.", "s3-")) or rest == "localhost":
         return label, path
     bucket, _, key = path.partition("/")
     return bucket, key

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import threading
 import uuid
 import weakref
@@ -21,7 +20,7 @@ from typing import Any
 
 from moto.s3.models import FakeBucket, FakeKey, FakeMultipart, S3Backend, s3_backends
 
-from .state import write_atomically
+from localaws.state import write_atomically
 
 
 class DiskBody:
@@ -55,13 +54,6 @@ class DiskBody:
         """Nothing is held open."""
 
 
-def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
-
-
 class ObjectStore:
     """The buckets of every account, mirrored under one folder."""
 
@@ -69,6 +61,7 @@ class ObjectStore:
         self.root = root
         self._lock = threading.RLock()
         self._stored: dict[str, dict[str, FakeKey]] = {}
+        self._live_bodies: set[str] = set()
 
     # Reading and writing objects ------------------------------------------------------------
 
@@ -198,8 +191,6 @@ class ObjectStore:
         weakref.finalize(body, _unlink_if_replaced, str(path), self._live_bodies)
         self._live_bodies.add(str(path))
 
-    _live_bodies: set[str] = set()
-
     def _write(self, bucket: str, key: FakeKey) -> None:
         backend = s3_backends[key.account_id][key.partition]
         body = key._value_buffer
@@ -262,4 +253,4 @@ class ObjectStore:
 def _unlink_if_replaced(path: str, live: set[str]) -> None:
     # At exit every finalizer runs: only bodies that were replaced or deleted may go.
     if path not in live:
-        _unlink(path)
+        Path(path).unlink(missing_ok=True)

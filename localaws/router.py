@@ -15,9 +15,9 @@ from botocore.loaders import Loader
 from botocore.model import ListShape, OperationModel, ServiceModel, Shape
 from botocore.validate import ParamValidator
 
-from . import eventstream
-from .errors import AwsError, invalid
-from .wire import Json, Request, Response
+from localaws import eventstream
+from localaws.errors import AwsError, invalid
+from localaws.wire import Json, Request, Response
 
 Handler = Callable[[Request, Json], Json]
 

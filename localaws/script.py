@@ -9,8 +9,8 @@ import threading
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from .errors import AwsError, invalid
-from .wire import Json
+from localaws.errors import AwsError, invalid
+from localaws.wire import Json
 
 
 @dataclass

@@ -9,24 +9,24 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .bedrock.control import ControlPlane
-from .bedrock.converse import Conversations, Model
-from .bedrock.invocation_log import InvocationLog
-from .bedrock.invoke import Invocations
-from .bedrock.metering import Meter
-from .calls import CallLog
-from .embedder import Embedder
-from .errors import AwsError, invalid
-from .guard.store import Guardrails
-from .identity import Sessions
-from .model.extractive import ExtractiveModel
-from .moto_front import MotoFront
-from .objects import ObjectStore
-from .router import Handler, Router
-from .script import ScriptQueue
-from .state import JsonStore
-from .wire import Request, Response, StartResponse, read_request
-from .workbench import Workbench
+from localaws.bedrock.control import ControlPlane
+from localaws.bedrock.converse import Conversations, Model
+from localaws.bedrock.invocation_log import InvocationLog
+from localaws.bedrock.invoke import Invocations
+from localaws.bedrock.metering import Meter
+from localaws.calls import CallLog
+from localaws.embedder import Embedder
+from localaws.errors import AwsError, invalid
+from localaws.guard.store import Guardrails
+from localaws.identity import Sessions
+from localaws.model.extractive import ExtractiveModel
+from localaws.moto_front import MotoFront
+from localaws.objects import ObjectStore
+from localaws.router import Handler, Router
+from localaws.script import ScriptQueue
+from localaws.state import JsonStore
+from localaws.wire import Request, Response, StartResponse, read_request
+from localaws.workbench import Workbench
 
 
 class LocalAws:
@@ -159,6 +159,6 @@ def _model(embedder: Embedder) -> Model:
     url = os.environ.get("LOCAL_MODEL_URL", "").rstrip("/")
     if not url:
         return ExtractiveModel(embedder)
-    from .model.remote import RemoteModel
+    from localaws.model.remote import RemoteModel
 
     return RemoteModel(url, os.environ.get("LOCAL_MODEL_NAME", "default"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from .identity import Caller
+from localaws.identity import Caller
 
 Json = dict[str, Any]
 StartResponse = Callable[..., Any]

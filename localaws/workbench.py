@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from .calls import CallLog
-from .errors import AwsError
-from .script import ScriptQueue
-from .wire import Request, Response
+from localaws.calls import CallLog
+from localaws.errors import AwsError
+from localaws.script import ScriptQueue
+from localaws.wire import Request, Response
 
 
 class Workbench:
@@ -26,6 +26,7 @@ class Workbench:
                 return self._queue(request)
             case "POST", ("reset",):
                 self._scripts.clear()
+                self._calls.clear()
                 return Response.of_json({"queued": 0})
             case "GET", ("requests",):
                 return Response.of_json({"requests": self._calls.entries()})

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .. import catalog
-from ..catalog import FoundationModel
-from ..errors import AwsError, invalid, missing
-from ..guard.store import new_id, now, page
-from ..state import JsonStore
-from ..wire import Json, Request
+from localaws import catalog
+from localaws.catalog import FoundationModel
+from localaws.errors import AwsError, invalid, missing
+from localaws.guard.store import new_id, now, page
+from localaws.state import JsonStore
+from localaws.wire import Json, Request
 
 PROFILES_PER_REGION = 1000
 TAGS_PER_RESOURCE = 200

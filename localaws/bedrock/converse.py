@@ -11,18 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from .. import catalog, eventstream
-from ..calls import Call, CallLog
-from ..catalog import FoundationModel
-from ..embedder import Embedder
-from ..errors import AwsError, invalid
-from ..guard.conversation import Guard
-from ..guard.store import Guardrails
-from ..model.pieces import ModelRequest, Piece, StopPiece, TextPiece, ToolPiece, limited
-from ..script import Script, ScriptQueue, error_of
-from ..state import JsonStore
-from ..wire import Json, Request
-from .metering import Meter, settled
+from localaws import catalog, eventstream
+from localaws.bedrock.metering import Meter, settled
+from localaws.calls import Call, CallLog
+from localaws.catalog import FoundationModel
+from localaws.embedder import Embedder
+from localaws.errors import AwsError, invalid
+from localaws.guard.conversation import Guard
+from localaws.guard.store import Guardrails
+from localaws.model.pieces import ModelRequest, Piece, StopPiece, TextPiece, ToolPiece, limited
+from localaws.script import Script, ScriptQueue, error_of
+from localaws.state import JsonStore
+from localaws.wire import Json, Request
 
 
 class Model(Protocol):
@@ -285,7 +285,7 @@ class Conversations:
         if script is None:
             return
         stall = script.stall or {}
-        if stall and (stall.get("after", 0) == sent or at_end and stall.get("after", 0) > sent):
+        if stall and (stall.get("after", 0) == sent or (at_end and stall.get("after", 0) > sent)):
             self._wait(float(stall.get("seconds", 60)))
         failing = script.stream_error
         if failing and (failing.get("after", 0) == sent or at_end):

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from ..calls import Call
-from ..objects import ObjectStore
-from ..state import JsonStore
-from ..wire import Json
+from localaws.calls import Call
+from localaws.objects import ObjectStore
+from localaws.state import JsonStore
+from localaws.wire import Json
 
 FLUSH_SECONDS = 1.0
 INLINE_BYTES = 100 * 1024

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from .. import catalog
-from ..calls import Call, CallLog
-from ..catalog import FoundationModel
-from ..embedder import NATIVE_DIMENSIONS, Embedder, Vectors
-from ..errors import AwsError, invalid
-from ..guard.conversation import apply_guardrail
-from ..guard.store import Guardrails
-from ..script import ScriptQueue
-from ..state import JsonStore
-from ..wire import Json, Request
-from .metering import Meter
+from localaws import catalog
+from localaws.bedrock.metering import Meter
+from localaws.calls import Call, CallLog
+from localaws.catalog import FoundationModel
+from localaws.embedder import NATIVE_DIMENSIONS, Embedder, Vectors
+from localaws.errors import AwsError, invalid
+from localaws.guard.conversation import apply_guardrail
+from localaws.guard.store import Guardrails
+from localaws.script import ScriptQueue
+from localaws.state import JsonStore
+from localaws.wire import Json, Request
 
 _TITAN_CHARACTERS = 50_000
 _COHERE_TEXTS = 96
@@ -172,7 +172,8 @@ class Invocations:
     def _vectors(self, texts: list[str], dimensions: int) -> Vectors:
         vectors = self._embedder.embed(texts)
         missing = max(0, dimensions - NATIVE_DIMENSIONS)
-        return np.round(np.pad(vectors, ((0, 0), (0, missing))), 7)
+        padded: Vectors = np.pad(vectors, ((0, 0), (0, missing)))
+        return padded
 
     # CountTokens, ApplyGuardrail ------------------------------------------------------------
 

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..catalog import FoundationModel
-from ..wire import Json
+from localaws.catalog import FoundationModel
+from localaws.wire import Json
 
 _TTL_SECONDS = {"5m": 300.0, "1h": 3600.0}
 

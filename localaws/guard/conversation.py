@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ..embedder import Embedder
-from ..errors import invalid
-from ..wire import Json
-from .evaluate import Verdict, evaluate
-from .store import Guardrails
+from localaws.embedder import Embedder
+from localaws.errors import invalid
+from localaws.guard.evaluate import Verdict, evaluate
+from localaws.guard.store import Guardrails
+from localaws.wire import Json
 
 _OUTPUT_KEYS = (
     "topicPolicyConfig",

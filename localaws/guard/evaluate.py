@@ -6,10 +6,10 @@ import math
 import time
 from dataclasses import dataclass, field
 
-from ..embedder import Embedder
-from ..wire import Json
-from . import pii, policies
-from .policies import Findings
+from localaws.embedder import Embedder
+from localaws.guard import pii, policies
+from localaws.guard.policies import Findings
+from localaws.wire import Json
 
 _POLICIES = {
     "topicPolicyConfig": "topicPolicy",

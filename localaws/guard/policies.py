@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from ..embedder import Embedder
-from ..model.text import content_stems, split, words
-from ..wire import Json
-from . import pii
+from localaws.embedder import Embedder
+from localaws.guard import pii
+from localaws.model.text import content_stems, split, words
+from localaws.wire import Json
 
 _LEVELS = ["NONE", "LOW", "MEDIUM", "HIGH"]
 _TOPIC_THRESHOLD = 0.62

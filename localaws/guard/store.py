@@ -8,10 +8,10 @@ import secrets
 import string
 from datetime import UTC, datetime
 
-from ..errors import AwsError, invalid, missing
-from ..state import JsonStore
-from ..wire import Json, Request
-from . import policies
+from localaws.errors import AwsError, invalid, missing
+from localaws.guard import policies
+from localaws.state import JsonStore
+from localaws.wire import Json, Request
 
 GUARDRAILS_PER_REGION = 100
 VERSIONS_PER_GUARDRAIL = 20

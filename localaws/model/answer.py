@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from ..embedder import Embedder
-from .prompt import Passage, Prompt
-from .rank import ANSWERS, Scored, passage_sentences, rank
-from .text import Sentence, content_stems, marked, words
+from localaws.embedder import Embedder
+from localaws.model.prompt import Passage, Prompt
+from localaws.model.rank import ANSWERS, Scored, passage_sentences, rank
+from localaws.model.text import Sentence, content_stems, marked, words
 
 NOT_FOUND = "I could not find the answer to that in the documents."
 

@@ -6,11 +6,11 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-from ..embedder import Embedder
-from . import tools, write
-from .answer import NOT_FOUND, answer, from_tool
-from .pieces import ModelRequest, Piece, StopPiece, TextPiece, ToolPiece
-from .prompt import Prompt, read_prompt
+from localaws.embedder import Embedder
+from localaws.model import tools, write
+from localaws.model.answer import NOT_FOUND, answer, from_tool
+from localaws.model.pieces import ModelRequest, Piece, StopPiece, TextPiece, ToolPiece
+from localaws.model.prompt import Prompt, read_prompt
 
 ABOUT = (
     "I am a small local model that answers from your workspace's documents: ask a question about "

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..embedder import Embedder, Vectors
-from .prompt import Passage
-from .text import STOPWORDS, Sentence, content_stems, sentences, stem, words
+from localaws.embedder import Embedder, Vectors
+from localaws.model.prompt import Passage
+from localaws.model.text import STOPWORDS, Sentence, content_stems, sentences, stem, words
 
 # Tuned on small corpora of policies, manuals and reports; see docs/localaws.md.
 ANSWERS = 0.46
@@ -47,17 +47,30 @@ _PLACE = re.compile(r"\b(?:in|at|on|from|under|behind|near|inside|located|stored
                     r"building|office|region|portal|site|street)\b", re.IGNORECASE)  # fmt: skip
 
 _KINDS: list[tuple[re.Pattern[str], re.Pattern[str]]] = [
-    (re.compile(r"\bhow (?:many|often|long|far|large|big|high|tall|old)\b|\bnumber of\b"
-                r"|\bwhat percentage\b", re.IGNORECASE), _NUMBER),  # fmt: skip
-    (re.compile(r"\bhow much\b|\bcosts?\b|\bprice\b|\bsalary\b|\bbudget\b", re.IGNORECASE),
-     re.compile(f"{_MONEY.pattern}|{_NUMBER.pattern}", re.IGNORECASE)),
-    (re.compile(r"\bwhen\b|\bwhat (?:date|day|year|month|time)\b|\bdeadline\b|\bhow soon\b|\buntil\b",
-                re.IGNORECASE), _DATE),
+    (
+        re.compile(
+            r"\bhow (?:many|often|long|far|large|big|high|tall|old)\b|\bnumber of\b"
+            r"|\bwhat percentage\b",
+            re.IGNORECASE,
+        ),
+        _NUMBER,
+    ),
+    (
+        re.compile(r"\bhow much\b|\bcosts?\b|\bprice\b|\bsalary\b|\bbudget\b", re.IGNORECASE),
+        re.compile(f"{_MONEY.pattern}|{_NUMBER.pattern}", re.IGNORECASE),
+    ),
+    (
+        re.compile(
+            r"\bwhen\b|\bwhat (?:date|day|year|month|time)\b|\bdeadline\b|\bhow soon\b|\buntil\b",
+            re.IGNORECASE,
+        ),
+        _DATE,
+    ),
     (re.compile(r"^\W*who|\bwhose?\b|\bwhom\b", re.IGNORECASE), _PERSON),
     (re.compile(r"\bwhere\b", re.IGNORECASE), _PLACE),
     (re.compile(r"\bwhy\b", re.IGNORECASE), _CAUSE),
     (re.compile(r"\bhow (?:do|does|can|should|to|is|are|must)\b", re.IGNORECASE), _MANNER),
-]  # fmt: skip
+]
 
 
 @dataclass
@@ -154,7 +167,8 @@ def _soft_matches(terms: list[str], usable: list[Sentence], embedder: Embedder) 
 def _meaning(question: str, usable: list[Sentence], embedder: Embedder) -> Vectors:
     vectors = embedder.embed([question, *(s.text for s in usable)])
     cosine: Vectors = vectors[1:] @ vectors[0]
-    return np.clip((cosine - 0.05) / 0.6, 0, 1)
+    fitted: Vectors = np.clip((cosine - np.float32(0.05)) / np.float32(0.6), 0, 1)
+    return fitted
 
 
 def _kind_bonus(question: str, text: str) -> float:

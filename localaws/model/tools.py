@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..embedder import Embedder
-from .text import STOPWORDS, content_stems, words
+from localaws.embedder import Embedder
+from localaws.model.text import STOPWORDS, content_stems, words
 
 MATCH = 0.5
 _QUERY_NAMES = {"query", "question", "q", "search", "text", "input", "prompt", "topic", "term"}

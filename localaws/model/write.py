@@ -6,11 +6,11 @@ import re
 
 import numpy as np
 
-from ..embedder import Embedder
-from .answer import compose
-from .prompt import Prompt
-from .rank import ANSWERS, passage_sentences, rank
-from .text import Sentence, content_stems, marked, sentences, split, words
+from localaws.embedder import Embedder
+from localaws.model.answer import compose
+from localaws.model.prompt import Prompt
+from localaws.model.rank import ANSWERS, passage_sentences, rank
+from localaws.model.text import Sentence, content_stems, marked, sentences, split, words
 
 CANNOT = (
     "The local extractive model cannot translate or change the tone of a text; it selects, "
@@ -34,10 +34,7 @@ _WORDY = [
 
 def summarize(prompt: Prompt, embedder: Embedder) -> str:
     """The central sentences in their own order; with marks when passages are given."""
-    if prompt.text:
-        units = sentences(prompt.text)
-    else:
-        units = passage_sentences(prompt.passages)
+    units = sentences(prompt.text) if prompt.text else passage_sentences(prompt.passages)
     units = [s for s in units if not s.is_heading and len(words(s.text)) >= 3]
     if not units:
         return "There is no text to summarize."

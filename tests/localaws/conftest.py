@@ -1,0 +1,162 @@
+"""A local AWS of its own for these tests: the real process, its own state, a free port."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.validate import ParamValidator
+
+ROOT = Path(__file__).resolve().parents[2]
+NOVA = "amazon.nova-lite-v1:0"
+
+
+class Server:
+    """One running `python -m localaws`."""
+
+    def __init__(self, state: Path, **env: str) -> None:
+        self.state = state
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "localaws", "--port", "0", "--state", str(state)],
+            cwd=ROOT,
+            env={**os.environ, "LOCALAWS_TOKEN_DELAY_MS": "0", **env},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        ready = self.process.stdout.readline()
+        assert "ready at" in ready, ready
+        self.url = ready.rsplit(" ", 1)[1].strip()
+
+    def client(self, service: str, region: str = "us-east-1", **kwargs: Any) -> Any:
+        """A boto3 client whose every answer is held against botocore's service model."""
+        settings = {"aws_access_key_id": "local", "aws_secret_access_key": "local", **kwargs}
+        client = boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=region,
+            config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+            **settings,
+        )
+        if service.startswith("bedrock"):
+            client.meta.events.register("after-call", _conforms)
+        return client
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """One request to `/_localaws/`."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data=data, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def script(self, *scripts: dict[str, Any]) -> None:
+        """Queue scripted answers."""
+        self.call("POST", "/_localaws/script", list(scripts))
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The Bedrock calls served."""
+        return self.call("GET", "/_localaws/requests")["requests"]
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=5)
+        self.process.stdout.close()
+        return code
+
+
+def _unmodelled(shape: Any, value: Any, path: str) -> list[str]:
+    """Members of a JSON answer that the service model does not know."""
+    if shape.type_name == "structure" and isinstance(value, dict):
+        if shape.is_document_type:
+            return []
+        names = {m.serialization.get("name", n): m for n, m in shape.members.items()}
+        odd = [f"{path}.{key}" for key in value if key not in names]
+        for key in value.keys() & names.keys():
+            odd += _unmodelled(names[key], value[key], f"{path}.{key}")
+        return odd
+    if shape.type_name == "list":
+        return [o for i, v in enumerate(value) for o in _unmodelled(shape.member, v, f"{path}[{i}]")]
+    if shape.type_name == "map":
+        return [o for k, v in value.items() for o in _unmodelled(shape.value, v, f"{path}.{k}")]
+    return []
+
+
+def _conforms(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
+    assert http_response.headers["x-amzn-requestid"]
+    if http_response.status_code >= 300:
+        assert http_response.headers["x-amzn-errortype"]
+        assert parsed["Error"]["Message"]
+        return
+    assert http_response.status_code == model.http.get("responseCode", 200)
+    shape = model.output_shape
+    if shape is None or model.has_event_stream_output or model.has_streaming_output:
+        return
+    assert _unmodelled(shape, json.loads(http_response.text), model.name) == []
+    answer = {key: value for key, value in parsed.items() if key != "ResponseMetadata"}
+    report = ParamValidator().validate(answer, shape)
+    assert not report.has_errors(), report.generate_report()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("localaws"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(autouse=True)
+def _clean_scripts(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "server" in request.fixturenames:
+        request.getfixturevalue("server").call("POST", "/_localaws/reset")
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start further servers, on the same state each time."""
+    running: list[Server] = []
+
+    def begin(**env: str) -> Server:
+        running.append(Server(tmp_path / "state", **env))
+        return running[-1]
+
+    yield begin
+    for one in running:
+        one.stop()
+
+
+@pytest.fixture(scope="session")
+def runtime(server: Server) -> Any:
+    return server.client("bedrock-runtime")
+
+
+@pytest.fixture(scope="session")
+def bedrock(server: Server) -> Any:
+    return server.client("bedrock")
+
+
+@pytest.fixture(scope="session")
+def s3(server: Server) -> Any:
+    return server.client("s3")
+
+
+def user(*texts: str) -> dict[str, Any]:
+    """A user message of text blocks."""
+    return {"role": "user", "content": [{"text": text} for text in texts]}
+
+
+def said(answer: dict[str, Any]) -> str:
+    """The text of a Converse answer."""
+    return "".join(block.get("text", "") for block in answer["output"]["message"]["content"])

@@ -1,0 +1,48 @@
+import subprocess
+import sys
+import time
+
+from .conftest import ROOT
+
+
+def test_health_answers(server):
+    assert server.call("GET", "/_localaws/health") == {"status": "ok"}
+
+
+def test_a_port_in_use_ends_in_one_sentence_and_code_2(server, tmp_path):
+    port = server.url.rsplit(":", 1)[1]
+    second = subprocess.run(
+        [sys.executable, "-m", "localaws", "--port", port, "--state", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert second.returncode == 2
+    assert second.stdout == ""
+    assert second.stderr.strip() == (
+        f"localaws: 127.0.0.1:{port} is in use; stop what listens there or choose another "
+        "with --port."
+    )
+
+
+def test_sigterm_stops_it_within_two_seconds_even_while_it_streams(start):
+    running = start(LOCALAWS_TOKEN_DELAY_MS="2000")
+    stream = running.client("bedrock-runtime").converse_stream(
+        modelId="amazon.nova-lite-v1:0",
+        messages=[{"role": "user", "content": [{"text": "hello"}]}],
+    )["stream"]
+    next(iter(stream))
+    began = time.monotonic()
+    assert running.stop() == 0
+    assert time.monotonic() - began < 2
+    stream.close()
+
+
+def test_an_operation_that_is_not_offered_is_refused_in_plain_words(bedrock):
+    try:
+        bedrock.list_custom_models()
+    except bedrock.exceptions.ValidationException as error:
+        assert "does not offer ListCustomModels" in error.response["Error"]["Message"]
+    else:
+        raise AssertionError("it should be refused")
