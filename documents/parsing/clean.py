@@ -16,6 +16,7 @@ _LIGATURES = {
 }
 _BREAKS = dict.fromkeys((0x0B, 0x0C, 0x85, 0x2028, 0x2029), "\n")
 _SPACES = dict.fromkeys((0xA0, 0x2007, 0x202F), " ")
+_REPLACED = _LIGATURES | _BREAKS | _SPACES
 
 INVISIBLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e"
@@ -24,6 +25,7 @@ INVISIBLE = (
 """Zero-width, bidirectional-control, tag and other characters that a reader cannot see."""
 
 _DROP = re.compile(f"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff{INVISIBLE}]")
+_DROP_ASCII = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
 _TRAILING = re.compile(r"[ \t]+(?=\n|$)")
 _GAPS = re.compile(r"\n{3,}")
 _RUNS = re.compile(r"\s+")
@@ -31,8 +33,11 @@ _RUNS = re.compile(r"\s+")
 
 def characters(text: str) -> str:
     """Drop what cannot be seen, unify breaks, spaces and ligatures, and compose (NFC)."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = text.translate(_LIGATURES | _BREAKS | _SPACES)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.isascii():
+        return _DROP_ASCII.sub("", text.replace("\x0b", "\n").replace("\x0c", "\n"))
+    text = text.translate(_REPLACED)
     return unicodedata.normalize("NFC", _DROP.sub("", text))
 
 
