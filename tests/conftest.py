@@ -99,16 +99,14 @@ def _load_django(worker: Worker) -> None:
     # Playwright's loop runs in the thread that also asks the ORM.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     from django.conf import settings
-    from django.db import connections
+    from django.db import connection
     from django.test import TransactionTestCase
 
     assert settings.DATABASES["default"]["NAME"] == worker.database
 
     def start_afresh(case: TransactionTestCase) -> None:
-        for connection in connections.all():
-            connection.close()
-            if hasattr(connection, "close_pool"):
-                connection.close_pool()
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]
         worker.clone_database()
 
     TransactionTestCase._fixture_teardown = start_afresh  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The user that PostgreSQL runs as when the stack is started by root, which it refuses to run as."""
+"""The user that PostgreSQL, which refuses to run as root, runs as when root starts the stack."""
 
 from __future__ import annotations
 

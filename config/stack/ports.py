@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import socket
@@ -22,10 +23,8 @@ def bind_web(port: int) -> list[socket.socket]:
     Raises StackError when the port is taken.
     """
     sockets = [_bound(socket.AF_INET, LOOPBACK, port, "PORT")]
-    try:
+    with contextlib.suppress(OSError):  # A machine without IPv6 has no ::1 to answer on.
         sockets.append(_bound(socket.AF_INET6, "::1", port, "PORT"))
-    except OSError:
-        pass  # A machine without IPv6 has no ::1 to answer on.
     return sockets
 
 

@@ -79,7 +79,8 @@ class Supervisor:
             if self.failure.done():
                 raise self.failure.result()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._child_ended.wait(), LOOK_EVERY)
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self._child_ended.wait()
             self._child_ended.clear()
 
     async def _restart(self, child: Child) -> None:
@@ -135,11 +136,12 @@ async def all_of(*steps: asyncio.Task[None]) -> None:
 
 
 async def cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel tasks and wait until they are over."""
+    """Cancel tasks and wait until they are over, but not longer than a moment: stopping goes on."""
     pending = [task for task in tasks if not task.done()]
     for task in pending:
         task.cancel()
-    await asyncio.gather(*pending, return_exceptions=True)
+    if pending:
+        await asyncio.wait(pending, timeout=1)
 
 
 def _ending(code: int | None) -> str:

@@ -27,14 +27,14 @@ READY_WITHIN = 60.0  # seconds for one part to answer; a cold machine reads ever
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def main() -> int:
+def main(kind: type[Stack] | None = None) -> int:
     """Run the stack until it is told to stop; return the exit status."""
     console = Console()
     try:
         options = Options.from_environment(os.environ)
         _make_folders(options)
         with _only_one(options):
-            return asyncio.run(Stack(options, console).run())
+            return asyncio.run((kind or Stack)(options, console).run())
     except StackError as error:
         console.out.flush()
         print(f"{error}", file=sys.stderr)
@@ -95,13 +95,14 @@ class Stack:
         self.console.say("Starting Tenantry")
         waiting = asyncio.create_task(told_to_stop.wait())
         watching = asyncio.create_task(self.supervisor.watch())
-        serving = asyncio.create_task(self._serve())
+        serving = asyncio.create_task(self.serve())
         try:
             await asyncio.wait((waiting, watching, serving), return_when=asyncio.FIRST_COMPLETED)
             for task in (watching, serving):
                 if task.done():
                     task.result()
         finally:
+            self.supervisor.stopping = True
             await cancelled((serving, watching))
             waiting.cancel()
             for sock in self.sockets:
@@ -123,10 +124,10 @@ class Stack:
         if options.local_aws:
             require_free(options.localaws_port, "LOCALAWS_PORT")
 
-    async def _serve(self) -> None:
+    async def serve(self) -> None:
         """Bring everything up, tell where it is, and stay."""
         options = self.options
-        addresses = await self._services()
+        addresses = await self.services()
         parts = Parts(options, addresses)
         with self.console.step("Database schema"):
             await run_once(parts.manage("The migration", "migrate_schemas", "owner"))
@@ -140,7 +141,7 @@ class Stack:
         self._tell()
         await asyncio.Event().wait()
 
-    async def _services(self) -> Addresses:
+    async def services(self) -> Addresses:
         """Start what is not given: PostgreSQL, Redis and the local AWS, side by side."""
         options, log = self.options, self.options.var / "log"
         secret_key = kept_secret(options.var / "secret-key")
@@ -171,11 +172,11 @@ class Stack:
     async def _prepare(self, parts: Parts) -> None:
         """What AWS needs, then the workers, then the demo, whose documents the workers read."""
         with self.console.step("AWS resources"):
-            await run_once(parts.manage("Preparing AWS", "provision_aws", "app"))
+            await run_once(parts.manage("Preparing AWS", "provision_aws", "owner"))
         for spec in parts.workers():
             self.supervisor.start("ours", spec)
         with self.console.step("Demo workspaces"):
-            await run_once(parts.manage("Seeding the demo", "seed_demo", "app"))
+            await run_once(parts.manage("Seeding the demo", "seed_demo", "owner"))
 
     async def _ready(self, name: str, child: Child) -> None:
         with self.console.step(name):

@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from config.stack.options import REPOSITORY
 from config.stack.ports import free_port
@@ -72,11 +73,9 @@ class LiveStack:
 
     def get(self, path: str, host: str = "localhost") -> int:
         """Return the status of GET `path` at `host` (`acme.localhost`, say)."""
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}", headers={"Host": f"{host}:{self.port}"}
-        )
-        with urllib.request.urlopen(request, timeout=10) as response:
-            return int(response.status)
+        headers = {"Host": f"{host}:{self.port}"}
+        url = f"http://127.0.0.1:{self.port}{path}"
+        return httpx.get(url, headers=headers, timeout=10, trust_env=False).status_code
 
     def stop(self, within: float = 15) -> int:
         """Stop it as an operator would and return its exit status."""

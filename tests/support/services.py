@@ -34,7 +34,16 @@ from config.stack.process import Child, Spec, last_words
 from config.stack.redis import Redis
 
 # What makes the template; a change anywhere in it builds a new one.
-SOURCES = ("tenants", "billing", "bedrock", "search", "documents", "assistant", "config", "localaws")
+SOURCES = (
+    "tenants",
+    "billing",
+    "bedrock",
+    "search",
+    "documents",
+    "assistant",
+    "config",
+    "localaws",
+)
 CACHE = REPOSITORY / "var" / "test-cache"
 SECRET_KEY = "tests-only-" + "0123456789abcdef" * 4
 # A crash of the test machine may lose the test data.
@@ -212,8 +221,8 @@ def _build_template(folder: Path, kept: Path) -> None:
         cluster = postgres.open_cluster(content / "pg", free_port(), log, FAST)
         buckets = Redis(folder / "redis", free_port())
         options = _options(content)
-        for spec in (cluster.spec(log), buckets.spec(log), replace(_local_aws(options), log=log)):
-            children.append(_started(spec))
+        aws = replace(_local_aws(options), log=folder / "localaws.log")
+        children += [_started(spec) for spec in (cluster.spec(log), buckets.spec(log), aws)]
         for child in children:
             wait_for(child)
         postgres.prepare(cluster, log)
@@ -221,7 +230,7 @@ def _build_template(folder: Path, kept: Path) -> None:
         addresses = Addresses(urls, buckets.url, SECRET_KEY)
         steps: list[tuple[Login, list[str]]] = [
             ("owner", ["manage.py", "migrate_schemas", "--verbosity", "0"]),
-            ("app", ["manage.py", "provision_aws"]),
+            ("owner", ["manage.py", "provision_aws"]),
             ("owner", ["-m", "tests.support.build"]),
         ]
         for login, argv in steps:
