@@ -1,0 +1,15 @@
+-- Put back what was taken and not used, never above a bucket's capacity, and free a stream's place.
+-- KEYS as in bucket.lua.  ARGV: number of buckets, then amount and capacity for each, then stream or "".
+local n = tonumber(ARGV[1])
+for i = 1, n do
+  local amount, capacity = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
+  if amount ~= 0 then
+    local level = redis.call('HGET', KEYS[1], 'l' .. i)
+    if level then
+      local restored = math.min(capacity, tonumber(level) + amount)
+      redis.call('HSET', KEYS[1], 'l' .. i, string.format('%.4f', restored))
+    end
+  end
+end
+if ARGV[2 * n + 2] ~= '' then redis.call('ZREM', KEYS[2], ARGV[2 * n + 2]) end
+return 1

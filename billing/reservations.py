@@ -1,0 +1,46 @@
+"""What an admission hands to the caller and a settlement takes back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+from billing.units import Unit
+
+ATTEMPTS_PER_CALL: Final = 100
+"""The ledger's `attempt` is `call` × this + the attempt at that call: 203 is call 2, attempt 3."""
+SWEPT_ATTEMPT: Final = 99
+REVERSAL_ATTEMPT: Final = 98
+LAST_ATTEMPT: Final = 97
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """An upper bound of what a call can use. `model` is the price key: a base or prefixed id."""
+
+    model: str
+    units: Mapping[Unit, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Usage that is set aside for one call.
+
+    `month` and `day` are the database's, fixed when it was reserved: the usage belongs to that
+    month and is priced as of that day, whenever the call ends. `call` numbers the calls of the
+    request.
+    """
+
+    id: UUID
+    request_id: UUID
+    month: date
+    day: date
+    tenant_id: UUID
+    plan: str
+    feature: str
+    user_id: UUID | None
+    api_key_id: UUID | None
+    estimate: Estimate
+    call: int
+    streams: bool
