@@ -7,6 +7,7 @@ as the owner if it wanted to.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from config.stack.ports import LOOPBACK
 from config.stack.process import Spec
 
 Login = Literal["app", "owner", "ops"]
+LOGINS: tuple[Login, ...] = ("app", "owner", "ops")
 
 # A real account's credentials never reach the local server, whose own are no secret.
 LOCAL_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
@@ -152,3 +154,15 @@ def child_environment(options: Options, addresses: Addresses, login: Login) -> d
         env["AWS_ENDPOINT_URL"] = f"http://{LOOPBACK}:{options.localaws_port}"
         env.setdefault("AWS_REGION", "us-east-1")
     return env
+
+
+def write_environments(options: Options, addresses: Addresses) -> None:
+    """Write what a command beside the running stack needs, per login, for the shell to read."""
+    folder = options.var / "env"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for login in LOGINS:
+        env = child_environment(options, addresses, login)
+        ours = {k: v for k, v in env.items() if os.environ.get(k) != v}
+        path = folder / f"{login}.env"
+        path.touch(mode=0o600)
+        path.write_text("".join(f"{k}={shlex.quote(v)}\n" for k, v in sorted(ours.items())))

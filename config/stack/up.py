@@ -17,7 +17,7 @@ from config.stack import postgres, redis
 from config.stack.console import Console, relative, sign_ins
 from config.stack.errors import StackError
 from config.stack.options import Options
-from config.stack.parts import Addresses, Parts, local_aws
+from config.stack.parts import Addresses, Parts, local_aws, write_environments
 from config.stack.ports import bind_web, kept_port, require_free
 from config.stack.process import Child, run_once
 from config.stack.secrets import kept_secret
@@ -129,6 +129,7 @@ class Stack:
         options = self.options
         addresses = await self.services()
         parts = Parts(options, addresses)
+        write_environments(options, addresses)
         with self.console.step("Database schema"):
             await run_once(parts.manage("The migration", "migrate_schemas", "owner"))
         for sock in self.sockets:
