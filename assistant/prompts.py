@@ -1,0 +1,105 @@
+"""What the model is told in a conversation."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+from xml.sax.saxutils import escape
+
+from assistant.models import Message, MessageRole, MessageStatus
+from documents.citations import MARK
+from documents.prompts import CITE_RULES, DATA_RULES, ask_content, contained
+from search.retrieval import Passage
+
+HISTORY_CHARACTERS: Final = 12_000  # of earlier messages, newest first
+SHORT_QUESTION: Final = 60  # characters; shorter ones often lean on what was said before
+_LEANING: Final = re.compile(
+    r"\b(it|its|they|them|their|this|that|these|those|he|she|him|her|one|ones|there|then|also|else"
+    r"|same|former|latter|again|why|and|what about|how about)\b",
+    re.IGNORECASE,
+)
+
+SYSTEM_ASSISTANT: Final = f"""\
+You are the assistant of a workspace. You help the people who work there: you answer from the \
+workspace's documents and talk about what they ask.
+
+{DATA_RULES}
+
+{CITE_RULES}
+
+Answer first, in plain sentences, as short as the question allows. What the passages do not say you do \
+not claim about the workspace: say that you could not find it in the documents."""
+
+SYSTEM_STANDALONE: Final = """\
+Rewrite the last question of a conversation so that it can be understood alone. Keep its language and \
+meaning, add only what the conversation shows it refers to, and reply with the question alone."""
+
+SYSTEM_TITLE: Final = """\
+Name a conversation after its first question, in three to seven words, in the question's language, \
+without quotation marks or a full stop. Reply with the name alone."""
+
+
+def turn_messages(
+    history: Sequence[Message], question: str, passages: Sequence[Passage]
+) -> list[dict[str, Any]]:
+    """Return Converse messages: earlier turns as plain text, then passages and the question.
+
+    Roles alternate, as the service demands: an answer that failed is left out with its question.
+    """
+    earlier: list[dict[str, Any]] = []
+    room = HISTORY_CHARACTERS
+    for asked, answered in reversed(_pairs(history)):
+        room -= len(asked.text) + len(answered.text)
+        if room < 0:
+            break
+        earlier.insert(0, _said(answered))
+        earlier.insert(0, _said(asked))
+    content = ask_content(passages, question) if passages else [_guarded_question(question)]
+    return [*earlier, {"role": "user", "content": content}]
+
+
+def _pairs(history: Sequence[Message]) -> list[tuple[Message, Message]]:
+    kept = (MessageStatus.COMPLETE, MessageStatus.STOPPED, MessageStatus.INTERRUPTED)
+    return [
+        (asked, answered)
+        for asked, answered in zip(history, history[1:], strict=False)
+        if asked.role == MessageRole.USER
+        and answered.role == MessageRole.ASSISTANT
+        and answered.status in kept
+        and answered.text.strip()
+    ]
+
+
+def _said(message: Message) -> dict[str, Any]:
+    # Marks of earlier answers count passages that are no longer given.
+    text = contained(MARK.sub("", message.text)).strip()
+    return {"role": message.role, "content": [{"text": text}]}
+
+
+def _guarded_question(question: str) -> dict[str, Any]:
+    text = f"<question>{contained(question)}</question>"
+    return {"guardContent": {"text": {"text": text, "qualifiers": ["guard_content"]}}}
+
+
+def leans_on_history(question: str, history: Sequence[Message]) -> bool:
+    """Return whether a question may need the conversation to be understood."""
+    if not history:
+        return False
+    return len(question) < SHORT_QUESTION or _LEANING.search(question) is not None
+
+
+def standalone_messages(history: Sequence[Message], question: str) -> list[dict[str, Any]]:
+    """Return the messages that ask for a self-contained question."""
+    said = "\n".join(
+        f"{message.role}: {contained(MARK.sub('', message.text))[:1000]}" for message in history[-4:]
+    )
+    text = (
+        f"<task>standalone_question</task>\n<history>\n{said}\n</history>\n"
+        f"<question>{contained(question)}</question>"
+    )
+    return [{"role": "user", "content": [{"text": text}]}]
+
+
+def title_messages(question: str) -> list[dict[str, Any]]:
+    """Return the messages that ask for a title."""
+    text = f"<task>title</task>\n<text>{escape(question[:1000])}</text>"
+    return [{"role": "user", "content": [{"text": text}]}]
