@@ -1,0 +1,30 @@
+"""What can go wrong in searching."""
+
+from tenants.errors import Conflict, Invalid, NotFound
+
+
+class QueryEmpty(Invalid):
+    title = "Type what you are looking for"
+
+
+class QueryTooLong(Invalid):
+    title = "The query is too long; keep it within 1,000 characters"
+
+
+class LimitOutOfRange(Invalid):
+    title = "The limit must be from 1 to 50"
+
+
+class SourceNotFound(NotFound):
+    """A document in the scope is missing, not searchable yet, or invisible to the actor."""
+
+    title = "One of these documents does not exist in this workspace or is not searchable yet"
+
+
+class CollectionNotFound(NotFound):
+    title = "There is no such collection in this workspace"
+
+
+class CollectionExists(Conflict):
+    code = "collection_exists"
+    title = "A collection of this name exists already; choose another name"

@@ -1,0 +1,125 @@
+"""What can be retrieved: sources, their chunks, the words (postings) and meanings (vectors) of them.
+
+Deletes are explicit and in `services.py`: nothing cascades, so that each is one statement.
+"""
+
+import uuid
+from typing import ClassVar, Final
+
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+from pgvector.django import HalfVectorField
+
+DIMENSIONS: Final = 512
+
+
+class Collection(models.Model):
+    """A named set of documents that searches and questions can be limited to."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=120)
+    created_by_id = models.UUIDField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = [Lower("name")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(Lower("name"), name="collection_name_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Source(models.Model):
+    """An indexed document; `id` is the document's. One that is not `live` is never retrieved.
+
+    `chunk_count` and `term_count` (words, stop words left out) are sums over its chunks: ranking
+    needs both over all sources, and a few thousand rows are added up faster than one shared row is
+    kept right under concurrent ingestion.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    name = models.CharField(max_length=200)
+    media_type = models.CharField(max_length=120)
+    collection = models.ForeignKey(
+        Collection, on_delete=models.SET_NULL, null=True, blank=True, related_name="sources"
+    )
+    owner_id = models.UUIDField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    live = models.BooleanField(default=True)
+    chunk_count = models.PositiveIntegerField(default=0)
+    term_count = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Chunk(models.Model):
+    """A passage of a source: `text` is the document's `text[start:end]`, both in characters.
+
+    `number` is what postings and vectors refer to: four bytes instead of sixteen, in millions of
+    places. `chunk_id` is what the outside sees.
+    """
+
+    number = models.AutoField(primary_key=True)
+    chunk_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    source = models.ForeignKey(Source, on_delete=models.DO_NOTHING, related_name="chunks")
+    ordinal = models.PositiveIntegerField()
+    text = models.TextField()
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    page = models.PositiveIntegerField(null=True, blank=True)
+    heading = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["source", "ordinal"]
+
+    def __str__(self) -> str:
+        return f"chunk {self.ordinal} of {self.source_id}"
+
+
+class Vector(models.Model):
+    """A chunk's embedding, of length one; apart from the text, so that an exact scan reads no text.
+
+    Kept inline in its row (storage `plain`): seven to a page of the table.
+    """
+
+    number = models.OneToOneField(
+        Chunk,
+        on_delete=models.DO_NOTHING,
+        primary_key=True,
+        db_column="number",
+        related_name="vector",
+        db_constraint=False,
+    )
+    source = models.ForeignKey(
+        Source, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False
+    )
+    embedding = HalfVectorField(dimensions=DIMENSIONS)
+
+    def __str__(self) -> str:
+        return f"vector of chunk {self.number_id}"
+
+
+class Posting(models.Model):
+    """Where a term stands in one source: eight bytes for each chunk that has it.
+
+    An entry is big-endian: chunk number (4 bytes), how often (2), the chunk's length in terms (2).
+    With the length beside it, BM25 needs no join. No foreign key constraint: thousands of checks an
+    ingestion, for rows that one service alone writes and deletes.
+    """
+
+    pk = models.CompositePrimaryKey("term", "source_id")
+    term = models.TextField(db_collation="C")
+    source = models.ForeignKey(
+        Source, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False
+    )
+    entries = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.term} in {self.source_id}"

@@ -1,0 +1,147 @@
+"""Make documents retrievable, and no longer so; make collections."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+from django.db import IntegrityError, connection, transaction
+
+from search.errors import CollectionExists
+from search.models import DIMENSIONS, Chunk, Collection, Posting, Source, Vector
+from tenants.accounts.audit import audit_write
+from tenants.context import Actor
+
+BATCH: Final = 500  # rows an INSERT
+
+# One row for each term of the source. The english configuration drops stop words and reduces words
+# to their stems; a chunk's headings count as its text. Figures above two bytes are cut to what fits.
+POST: Final = """
+    WITH counted AS (
+        SELECT chunk.number, term.lexeme, cardinality(term.positions) AS occurrences
+        FROM search_chunk chunk,
+             unnest(to_tsvector('english', chunk.heading || ' ' || chunk.text)) term
+        WHERE chunk.source_id = %(source)s
+    ), sized AS (
+        SELECT *, sum(occurrences) OVER (PARTITION BY number) AS length FROM counted
+    ), posted AS (
+        INSERT INTO search_posting (term, source_id, entries)
+        SELECT lexeme, %(source)s::uuid,
+               string_agg(int4send(number) || int2send(least(occurrences, 32767)::int2)
+                          || int2send(least(length, 32767)::int2), ''::bytea ORDER BY number)
+        FROM sized GROUP BY lexeme
+    )
+    UPDATE search_source SET
+        chunk_count = (SELECT count(*) FROM search_chunk WHERE source_id = %(source)s),
+        term_count = (SELECT coalesce(sum(occurrences), 0) FROM counted)
+    WHERE id = %(source)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewChunk:
+    """A passage to be indexed: `text` is the document's `text[start:end]`."""
+
+    ordinal: int
+    text: str
+    start: int
+    end: int
+    page: int | None
+    heading: str
+
+
+@transaction.atomic
+def source_index(
+    *,
+    source_id: UUID,
+    name: str,
+    media_type: str,
+    owner_id: UUID | None,
+    collection_id: UUID | None,
+    chunks: Sequence[NewChunk],
+    embeddings: Sequence[Sequence[float]],
+) -> None:
+    """Make a document retrievable, in place of whatever was indexed for it.
+
+    One transaction: others see the old state until it commits, then all of the new one.
+    `embeddings` are one a chunk, in order; each is brought to length one. Raises ValueError when
+    their number or size does not fit.
+    """
+    vectors = _unit_vectors(embeddings, len(chunks))
+    Source.objects.update_or_create(
+        id=source_id,
+        defaults={
+            "name": name,
+            "media_type": media_type,
+            "owner_id": owner_id,
+            "collection_id": collection_id,
+            "live": True,
+        },
+    )
+    _content_delete(source_id)
+    made = Chunk.objects.bulk_create(
+        [
+            Chunk(
+                source_id=source_id,
+                ordinal=chunk.ordinal,
+                text=chunk.text,
+                start=chunk.start,
+                end=chunk.end,
+                page=chunk.page,
+                heading=chunk.heading,
+            )
+            for chunk in chunks
+        ],
+        batch_size=BATCH,
+    )
+    Vector.objects.bulk_create(
+        [
+            Vector(number_id=chunk.number, source_id=source_id, embedding=vector)
+            for chunk, vector in zip(made, vectors, strict=True)
+        ],
+        batch_size=BATCH,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(POST, {"source": source_id})
+
+
+@transaction.atomic
+def source_remove(source_id: UUID) -> None:
+    """Make a document irretrievable, from the caller's commit on; unknown ids are no error."""
+    _content_delete(source_id)
+    Source.objects.filter(id=source_id).delete()
+
+
+def _content_delete(source_id: UUID) -> None:
+    Posting.objects.filter(source_id=source_id).delete()
+    Vector.objects.filter(source_id=source_id).delete()
+    Chunk.objects.filter(source_id=source_id).delete()
+
+
+def _unit_vectors(
+    embeddings: Sequence[Sequence[float]], count: int
+) -> np.ndarray[Any, np.dtype[np.float32]]:
+    vectors = np.asarray(embeddings, dtype=np.float32).reshape(-1, DIMENSIONS)
+    if len(vectors) != count:
+        raise ValueError(f"{len(vectors)} embeddings for {count} chunks")
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1)
+
+
+@transaction.atomic
+def collection_create(*, actor: Actor, name: str) -> Collection:
+    """Make a collection. Raises CollectionExists; names differ by more than case."""
+    try:
+        with transaction.atomic():
+            collection = Collection.objects.create(name=name.strip(), created_by_id=actor.user_id)
+    except IntegrityError as error:
+        raise CollectionExists from error
+    audit_write(
+        actor,
+        action="collection.create",
+        object_type="collection",
+        object_id=collection.id,
+        name=collection.name,
+    )
+    return collection
