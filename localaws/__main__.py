@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import logging
+import re
 import signal
 import sys
 import threading
@@ -38,6 +39,8 @@ def main() -> int:
         return 2
 
     def stop(*_: Any) -> None:
+        # Streams end at once: the server waits for its threads before `run` returns.
+        application.stopping.set()
         raise SystemExit
 
     signal.signal(signal.SIGTERM, stop)
@@ -57,9 +60,21 @@ def main() -> int:
 def _listen(application: Any, host: str, port: int) -> Any:
     """The listening server, or None with one clear sentence on stderr."""
     from waitress import create_server
+    from waitress.channel import HTTPChannel
+    from waitress.task import WSGITask
+
+    class Task(WSGITask):  # type: ignore[misc]
+        """Writes user metadata's names in lower case, as S3 does; waitress capitalizes them."""
+
+        def build_response_header(self) -> bytes:
+            head: bytes = super().build_response_header()
+            return re.sub(rb"(?m)^X-Amz-Meta-[^:\n]+", lambda name: name[0].lower(), head)
+
+    class Channel(HTTPChannel):  # type: ignore[misc]
+        task_class = Task
 
     try:
-        return create_server(
+        server = create_server(
             application,
             host=host,
             port=port,
@@ -71,6 +86,8 @@ def _listen(application: Any, host: str, port: int) -> Any:
             ident="localaws",
             clear_untrusted_proxy_headers=True,
         )
+        server.channel_class = Channel
+        return server
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             why = "is in use; stop what listens there or choose another with --port"

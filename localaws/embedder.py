@@ -31,6 +31,9 @@ class Embedder:
         self._model: Any = None
         self._failure: Exception | None = None
         self._words: dict[str, Vectors] = {}
+
+    def start(self) -> None:
+        """Begin to load, beside whatever else starts; who asks meanwhile waits."""
         threading.Thread(target=self._load, name="embedder", daemon=True).start()
 
     def _load(self) -> None:

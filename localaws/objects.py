@@ -166,7 +166,7 @@ class ObjectStore:
         )
         key.checksum_algorithm = facts["algorithm"]
         key.last_modified = datetime.fromisoformat(facts["modified"])
-        key.set_metadata(facts["metadata"], replace=True)
+        key.set_metadata(facts["metadata"])
         key.contentsize = facts["size"]
         self._adopt(key, self.root / bucket.name / facts["body"])
         bucket.keys.setlist(key.name, [key])

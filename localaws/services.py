@@ -98,6 +98,7 @@ class LocalAws:
 
     def start(self) -> None:
         """Begin the background work."""
+        self.embedder.start()
         self._log.start()
 
     def stop(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import threading
 import time
 import uuid
@@ -23,6 +24,9 @@ from localaws.model.pieces import ModelRequest, Piece, StopPiece, TextPiece, Too
 from localaws.script import Script, ScriptQueue, error_of
 from localaws.state import JsonStore
 from localaws.wire import Json, Request
+
+
+_WORDS = re.compile(r"\s*\S+\s*")
 
 
 class Model(Protocol):
@@ -208,8 +212,7 @@ class Conversations:
         if guard.streams_first and guard.blocked_output:
             yield TextPiece(instead)
         else:
-            for word in instead.split(" "):
-                yield TextPiece(word if word is instead else word + " ")
+            yield from map(TextPiece, _WORDS.findall(instead))
             if not guard.blocked_output:
                 yield from (p for p in pieces if isinstance(p, ToolPiece))
         yield StopPiece("guardrail_intervened", stop.input_tokens, stop.output_tokens)
@@ -345,11 +348,8 @@ class Conversations:
 def _scripted(script: Script) -> Iterator[Piece]:
     chunks = script.chunks if script.chunks is not None else []
     if script.text is not None:
-        parts = script.text.split(" ")
-        chunks = [*chunks, *(p + " " for p in parts[:-1]), parts[-1]]
-    for chunk in chunks:
-        if chunk:
-            yield TextPiece(chunk)
+        chunks = [*chunks, *_WORDS.findall(script.text)]
+    yield from (TextPiece(chunk) for chunk in chunks if chunk)
     for use in script.tool_use or []:
         identifier = use.get("id") or f"tooluse_{uuid.uuid4().hex[:22]}"
         yield ToolPiece(identifier, use["name"], use.get("input") or {})

@@ -98,7 +98,7 @@ _RULES: list[tuple[str, str, int, Callable[[str], bool] | None]] = [
     ("AWS_ACCESS_KEY", r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b", 0, None),
     ("AWS_SECRET_KEY", r"(?i)secret(?:[ _-]?access)?[ _-]?key\W{1,4}([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
      1, None),
-    ("PHONE", r"(?<![\w.-])(?:\+\d{1,3}[ .\-/]?)?(?:\(\d{1,5}\)[ .\-/]?)?\d{2,5}(?:[ .\-/]?\d{2,5}){1,4}(?![\w-])",
+    ("PHONE", r"(?<![\w.-])(?:\+\d{1,3}[ .\-/]?)?(?:\(\d{1,5}\)[ .\-/]?)?\d{1,5}(?:[ .\-/]?\d{2,5}){1,4}(?![\w-])",
      0, _phone),
     ("CREDIT_DEBIT_CARD_CVV", rf"(?i)\b(?:cvv2?|cvc2?|security code){_LABEL}(\d{{3,4}})\b", 1, None),
     ("CREDIT_DEBIT_CARD_EXPIRY", r"(?i)\b(?:exp(?:iry|ires|iration)?(?: date)?|valid (?:thru|until))\W{0,3}"

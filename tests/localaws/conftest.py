@@ -26,6 +26,7 @@ class Server:
 
     def __init__(self, state: Path, **env: str) -> None:
         self.state = state
+        self._clients: list[Any] = []
         self.process = subprocess.Popen(
             [sys.executable, "-m", "localaws", "--port", "0", "--state", str(state)],
             cwd=ROOT,
@@ -50,6 +51,7 @@ class Server:
         )
         if service.startswith("bedrock"):
             client.meta.events.register("after-call", _conforms)
+        self._clients.append(client)
         return client
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
@@ -69,6 +71,8 @@ class Server:
 
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
+        for client in self._clients:
+            client.close()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout=5)

@@ -1,8 +1,10 @@
+import json
 import subprocess
 import sys
 import time
+import urllib.request
 
-from .conftest import ROOT
+from .conftest import ROOT, user
 
 
 def test_health_answers(server):
@@ -28,15 +30,17 @@ def test_a_port_in_use_ends_in_one_sentence_and_code_2(server, tmp_path):
 
 def test_sigterm_stops_it_within_two_seconds_even_while_it_streams(start):
     running = start(LOCALAWS_TOKEN_DELAY_MS="2000")
-    stream = running.client("bedrock-runtime").converse_stream(
-        modelId="amazon.nova-lite-v1:0",
-        messages=[{"role": "user", "content": [{"text": "hello"}]}],
-    )["stream"]
-    next(iter(stream))
-    began = time.monotonic()
-    assert running.stop() == 0
-    assert time.monotonic() - began < 2
-    stream.close()
+    request = urllib.request.Request(
+        f"{running.url}/model/amazon.nova-lite-v1:0/converse-stream",
+        data=json.dumps({"messages": [user("hello")]}).encode(),
+        headers={"Authorization": "Bearer key", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as stream:
+        assert b"messageStart" in stream.read(119)
+        began = time.monotonic()
+        running.process.terminate()
+        assert running.process.wait(timeout=5) == 0
+        assert time.monotonic() - began < 2
 
 
 def test_an_operation_that_is_not_offered_is_refused_in_plain_words(bedrock):

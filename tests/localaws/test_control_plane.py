@@ -1,0 +1,271 @@
+import gzip
+import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+
+from .conftest import NOVA, said, user
+
+NOVA_ARN = f"arn:aws:bedrock:us-east-1::foundation-model/{NOVA}"
+
+
+def test_a_profile_carries_tags_is_callable_and_can_be_deleted(bedrock, runtime):
+    arn = bedrock.create_inference_profile(
+        inferenceProfileName="acme nova",
+        modelSource={"copyFrom": NOVA_ARN},
+        tags=[{"key": "tenant", "value": "acme"}, {"key": "tier", "value": "basic"}],
+    )["inferenceProfileArn"]
+    profile = bedrock.get_inference_profile(inferenceProfileIdentifier=arn)
+    assert profile["type"] == "APPLICATION"
+    assert profile["models"] == [{"modelArn": NOVA_ARN}]
+    bedrock.tag_resource(resourceARN=arn, tags=[{"key": "tier", "value": "pro"}])
+    bedrock.untag_resource(resourceARN=arn, tagKeys=["tenant"])
+    tags = bedrock.list_tags_for_resource(resourceARN=arn)["tags"]
+    assert tags == [{"key": "tier", "value": "pro"}]
+    assert said(runtime.converse(modelId=arn, messages=[user("hello")]))
+    listed = bedrock.list_inference_profiles(typeEquals="APPLICATION")
+    assert arn in [row["inferenceProfileArn"] for row in listed["inferenceProfileSummaries"]]
+    bedrock.delete_inference_profile(inferenceProfileIdentifier=arn)
+    with pytest.raises(runtime.exceptions.ResourceNotFoundException):
+        runtime.converse(modelId=arn, messages=[user("hello")])
+
+
+def test_a_profile_only_model_is_copied_from_its_system_profile(bedrock, runtime):
+    source = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-5"
+    arn = bedrock.create_inference_profile(
+        inferenceProfileName="frontier", modelSource={"copyFrom": source}
+    )["inferenceProfileArn"]
+    models = bedrock.get_inference_profile(inferenceProfileIdentifier=arn)["models"]
+    assert len(models) > 1
+    assert said(runtime.converse(modelId=arn, messages=[user("hello")]))
+
+
+def test_system_profiles_and_models_are_listed_for_the_region(server, bedrock):
+    here = bedrock.list_inference_profiles(typeEquals="SYSTEM_DEFINED")["inferenceProfileSummaries"]
+    names = {row["inferenceProfileId"] for row in here}
+    assert {"us.amazon.nova-lite-v1:0", "us.anthropic.claude-haiku-4-5-20251001-v1:0"} <= names
+    there = server.client("bedrock", region="eu-central-1").list_inference_profiles()
+    assert all(
+        row["inferenceProfileId"].startswith(("eu.", "global."))
+        for row in there["inferenceProfileSummaries"]
+    )
+    models = bedrock.list_foundation_models(byOutputModality="EMBEDDING")["modelSummaries"]
+    assert "amazon.titan-embed-text-v2:0" in [row["modelId"] for row in models]
+    assert bedrock.get_foundation_model(modelIdentifier=NOVA)["modelDetails"]["modelArn"] == NOVA_ARN
+
+
+def test_profiles_guardrails_and_logging_survive_a_restart_and_stay_in_their_region(start):
+    first = start()
+    bedrock = first.client("bedrock")
+    arn = bedrock.create_inference_profile(
+        inferenceProfileName="kept", modelSource={"copyFrom": NOVA_ARN}
+    )["inferenceProfileArn"]
+    guardrail = bedrock.create_guardrail(
+        name="kept",
+        blockedInputMessaging="in",
+        blockedOutputsMessaging="out",
+        wordPolicyConfig={"wordsConfig": [{"text": "x"}]},
+    )["guardrailId"]
+    bedrock.create_guardrail_version(guardrailIdentifier=guardrail)
+    config = {"s3Config": {"bucketName": "kept", "keyPrefix": "p"}}
+    bedrock.put_model_invocation_logging_configuration(loggingConfig=config)
+    first.process.kill()
+    first.process.wait(timeout=5)
+    second = start()
+    bedrock = second.client("bedrock")
+    assert bedrock.get_inference_profile(inferenceProfileIdentifier=arn)["status"] == "ACTIVE"
+    kept = bedrock.get_guardrail(guardrailIdentifier=guardrail, guardrailVersion="1")
+    assert kept["name"] == "kept"
+    logging = bedrock.get_model_invocation_logging_configuration()["loggingConfig"]
+    assert logging["s3Config"] == config["s3Config"]
+    elsewhere = second.client("bedrock", region="eu-west-1")
+    assert elsewhere.list_guardrails()["guardrails"] == []
+    assert "loggingConfig" not in elsewhere.get_model_invocation_logging_configuration()
+
+
+def assumed(server, **kwargs):
+    """The access keys of a role session, as client arguments."""
+    credentials = server.client("sts").assume_role(
+        RoleArn="arn:aws:iam::123456789012:role/tenant",
+        RoleSessionName="tenant-acme",
+        Tags=[{"Key": "TenantId", "Value": "acme"}, {"Key": "Tier", "Value": "basic"}],
+        **kwargs,
+    )["Credentials"]
+    return {
+        "aws_access_key_id": credentials["AccessKeyId"],
+        "aws_secret_access_key": credentials["SecretAccessKey"],
+        "aws_session_token": credentials["SessionToken"],
+    }
+
+
+def test_a_role_session_is_known_by_its_key_and_after_a_restart(start):
+    first = start()
+    keys = assumed(first)
+    arn = "arn:aws:sts::123456789012:assumed-role/tenant/tenant-acme"
+    assert first.client("sts", **keys).get_caller_identity()["Arn"] == arn
+    first.stop()
+    second = start()
+    second.client("bedrock-runtime", **keys).converse(modelId=NOVA, messages=[user("hello")])
+    (call,) = second.requests()
+    assert call["identity"] == arn
+    assert call["sessionTags"] == {"TenantId": "acme", "Tier": "basic"}
+
+
+def test_invocation_logs_are_delivered_in_bedrocks_format_when_it_stops(start):
+    running = start()
+    region = "eu-west-1"
+    s3 = running.client("s3", region=region)
+    s3.create_bucket(Bucket="logs", CreateBucketConfiguration={"LocationConstraint": region})
+    running.client("bedrock", region=region).put_model_invocation_logging_configuration(
+        loggingConfig={
+            "s3Config": {"bucketName": "logs", "keyPrefix": "audit"},
+            "textDataDeliveryEnabled": True,
+            "embeddingDataDeliveryEnabled": True,
+        }
+    )
+    runtime = running.client("bedrock-runtime", region=region, **assumed(running))
+    answer = runtime.converse(
+        modelId="eu.amazon.nova-lite-v1:0",
+        messages=[user("hello")],
+        requestMetadata={"tenant": "acme", "feature": "ask"},
+    )
+    list(runtime.converse_stream(modelId=NOVA, messages=[user("x" * 200_000)])["stream"])
+    running.script({"error": {"code": "ThrottlingException", "status": 429}})
+    with pytest.raises(runtime.exceptions.ThrottlingException):
+        runtime.converse(modelId=NOVA, messages=[user("hello")])
+    runtime.invoke_model(
+        modelId="amazon.titan-embed-text-v2:0", body=json.dumps({"inputText": "hello"})
+    )
+    running.stop()
+
+    s3 = start().client("s3", region=region)
+    keys = [row["Key"] for row in s3.list_objects_v2(Bucket="logs")["Contents"]]
+    folder = "audit/AWSLogs/123456789012/BedrockModelInvocationLogs/eu-west-1/"
+    assert all(key.startswith(folder) for key in keys)
+
+    def read(key):
+        return gzip.decompress(s3.get_object(Bucket="logs", Key=key)["Body"].read()).decode()
+
+    records = [
+        json.loads(line) for key in keys if "/data/" not in key for line in read(key).splitlines()
+    ]
+    by_operation = {(record["operation"], record.get("errorCode")): record for record in records}
+    assert len(records) == 4
+    plain = by_operation["Converse", None]
+    assert plain["schemaType"] == "ModelInvocationLog"
+    assert plain["identity"]["arn"].endswith("assumed-role/tenant/tenant-acme")
+    assert plain["modelId"] == "eu.amazon.nova-lite-v1:0"
+    assert plain["requestId"] == answer["ResponseMetadata"]["RequestId"]
+    assert plain["requestMetadata"] == {"tenant": "acme", "feature": "ask"}
+    assert plain["input"]["inputTokenCount"] == answer["usage"]["inputTokens"]
+    assert plain["output"]["outputTokenCount"] == answer["usage"]["outputTokens"]
+    assert plain["output"]["outputBodyJson"]["output"]["message"]["content"][0]["text"] == said(answer)
+    large = by_operation["ConverseStream", None]["input"]
+    assert "inputBodyJson" not in large
+    bucket, key = large["inputBodyS3Path"].removeprefix("s3://").split("/", 1)
+    assert bucket == "logs" and "x" * 200_000 in read(key)
+    assert ("Converse", "ThrottlingException") in by_operation
+    assert by_operation["InvokeModel", None]["input"]["inputTokenCount"] == 1
+
+
+def test_scripts_match_by_operation_model_and_words(server, runtime):
+    server.script(
+        {"match": {"contains": "second"}, "text": "for the second"},
+        {"match": {"operation": "ConverseStream"}, "text": "streamed"},
+        {"match": {"model": "nova-pro"}, "text": "from pro"},
+    )
+    pro = runtime.converse(modelId="us.amazon.nova-pro-v1:0", messages=[user("first")])
+    assert said(pro) == "from pro"
+    assert said(runtime.converse(modelId=NOVA, messages=[user("the second")])) == "for the second"
+
+
+def test_a_script_sets_tool_calls_usage_and_stop_reason(server, runtime):
+    server.script(
+        {
+            "text": "Let me look.",
+            "tool_use": {"name": "search", "input": {"query": "q"}},
+            "usage": {"inputTokens": 7, "outputTokens": 3},
+        }
+    )
+    answer = runtime.converse(modelId=NOVA, messages=[user("hello")])
+    assert answer["stopReason"] == "tool_use"
+    assert answer["usage"] == {"inputTokens": 7, "outputTokens": 3, "totalTokens": 10}
+    assert answer["output"]["message"]["content"][1]["toolUse"]["input"] == {"query": "q"}
+
+
+def test_a_typo_in_a_script_is_refused(server):
+    with pytest.raises(Exception, match="400"):
+        server.script({"txt": "hello"})
+
+
+def test_a_scripted_throttle_is_met_once(server, runtime):
+    server.script({"error": {"code": "ThrottlingException"}})
+    with pytest.raises(runtime.exceptions.ThrottlingException, match="Too many tokens"):
+        runtime.converse(modelId=NOVA, messages=[user("hello")])
+    assert runtime.converse(modelId=NOVA, messages=[user("hello")])["stopReason"] == "end_turn"
+
+
+def test_a_truncated_frame_ends_the_stream_without_its_end(server, runtime):
+    server.script({"chunks": ["one ", "two "], "truncate_after": 1})
+    stream = runtime.converse_stream(modelId=NOVA, messages=[user("hello")])["stream"]
+    seen = []
+    with pytest.raises(Exception, match=r"(?i)prematurely|incomplete|broken"):
+        seen.extend(name for event in stream for name in event)
+    assert "messageStop" not in seen
+
+
+def test_an_abandoned_stream_is_still_metered(server):
+    server.script({"chunks": ["word "] * 400, "delay_ms": 5, "match": {"contains": "leave me"}})
+    runtime = server.client("bedrock-runtime")
+    stream = runtime.converse_stream(modelId=NOVA, messages=[user("leave me")])["stream"]
+    next(iter(stream))
+    stream.close()
+    runtime.close()
+    call = {}
+    waiting = Event()
+    for _ in range(60):
+        call = next(c for c in server.requests() if "leave me" in json.dumps(c["body"]))
+        if call["finished"]:
+            break
+        waiting.wait(0.05)
+    assert call["abandoned"]
+    assert call["usage"]["outputTokens"] >= 400
+
+
+def test_many_streams_run_side_by_side(server, runtime):
+    server.script({"chunks": ["a "] * 10, "delay_ms": 20, "times": 40})
+
+    def run(_):
+        stream = runtime.converse_stream(modelId=NOVA, messages=[user("hello")])["stream"]
+        return sum("contentBlockDelta" in event for event in stream)
+
+    with ThreadPoolExecutor(10) as pool:
+        assert list(pool.map(run, range(40))) == [10] * 40
+
+
+def test_embeddings_have_the_size_asked_and_unit_length(runtime):
+    def embed(**body):
+        answer = runtime.invoke_model(
+            modelId="amazon.titan-embed-text-v2:0", body=json.dumps(body)
+        )
+        return json.loads(answer["body"].read()), answer["ResponseMetadata"]["HTTPHeaders"]
+
+    for size in (256, 512, 1024):
+        body, headers = embed(inputText="Working from abroad", dimensions=size)
+        assert len(body["embedding"]) == size
+        assert sum(x * x for x in body["embedding"]) == pytest.approx(1, abs=1e-4)
+        assert headers["x-amzn-bedrock-input-token-count"] == str(body["inputTextTokenCount"])
+    body, _ = embed(inputText="hello", embeddingTypes=["binary"])
+    assert "embedding" not in body and len(body["embeddingsByType"]["binary"]) == 1024
+    with pytest.raises(runtime.exceptions.ValidationException):
+        embed(inputText="")
+    with pytest.raises(runtime.exceptions.ValidationException):
+        embed(inputText="hello", dimensions=300)
+
+
+def test_cohere_embeds_many_texts_at_once(runtime):
+    body = {"texts": ["a cat", "a dog"], "input_type": "search_document", "output_dimension": 512}
+    answer = runtime.invoke_model(modelId="cohere.embed-v4:0", body=json.dumps(body))
+    vectors = json.loads(answer["body"].read())["embeddings"]
+    assert [len(vector) for vector in vectors] == [512, 512]
