@@ -102,7 +102,9 @@ class Price(models.Model):
             models.UniqueConstraint(
                 fields=["model", "route", "unit", "effective_from"], name="billing_one_price_a_day"
             ),
-            models.CheckConstraint(condition=models.Q(usd__gte=0), name="billing_price_not_negative"),
+            models.CheckConstraint(
+                condition=models.Q(usd__gte=0), name="billing_price_not_negative"
+            ),
             models.CheckConstraint(
                 condition=models.Q(per__in=[1, 1000, 1_000_000]), name="billing_price_per_power"
             ),
@@ -163,7 +165,8 @@ class Reservation(models.Model):
         ordering: ClassVar = ["-created_at"]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["tenant_id", "request_id", "month", "call"], name="billing_one_call_a_number"
+                fields=["tenant_id", "request_id", "month", "call"],
+                name="billing_one_call_a_number",
             )
         ]
         indexes: ClassVar = [

@@ -134,7 +134,7 @@ def settle(
     held = Held.of(reservation)
     with transaction.atomic(durable=True):
         state, kept = _locked(held)
-        _post(held, usage, state=state, kept=kept, final=final, resolved="settled")
+        post(held, usage, state=state, kept=kept, final=final, resolved="settled")
     if final:
         _refund(reservation, usage.units)
 
@@ -162,16 +162,30 @@ def _refund(reservation: Reservation, used: Mapping[Unit, int]) -> None:
 
 
 def _locked(held: Held) -> tuple[str, dict[Metric, Decimal]]:
-    """Lock the reservation's row and return its state and what it holds."""
+    """Lock the reservation's row and return its state and what it holds.
+
+    Old rows are purged; usage that arrives later than that is still recorded, and frees nothing.
+    """
     with connection.cursor() as cursor:
         cursor.execute(LOCK, [held.id, held.tenant_id])
-        state, kept = cursor.fetchone()
-    if isinstance(kept, str):
-        kept = json.loads(kept)
-    return state, {Metric(metric): Decimal(amount) for metric, amount in kept.items()}
+        row = cursor.fetchone()
+    if row is None:
+        log.warning("settlement.reservation_gone", reservation=str(held.id))
+        return "settled", {}
+    return row[0], held_amounts(row[1])
 
 
-def _post(
+def held_amounts(stored: Any) -> dict[Metric, Decimal]:
+    """Return what the reservation's `held` column says, exactly."""
+    return {Metric(metric): Decimal(amount) for metric, amount in as_object(stored).items()}
+
+
+def as_object(stored: Any) -> dict[str, Any]:
+    """Return a jsonb value as Django's cursors give it: as text, undecoded."""
+    return json.loads(stored) if isinstance(stored, str) else stored
+
+
+def post(
     held: Held,
     usage: Usage,
     *,

@@ -1,0 +1,86 @@
+"""The storage quota: a level that uploads raise and deletions lower.
+
+Unlike a call's usage, bytes are known beforehand, so there is nothing to settle: a reservation is the
+charge. It joins the caller's transaction and is undone with it, so the level always equals the
+documents that exist.
+"""
+
+from decimal import Decimal
+from typing import Final
+
+from django.db import connection
+
+from billing.admission import UPGRADE_URL, number
+from billing.catalog import plan_terms
+from billing.units import Metric
+from tenants.context import current
+from tenants.errors import QuotaExhausted
+
+STANDING: Final = "1970-01-01"
+"""The period of counters that never reset."""
+
+RAISE: Final = f"""
+    INSERT INTO billing_quotacounter AS c (tenant_id, period, metric, used, reserved, included)
+    SELECT %(tenant)s, '{STANDING}', 'storage_bytes', %(bytes)s::numeric, 0, %(included)s::numeric
+     WHERE %(included)s::numeric IS NULL OR %(bytes)s::numeric <= %(included)s::numeric
+    ON CONFLICT (tenant_id, period, metric) DO UPDATE
+       SET used = c.used + excluded.used, included = excluded.included
+     WHERE excluded.included IS NULL OR c.used + excluded.used <= excluded.included
+    RETURNING used
+"""  # noqa: S608 - the only part that is put in is the constant above
+LOWER: Final = """
+    UPDATE billing_quotacounter SET used = greatest(0, used - %s)
+     WHERE tenant_id = %s AND metric = 'storage_bytes'
+"""
+LEVEL: Final = """
+    SELECT used FROM billing_quotacounter WHERE tenant_id = %s AND metric = 'storage_bytes'
+"""
+
+
+def reserve_storage(size: int) -> None:
+    """Add `size` bytes to what the entered tenant stores.
+
+    Raises QuotaExhausted beyond the plan's storage. The counter's row stays locked until the
+    transaction ends: keep it short, and never call AWS inside.
+    """
+    plan = plan_terms(current().plan)
+    included = plan.included[Metric.STORAGE]
+    with connection.cursor() as cursor:
+        cursor.execute(RAISE, {"tenant": current().id, "bytes": size, "included": included})
+        if cursor.fetchone() is not None:
+            return
+    used = stored_bytes()
+    left = max(Decimal(0), (included or Decimal(0)) - used)
+    raise QuotaExhausted(
+        f"The {plan.name} plan stores {_human(included or 0)} and {_human(left)} of it are free;"
+        f" this needs {_human(size)}. Delete documents you no longer need, or move to a larger"
+        " plan.",
+        upgrade_url=UPGRADE_URL,
+        metric=Metric.STORAGE.value,
+        used=number(used),
+        included=number(included or Decimal(0)),
+        needed=size,
+    )
+
+
+def release_storage(size: int) -> None:
+    """Take `size` bytes off what the entered tenant stores, in the transaction of the deletion."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOWER, [size, current().id])
+
+
+def stored_bytes() -> Decimal:
+    """Return what the entered tenant stores now."""
+    with connection.cursor() as cursor:
+        cursor.execute(LEVEL, [current().id])
+        row = cursor.fetchone()
+    return row[0] if row else Decimal(0)
+
+
+def _human(size: Decimal | int) -> str:
+    value = float(size)
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TB"

@@ -1,0 +1,74 @@
+"""Settle what a dead process left reserved.
+
+Nobody knows what such a call used, and the provider charges an abandoned call in full. So the
+reservation itself is charged, flagged as estimated, until the truth arrives: from a settlement that
+was only late, or from the invocation log.
+"""
+
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+from django.db import connection, transaction
+
+from billing.reservations import SWEPT_ATTEMPT
+from billing.settlement import Held, Usage, as_object, held_amounts, post
+from billing.units import Unit
+
+log = structlog.get_logger(__name__)
+
+ORPHANED: Final = timedelta(minutes=8)
+"""Older than any call takes. With a sweep a minute, no orphan lives for ten."""
+BATCH: Final = 100
+
+FIND: Final = """
+    SELECT id, tenant_id, month, (created_at AT TIME ZONE 'UTC')::date, request_id, call, feature,
+           user_id, api_key_id, model, estimate, held
+      FROM billing_reservation
+     WHERE state = 'held' AND created_at < now() - %s
+     ORDER BY created_at LIMIT %s
+       FOR UPDATE SKIP LOCKED
+"""
+
+
+def sweep(older_than: timedelta = ORPHANED) -> int:
+    """Settle reservations held for longer than `older_than`, as estimates; return how many.
+
+    Runs under the ops login, across tenants. Rows that a settlement has locked are passed over, and
+    two sweepers share the work.
+    """
+    swept = 0
+    while True:
+        with transaction.atomic(durable=True):
+            rows = _orphans(older_than)
+            for row in rows:
+                _settle(*row)
+        swept += len(rows)
+        if len(rows) < BATCH:
+            return swept
+
+
+def _orphans(older_than: timedelta) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(FIND, [older_than, BATCH])
+        return cursor.fetchall()  # type: ignore[no-any-return]
+
+
+def _settle(*row: Any) -> None:
+    held = Held(*row[:9])
+    model, estimate, kept = row[9:]
+    units = {Unit(unit): quantity for unit, quantity in as_object(estimate).items()}
+    log.warning(
+        "reservation.swept",
+        reservation=str(held.id),
+        tenant_id=str(held.tenant_id),
+        request=str(held.request_id),
+    )
+    post(
+        held,
+        Usage(model, units, SWEPT_ATTEMPT, estimated=True),
+        state="held",
+        kept=held_amounts(kept),
+        final=True,
+        resolved="swept",
+    )
