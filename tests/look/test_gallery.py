@@ -1,0 +1,149 @@
+"""The living page of components in a real browser, under the product's own policy."""
+
+import mimetypes
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.support.browser import DESKTOP, PHONE
+
+ROOT = Path(__file__).parents[2]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+REFUSAL = b'{"code": "quota_exhausted", "detail": "Wait until 1 December, or upgrade."}'
+OpenPage = Callable[..., AbstractContextManager[Page]]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Serves the rendered gallery, the static files, and one refusal."""
+
+    page = b""
+    policy = ""
+
+    def do_GET(self) -> None:
+        if self.path == "/design/":
+            self._answer(200, "text/html; charset=utf-8", self.page)
+            return
+        path = ROOT / self.path.split("?")[0].lstrip("/")
+        if path.is_relative_to(ROOT / "static") and path.is_file():
+            kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+            self._answer(200, kind, path.read_bytes())
+            return
+        self._answer(404, "text/plain", b"")
+
+    def do_POST(self) -> None:
+        self._answer(402, "application/problem+json", REFUSAL)
+
+    def _answer(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Security-Policy", self.policy)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def gallery(worker: object) -> Iterator[str]:
+    """The address of the gallery, rendered by the product's template engine."""
+    from django.template.loader import render_to_string
+
+    from config.middleware import PAGE_POLICY
+
+    _Handler.page = render_to_string("components/gallery.html").encode()
+    _Handler.policy = PAGE_POLICY
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/design/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing(
+    gallery: str, open_page: OpenPage, size: tuple[int, int], theme: str
+) -> None:
+    with open_page(size) as page:
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+        page.goto(gallery)
+        page.evaluate("document.querySelectorAll('details.disclosure').forEach(d => d.open = true)")
+        found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+        assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+def test_nothing_breaks_the_policy(gallery: str, page: Page) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(gallery)
+    page.get_by_role("button", name="Warning").click()
+    expect(page.locator(".toast--warning")).to_be_visible()
+    assert said == []
+
+
+def test_the_theme_is_kept(gallery: str, page: Page) -> None:
+    page.emulate_media(color_scheme="light")
+    page.goto(gallery)
+    page.get_by_role("button", name="Dark theme").first.click()
+    page.reload()
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+    expect(page.get_by_role("button", name="Dark theme").first).to_have_attribute(
+        "aria-pressed", "true"
+    )
+
+
+def test_the_keyboard_reaches_content_tabs_and_search(gallery: str, page: Page) -> None:
+    page.goto(gallery)
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to content")).to_be_focused()
+    page.get_by_role("tab", name="Answer").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#panel-why")).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Search the documents")).to_be_focused()
+
+
+def test_escape_closes_a_menu_and_returns_to_it(gallery: str, page: Page) -> None:
+    page.goto(gallery)
+    page.locator("#overlays summary").click()
+    expect(page.get_by_role("button", name="Share")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Share")).to_be_hidden()
+    expect(page.locator("#overlays summary")).to_be_focused()
+
+
+def test_a_link_out_of_an_answer_shows_its_whole_address_first(gallery: str, page: Page) -> None:
+    page.goto(gallery)
+    page.get_by_role("button", name="A link out of an answer").click()
+    dialog = page.locator("#confirm")
+    expect(dialog).to_contain_text("https://example.com/a/long/path?with=a&query=too")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_be_hidden()
+    assert len(page.context.pages) == 1
+
+
+def test_a_refusal_says_what_to_do_next(gallery: str, page: Page) -> None:
+    page.goto(gallery)
+    page.evaluate("htmx.ajax('POST', '/spend/', {target: '#toasts', swap: 'none'}).catch(() => {})")
+    expect(page.locator(".toast--danger")).to_contain_text("Wait until 1 December, or upgrade.")
+    code = page.evaluate("tenantry.fetch('/spend/', {method: 'POST'}).catch(e => e.code)")
+    assert code == "quota_exhausted"
+
+
+def test_it_says_when_the_network_is_gone(gallery: str, page: Page) -> None:
+    page.goto(gallery)
+    page.context.set_offline(True)
+    expect(page.locator("#offline")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.locator("#offline")).to_be_hidden()
