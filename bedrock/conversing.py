@@ -1,0 +1,175 @@
+"""Text calls: Converse in one piece."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bedrock.calls import Json, ModelAnswer, ModelRequest, ToolUse, Usage
+from bedrock.errors import ModelRefused
+from bedrock.estimates import request_text, tokens_of
+from bedrock.guarded import outcome, units_of_trace
+from bedrock.metering import MeteredCall, call_open, guardrail_estimate, sent, units_of_usage
+from bedrock.policy import Policy, policy_of
+from billing.units import Unit
+from tenants.aws import client
+from tenants.context import current
+
+WRITTEN_PER_TOKEN: Final = 6  # characters that a token of an answer holds at the most, as a rule
+METADATA_FORBIDS: Final = re.compile(r"[^a-zA-Z0-9\s:_@$#=/+,.-]")
+
+
+def metadata_of(request_feature: str, request_id: object, user_id: object) -> dict[str, str]:
+    """Return the stamp that invocation logs keep: tenant, request, feature, user.
+
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html limits charset
+    and length.
+    """
+    stamp = {
+        "tenant": current().id,
+        "request_id": request_id,
+        "feature": request_feature,
+        "user": user_id or "system",
+    }
+    return {key: METADATA_FORBIDS.sub("_", str(value))[:256] for key, value in stamp.items()}
+
+
+def converse_parameters(request: ModelRequest, policy: Policy, *, stream: bool) -> dict[str, Any]:
+    """Return what is sent: profile, guardrail, limit and stamp are ours, never the caller's."""
+    if request.tools and not policy.model.supports_tools:
+        raise ModelRefused(f"{policy.model.name} cannot use tools.")
+    system: list[Json] = [{"text": request.system}] if request.system else []
+    if system and _cacheable(request.system, policy):
+        system.append({"cachePoint": {"type": "default"}})
+    limits: Json = {"maxTokens": max_tokens(request, policy)}
+    if request.temperature is not None:
+        limits["temperature"] = request.temperature
+    guardrail: Json = {
+        "guardrailIdentifier": policy.guardrail.id,
+        "guardrailVersion": policy.guardrail.version,
+        "trace": "enabled",
+    }
+    if stream:
+        guardrail["streamProcessingMode"] = policy.guardrail.stream_mode
+    parameters: dict[str, Any] = {
+        "modelId": policy.profile_arn,
+        "messages": list(request.messages),
+        "inferenceConfig": limits,
+        "guardrailConfig": guardrail,
+        "requestMetadata": metadata_of(request.feature, request.request_id, request.actor.user_id),
+    }
+    if system:
+        parameters["system"] = system
+    if request.tools:
+        parameters["toolConfig"] = {"tools": list(request.tools)}
+    return parameters
+
+
+def max_tokens(request: ModelRequest, policy: Policy) -> int:
+    """Return the limit to send: always one, or the service reserves the model's own maximum."""
+    if request.max_tokens < 1:
+        raise ValueError("max_tokens must be at least 1")
+    return min(request.max_tokens, policy.model.max_output)
+
+
+def _cacheable(prefix: str, policy: Policy) -> bool:
+    """Say whether a prefix is surely long enough; a shorter one would be ignored in silence."""
+    minimum = policy.model.cache_minimum
+    return minimum is not None and len(prefix) >= minimum * WRITTEN_PER_TOKEN
+
+
+def text_call_open(
+    request: ModelRequest, policy: Policy, *, operation: str, stream: bool
+) -> MeteredCall:
+    """Admit a text call at its upper bound."""
+    text = request_text(request)
+    limit = max_tokens(request, policy)
+    units: dict[Unit, int] = {Unit.INPUT: tokens_of(text, policy.model), Unit.OUTPUT: limit}
+    units |= guardrail_estimate(policy.guardrail, len(text) + limit * WRITTEN_PER_TOKEN)
+    return call_open(
+        actor=request.actor,
+        feature=request.feature,
+        request_id=request.request_id,
+        operation=operation,
+        units=units,
+        policy=policy,
+        guardrail=policy.guardrail,
+        max_tokens=limit,
+        stream=stream,
+    )
+
+
+def usage_of(usage: Mapping[str, Any], trace: Mapping[str, Any]) -> Usage:
+    """Return the service's count in our form."""
+    return Usage(
+        input_tokens=int(usage.get("inputTokens", 0)),
+        output_tokens=int(usage.get("outputTokens", 0)),
+        cache_read_tokens=int(usage.get("cacheReadInputTokens", 0)),
+        cache_write_tokens=int(usage.get("cacheWriteInputTokens", 0)),
+        guardrail=units_of_trace(trace),
+    )
+
+
+def answer_of(
+    request: ModelRequest,
+    policy: Policy,
+    *,
+    text: str,
+    tool_uses: tuple[ToolUse, ...],
+    stop_reason: str,
+    usage: Usage,
+    trace: Mapping[str, Any],
+) -> ModelAnswer:
+    """Put an answer together; of a blocked one nothing but the guardrail's message is left."""
+    action, side = outcome(stop_reason, trace)
+    blocked = action == "blocked"
+    if blocked:
+        guardrail = policy.guardrail
+        text = guardrail.blocked_input if side == "input" else guardrail.blocked_output
+    return ModelAnswer(
+        text=text,
+        tool_uses=() if blocked else tool_uses,
+        stop_reason=stop_reason,
+        usage=usage,
+        blocked=blocked,
+        masked=action == "masked",
+        request_id=request.request_id,
+        model=policy.model.model_id,
+        profile_arn=policy.profile_arn,
+        guardrail={
+            "id": policy.guardrail.id,
+            "version": policy.guardrail.version,
+            "action": action,
+        },
+    )
+
+
+def converse(request: ModelRequest) -> ModelAnswer:
+    """Ask a text model and wait for the whole answer.
+
+    A blocked input or output is an ordinary answer with `blocked` set. Raises RateLimited and
+    QuotaExhausted before anything is sent, otherwise this app's errors.
+    """
+    policy = policy_of(current(), request.role)
+    parameters = converse_parameters(request, policy, stream=False)
+    call = text_call_open(request, policy, operation="Converse", stream=False)
+    runtime = client("bedrock-runtime")
+    received = sent(call, lambda: runtime.converse(**parameters))
+    trace = received.get("trace", {}).get("guardrail", {})
+    usage = usage_of(received["usage"], trace)
+    call.finish(units_of_usage(usage))
+    content = received["output"].get("message", {}).get("content", [])
+    return answer_of(
+        request,
+        policy,
+        text="".join(block["text"] for block in content if "text" in block),
+        tool_uses=tuple(
+            ToolUse(
+                block["toolUse"]["toolUseId"], block["toolUse"]["name"], block["toolUse"]["input"]
+            )
+            for block in content
+            if "toolUse" in block
+        ),
+        stop_reason=received["stopReason"],
+        usage=usage,
+        trace=trace,
+    )

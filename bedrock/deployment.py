@@ -1,0 +1,18 @@
+"""What names this deployment's resources, where several share an AWS account."""
+
+import re
+from typing import Final
+
+from django.conf import settings
+
+LOG_PREFIX: Final = "invocation-logs"
+
+
+def resource_prefix() -> str:
+    """Return the first part of every name, from the bucket prefix, which is the account's own."""
+    return re.sub(r"[^0-9A-Za-z-]", "-", settings.AWS_BUCKET_PREFIX)[:24].strip("-")
+
+
+def account_id() -> str:
+    """Return the AWS account, as the tenants' role names it."""
+    return str(settings.AWS_TENANT_ROLE_ARN.split(":")[4])

@@ -1,0 +1,72 @@
+"""What can go wrong between the product and a model; lower errors never pass the gateway."""
+
+from typing import Any
+
+from tenants.errors import TenantryError
+
+
+class ModelError(TenantryError):
+    """The root of this app's branch."""
+
+
+class ModelUnavailable(ModelError):
+    """The model service, or its guardrail, did not answer; nothing was shown."""
+
+    code = "model_unavailable"
+    status = 503
+    retryable = True
+    title = "The model is not answering just now; try again in a moment"
+
+
+class ModelThrottled(ModelError):
+    """The model service is out of capacity for us; the tenant's own limits were not reached."""
+
+    code = "model_busy"
+    status = 503
+    retryable = True
+    title = "The model is busy just now; try again in a moment"
+
+
+class ModelRefused(ModelError):
+    """The service refused the request as it stands; sending it again would not help."""
+
+    code = "model_refused"
+    status = 422
+    title = "The model cannot take this request; shorten the text or choose fewer documents"
+
+
+class InputTooLong(ModelError):
+    """More text than the model, or the operation, can read. Text is never cut in silence."""
+
+    code = "input_too_long"
+    status = 422
+    title = "This is more text than the model can read; shorten it or choose fewer documents"
+
+
+class ModelStreamInterrupted(ModelError):
+    """The stream broke after it had begun; `partial_text` is what was received until then."""
+
+    code = "stream_interrupted"
+    status = 503
+    retryable = True
+    title = "The answer broke off; what had arrived is kept"
+
+    def __init__(self, partial_text: str = "", detail: str | None = None, **extra: Any) -> None:
+        self.partial_text = partial_text
+        super().__init__(detail, **extra)
+
+
+class NotProvisioned(ModelError):
+    """The Region lacks a guardrail or profile that every call must carry; the call is not sent."""
+
+    code = "model_not_set_up"
+    status = 503
+    title = "The model service of your workspace is not set up yet; tell support"
+
+
+class OutsideRegion(ModelError):
+    """The call would have left the tenant's Region or geography; it was not sent."""
+
+    code = "outside_region"
+    status = 500
+    title = "This request would have left your workspace's Region, so it was not sent"

@@ -1,0 +1,42 @@
+"""The only way to a model.
+
+Every call is admitted, resolved to the tenant's own policy, recorded, sent, and settled. Callers
+run inside a tenant and give who acts, for which feature, under which request id; Region, profile,
+guardrail, limits and stamps are not theirs to choose.
+"""
+
+from bedrock.calls import (
+    Finished,
+    Grounding,
+    GuardrailVerdict,
+    ModelAnswer,
+    ModelRequest,
+    StreamEvent,
+    TextDelta,
+    ToolUse,
+    Usage,
+)
+from bedrock.conversing import converse
+from bedrock.embedding import embed
+from bedrock.errors import ModelStreamInterrupted
+from bedrock.guarding import apply_guardrail, grounding
+from bedrock.streaming import converse_stream, drains_finish
+
+__all__ = [
+    "Finished",
+    "Grounding",
+    "GuardrailVerdict",
+    "ModelAnswer",
+    "ModelRequest",
+    "ModelStreamInterrupted",
+    "StreamEvent",
+    "TextDelta",
+    "ToolUse",
+    "Usage",
+    "apply_guardrail",
+    "converse",
+    "converse_stream",
+    "drains_finish",
+    "embed",
+    "grounding",
+]

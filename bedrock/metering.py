@@ -1,0 +1,198 @@
+"""One metered call: admitted, recorded, then settled once for each attempt that may have cost.
+
+Every exit settles or releases. A process that dies in between leaves a reservation, which the
+sweeper settles as an estimate.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeVar
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError
+
+from bedrock import policy as policies
+from bedrock.calls import Usage
+from bedrock.decisions import decision_record, failure_record
+from bedrock.estimates import units_of
+from bedrock.failures import ATTEMPTS, Failure, Kind, failure_of, pause
+from bedrock.policy import GuardrailPolicy, Policy
+from billing.admission import Estimate, Reservation, admit
+from billing.settlement import release, settle
+from billing.units import GUARDRAIL_KEY, Unit
+from tenants.aws import BotoCoreError, ClientError
+from tenants.context import Actor, current
+
+R = TypeVar("R")
+log = structlog.get_logger(__name__)
+
+# The service's names of what a guardrail counts, by usage and by definition, and ours.
+USAGE_UNITS: Final = {
+    "contentPolicyUnits": Unit.GUARDRAIL_CONTENT,
+    "topicPolicyUnits": Unit.GUARDRAIL_TOPIC,
+    "wordPolicyUnits": Unit.GUARDRAIL_WORD,
+    "sensitiveInformationPolicyUnits": Unit.GUARDRAIL_PII,
+    "sensitiveInformationPolicyFreeUnits": Unit.GUARDRAIL_PII_REGEX,
+    "contextualGroundingPolicyUnits": Unit.GUARDRAIL_GROUNDING,
+}
+POLICY_UNITS: Final = {
+    "contentPolicyConfig": Unit.GUARDRAIL_CONTENT,
+    "topicPolicyConfig": Unit.GUARDRAIL_TOPIC,
+    "wordPolicyConfig": Unit.GUARDRAIL_WORD,
+    "sensitiveInformationPolicyConfig": Unit.GUARDRAIL_PII,
+    "contextualGroundingPolicyConfig": Unit.GUARDRAIL_GROUNDING,
+}
+
+
+def guardrail_estimate(guardrail: GuardrailPolicy, characters: int) -> dict[Unit, int]:
+    """Return an upper bound of the text units that the guardrail's policies count."""
+    units = units_of(characters)
+    return {POLICY_UNITS[name]: units for name in guardrail.policies if name in POLICY_UNITS}
+
+
+def units_of_usage(usage: Usage) -> dict[Unit, int]:
+    """Return a usage in billable units."""
+    units = {
+        Unit.INPUT: usage.input_tokens,
+        Unit.OUTPUT: usage.output_tokens,
+        Unit.CACHE_READ: usage.cache_read_tokens,
+        Unit.CACHE_WRITE: usage.cache_write_tokens,
+    }
+    for name, amount in usage.guardrail.items():
+        if unit := USAGE_UNITS.get(name):
+            units[unit] = amount
+    return units
+
+
+@dataclass(slots=True)
+class MeteredCall:
+    """An admitted call. Exactly one of `finish`, `estimate`, `give_up` ends it."""
+
+    reservation: Reservation
+    model: str
+    profile_arn: str = ""
+    attempt: int = 1
+    ended: bool = False
+
+    def finish(self, units: Mapping[Unit, int], *, estimated: bool = False) -> None:
+        """Settle what the service counted; `estimated` where part of it is only reckoned."""
+        self._settle(units, estimated=estimated, final=True)
+
+    def estimate(self, failure: Failure | None = None) -> None:
+        """Settle the whole reservation as an estimate: what was used is not known."""
+        if failure is not None:
+            self.note(failure, may_be_billed=True)
+        self._settle(self.reservation.estimate.units, estimated=True, final=True)
+
+    def try_again(self, failure: Failure, *, may_be_billed: bool = False) -> None:
+        """Close an attempt that showed nothing and wait for the next one's turn."""
+        self.note(failure, may_be_billed=may_be_billed)
+        if may_be_billed:
+            self._settle(self.reservation.estimate.units, estimated=True, final=False)
+        pause(self.attempt, failure)
+        self.attempt += 1
+
+    def give_up(self, failure: Failure) -> None:
+        """End a call whose last attempt failed before anything was received."""
+        if failure.kind is Kind.MISSING:
+            policies.forget()  # the rows may have been mended meanwhile
+        if failure.may_be_billed:
+            self.estimate(failure)
+        else:
+            self.note(failure, may_be_billed=False)
+            self.cancel()
+
+    def cancel(self) -> None:
+        """End a call that cost nothing."""
+        if not self.ended:
+            self.ended = True
+            try:
+                release(self.reservation)
+            except DatabaseError:
+                log.exception("model.release_failed", reservation=str(self.reservation.id))
+
+    def note(self, failure: Failure, *, may_be_billed: bool) -> None:
+        """Keep a failed attempt countable; where that fails, the log has it."""
+        try:
+            failure_record(
+                self.reservation, attempt=self.attempt, failure=failure, billed=may_be_billed
+            )
+        except DatabaseError:
+            log.exception("model.attempt_unrecorded", reservation=str(self.reservation.id))
+
+    def _settle(self, units: Mapping[Unit, int], *, estimated: bool, final: bool) -> None:
+        """Settle; where the database is gone the answer stands and the sweeper settles later."""
+        if self.ended:
+            return
+        self.ended = final
+        try:
+            settle(
+                self.reservation,
+                model=self.model,
+                units=units,
+                attempt=self.attempt,
+                profile_arn=self.profile_arn,
+                estimated=estimated,
+                final=final,
+                region=current().region,
+            )
+        except DatabaseError:
+            log.exception("model.settle_failed", reservation=str(self.reservation.id))
+
+
+def call_open(
+    *,
+    actor: Actor,
+    feature: str,
+    request_id: UUID,
+    operation: str,
+    units: Mapping[Unit, int],
+    policy: Policy | None = None,
+    guardrail: GuardrailPolicy | None = None,
+    max_tokens: int | None = None,
+    stream: bool = False,
+) -> MeteredCall:
+    """Admit a call and record its policy. Raises RateLimited, QuotaExhausted: nothing is sent."""
+    model = policy.price_model if policy else GUARDRAIL_KEY
+    reservation = admit(
+        actor=actor,
+        feature=feature,
+        request_id=request_id,
+        estimate=Estimate(model=model, units=units),
+        streams=stream,
+    )
+    call = MeteredCall(reservation, model, policy.profile_arn if policy else "")
+    try:
+        decision_record(
+            reservation,
+            operation=operation,
+            policy=policy,
+            guardrail=guardrail,
+            stream=stream,
+            max_tokens=max_tokens,
+        )
+    except BaseException:
+        call.cancel()
+        raise
+    return call
+
+
+def sent(call: MeteredCall, send: Callable[[], R]) -> R:
+    """Send a call, again after a failure that passes and cost nothing; raise ours when it ends.
+
+    Nothing has been shown yet, so that a repetition doubles no text.
+    """
+    while True:
+        try:
+            return send()
+        except (BotoCoreError, ClientError) as error:
+            failure = failure_of(error)
+            if failure.may_be_sent_again and call.attempt < ATTEMPTS:
+                call.try_again(failure)
+                continue
+            call.give_up(failure)
+            raise failure.error() from error
+        except BaseException:
+            call.cancel()
+            raise

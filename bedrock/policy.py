@@ -1,0 +1,153 @@
+"""Resolve what one call may use: Region, model, profile and guardrail of the entered tenant.
+
+The rows change by a staff edit or a provisioning run, so each process keeps what it read for a few
+seconds: a resolved call costs no statement most of the time.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from django.db.models import F, Q
+
+from bedrock.errors import NotProvisioned, OutsideRegion
+from bedrock.models import Guardrail, InferenceProfile, Model
+from tenants.context import TenantContext
+
+KEEP_SECONDS: Final = 5.0
+KEEP_AT_MOST: Final = 5000  # entries; about 1 kB each
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailPolicy:
+    """A posture's guardrail at its numbered version."""
+
+    id: str
+    arn: str
+    version: str
+    stream_mode: str
+    blocked_input: str
+    blocked_output: str
+    policies: frozenset[str]  # those of the definition that bill text units
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything that a call of one role carries.
+
+    `price_model` tells the rate card by which route the model is reached: the id of the system
+    profile (`us.amazon.nova-lite-v1:0`), or the model's own id within one Region.
+    """
+
+    region: str
+    role: str
+    model: Model
+    price_model: str
+    profile_arn: str
+    guardrail: GuardrailPolicy
+
+
+class _Kept:
+    """Values by key for a few seconds. Two threads may read the same rows at once: no harm."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, ...], tuple[float, object]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[str, ...]) -> object | None:
+        found = self._kept.get(key)
+        return found[1] if found and found[0] > time.monotonic() else None
+
+    def put(self, key: tuple[str, ...], value: object) -> None:
+        with self._lock:
+            if len(self._kept) >= KEEP_AT_MOST:
+                self._kept.clear()
+            self._kept[key] = (time.monotonic() + KEEP_SECONDS, value)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._kept.clear()
+
+
+_kept = _Kept()
+
+
+def forget() -> None:
+    """Drop what this process keeps, after its own edit of the rows."""
+    _kept.clear()
+
+
+def policy_of(tenant: TenantContext, role: str) -> Policy:
+    """Return the policy of `role` for the entered tenant.
+
+    Raises NotProvisioned when the Region lacks a profile or guardrail, and OutsideRegion when a row
+    points elsewhere: both before anything is sent.
+    """
+    key = (tenant.id.hex, tenant.plan, tenant.posture, tenant.region, role)
+    found = _kept.get(key)
+    if isinstance(found, Policy):
+        return found
+    profile = (
+        InferenceProfile.objects.filter(region=tenant.region, role=role)
+        .filter(Q(tenant_id=tenant.id) | Q(tenant_id=None), plan=tenant.plan)
+        .select_related("model")
+        .order_by(F("tenant_id").asc(nulls_last=True))
+        .first()
+    )
+    if profile is None:
+        raise NotProvisioned(f"{tenant.region} has no {role} profile for the plan {tenant.plan}.")
+    _check_region(tenant.region, profile.arn)
+    _check_geography(tenant.region, profile.source)
+    policy = Policy(
+        region=tenant.region,
+        role=role,
+        model=profile.model,
+        price_model=profile.source.split("/", 1)[1],
+        profile_arn=profile.arn,
+        guardrail=guardrail_of(tenant),
+    )
+    _kept.put(key, policy)
+    return policy
+
+
+def guardrail_of(tenant: TenantContext) -> GuardrailPolicy:
+    """Return the guardrail of the tenant's posture. Raises NotProvisioned, OutsideRegion."""
+    key = (tenant.posture, tenant.region)
+    found = _kept.get(key)
+    if isinstance(found, GuardrailPolicy):
+        return found
+    row = Guardrail.objects.filter(posture=tenant.posture, region=tenant.region).first()
+    if row is None or not row.version.isdecimal():
+        raise NotProvisioned(f"{tenant.region} has no guardrail for the posture {tenant.posture}.")
+    _check_region(tenant.region, row.arn)
+    policy = GuardrailPolicy(
+        id=row.guardrail_id,
+        arn=row.arn,
+        version=row.version,
+        stream_mode=row.stream_mode,
+        blocked_input=row.definition["blockedInputMessaging"],
+        blocked_output=row.definition["blockedOutputsMessaging"],
+        policies=frozenset(name for name in row.definition if name.endswith("PolicyConfig")),
+    )
+    _kept.put(key, policy)
+    return policy
+
+
+def geography(region: str) -> str:
+    """Return the prefix of the system profiles that stay near a Region: `us`, `eu`, `apac`."""
+    first = region.split("-", 1)[0]
+    return {"ap": "apac"}.get(first, first)
+
+
+def _check_region(region: str, arn: str) -> None:
+    if arn.split(":")[3] != region:
+        raise OutsideRegion(f"{arn} is not in {region}.")
+
+
+def _check_geography(region: str, source: str) -> None:
+    """Refuse a source that may serve elsewhere: `global.` ones, and other geographies' ones."""
+    kind, _, name = source.split(":", 5)[5].partition("/")
+    if kind == "inference-profile" and name.split(".", 1)[0] != geography(region):
+        raise OutsideRegion(f"{source} may serve outside {region}'s geography.")
+    _check_region(region, source)

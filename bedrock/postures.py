@@ -1,0 +1,25 @@
+"""The definitions of the shared guardrails, as `data/postures.json` holds them.
+
+A posture has the same definition in every Region. Grounding is only scored (`action: NONE`): the
+service does not support it for chat, so an answer is never blocked for it while it streams.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+
+@cache
+def postures() -> Mapping[str, dict[str, Any]]:
+    """Return what CreateGuardrail is sent for each posture, without the name."""
+    path = Path(__file__).parent / "data" / "postures.json"
+    found: dict[str, dict[str, Any]] = json.loads(path.read_text())
+    return found
+
+
+def fingerprint(definition: Mapping[str, Any]) -> str:
+    """Return a hash that changes with the definition; it stands in the version's description."""
+    return hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,199 @@
+"""Make what calls need in a Region: bucket, invocation log, guardrails, inference profiles.
+
+Everything can be repeated: what is there and as it should be is left alone, and a run that finds
+nothing to do makes one list call of each kind. Runs with the deployment's own AWS credentials, in
+the right of `staff` or `owner`, outside every tenant; AWS is never called inside a transaction.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from django.db import connection
+
+from bedrock import policy
+from bedrock.deployment import LOG_PREFIX, resource_prefix
+from bedrock.models import Guardrail, InferenceProfile, Model, Tier
+from bedrock.postures import fingerprint, postures
+from bedrock.profiles import profiles_ensure
+from tenants.aws import BotoCoreError, ClientError, ops_client, translated
+from tenants.context import PublicRole, TenantContext, public_scope
+from tenants.objects import bucket, bucket_ensure
+from tenants.registry.models import Status, Tenant
+
+log = structlog.get_logger(__name__)
+
+LOCK = "bedrock.provisioning"
+DEFAULT_REGION = "us-east-1"
+
+
+def regions_in_use() -> list[str]:
+    """Return the default Region and those of living tenants."""
+    used = Tenant.objects.exclude(status=Status.DELETED).values_list("region", flat=True)
+    return sorted({DEFAULT_REGION, *used})
+
+
+def tenants_with_profiles(region: str) -> list[tuple[str, Any]]:
+    """Return (plan, tenant id) of the tenants of a Region that have profiles of their own."""
+    plans = Tier.objects.filter(profiles=Tier.Profiles.TENANT).values_list("plan", flat=True)
+    found = Tenant.objects.exclude(status=Status.DELETED).filter(
+        region=region, plan__in=list(plans)
+    )
+    return list(found.order_by("slug").values_list("plan", "id"))
+
+
+def region_ensure(region: str) -> list[str]:
+    """Make what a Region lacks and return what was made, in words. Raises AwsError."""
+    try:
+        with _alone():
+            made = [f"bucket {bucket(region)}"] if bucket_ensure(region) else []
+            made += ensure_logging(region)
+            made += ensure_guardrails(region)
+            made += ensure_profiles(region)
+    except (BotoCoreError, ClientError) as error:
+        raise translated(error) from error
+    policy.forget()
+    return made
+
+
+def ensure_profiles(region: str) -> list[str]:
+    """Make each plan's profiles in a Region, and those of tenants that have their own."""
+    wanted: list[tuple[str, Any]] = [
+        (plan, None) for plan in Tier.objects.values_list("plan", flat=True)
+    ]
+    return profiles_ensure(region, wanted + tenants_with_profiles(region))
+
+
+def ensure_logging(region: str) -> list[str]:
+    """Have every model call of the Region logged to the deployment's bucket."""
+    bedrock = ops_client("bedrock", region)
+    wanted = {
+        "s3Config": {"bucketName": bucket(region), "keyPrefix": LOG_PREFIX},
+        "textDataDeliveryEnabled": True,
+        "imageDataDeliveryEnabled": False,
+        "embeddingDataDeliveryEnabled": True,
+    }
+    found: dict[str, Any] = bedrock.get_model_invocation_logging_configuration().get(  # type: ignore[assignment]
+        "loggingConfig", {}
+    )
+    if {key: found.get(key) for key in wanted} == wanted:
+        return []
+    bedrock.put_model_invocation_logging_configuration(loggingConfig=wanted)  # type: ignore[arg-type]
+    return [f"invocation log to {bucket(region)}/{LOG_PREFIX}/"]
+
+
+def ensure_guardrails(region: str) -> list[str]:
+    """Make each posture's guardrail, or give it a new version where its definition has changed."""
+    bedrock = ops_client("bedrock", region)
+    there = {
+        found["name"]: found
+        for page in bedrock.get_paginator("list_guardrails").paginate()
+        for found in page["guardrails"]
+    }
+    rows = {row.posture: row for row in Guardrail.objects.filter(region=region)}
+    made = []
+    for posture, definition in postures().items():
+        name = f"{resource_prefix()}-{posture}"
+        row, found = rows.get(posture), there.get(name)
+        mark = fingerprint(definition)
+        if row and found and row.guardrail_id == found["id"] and row.fingerprint == mark:
+            continue
+        identifier, arn, version = _guardrail(bedrock, name, definition, mark, found)
+        Guardrail.objects.update_or_create(
+            posture=posture,
+            region=region,
+            defaults={
+                "guardrail_id": identifier,
+                "arn": arn,
+                "version": version,
+                "definition": definition,
+                "fingerprint": mark,
+            },
+        )
+        made.append(f"guardrail {name} version {version}")
+    return made
+
+
+def _guardrail(
+    bedrock: Any, name: str, definition: dict[str, Any], mark: str, found: Any
+) -> tuple[str, str, str]:
+    """Return id, ARN and the number of a version that has this definition, made where missing.
+
+    A version's description holds the fingerprint, so that one made by a run that was cut off, or
+    known to a database that is gone, is found again.
+    """
+    if found is None:
+        made = bedrock.create_guardrail(name=name, **definition)
+        identifier, arn = made["guardrailId"], made["guardrailArn"]
+    else:
+        identifier, arn = found["id"], found["arn"]
+        pages = bedrock.get_paginator("list_guardrails").paginate(guardrailIdentifier=identifier)
+        for page in pages:
+            for version in page["guardrails"]:
+                if version["version"] != "DRAFT" and version.get("description") == mark:
+                    return identifier, arn, version["version"]
+        _wait_until_ready(bedrock, identifier)
+        bedrock.update_guardrail(guardrailIdentifier=identifier, name=name, **definition)
+    _wait_until_ready(bedrock, identifier)
+    numbered = bedrock.create_guardrail_version(guardrailIdentifier=identifier, description=mark)
+    return identifier, arn, numbered["version"]
+
+
+def _wait_until_ready(bedrock: Any, identifier: str) -> None:
+    """Wait while the service works on a guardrail, at most a minute: it refuses other changes."""
+    until = time.monotonic() + 60
+    while bedrock.get_guardrail(guardrailIdentifier=identifier)["status"] != "READY":
+        if time.monotonic() > until:
+            raise TimeoutError(f"guardrail {identifier} did not become ready within a minute")
+        time.sleep(0.5)
+
+
+def tenant_substrate_ensure(tenant: TenantContext) -> None:
+    """Onboarding's step: make the Region's resources and the tenant's own profiles.
+
+    Costs two statements where all is there. Runs under the owner's login.
+    """
+    with public_scope("owner"):
+        if _is_whole(tenant):
+            return
+        made = region_ensure(tenant.region)
+    log.info("bedrock.provisioned", region=tenant.region, made=made)
+
+
+def _is_whole(tenant: TenantContext) -> bool:
+    own = Tier.objects.filter(plan=tenant.plan, profiles=Tier.Profiles.TENANT).exists()
+    profiles = InferenceProfile.objects.filter(
+        region=tenant.region, plan=tenant.plan, tenant_id=tenant.id if own else None
+    )
+    guardrail = Guardrail.objects.filter(region=tenant.region, posture=tenant.posture)
+    return profiles.exists() and guardrail.exists()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let one process at a time provision: two would make every resource twice."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", [LOCK])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(hashtext(%s))", [LOCK])
+
+
+def provision(regions: list[str], right: PublicRole) -> Iterator[str]:
+    """Yield what is made in each Region, as it is made."""
+    with public_scope(right):
+        for region in regions or regions_in_use():
+            for line in region_ensure(region):
+                yield f"{region}: {line}"
+
+
+def abilities_set(right: PublicRole, *, extractive: bool) -> None:
+    """Say in every text model's row whether it can translate and change tone."""
+    with public_scope(right):
+        Model.objects.filter(max_output__gt=0).update(
+            supports_translate=not extractive, supports_tone=not extractive
+        )

@@ -1,0 +1,28 @@
+"""Reads of the substrate's rows, for pages, the staff and the other apps."""
+
+from uuid import UUID
+
+from bedrock.models import Model, PolicyDecision
+from bedrock.policy import policy_of
+from tenants.context import current
+
+
+def decisions_of(request_id: UUID) -> list[PolicyDecision]:
+    """Return the decisions of a request of the entered tenant, in the order of its calls."""
+    return list(
+        PolicyDecision.objects.filter(tenant_id=current().id, request_id=request_id).order_by(
+            "call"
+        )
+    )
+
+
+def decision_of(request_id: UUID) -> PolicyDecision | None:
+    """Return the decision behind a request's answer: its last text call, else its last call."""
+    decisions = decisions_of(request_id)
+    texts = [decision for decision in decisions if decision.max_tokens is not None]
+    return (texts or decisions or [None])[-1]
+
+
+def capabilities(role: str = "small") -> Model:
+    """Return the row of the model that fills a role for the entered tenant; pages read it."""
+    return policy_of(current(), role).model
