@@ -170,6 +170,30 @@
     return event.clientX < edge.left || event.clientX > edge.right || event.clientY < edge.top || event.clientY > edge.bottom;
   }
 
+  /* Menus inside something that scrolls would be cut off: they are placed over the page instead. */
+
+  const SCROLLERS = ".table-wrap, .split__list, .split__scroll, .split__aside, .dialog";
+
+  document.addEventListener("toggle", (event) => {
+    const menu = event.target;
+    if (!(menu instanceof HTMLDetailsElement) || !menu.matches(".menu")) return;
+    const list = one(".menu__list", menu);
+    if (!list || !menu.closest(SCROLLERS)) return;
+    list.removeAttribute("data-placed");
+    if (!menu.open) return;
+    const at = one("summary", menu).getBoundingClientRect();
+    const { width, height } = list.getBoundingClientRect();
+    const below = at.bottom + 4 + height <= innerHeight || at.top < height + 8;
+    const start = menu.matches(".menu--start") ? at.left : at.right - width;
+    list.style.setProperty("--menu-top", `${Math.max(8, below ? at.bottom + 4 : at.top - height - 4)}px`);
+    list.style.setProperty("--menu-left", `${Math.min(Math.max(8, start), innerWidth - width - 8)}px`);
+    list.setAttribute("data-placed", "");
+  }, true);
+
+  const leavePlaced = () => { for (const list of all(".menu[open] > .menu__list[data-placed]")) list.parentElement.open = false; };
+  document.addEventListener("scroll", leavePlaced, { capture: true, passive: true });
+  addEventListener("resize", leavePlaced);
+
   /** data-copy="text", or data-copy="#id" for an element's text. */
   async function copy(button) {
     const wanted = button.dataset.copy;
