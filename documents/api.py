@@ -1,0 +1,152 @@
+"""REST: documents and questions. One class an operation; `config` renders what is raised."""
+
+from typing import Any, ClassVar
+from uuid import UUID, uuid4
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.generics import GenericAPIView
+from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from search.retrieval import RetrievalScope
+
+from documents.access import document_of, documents_visible
+from documents.ask import ask
+from documents.models import Document
+from documents.selectors import document_text
+from documents.serializers import (
+    AnswerSerializer,
+    AskSerializer,
+    DocumentSerializer,
+    TextQuerySerializer,
+    TextSerializer,
+    UploadSerializer,
+)
+from documents.services import document_delete, document_retry, document_upload
+from documents.uploads import declared_size_check
+from tenants.accounts.selectors import actor_of
+
+
+class DocumentListView(GenericAPIView[Document]):
+    """The workspace's documents, newest first; upload one more."""
+
+    roles: ClassVar = {"GET": "viewer", "POST": "member"}
+    parser_classes: ClassVar = [MultiPartParser]
+    serializer_class = DocumentSerializer
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse a declared size before authentication reads the body for its CSRF token."""
+        declared_size_check(request.META.get("CONTENT_LENGTH"))
+        super().initial(request, *args, **kwargs)
+
+    @extend_schema(operation_id="documents_list", responses=DocumentSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        page = self.paginate_queryset(documents_visible(actor_of(request)))
+        return self.get_paginated_response(DocumentSerializer(page, many=True).data)
+
+    @extend_schema(
+        operation_id="documents_upload",
+        request={"multipart/form-data": UploadSerializer},
+        responses={201: DocumentSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Upload a file of up to 50 MB; watch `status` until it is `ready` or `failed`."""
+        given = UploadSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        file = given.validated_data["file"]
+        document = document_upload(
+            actor=actor_of(request),
+            file=file.file,
+            name=file.name or "",
+            collection_id=given.validated_data.get("collection"),
+        )
+        return Response(DocumentSerializer(document).data, status=status.HTTP_201_CREATED)
+
+
+class DocumentView(APIView):
+    """One document."""
+
+    roles: ClassVar = {"GET": "viewer", "DELETE": "member"}
+
+    @extend_schema(operation_id="documents_read", responses=DocumentSerializer)
+    def get(self, request: Request, document_id: UUID) -> Response:
+        return Response(DocumentSerializer(document_of(actor_of(request), document_id)).data)
+
+    @extend_schema(operation_id="documents_delete", responses={204: None})
+    def delete(self, request: Request, document_id: UUID) -> Response:
+        """Delete the document; it cannot be retrieved from this moment on."""
+        document_delete(actor=actor_of(request), document_id=document_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class DocumentRetryView(APIView):
+    """Try a failed document again."""
+
+    roles: ClassVar = {"POST": "member"}
+
+    @extend_schema(operation_id="documents_retry", request=None, responses=DocumentSerializer)
+    def post(self, request: Request, document_id: UUID) -> Response:
+        document = document_retry(actor=actor_of(request), document_id=document_id)
+        return Response(DocumentSerializer(document).data)
+
+
+class DocumentTextView(APIView):
+    """The extracted text that quotations and offsets refer to."""
+
+    roles: ClassVar = {"GET": "viewer"}
+
+    @extend_schema(
+        operation_id="documents_text", parameters=[TextQuerySerializer], responses=TextSerializer
+    )
+    def get(self, request: Request, document_id: UUID) -> Response:
+        """Return `text[start:end]`, at most 100,000 characters a request."""
+        given = TextQuerySerializer(data=request.query_params)
+        given.is_valid(raise_exception=True)
+        document = document_of(actor_of(request), document_id)
+        content = document_text(document.id)
+        start = min(given.validated_data["start"], len(content.text))
+        end = min(given.validated_data["end"], len(content.text))
+        pages = [
+            {"number": number, "start": first, "end": last}
+            for number, first, last in content.pages
+            if first < end and last > start
+        ]
+        return Response(
+            {
+                "text": content.text[start:end],
+                "start": start,
+                "end": end,
+                "characters": len(content.text),
+                "pages": pages,
+            }
+        )
+
+
+class AskView(APIView):
+    """Answer a question from the documents, with exact quotations."""
+
+    roles: ClassVar = {"POST": "viewer"}
+    parser_classes: ClassVar = [JSONParser]
+
+    @extend_schema(operation_id="ask", request=AskSerializer, responses=AnswerSerializer)
+    def post(self, request: Request) -> Response:
+        given = AskSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        data = given.validated_data
+        # The ledger's key is never a client's: a repeated X-Request-ID would be counted once.
+        answer = ask(
+            actor=actor_of(request),
+            question=data["question"],
+            scope=RetrievalScope(
+                document_ids=_ids(data.get("document_ids")),
+                collection_ids=_ids(data.get("collection_ids")),
+            ),
+            request_id=uuid4(),
+        )
+        return Response(AnswerSerializer(answer).data)
+
+
+def _ids(given: list[UUID] | None) -> frozenset[UUID] | None:
+    return None if given is None else frozenset(given)

@@ -1,0 +1,117 @@
+"""Answer a question from the documents, with quotations that were checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from billing.selectors import request_cost
+from search.retrieval import Passage, RetrievalScope, retrieve
+
+from bedrock.gateway import ModelRequest, converse, grounding
+from documents.citations import MARK, Citation, Grounded, cite, renumbered
+from documents.errors import QUESTION_CHARACTERS, QuestionEmpty, QuestionTooLong
+from documents.prompts import NOT_FOUND, SYSTEM_ASK, ask_content
+from tenants.context import Actor
+
+PASSAGES: Final = 8
+ANSWER_TOKENS: Final = 800
+LEAST_GROUNDING: Final = 0.5  # below, an answer is at most partly borne out, whatever its words
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer; the `[n]` in its text are the citations' numbers."""
+
+    answer: str
+    grounded: Grounded
+    citations: list[Citation]
+    guardrail: Mapping[str, str]
+    request_id: UUID
+    usage: dict[str, Any] = field(default_factory=dict)
+
+
+def question_checked(question: str) -> str:
+    """Return the question without surrounding space. Raises QuestionEmpty or QuestionTooLong.
+
+    A longer question is refused, never cut: a cut one is another question.
+    """
+    asked = question.replace("\x00", "").strip()
+    if not asked:
+        raise QuestionEmpty
+    if len(asked) > QUESTION_CHARACTERS:
+        raise QuestionTooLong(limit=QUESTION_CHARACTERS)
+    return asked
+
+
+def ask(*, actor: Actor, question: str, scope: RetrievalScope, request_id: UUID) -> Answer:
+    """Answer from the documents in `scope` that the actor may see.
+
+    One embedding, one small-model call and one grounding check, all under `request_id`. Raises
+    NotFound for unknown ids in the scope, RateLimited, QuotaExhausted, ModelError.
+    """
+    asked = question_checked(question)
+    passages = retrieve(
+        actor=actor, scope=scope, query=asked, limit=PASSAGES, request_id=request_id
+    )
+    if not passages:
+        return _answer(NOT_FOUND, "none", [], {"action": "none"}, request_id)
+    reply = converse(
+        ModelRequest(
+            feature="ask",
+            actor=actor,
+            request_id=request_id,
+            system=SYSTEM_ASK,
+            messages=[{"role": "user", "content": ask_content(passages, asked)}],
+            max_tokens=ANSWER_TOKENS,
+        )
+    )
+    if reply.blocked:
+        return _answer(reply.text, "none", [], reply.guardrail, request_id)
+    citations, grounded = cite(reply.text, passages)
+    if grounded == "full" and not _holds(actor, asked, reply.text, passages, request_id):
+        grounded = "partly"
+    text, numbered = renumbered(reply.text, citations)
+    return _answer(text, grounded, numbered, reply.guardrail, request_id)
+
+
+def _holds(
+    actor: Actor, question: str, answer: str, passages: list[Passage], request_id: UUID
+) -> bool:
+    """Whether the guardrail's own grounding check, if there is one, agrees with the quotations."""
+    judged = grounding(
+        sources=[passage.text for passage in passages],
+        question=question,
+        answer=MARK.sub("", answer),
+        actor=actor,
+        feature="ask",
+        request_id=request_id,
+    )
+    return judged is None or judged.grounding >= LEAST_GROUNDING
+
+
+def _answer(
+    text: str,
+    grounded: Grounded,
+    citations: list[Citation],
+    guardrail: Mapping[str, str],
+    request_id: UUID,
+) -> Answer:
+    return Answer(
+        answer=text,
+        grounded=grounded,
+        citations=citations,
+        guardrail=guardrail,
+        request_id=request_id,
+        usage=usage_of(request_id),
+    )
+
+
+def usage_of(request_id: UUID) -> dict[str, Any]:
+    """Return what the ledger holds for a request: units by name, and dollars."""
+    units, usd, _rows = request_cost(request_id)
+    return {
+        **{str(unit): int(amount) for unit, amount in units.items()},
+        "cost_usd": f"{usd or Decimal(0):f}",
+    }

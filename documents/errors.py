@@ -1,0 +1,63 @@
+"""What can go wrong with documents and questions. Files' own faults are in `parsing/errors.py`."""
+
+from typing import Final
+
+from tenants.errors import Conflict, Invalid, TenantryError, Unavailable
+
+QUESTION_CHARACTERS: Final = 4_000
+CHOSEN_DOCUMENTS: Final = 200
+
+
+class UploadInterrupted(Conflict):
+    """The stored bytes were swept away before the upload finished (it took over an hour)."""
+
+    code = "upload_interrupted"
+    title = "The upload took too long and was given up; upload the file again"
+
+
+class NotRetryable(Conflict):
+    code = "not_retryable"
+    title = "Only a document that failed can be tried again"
+
+
+class StoredFileMissing(TenantryError):
+    code = "stored_file_missing"
+    status = 422
+    title = "The uploaded file is no longer in storage. Delete this entry and upload it again."
+
+
+class Quarantined(TenantryError):
+    """The process that read the document died each time."""
+
+    code = "quarantined"
+    status = 422
+    title = (
+        "Reading this document stopped the reader several times, so it was set aside. "
+        "Save it again in its own program and upload that, or try again."
+    )
+
+
+class ServiceBusy(Unavailable):
+    """A needed service kept refusing for longer than the ingestion waits."""
+
+    code = "service_busy"
+    title = "A service that reads documents did not answer for a long time. Try again."
+
+
+class LeaseLost(Exception):
+    """Another delivery took the document over, or it was deleted: this one stops without a word."""
+
+
+class QuestionEmpty(Invalid):
+    code = "question_empty"
+    title = "Write a question"
+
+
+class QuestionTooLong(Invalid):
+    code = "question_too_long"
+    title = f"A question may have {QUESTION_CHARACTERS:,} characters; shorten it"
+
+
+class TooManyChosen(Invalid):
+    code = "too_many_documents"
+    title = f"Choose {CHOSEN_DOCUMENTS} documents or fewer, or ask them all"

@@ -1,0 +1,136 @@
+"""Uploaded documents, their canonical text, and what an unfinished ingestion keeps."""
+
+import uuid
+from typing import ClassVar, Final
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+
+class Status(models.TextChoices):
+    QUEUED = "queued", "Queued"
+    PARSING = "parsing", "Parsing"
+    EMBEDDING = "embedding", "Embedding"
+    READY = "ready", "Ready"
+    FAILED = "failed", "Failed"
+
+
+IN_FLIGHT: Final = (Status.QUEUED, Status.PARSING, Status.EMBEDDING)
+
+
+class Document(models.Model):
+    """One uploaded file on its way to being searchable.
+
+    `lease_token` fences the ingestion: only the delivery that holds it may write, and it is asked
+    for in every write's WHERE. `attempts` counts starts since the last lasting progress, so that a
+    document that kills its worker is set aside; `waits` counts how often a busy service sent the
+    ingestion away. `dispatched_at` is when a task was last sent, or may first run.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=200)
+    media_type = models.CharField(max_length=120)
+    size = models.BigIntegerField()  # bytes
+    sha256 = models.CharField(max_length=64)
+    object_key = models.CharField(max_length=200)
+    collection_id = models.UUIDField(null=True, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)
+    progress = models.FloatField(default=0.0)  # 0 to 1
+    error_code = models.CharField(max_length=60, blank=True)
+    error = models.TextField(blank=True)
+    title = models.CharField(max_length=300, blank=True)
+    pages = models.PositiveIntegerField(default=0)  # 0 for formats without pages
+    chunks = models.PositiveIntegerField(default=0)
+    characters = models.PositiveIntegerField(default=0)
+
+    attempts = models.PositiveSmallIntegerField(default=0)
+    waits = models.PositiveSmallIntegerField(default=0)
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    dispatched_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at", "-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["-created_at", "-id"], name="document_newest"),
+            models.Index(Lower("name"), name="document_name"),
+            models.Index(fields=["sha256"], name="document_sha256"),
+            models.Index(
+                fields=["dispatched_at"],
+                name="document_in_flight",
+                condition=models.Q(status__in=["queued", "parsing", "embedding"]),
+            ),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(progress__gte=0, progress__lte=1), name="document_progress"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether an ingestion is still to come or under way."""
+        return self.status in IN_FLIGHT
+
+
+class DocumentText(models.Model):
+    """The canonical text that every offset points into, with its pages and headings.
+
+    `pages` holds [number, start, end], `headings` [level, title, start], as the parser gave them.
+    """
+
+    document = models.OneToOneField(
+        Document, on_delete=models.CASCADE, primary_key=True, related_name="content"
+    )
+    text = models.TextField()
+    pages = models.JSONField(default=list)
+    headings = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"text of {self.document_id}"
+
+
+class StagedBatch(models.Model):
+    """Vectors of one finished batch of an unfinished ingestion: paid work that is not repeated.
+
+    `digest` is of the texts that were embedded; another cut of the document does not match it.
+    """
+
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="staged")
+    first = models.PositiveIntegerField()  # ordinal of the batch's first chunk
+    digest = models.CharField(max_length=64)
+    vectors = models.BinaryField()  # float32, little-endian, row by row
+    dimensions = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["document", "first"], name="staged_batch_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"batch {self.first} of {self.document_id}"
+
+
+class LooseObject(models.Model):
+    """A stored object that no document owns: of an upload under way, or of a deleted document.
+
+    Written before the object is, and removed in the transaction that makes the document; so a crash
+    anywhere between leaves a row here, and what is due is swept.
+    """
+
+    key = models.CharField(max_length=200, primary_key=True)
+    remove_after = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,163 @@
+"""What the pages show, worked out from their addresses: the view's half of templates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import QueryDict
+
+from billing.catalog import plan_terms
+from billing.storage import stored_bytes
+from billing.units import Metric
+from documents import viewer
+from documents.ask import Answer
+from documents.models import Document, DocumentText
+from documents.parsing import MAX_FILE_BYTES
+from documents.rendering import answer_html, viewer_address
+from documents.selectors import SORTS, chunk_span, document_list
+from tenants.context import Actor, current
+
+QUERY_CHARACTERS: Final = 200
+STATES: Final = {"": "All", "in_flight": "In progress", "ready": "Ready", "failed": "Failed"}
+COLUMNS: Final = {"name": "Name", "size": "Size", "created": "Added"}
+SUFFIXES: Final = ".pdf,.docx,.md,.markdown,.txt,.text,.html,.htm,.csv"
+GROUNDED: Final = {
+    "full": ("success", "Supported by the documents"),
+    "partly": ("warning", "Partly supported"),
+    "none": ("", "Not in the documents"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the list shows: words in names, a state, an order. Unknown values mean the default."""
+
+    query: str
+    status: str
+    sort: str
+
+    @classmethod
+    def of(cls, given: QueryDict) -> "Listing":
+        status, sort = given.get("status", ""), given.get("sort", "")
+        return cls(
+            query=given.get("q", "").replace("\x00", "").strip()[:QUERY_CHARACTERS],
+            status=status if status in STATES else "",
+            sort=sort if sort in SORTS else "-created",
+        )
+
+    def documents(self, actor: Actor) -> QuerySet[Document]:
+        return document_list(actor, query=self.query, sort=self.sort, status=self.status)
+
+    def address(self, **changed: Any) -> str:
+        """Return the list's address with some values changed."""
+        values = {"q": self.query, "status": self.status, "sort": self.sort} | changed
+        if values["sort"] == "-created":
+            del values["sort"]
+        return "?" + urlencode({name: value for name, value in values.items() if value})
+
+    def tabs(self, counts: dict[str, int]) -> list[dict[str, Any]]:
+        return [
+            {
+                "label": label,
+                "href": self.address(status=status),
+                "current": status == self.status,
+                "count": counts[status or "all"],
+            }
+            for status, label in STATES.items()
+        ]
+
+    def columns(self) -> dict[str, dict[str, str]]:
+        """Return each sortable column's link and how it is sorted now."""
+        falling = self.sort.startswith("-")
+        found = {}
+        for key, label in COLUMNS.items():
+            current = self.sort.lstrip("-") == key
+            turned = key if current and falling else f"-{key}"
+            if key == "name" and not current:
+                turned = key
+            found[key] = {
+                "label": label,
+                "href": self.address(sort=turned),
+                "sorted": ("descending" if falling else "ascending") if current else "",
+            }
+        return found
+
+
+def upload_limits() -> dict[str, Any]:
+    """Return what the upload box tells before anything is sent; `left` is None without a quota."""
+    included = plan_terms(current().plan).included[Metric.STORAGE]
+    return {
+        "file_bytes": MAX_FILE_BYTES,
+        "file_megabytes": MAX_FILE_BYTES // (1024 * 1024),
+        "left": None if included is None else max(0, int(included - stored_bytes())),
+        "suffixes": SUFFIXES,
+    }
+
+
+def ids_of(given: Sequence[str]) -> list[UUID]:
+    """Return the ids among the values; what is no id is nobody's document."""
+    found = []
+    for value in given:
+        try:
+            found.append(UUID(value))
+        except ValueError:
+            continue
+    return found
+
+
+def opened_at(given: QueryDict, content: DocumentText) -> tuple[int, tuple[int, int] | None]:
+    """Return the segment to open at, and the passage to mark there, if one was asked for."""
+    passage = _passage(given, content)
+    found = viewer.segments(content)
+    if passage:
+        return viewer.segment_at(found, passage[0]), passage
+    page = given.get("page", "")
+    if page.isdecimal():
+        number = min(int(page[:9]), len(found))
+        return max(number - 1, 0), None
+    return 0, None
+
+
+def _passage(given: QueryDict, content: DocumentText) -> tuple[int, int] | None:
+    chunk_ids = ids_of(given.getlist("chunk"))
+    if chunk_ids:
+        return chunk_span(content.document_id, chunk_ids[0])
+    start, end = given.get("start", ""), given.get("end", "")
+    if not (start.isdecimal() and end.isdecimal()) or len(start) > 9 or len(end) > 9:
+        return None
+    first, last = int(start), min(int(end), len(content.text))
+    return (first, last) if first < last else None
+
+
+def answer_context(answer: Answer) -> dict[str, Any]:
+    """Return an answer as its template shows it."""
+    kind, label = GROUNDED[answer.grounded]
+    return {
+        "answer": answer,
+        "html": answer_html(answer.answer, answer.citations),
+        "grounded": {"kind": kind, "label": label},
+        "sources": [
+            {"citation": citation, "address": viewer_address(citation)}
+            for citation in answer.citations
+        ],
+    }
+
+
+def suggestions(ready: Sequence[Document], chosen: Sequence[UUID]) -> list[str]:
+    """Return questions to begin with, made of the documents' own headings."""
+    about = [document for document in ready if not chosen or document.id in chosen][:3]
+    headings = dict(
+        DocumentText.objects.filter(document_id__in=[document.id for document in about])
+        .values_list("document_id", "headings")
+    )  # fmt: skip
+    found = []
+    for document in about:
+        titles = [title for _, title, _ in headings.get(document.id, []) if len(title) < 60]
+        inner = [title for title in titles if title != document.title]
+        if inner:
+            name = document.title or document.name
+            found.append(f"What does “{name[:80]}” say about {inner[len(inner) // 2]}?")
+    return found

@@ -1,0 +1,70 @@
+"""Turn a model's Markdown into safe HTML, its marks into links to the cited passages."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlencode
+
+import nh3
+from django.urls import reverse
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+from markdown_it import MarkdownIt
+
+from documents.citations import MARK, Citation
+
+# Private-use characters stand for marks while Markdown is read, so that `[1]: https://…` in an
+# answer cannot turn the mark `[1]` into a link of the answer's own.
+_OPEN: Final = "\ue0f0"
+_CLOSE: Final = "\ue0f1"
+_HELD: Final = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
+_HELD_CHARACTERS: Final = re.compile(f"[{_OPEN}{_CLOSE}]")
+_LINK: Final = re.compile(r"<a(?: href=\"([^\"]*)\")?[^>]*>(.*?)</a>", re.DOTALL)
+
+_TAGS: Final = {
+    "p", "br", "strong", "em", "code", "pre", "ul", "ol", "li", "blockquote", "h3", "h4", "hr",
+    "table", "thead", "tbody", "tr", "th", "td", "a", "s",
+}  # fmt: skip
+
+_markdown: Final = (
+    MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": False})
+    .enable(["table", "strikethrough"])
+    .disable(["image", "html_block", "html_inline"])
+)
+
+
+def viewer_address(citation: Citation) -> str:
+    """Return the address of the viewer, opened at the cited passage."""
+    query = urlencode({"start": citation.start, "end": citation.end})
+    return f"{reverse('document_view', args=[citation.document_id])}?{query}#passage"
+
+
+def answer_html(text: str, citations: Sequence[Citation]) -> SafeString:
+    """Return the answer as HTML: no images, links inert, marks as links to the passages."""
+    held = MARK.sub(lambda mark: f"{_OPEN}{mark[1]}{_CLOSE}", _HELD_CHARACTERS.sub("", text))
+    rendered = re.sub(r"<(/?)h[1256]>", r"<\1h3>", _markdown.render(held))
+    clean = nh3.clean(
+        rendered, tags=_TAGS, attributes={"a": {"href"}}, url_schemes={"https", "http", "mailto"}
+    )
+    inert = _LINK.sub(_inert, clean)
+    by_number = {citation.number: citation for citation in citations}
+
+    def chip(mark: re.Match[str]) -> str:
+        citation = by_number.get(int(mark[1]))
+        return _chip(citation) if citation else ""
+
+    return mark_safe(_HELD.sub(chip, inert))  # noqa: S308 - sanitized above, chips are escaped
+
+
+def _inert(link: re.Match[str]) -> str:
+    """Show a link's words; its address opens only after it was shown in full (`data-href`)."""
+    if not link[1]:
+        return link[2]
+    return f'<button type="button" class="link" data-href="{link[1]}">{link[2]}</button>'
+
+
+def _chip(citation: Citation) -> str:
+    page = f", page {citation.page}" if citation.page is not None else ""
+    label = escape(f"Source {citation.number}: {citation.document_name}{page}")
+    address = escape(viewer_address(citation))
+    return f'<a class="cite" href="{address}" aria-label="{label}">{citation.number}</a>'

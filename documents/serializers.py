@@ -1,0 +1,121 @@
+"""Shapes of the REST API for documents and questions."""
+
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from documents.errors import CHOSEN_DOCUMENTS
+from documents.models import Document, Status
+
+TEXT_WINDOW = 100_000  # characters that one request for text may span
+
+
+class DocumentSerializer(serializers.Serializer[Document]):
+    """A document and how far its ingestion is."""
+
+    id = serializers.UUIDField(read_only=True)
+    name = serializers.CharField(read_only=True)
+    media_type = serializers.CharField(read_only=True)
+    size = serializers.IntegerField(read_only=True, help_text="Bytes.")
+    sha256 = serializers.CharField(read_only=True)
+    status = serializers.ChoiceField(choices=Status.choices, read_only=True)
+    progress = serializers.FloatField(read_only=True, help_text="0 to 1.")
+    error = serializers.SerializerMethodField(help_text="Why it failed, for a person.")
+    error_code = serializers.SerializerMethodField(help_text="Why it failed; stable.")
+    title = serializers.CharField(read_only=True)
+    pages = serializers.IntegerField(read_only=True, help_text="0 for formats without pages.")
+    chunks = serializers.IntegerField(read_only=True)
+    characters = serializers.IntegerField(read_only=True)
+    collection = serializers.UUIDField(source="collection_id", read_only=True, allow_null=True)
+    created_by = serializers.UUIDField(source="created_by_id", read_only=True, allow_null=True)
+    created_at = serializers.DateTimeField(read_only=True)
+    updated_at = serializers.DateTimeField(read_only=True)
+    url = serializers.SerializerMethodField(help_text="The viewer's path.")
+
+    def get_error(self, document: Document) -> str | None:
+        return document.error or None
+
+    def get_error_code(self, document: Document) -> str | None:
+        return document.error_code or None
+
+    def get_url(self, document: Document) -> str:
+        return reverse("document_view", args=[document.id])
+
+
+class UploadSerializer(serializers.Serializer[Any]):
+    """One file, sent as multipart/form-data."""
+
+    file = serializers.FileField(allow_empty_file=True, max_length=None)
+    collection = serializers.UUIDField(required=False, allow_null=True)
+
+
+class TextQuerySerializer(serializers.Serializer[Any]):
+    start = serializers.IntegerField(min_value=0, default=0)
+    end = serializers.IntegerField(min_value=0, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs.setdefault("end", attrs["start"] + TEXT_WINDOW)
+        if attrs["end"] < attrs["start"]:
+            raise serializers.ValidationError({"end": "Must not be smaller than start."})
+        if attrs["end"] - attrs["start"] > TEXT_WINDOW:
+            raise serializers.ValidationError(
+                {"end": f"At most {TEXT_WINDOW:,} characters a request."}
+            )
+        return attrs
+
+
+class PageSerializer(serializers.Serializer[Any]):
+    number = serializers.IntegerField()
+    start = serializers.IntegerField()
+    end = serializers.IntegerField()
+
+
+class TextSerializer(serializers.Serializer[Any]):
+    """A part of a document's extracted text; offsets count characters."""
+
+    text = serializers.CharField()
+    start = serializers.IntegerField()
+    end = serializers.IntegerField()
+    characters = serializers.IntegerField(help_text="Length of the whole text.")
+    pages = PageSerializer(many=True, help_text="The pages that the part touches.")
+
+
+class AskSerializer(serializers.Serializer[Any]):
+    """A question, to everything, to chosen documents, or to collections."""
+
+    question = serializers.CharField(allow_blank=True, trim_whitespace=False)
+    document_ids = serializers.ListField(
+        child=serializers.UUIDField(), required=False, allow_null=True, allow_empty=False,
+        max_length=CHOSEN_DOCUMENTS,
+    )  # fmt: skip
+    collection_ids = serializers.ListField(
+        child=serializers.UUIDField(), required=False, allow_null=True, allow_empty=False,
+        max_length=CHOSEN_DOCUMENTS,
+    )  # fmt: skip
+
+
+class CitationSerializer(serializers.Serializer[Any]):
+    """An exact quotation: `quote` is the document's `text[start:end]`."""
+
+    number = serializers.IntegerField(help_text="The mark [n] in the answer.")
+    document_id = serializers.UUIDField()
+    document_name = serializers.CharField()
+    page = serializers.IntegerField(allow_null=True)
+    quote = serializers.CharField()
+    start = serializers.IntegerField()
+    end = serializers.IntegerField()
+
+
+class AnswerSerializer(serializers.Serializer[Any]):
+    answer = serializers.CharField(help_text="Markdown; [n] are the citations' numbers.")
+    grounded = serializers.ChoiceField(choices=["full", "partly", "none"])
+    citations = CitationSerializer(many=True)
+    guardrail = serializers.SerializerMethodField()
+    usage = serializers.DictField()
+    request_id = serializers.UUIDField()
+
+    @extend_schema_field({"type": "object", "properties": {"action": {"type": "string"}}})
+    def get_guardrail(self, answer: Any) -> dict[str, str]:
+        return {"action": answer.guardrail.get("action", "none")}

@@ -1,0 +1,160 @@
+"""Take documents in, remove them, try failed ones again."""
+
+import hashlib
+from datetime import timedelta
+from typing import BinaryIO, Final
+from uuid import UUID, uuid4
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerError
+
+from billing.storage import release_storage, reserve_storage
+from documents.access import document_locked
+from documents.errors import NotRetryable, UploadInterrupted
+from documents.models import Document, LooseObject, Status
+from documents.parsing import MAX_FILE_BYTES, detect, safe_name
+from documents.parsing.sniff import HEAD_BYTES
+from documents.tasks import document_ingest, objects_sweep
+from search.access import collection_of
+from search.services import source_remove
+from tenants.accounts.audit import audit_write
+from tenants.context import Actor
+from tenants.errors import TenantryError
+from tenants.objects import object_put
+
+log = structlog.get_logger(__name__)
+
+UPLOAD_LIFETIME: Final = timedelta(hours=1)  # after which an unfinished upload's object is swept
+READ_BYTES: Final = 1 << 20
+
+
+def document_upload(
+    *, actor: Actor, file: BinaryIO, name: str, collection_id: UUID | None = None
+) -> Document:
+    """Store the file and queue its ingestion.
+
+    `file` is seekable and read twice, never whole into memory. The object is stored before the row,
+    outside any transaction: a crash between the two leaves a `LooseObject` that is swept, never a
+    document without a file. Raises a ParsingError for a refused file,
+    CollectionNotFound, QuotaExhausted, AwsError.
+    """
+    shown = safe_name(name)
+    size, digest, head = _measured(file)
+    media_type = detect(shown, head, size)
+    if collection_id is not None:
+        collection_of(actor, collection_id)
+    document_id = uuid4()
+    document = Document(
+        id=document_id,
+        name=shown,
+        media_type=media_type.value,
+        size=size,
+        sha256=digest,
+        object_key=f"documents/{document_id}/original",
+        collection_id=collection_id,
+        created_by_id=actor.user_id,
+    )
+    _object_store(document, file)
+    try:
+        with transaction.atomic():
+            _adopt(document.object_key)
+            reserve_storage(size)
+            document.save(force_insert=True)
+            audit_write(
+                actor,
+                action="document.upload",
+                object_type="document",
+                object_id=document.id,
+                size=size,
+                media_type=document.media_type,
+            )
+    except TenantryError:
+        LooseObject.objects.filter(key=document.object_key).update(remove_after=timezone.now())
+        raise
+    _ingestion_send(document.id)
+    return document
+
+
+def document_delete(*, actor: Actor, document_id: UUID | str) -> None:
+    """Delete the document: not retrievable from commit on; the file follows by a task."""
+    with transaction.atomic():
+        document = document_locked(actor, document_id)
+        source_remove(document.id)
+        LooseObject.objects.create(key=document.object_key, remove_after=timezone.now())
+        release_storage(document.size)
+        audit_write(
+            actor,
+            action="document.delete",
+            object_type="document",
+            object_id=document.id,
+            size=document.size,
+        )
+        document.delete()
+    try:
+        objects_sweep.dispatch()
+    except BrokerError:  # the recovery task sweeps what is due
+        log.warning("broker.unavailable", task="documents.objects_sweep")
+
+
+def document_retry(*, actor: Actor, document_id: UUID | str) -> Document:
+    """Queue a failed document again; finished work is kept. Raises NotRetryable."""
+    with transaction.atomic():
+        document = document_locked(actor, document_id)
+        if document.status != Status.FAILED:
+            raise NotRetryable
+        document.status = Status.QUEUED
+        document.error = document.error_code = ""
+        document.attempts = document.waits = 0
+        document.progress = 0
+        document.dispatched_at = timezone.now()
+        document.save()
+        audit_write(actor, action="document.retry", object_type="document", object_id=document.id)
+    _ingestion_send(document.id)
+    return document
+
+
+def _measured(file: BinaryIO) -> tuple[int, str, bytes]:
+    """Return size, SHA-256 and beginning of the file, reading no further than the size limit."""
+    digest = hashlib.sha256()
+    size = 0
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    part = head
+    while part:
+        size += len(part)
+        digest.update(part)
+        if size > MAX_FILE_BYTES:
+            break
+        part = file.read(READ_BYTES)
+    file.seek(0)
+    return size, digest.hexdigest(), head
+
+
+def _object_store(document: Document, file: BinaryIO) -> None:
+    """Put the file under the document's key, on record as loose until a row owns it."""
+    loose = LooseObject.objects.create(
+        key=document.object_key, remove_after=timezone.now() + UPLOAD_LIFETIME
+    )
+    try:
+        object_put(loose.key, file, content_type="application/octet-stream")
+    except TenantryError:
+        loose.remove_after = timezone.now()
+        loose.save(update_fields=["remove_after"])
+        raise
+
+
+def _adopt(key: str) -> None:
+    """Take the object off the record of loose ones, in the transaction that gives it an owner."""
+    found, _ = LooseObject.objects.filter(key=key).delete()
+    if not found:
+        raise UploadInterrupted
+
+
+def _ingestion_send(document_id: UUID) -> None:
+    """Send the ingestion; without a broker the recovery task sends it later."""
+    try:
+        document_ingest.dispatch(str(document_id))
+    except BrokerError:
+        log.warning("broker.unavailable", task="documents.ingest")

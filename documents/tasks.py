@@ -1,0 +1,96 @@
+"""Background work on documents. Every task may be delivered any number of times."""
+
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from celery import shared_task
+from django.db import connection
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from documents.ingestion import ingest
+from documents.models import IN_FLIGHT, Document, LooseObject, Status
+from tenants.context import entered
+from tenants.objects import objects_delete
+from tenants.registry.selectors import active_tenants
+from tenants.tasks import tenant_task
+
+log = structlog.get_logger(__name__)
+
+QUEUED_PATIENCE: Final = timedelta(seconds=45)  # a waiting message is given this long to arrive
+STALLED_PATIENCE: Final = timedelta(seconds=10)
+SWEEP_BATCH: Final = 500
+
+
+@tenant_task(name="documents.ingest", queue="default")
+def document_ingest(document_id: str) -> None:
+    """Read, cut, embed and index one document; go on where an earlier delivery ended."""
+    again_in = ingest(UUID(document_id))
+    if again_in is not None:
+        document_ingest.dispatch_in(again_in, document_id)
+
+
+@tenant_task(name="documents.objects_sweep", queue="default")
+def objects_sweep() -> None:
+    """Remove stored objects that no document owns and whose time has come."""
+    while keys := list(_due_objects().values_list("key", flat=True)[:SWEEP_BATCH]):
+        objects_delete(keys)
+        LooseObject.objects.filter(key__in=keys).delete()
+
+
+@shared_task(name="documents.recover", queue="default")
+def documents_recover() -> None:
+    """Send again what was lost with a broker or a worker, in every active tenant.
+
+    One short indexed query a tenant; messages only where something is stuck.
+    """
+    for tenant in active_tenants():
+        try:
+            with entered(tenant):
+                recover()
+        except Exception as error:  # one tenant's trouble must not keep the others waiting
+            log.error("documents.recover_failed", tenant=tenant.slug, exc_info=error)
+            connection.close()
+
+
+def recover() -> int:
+    """Dispatch the entered tenant's stuck documents; return how many there were.
+
+    Stuck is in flight, without a living lease, and not sent lately: to a worker for a queued
+    document, whose message may still wait its turn, longer than for one whose worker died.
+    """
+    stuck = Document.objects.filter(
+        Q(status=Status.QUEUED, dispatched_at__lt=Now() - QUEUED_PATIENCE)
+        | Q(
+            status__in=[status for status in IN_FLIGHT if status != Status.QUEUED],
+            dispatched_at__lt=Now() - STALLED_PATIENCE,
+        ),
+        Q(lease_until=None) | Q(lease_until__lt=Now()),
+    )
+    found = list(stuck.values_list("id", flat=True)[:SWEEP_BATCH])
+    if found:
+        Document.objects.filter(id__in=found, status__in=IN_FLIGHT).update(
+            dispatched_at=Now(), updated_at=F("updated_at")
+        )
+        log.info("documents.recovered", count=len(found))
+        for document_id in found:
+            document_ingest.dispatch(str(document_id))
+    if _due_objects().exists():
+        objects_sweep.dispatch()
+    return len(found)
+
+
+def _due_objects() -> Any:
+    return LooseObject.objects.filter(remove_after__lte=timezone.now()).order_by("key")
+
+
+BEAT: Final = {
+    "documents-recover": {
+        "task": "documents.recover",
+        "schedule": 30.0,
+        "options": {"queue": "default", "expires": 60},
+    }
+}

@@ -1,0 +1,41 @@
+from django.urls import path
+
+from documents import api, views
+
+html_urlpatterns = [
+    path("documents/", views.document_list, name="document_list"),
+    path("documents/rows/", views.document_rows, name="document_rows"),
+    path("documents/<uuid:document_id>/", views.document_view, name="document_view"),
+    path(
+        "documents/<uuid:document_id>/segments/<int:index>/",
+        views.document_segment,
+        name="document_segment",
+    ),
+    path("documents/<uuid:document_id>/state/", views.document_state, name="document_state"),
+    path(
+        "documents/<uuid:document_id>/original/", views.document_original, name="document_original"
+    ),
+    path(
+        "documents/<uuid:document_id>/delete/",
+        views.document_delete_submit,
+        name="document_delete",
+    ),
+    path("documents/<uuid:document_id>/retry/", views.document_retry_submit, name="document_retry"),
+    path("ask/", views.ask_page, name="ask"),
+]
+
+api_urlpatterns = [
+    path("documents/", api.DocumentListView.as_view(), name="api_documents"),
+    path("documents/<uuid:document_id>/", api.DocumentView.as_view(), name="api_document"),
+    path(
+        "documents/<uuid:document_id>/retry/",
+        api.DocumentRetryView.as_view(),
+        name="api_document_retry",
+    ),
+    path(
+        "documents/<uuid:document_id>/text/",
+        api.DocumentTextView.as_view(),
+        name="api_document_text",
+    ),
+    path("ask/", api.AskView.as_view(), name="api_ask"),
+]

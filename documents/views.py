@@ -1,0 +1,225 @@
+"""Pages: the list with uploads, the viewer, and questions."""
+
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from search.retrieval import RetrievalScope
+
+from documents import viewer
+from documents.access import document_of, documents_visible
+from documents.ask import ask, question_checked
+from documents.errors import (
+    CHOSEN_DOCUMENTS,
+    QUESTION_CHARACTERS,
+    StoredFileMissing,
+    TooManyChosen,
+)
+from documents.models import Status
+from documents.pages import Listing, answer_context, ids_of, opened_at, suggestions, upload_limits
+from documents.selectors import document_counts, document_text, documents_ready
+from documents.services import document_delete, document_retry, document_upload
+from documents.uploads import declared_size_check
+from tenants.accounts.models import role_reaches
+from tenants.accounts.permissions import role_required
+from tenants.accounts.selectors import actor_of
+from tenants.errors import NotFound, TenantryError
+from tenants.objects import object_get
+
+PAGE_ROWS: Final = 50
+LIVE_ROWS: Final = 100  # rows that one look at the states may ask for
+
+# A stored file is somebody's upload: never shown as a page of ours, never guessed at, no scripts.
+FILE_POLICY: Final = "default-src 'none'; sandbox"
+
+
+@require_http_methods(["GET", "POST"])
+@role_required("viewer")
+def document_list(request: HttpRequest) -> HttpResponse:
+    """List the documents; POST is the upload of browsers without scripts."""
+    if request.method == "POST":
+        return _upload(request)
+    listing = Listing.of(request.GET)
+    actor = actor_of(request)
+    page = Paginator(listing.documents(actor), PAGE_ROWS).get_page(request.GET.get("page"))
+    may_write = role_reaches(actor.role, "member")
+    return render(
+        request,
+        "documents/list.html",
+        {
+            "nav": "documents",
+            "page": page,
+            "documents": page.object_list,
+            "listing": listing,
+            "tabs": listing.tabs(document_counts(actor)),
+            "columns": listing.columns(),
+            "summary": f"{page.start_index()}–{page.end_index()} of {page.paginator.count}",
+            "newer": listing.address(page=page.previous_page_number())
+            if page.has_previous()
+            else "",
+            "older": listing.address(page=page.next_page_number()) if page.has_next() else "",
+            "limits": upload_limits() if may_write else None,
+            "may_write": may_write,
+        },
+    )
+
+
+@role_required("member")
+def _upload(request: HttpRequest) -> HttpResponse:
+    """Take each file of the form; say for each that is refused why."""
+    declared_size_check(request.META.get("CONTENT_LENGTH"))
+    taken = 0
+    for file in request.FILES.getlist("file"):
+        try:
+            document_upload(actor=actor_of(request), file=file.file, name=file.name or "")  # type: ignore[arg-type]
+            taken += 1
+        except TenantryError as error:
+            messages.error(request, f"{file.name}: {error.detail}", extra_tags="danger")
+    if taken:
+        messages.success(request, f"{taken} uploaded")
+    elif not request.FILES:
+        messages.warning(request, "Choose a file first")
+    return redirect("document_list")
+
+
+@require_GET
+@role_required("viewer")
+def document_rows(request: HttpRequest) -> HttpResponse:
+    """Return the table rows of the asked documents as they are now; deleted ones are missing."""
+    actor = actor_of(request)
+    wanted = ids_of(request.GET.getlist("id"))[:LIVE_ROWS]
+    found = documents_visible(actor).select_related("created_by").filter(id__in=wanted)
+    return render(
+        request,
+        "documents/list.html#rows",
+        {"documents": found, "may_write": role_reaches(actor.role, "member")},
+    )
+
+
+@require_GET
+@role_required("viewer")
+def document_view(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    """Show the document's text, opened at the passage `?start=&end=`, `?chunk=` or `?page=`."""
+    actor = actor_of(request)
+    document = document_of(actor, document_id)
+    context: dict[str, Any] = {
+        "nav": "documents",
+        "document": document,
+        "may_write": role_reaches(actor.role, "member"),
+    }
+    if document.status == Status.READY:
+        content = document_text(document.id)
+        at, passage = opened_at(request.GET, content)
+        context |= {
+            "shown": viewer.shown(content, at=at, passage=passage),
+            "passage": passage,
+            "outline": viewer.outline(content),
+            "has_pages": bool(content.pages),
+        }
+    return render(request, "documents/view.html", context)
+
+
+@require_GET
+@role_required("viewer")
+def document_segment(request: HttpRequest, document_id: UUID, index: int) -> HttpResponse:
+    """Return one page of a long text, when it is scrolled to."""
+    document = document_of(actor_of(request), document_id)
+    content = document_text(document.id)
+    found = viewer.segments(content)
+    if index >= len(found):
+        raise NotFound
+    part = viewer.Shown(found[index], viewer.pieces(content, found[index], None))
+    return render(request, "documents/view.html#segment", {"part": part, "document": document})
+
+
+@require_GET
+@role_required("viewer")
+def document_state(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    """Return how far the ingestion is; the page reloads itself when there is text to show."""
+    document = document_of(actor_of(request), document_id)
+    context = {"document": document, "may_write": role_reaches(actor_of(request).role, "member")}
+    response = render(request, "documents/view.html#state", context)
+    if document.status == Status.READY:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@require_GET
+@role_required("viewer")
+def document_original(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    """Download the file as it was uploaded."""
+    document = document_of(actor_of(request), document_id)
+    body = object_get(document.object_key)
+    if body is None:
+        raise StoredFileMissing
+    response = HttpResponse(body, content_type="application/octet-stream")
+    response["Content-Disposition"] = content_disposition_header(True, document.name) or ""
+    response["Content-Security-Policy"] = FILE_POLICY
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+@require_POST
+@role_required("member")
+def document_delete_submit(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    document_delete(actor=actor_of(request), document_id=document_id)
+    if request.headers.get("HX-Request"):
+        response = HttpResponse()
+        response["HX-Trigger"] = '{"toast": {"text": "Document deleted", "kind": "success"}}'
+        return response
+    messages.success(request, "Document deleted")
+    return redirect("document_list")
+
+
+@require_POST
+@role_required("member")
+def document_retry_submit(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    document = document_retry(actor=actor_of(request), document_id=document_id)
+    if request.headers.get("HX-Request"):
+        context = {"documents": [document], "may_write": True}
+        return render(request, "documents/list.html#rows", context)
+    return redirect("document_view", document.id)
+
+
+@require_http_methods(["GET", "POST"])
+@role_required("viewer")
+def ask_page(request: HttpRequest) -> HttpResponse:
+    """Ask everything or chosen documents; an answer comes as a fragment, or on the whole page."""
+    actor = actor_of(request)
+    given = request.POST if request.method == "POST" else request.GET
+    chosen = ids_of(given.getlist("document"))
+    context: dict[str, Any] = {"nav": "documents", "question": given.get("question", "")}
+    status = 200
+    if request.method == "POST":
+        try:
+            context["question"] = question_checked(context["question"])
+            if len(chosen) > CHOSEN_DOCUMENTS:
+                raise TooManyChosen
+            scope = RetrievalScope(
+                document_ids=frozenset(chosen) if chosen else None, collection_ids=None
+            )
+            answer = ask(actor=actor, question=context["question"], scope=scope, request_id=uuid4())
+            context |= answer_context(answer)
+        except TenantryError as error:
+            # Shown beside the question, which the reader keeps; the status stays the error's.
+            context["error"], status = error, error.status
+    if request.headers.get("HX-Request"):
+        response = render(request, "documents/ask.html#answer", context, status=status)
+        response["X-Fragment"] = "1"
+        if status == 200:
+            response["HX-Trigger"] = "usage:changed"
+        return response
+    ready = documents_ready(actor, limit=CHOSEN_DOCUMENTS)
+    context |= {
+        "ready": ready,
+        "chosen": set(chosen),
+        "limit": QUESTION_CHARACTERS,
+        "suggestions": suggestions(ready, chosen),
+    }
+    return render(request, "documents/ask.html", context, status=status)

@@ -1,0 +1,196 @@
+/* Uploads: files are chosen or dropped, checked here first, then sent three at a time. */
+(() => {
+  "use strict";
+
+  const form = document.getElementById("upload");
+  if (!form) return;
+  const AT_ONCE = 3;
+  const input = form.querySelector('input[type="file"]');
+  const zone = form.querySelector("[data-dropzone]");
+  const queue = form.querySelector("[data-queue]");
+  const list = form.querySelector("[data-queue-items]");
+  const summary = form.querySelector("[data-queue-summary]");
+  const start = form.querySelector("[data-queue-start]");
+  const clear = form.querySelector("[data-queue-clear]");
+  const limit = Number(form.dataset.fileBytes);
+  const suffixes = form.dataset.suffixes.split(",");
+  let left = form.dataset.left === undefined ? Infinity : Number(form.dataset.left);
+  const items = [];
+
+  function size(bytes) {
+    if (bytes < 1024) return `${bytes} B`;
+    const steps = ["KB", "MB", "GB"];
+    let value = bytes / 1024;
+    while (value >= 1024 && steps.length > 1) { value /= 1024; steps.shift(); }
+    return `${value.toFixed(value < 10 ? 1 : 0)} ${steps[0]}`;
+  }
+
+  /** Why a file would be refused, as far as the browser can tell; empty if it would not. */
+  function trouble(file) {
+    const name = file.name.toLowerCase();
+    if (!suffixes.some((suffix) => name.endsWith(suffix))) return "This kind of file is not supported.";
+    if (file.size === 0) return "This file is empty.";
+    if (file.size > limit) return `Too large: ${size(file.size)}, the limit is ${size(limit)}.`;
+    if (items.some((item) => item.file.name === file.name && item.file.size === file.size && item.file.lastModified === file.lastModified && item.state !== "done")) return "Already in this list.";
+    return "";
+  }
+
+  function add(files) {
+    for (const file of files) {
+      const refused = trouble(file);
+      const item = { file, state: refused ? "refused" : "waiting", sent: 0, note: refused, xhr: null, box: null };
+      items.push(item);
+      draw(item);
+    }
+    tell();
+  }
+
+  function draw(item) {
+    const box = document.createElement("div");
+    box.className = "upload-item";
+    const name = document.createElement("span");
+    name.className = "truncate";
+    name.textContent = item.file.name;
+    name.title = item.file.name;
+    const side = document.createElement("span");
+    side.className = "row";
+    item.amount = document.createElement("span");
+    item.amount.className = "muted number small";
+    item.again = button("refresh", `Try again: ${item.file.name}`, () => { item.state = "waiting"; item.note = ""; paint(item); tell(); pump(); });
+    item.drop = button("close", `Remove ${item.file.name}`, () => remove(item));
+    side.append(item.amount, item.again, item.drop);
+    item.bar = document.createElement("progress");
+    item.bar.className = "progress";
+    item.bar.max = 100;
+    item.bar.setAttribute("aria-label", `Uploading ${item.file.name}`);
+    item.words = document.createElement("span");
+    item.words.className = "upload-item__note";
+    box.append(tenantry.icon("file"), name, side, item.bar, item.words);
+    item.box = box;
+    list.append(box);
+    paint(item);
+  }
+
+  function button(icon, label, act) {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.className = "button button--quiet button--icon";
+    made.setAttribute("aria-label", label);
+    made.append(tenantry.icon(icon));
+    made.addEventListener("click", act);
+    return made;
+  }
+
+  function paint(item) {
+    const sending = item.state === "sending";
+    item.amount.textContent = sending ? `${Math.round(item.sent)}% of ${size(item.file.size)}` : size(item.file.size);
+    item.bar.hidden = !sending;
+    item.bar.value = item.sent;
+    item.again.hidden = item.state !== "failed";
+    item.words.hidden = !item.note;
+    item.words.textContent = item.note;
+    item.words.classList.toggle("upload-item__note--bad", item.state === "refused" || item.state === "failed");
+  }
+
+  function remove(item) {
+    item.state = "gone";
+    item.xhr?.abort();
+    item.box.remove();
+    items.splice(items.indexOf(item), 1);
+    tell();
+    pump();
+  }
+
+  const inState = (...states) => items.filter((item) => states.includes(item.state));
+
+  /** Say what Upload would do, and whether it fits into what is left of the storage. */
+  function tell() {
+    const waiting = inState("waiting");
+    const sending = inState("sending", "sent");
+    const bytes = waiting.reduce((sum, item) => sum + item.file.size, 0);
+    queue.hidden = items.length === 0;
+    const tooMuch = bytes > left;
+    const words = [];
+    if (waiting.length) words.push(`${waiting.length} file${waiting.length > 1 ? "s" : ""}, ${size(bytes)}`);
+    if (sending.length) words.push(`${sending.length} uploading`);
+    if (tooMuch) words.push(`${size(left)} of storage left: remove some files`);
+    const bad = inState("refused", "failed").length;
+    if (bad) words.push(`${bad} not uploaded`);
+    summary.textContent = words.join(" · ");
+    start.hidden = waiting.length === 0;
+    start.disabled = tooMuch;
+    start.textContent = waiting.length > 1 ? `Upload ${waiting.length} files` : "Upload";
+  }
+
+  let running = false;
+  function pump() {
+    if (!running) return;
+    for (const item of inState("waiting").slice(0, Math.max(0, AT_ONCE - inState("sending", "sent").length))) send(item);
+    if (!inState("waiting", "sending", "sent").length) running = false;
+  }
+
+  function send(item) {
+    const body = new FormData();
+    body.append("file", item.file, item.file.name);
+    const xhr = new XMLHttpRequest();
+    item.xhr = xhr;
+    item.state = "sending";
+    item.sent = 0;
+    xhr.open("POST", form.dataset.api);
+    xhr.setRequestHeader("Accept", "application/json");
+    xhr.setRequestHeader("X-CSRFToken", document.querySelector('meta[name="csrf-token"]')?.content ?? form.elements.csrfmiddlewaretoken.value);
+    xhr.upload.addEventListener("progress", (event) => { if (event.lengthComputable) { item.sent = (100 * event.loaded) / event.total; paint(item); } });
+    xhr.upload.addEventListener("load", () => { item.note = "Checking"; paint(item); });
+    xhr.addEventListener("load", () => finished(item, xhr));
+    xhr.addEventListener("error", () => failed(item, tenantry.problem(0)));
+    xhr.send(body);
+    paint(item);
+    tell();
+  }
+
+  function finished(item, xhr) {
+    if (item.state === "gone") return;
+    if (xhr.status !== 201) {
+      return failed(item, tenantry.problem(xhr.status, xhr.getResponseHeader("Content-Type") ?? "", xhr.responseText, xhr.getResponseHeader("Retry-After") ?? ""), xhr.status);
+    }
+    const document_ = JSON.parse(xhr.responseText);
+    left -= item.file.size;
+    item.state = "done";
+    remove(item);
+    document.dispatchEvent(new CustomEvent("document:uploaded", { detail: { id: document_.id } }));
+    document.body.dispatchEvent(new CustomEvent("usage:changed"));
+  }
+
+  function failed(item, words, status = 0) {
+    if (item.state === "gone") return;
+    // What the file itself is refused for stays refused; everything else can be tried again.
+    item.state = [413, 415, 422].includes(status) ? "refused" : "failed";
+    item.note = words;
+    item.sent = 0;
+    paint(item);
+    tell();
+    pump();
+  }
+
+  start.addEventListener("click", () => { running = true; pump(); });
+  clear.addEventListener("click", () => { for (const item of inState("waiting", "refused", "failed")) remove(item); });
+  input.addEventListener("change", () => { add([...input.files]); input.value = ""; start.focus(); });
+  for (const opener of document.querySelectorAll("[data-upload-choose]")) opener.addEventListener("click", () => input.click());
+  form.addEventListener("submit", (event) => event.preventDefault());
+
+  // Files may be dropped anywhere on the page; the box says where they go.
+  const carriesFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+  let depth = 0;
+  document.addEventListener("dragenter", (event) => { if (carriesFiles(event)) { depth += 1; zone.dataset.over = ""; } });
+  document.addEventListener("dragleave", (event) => { if (carriesFiles(event) && (depth -= 1) <= 0) { depth = 0; delete zone.dataset.over; } });
+  document.addEventListener("dragover", (event) => { if (carriesFiles(event)) event.preventDefault(); });
+  document.addEventListener("drop", (event) => {
+    if (!carriesFiles(event)) return;
+    event.preventDefault();
+    depth = 0;
+    delete zone.dataset.over;
+    add([...event.dataTransfer.files]);
+  });
+
+  addEventListener("beforeunload", (event) => { if (inState("sending").length) event.preventDefault(); });
+})();
