@@ -54,8 +54,9 @@ class Parts:
         argv = [sys.executable, "manage.py", *command.split()]
         return self._spec(command.split()[0].replace("_", "-"), label, argv, login)
 
-    def web(self, descriptors: Sequence[int]) -> Spec:
-        options = self.options
+    def web(self, go: int, sockets: Sequence[int]) -> Spec:
+        """The web process: serves `sockets` once the pipe `go` has ended."""
+        options, descriptors = self.options, [go, *sockets]
         host = f"{options.base_host}:{options.port}"
 
         async def ready() -> bool:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from config.stack.console import Console
@@ -135,13 +135,16 @@ async def all_of(*steps: asyncio.Task[None]) -> None:
         await cancelled(steps)
 
 
-async def cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+async def cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:
     """Cancel tasks and wait until they are over, but not longer than a moment: stopping goes on."""
     pending = [task for task in tasks if not task.done()]
     for task in pending:
         task.cancel()
     if pending:
         await asyncio.wait(pending, timeout=1)
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.exception()  # Seen: it was raised where it mattered, or no longer matters.
 
 
 def _ending(code: int | None) -> str:

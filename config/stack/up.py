@@ -76,6 +76,8 @@ class Stack:
     console: Console
     supervisor: Supervisor = field(init=False)
     sockets: list[socket.socket] = field(default_factory=list)
+    opening: list[asyncio.Task[None]] = field(default_factory=list)
+    go: int = -1
 
     def __post_init__(self) -> None:
         self.supervisor = Supervisor(self.console)
@@ -103,7 +105,7 @@ class Stack:
                     task.result()
         finally:
             self.supervisor.stopping = True
-            await cancelled((serving, watching))
+            await cancelled((serving, watching, *self.opening))
             waiting.cancel()
             for sock in self.sockets:
                 sock.close()
@@ -130,15 +132,21 @@ class Stack:
         addresses = await self.services()
         parts = Parts(options, addresses)
         write_environments(options, addresses)
+        waits, self.go = os.pipe()
+        bound = [sock.fileno() for sock in self.sockets]
+        web = self.supervisor.start("ours", parts.web(waits, bound))
         with self.console.step("Database schema"):
             await run_once(parts.manage("The migration", "migrate_schemas", "owner"))
+        # Whoever finds the product ready finds its demo, so the first start seeds before it serves.
+        first = not (options.var / "demo.json").exists()
+        if first:
+            await self._prepare(parts)
         for sock in self.sockets:
             sock.listen(2048)
-        web = self.supervisor.start("ours", parts.web([sock.fileno() for sock in self.sockets]))
-        await all_of(
-            asyncio.create_task(self._prepare(parts)),
-            asyncio.create_task(self._ready("Web", web)),
-        )
+        os.close(self.go)
+        await self._ready("Web", web)
+        if not first:
+            await self._prepare(parts)
         self._tell()
         await asyncio.Event().wait()
 
@@ -167,11 +175,12 @@ class Stack:
                 await self.supervisor.ready(child, READY_WITHIN)
                 await asyncio.to_thread(postgres.prepare, cluster, log / "postgres-init.log")
             database_urls = {login: cluster.url(login) for login in postgres.LOGINS}
-        await all_of(*steps)
+        self.opening = steps
         return Addresses(database_urls, redis_url, secret_key)
 
     async def _prepare(self, parts: Parts) -> None:
         """What AWS needs, then the workers, then the demo, whose documents the workers read."""
+        await all_of(*self.opening)
         with self.console.step("AWS resources"):
             await run_once(parts.manage("Preparing AWS", "provision_aws", "owner"))
         for spec in parts.workers():

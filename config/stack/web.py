@@ -1,29 +1,38 @@
-"""Serve the product on sockets that the supervisor has bound: `python -m config.stack.web FD…`.
+"""Serve the product on sockets that the supervisor has bound: `python -m config.stack.web GO FD…`.
 
 uvicorn's own command line takes one socket, and both loopback addresses must be served. The
 supervisor keeps them open, so a restarted web process finds its waiting connections there.
+
+The application loads at once, beside the migration, but serves only when the pipe GO has been
+closed at its other end: never on an old schema.
 """
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
+from importlib import import_module
 
 import uvicorn
 
 
 def main(descriptors: list[str]) -> None:
     """Serve until SIGTERM; open requests have three seconds to end."""
-    sockets = [socket.socket(fileno=int(descriptor)) for descriptor in descriptors]
+    go, *bound = map(int, descriptors)
+    application = import_module("config.asgi").application
+    os.read(go, 1)
+    sockets = [socket.socket(fileno=descriptor) for descriptor in bound]
     config = uvicorn.Config(
-        "config.asgi:application",
+        application,
         ws="websockets-sansio",
         # Deflate costs 88 KiB per idle socket; frames here are short.
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=3,
         server_header=False,
         access_log=False,
-        lifespan="auto",
+        lifespan="off",
+        log_config=None,  # The settings have set logging up.
     )
     uvicorn.Server(config).run(sockets=sockets)
 
