@@ -7,6 +7,7 @@ import errno
 import logging
 import re
 import signal
+import socket
 import sys
 import threading
 from pathlib import Path
@@ -29,14 +30,16 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING, format="localaws: %(levelname)s %(message)s")
     logging.getLogger("waitress").addFilter(_expected)
     threading.stack_size(_STACK_BYTES)
+    bound = _bind(options.host, options.port)
+    if bound is None:
+        return 2
 
+    # A second's worth of imports, so only once the address is ours.
     from localaws.services import LocalAws
 
     options.state.mkdir(parents=True, exist_ok=True)
     application = LocalAws(options.state.resolve())
-    server = _listen(application, options.host, options.port)
-    if server is None:
-        return 2
+    server = _server(application, bound)
 
     def stop(*_: Any) -> None:
         # Streams end at once: the server waits for its threads before `run` returns.
@@ -46,7 +49,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     application.start()
-    print(f"localaws is ready at http://{options.host}:{server.effective_port}", flush=True)
+    print(f"localaws is ready at http://{options.host}:{bound.getsockname()[1]}", flush=True)
     try:
         server.run()
     finally:
@@ -57,8 +60,26 @@ def main() -> int:
     return 0
 
 
-def _listen(application: Any, host: str, port: int) -> Any:
-    """The listening server, or None with one clear sentence on stderr."""
+def _bind(host: str, port: int) -> socket.socket | None:
+    """The bound socket, or None with one clear sentence on stderr."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+        bound.listen(1024)
+    except OSError as error:
+        bound.close()
+        if error.errno == errno.EADDRINUSE:
+            why = "is in use; stop what listens there or choose another with --port"
+        else:
+            why = f"cannot be listened on: {error.strerror or error}"
+        print(f"localaws: {host}:{port} {why}.", file=sys.stderr)
+        return None
+    return bound
+
+
+def _server(application: Any, bound: socket.socket) -> Any:
+    """Waitress on a socket of ours; `send_bytes=1` sends each frame of a stream at once."""
     from waitress import create_server
     from waitress.channel import HTTPChannel
     from waitress.task import WSGITask
@@ -73,28 +94,19 @@ def _listen(application: Any, host: str, port: int) -> Any:
     class Channel(HTTPChannel):  # type: ignore[misc]
         task_class = Task
 
-    try:
-        server = create_server(
-            application,
-            host=host,
-            port=port,
-            threads=THREADS,
-            send_bytes=1,
-            channel_timeout=300,
-            connection_limit=2000,
-            asyncore_use_poll=True,
-            ident="localaws",
-            clear_untrusted_proxy_headers=True,
-        )
-        server.channel_class = Channel
-        return server
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            why = "is in use; stop what listens there or choose another with --port"
-        else:
-            why = f"cannot be listened on: {error.strerror or error}"
-        print(f"localaws: {host}:{port} {why}.", file=sys.stderr)
-        return None
+    server = create_server(
+        application,
+        sockets=[bound],
+        threads=THREADS,
+        send_bytes=1,
+        channel_timeout=300,
+        connection_limit=2000,
+        asyncore_use_poll=True,
+        ident="localaws",
+        clear_untrusted_proxy_headers=True,
+    )
+    server.channel_class = Channel
+    return server
 
 
 def _expected(record: logging.LogRecord) -> bool:

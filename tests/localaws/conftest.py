@@ -57,8 +57,8 @@ class Server:
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """One request to `/_localaws/`."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data=data, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        request = urllib.request.Request(self.url + path, data=data, method=method)  # noqa: S310 - our own loopback
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own loopback
             return json.load(answer)
 
     def script(self, *scripts: dict[str, Any]) -> None:
@@ -91,7 +91,9 @@ def _unmodelled(shape: Any, value: Any, path: str) -> list[str]:
             odd += _unmodelled(names[key], value[key], f"{path}.{key}")
         return odd
     if shape.type_name == "list":
-        return [o for i, v in enumerate(value) for o in _unmodelled(shape.member, v, f"{path}[{i}]")]
+        return [
+            o for i, v in enumerate(value) for o in _unmodelled(shape.member, v, f"{path}[{i}]")
+        ]
     if shape.type_name == "map":
         return [o for k, v in value.items() for o in _unmodelled(shape.value, v, f"{path}.{k}")]
     return []
@@ -164,3 +166,31 @@ def user(*texts: str) -> dict[str, Any]:
 def said(answer: dict[str, Any]) -> str:
     """The text of a Converse answer."""
     return "".join(block.get("text", "") for block in answer["output"]["message"]["content"])
+
+
+def assumed(server: Server, **kwargs: Any) -> dict[str, str]:
+    """The access keys of a role session, as client arguments."""
+    credentials = server.client("sts").assume_role(
+        RoleArn="arn:aws:iam::123456789012:role/tenant",
+        RoleSessionName="tenant-acme",
+        Tags=[{"Key": "TenantId", "Value": "acme"}, {"Key": "Tier", "Value": "basic"}],
+        **kwargs,
+    )["Credentials"]
+    return {
+        "aws_access_key_id": credentials["AccessKeyId"],
+        "aws_secret_access_key": credentials["SecretAccessKey"],
+        "aws_session_token": credentials["SessionToken"],
+    }
+
+
+def test_a_role_session_is_known_by_its_key_and_after_a_restart(start):
+    first = start()
+    keys = assumed(first)
+    arn = "arn:aws:sts::123456789012:assumed-role/tenant/tenant-acme"
+    assert first.client("sts", **keys).get_caller_identity()["Arn"] == arn
+    first.stop()
+    second = start()
+    second.client("bedrock-runtime", **keys).converse(modelId=NOVA, messages=[user("hello")])
+    (call,) = second.requests()
+    assert call["identity"] == arn
+    assert call["sessionTags"] == {"TenantId": "acme", "Tier": "basic"}

@@ -1,6 +1,6 @@
-import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from threading import Event
 
 import pytest
@@ -52,121 +52,9 @@ def test_system_profiles_and_models_are_listed_for_the_region(server, bedrock):
     )
     models = bedrock.list_foundation_models(byOutputModality="EMBEDDING")["modelSummaries"]
     assert "amazon.titan-embed-text-v2:0" in [row["modelId"] for row in models]
-    assert bedrock.get_foundation_model(modelIdentifier=NOVA)["modelDetails"]["modelArn"] == NOVA_ARN
-
-
-def test_profiles_guardrails_and_logging_survive_a_restart_and_stay_in_their_region(start):
-    first = start()
-    bedrock = first.client("bedrock")
-    arn = bedrock.create_inference_profile(
-        inferenceProfileName="kept", modelSource={"copyFrom": NOVA_ARN}
-    )["inferenceProfileArn"]
-    guardrail = bedrock.create_guardrail(
-        name="kept",
-        blockedInputMessaging="in",
-        blockedOutputsMessaging="out",
-        wordPolicyConfig={"wordsConfig": [{"text": "x"}]},
-    )["guardrailId"]
-    bedrock.create_guardrail_version(guardrailIdentifier=guardrail)
-    config = {"s3Config": {"bucketName": "kept", "keyPrefix": "p"}}
-    bedrock.put_model_invocation_logging_configuration(loggingConfig=config)
-    first.process.kill()
-    first.process.wait(timeout=5)
-    second = start()
-    bedrock = second.client("bedrock")
-    assert bedrock.get_inference_profile(inferenceProfileIdentifier=arn)["status"] == "ACTIVE"
-    kept = bedrock.get_guardrail(guardrailIdentifier=guardrail, guardrailVersion="1")
-    assert kept["name"] == "kept"
-    logging = bedrock.get_model_invocation_logging_configuration()["loggingConfig"]
-    assert logging["s3Config"] == config["s3Config"]
-    elsewhere = second.client("bedrock", region="eu-west-1")
-    assert elsewhere.list_guardrails()["guardrails"] == []
-    assert "loggingConfig" not in elsewhere.get_model_invocation_logging_configuration()
-
-
-def assumed(server, **kwargs):
-    """The access keys of a role session, as client arguments."""
-    credentials = server.client("sts").assume_role(
-        RoleArn="arn:aws:iam::123456789012:role/tenant",
-        RoleSessionName="tenant-acme",
-        Tags=[{"Key": "TenantId", "Value": "acme"}, {"Key": "Tier", "Value": "basic"}],
-        **kwargs,
-    )["Credentials"]
-    return {
-        "aws_access_key_id": credentials["AccessKeyId"],
-        "aws_secret_access_key": credentials["SecretAccessKey"],
-        "aws_session_token": credentials["SessionToken"],
-    }
-
-
-def test_a_role_session_is_known_by_its_key_and_after_a_restart(start):
-    first = start()
-    keys = assumed(first)
-    arn = "arn:aws:sts::123456789012:assumed-role/tenant/tenant-acme"
-    assert first.client("sts", **keys).get_caller_identity()["Arn"] == arn
-    first.stop()
-    second = start()
-    second.client("bedrock-runtime", **keys).converse(modelId=NOVA, messages=[user("hello")])
-    (call,) = second.requests()
-    assert call["identity"] == arn
-    assert call["sessionTags"] == {"TenantId": "acme", "Tier": "basic"}
-
-
-def test_invocation_logs_are_delivered_in_bedrocks_format_when_it_stops(start):
-    running = start()
-    region = "eu-west-1"
-    s3 = running.client("s3", region=region)
-    s3.create_bucket(Bucket="logs", CreateBucketConfiguration={"LocationConstraint": region})
-    running.client("bedrock", region=region).put_model_invocation_logging_configuration(
-        loggingConfig={
-            "s3Config": {"bucketName": "logs", "keyPrefix": "audit"},
-            "textDataDeliveryEnabled": True,
-            "embeddingDataDeliveryEnabled": True,
-        }
+    assert (
+        bedrock.get_foundation_model(modelIdentifier=NOVA)["modelDetails"]["modelArn"] == NOVA_ARN
     )
-    runtime = running.client("bedrock-runtime", region=region, **assumed(running))
-    answer = runtime.converse(
-        modelId="eu.amazon.nova-lite-v1:0",
-        messages=[user("hello")],
-        requestMetadata={"tenant": "acme", "feature": "ask"},
-    )
-    list(runtime.converse_stream(modelId=NOVA, messages=[user("x" * 200_000)])["stream"])
-    running.script({"error": {"code": "ThrottlingException", "status": 429}})
-    with pytest.raises(runtime.exceptions.ThrottlingException):
-        runtime.converse(modelId=NOVA, messages=[user("hello")])
-    runtime.invoke_model(
-        modelId="amazon.titan-embed-text-v2:0", body=json.dumps({"inputText": "hello"})
-    )
-    running.stop()
-
-    s3 = start().client("s3", region=region)
-    keys = [row["Key"] for row in s3.list_objects_v2(Bucket="logs")["Contents"]]
-    folder = "audit/AWSLogs/123456789012/BedrockModelInvocationLogs/eu-west-1/"
-    assert all(key.startswith(folder) for key in keys)
-
-    def read(key):
-        return gzip.decompress(s3.get_object(Bucket="logs", Key=key)["Body"].read()).decode()
-
-    records = [
-        json.loads(line) for key in keys if "/data/" not in key for line in read(key).splitlines()
-    ]
-    by_operation = {(record["operation"], record.get("errorCode")): record for record in records}
-    assert len(records) == 4
-    plain = by_operation["Converse", None]
-    assert plain["schemaType"] == "ModelInvocationLog"
-    assert plain["identity"]["arn"].endswith("assumed-role/tenant/tenant-acme")
-    assert plain["modelId"] == "eu.amazon.nova-lite-v1:0"
-    assert plain["requestId"] == answer["ResponseMetadata"]["RequestId"]
-    assert plain["requestMetadata"] == {"tenant": "acme", "feature": "ask"}
-    assert plain["input"]["inputTokenCount"] == answer["usage"]["inputTokens"]
-    assert plain["output"]["outputTokenCount"] == answer["usage"]["outputTokens"]
-    assert plain["output"]["outputBodyJson"]["output"]["message"]["content"][0]["text"] == said(answer)
-    large = by_operation["ConverseStream", None]["input"]
-    assert "inputBodyJson" not in large
-    bucket, key = large["inputBodyS3Path"].removeprefix("s3://").split("/", 1)
-    assert bucket == "logs" and "x" * 200_000 in read(key)
-    assert ("Converse", "ThrottlingException") in by_operation
-    assert by_operation["InvokeModel", None]["input"]["inputTokenCount"] == 1
 
 
 def test_scripts_match_by_operation_model_and_words(server, runtime):
@@ -210,7 +98,7 @@ def test_a_truncated_frame_ends_the_stream_without_its_end(server, runtime):
     server.script({"chunks": ["one ", "two "], "truncate_after": 1})
     stream = runtime.converse_stream(modelId=NOVA, messages=[user("hello")])["stream"]
     seen = []
-    with pytest.raises(Exception, match=r"(?i)prematurely|incomplete|broken"):
+    with closing(stream), pytest.raises(Exception, match=r"(?i)prematurely|incomplete|broken"):
         seen.extend(name for event in stream for name in event)
     assert "messageStop" not in seen
 
@@ -246,9 +134,7 @@ def test_many_streams_run_side_by_side(server, runtime):
 
 def test_embeddings_have_the_size_asked_and_unit_length(runtime):
     def embed(**body):
-        answer = runtime.invoke_model(
-            modelId="amazon.titan-embed-text-v2:0", body=json.dumps(body)
-        )
+        answer = runtime.invoke_model(modelId="amazon.titan-embed-text-v2:0", body=json.dumps(body))
         return json.loads(answer["body"].read()), answer["ResponseMetadata"]["HTTPHeaders"]
 
     for size in (256, 512, 1024):

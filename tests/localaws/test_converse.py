@@ -1,4 +1,5 @@
 import json
+from contextlib import closing
 
 import pytest
 from botocore.exceptions import ClientError, EventStreamError
@@ -82,7 +83,10 @@ def test_every_form_of_model_id_is_understood(runtime, model_id):
         ("anthropic.claude-sonnet-4-6", "ValidationException"),
         ("eu.amazon.nova-lite-v1:0", "ValidationException"),
         ("amazon.titan-embed-text-v2:0", "ValidationException"),
-        ("arn:aws:bedrock:eu-west-1::foundation-model/amazon.nova-lite-v1:0", "ValidationException"),
+        (
+            "arn:aws:bedrock:eu-west-1::foundation-model/amazon.nova-lite-v1:0",
+            "ValidationException",
+        ),
         (
             "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcdefghijkl",
             "ResourceNotFoundException",
@@ -191,8 +195,7 @@ def test_an_error_inside_a_stream_is_an_exception_frame(server, runtime):
     )
     stream = runtime.converse_stream(modelId=NOVA, messages=[user("hello")])["stream"]
     seen = []
-    with pytest.raises(EventStreamError) as failed:
-        for event in stream:
-            seen.append(event)
+    with closing(stream), pytest.raises(EventStreamError) as failed:
+        seen.extend(iter(stream))
     assert failed.value.response["Error"]["Code"] == "throttlingException"
     assert len([e for e in seen if "contentBlockDelta" in e]) == 2

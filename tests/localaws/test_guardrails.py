@@ -148,7 +148,9 @@ def test_pii_is_masked_before_the_model_and_in_the_answer(server, runtime, guard
             ],
         }
     )
-    source = '<passage id="1" document="d">Questions go to mara@example.com about CASE-1234.</passage>'
+    source = (
+        '<passage id="1" document="d">Questions go to mara@example.com about CASE-1234.</passage>'
+    )
     answer = runtime.converse(
         modelId=NOVA,
         messages=[
@@ -270,9 +272,7 @@ def test_denied_topics_are_found_by_meaning(runtime, guardrail):
 )
 def test_pii_is_found_by_pattern_and_checksum(runtime, guardrail, kind, text, match):
     config = guardrail(
-        sensitiveInformationPolicyConfig={
-            "piiEntitiesConfig": [{"type": kind, "action": "BLOCK"}]
-        }
+        sensitiveInformationPolicyConfig={"piiEntitiesConfig": [{"type": kind, "action": "BLOCK"}]}
     )
     checked = runtime.apply_guardrail(
         guardrailIdentifier=config["guardrailIdentifier"],
