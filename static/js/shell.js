@@ -312,7 +312,7 @@
   document.addEventListener("htmx:responseError", (event) => {
     const { xhr, elt } = event.detail;
     if (xhr.status === 401) return signIn();
-    if (elt?.closest?.("[data-quiet]")) return;
+    if (elt?.closest?.("[data-quiet]")) return void all(".skeleton", elt).forEach((line) => line.remove());
     const header = (name) => xhr.getResponseHeader(name) ?? "";
     toast(problem(xhr.status, header("Content-Type"), xhr.responseText, header("Retry-After")), xhr.status === 429 ? "warning" : "danger");
   });
