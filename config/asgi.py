@@ -11,8 +11,12 @@ from assistant.routing import websocket_urlpatterns  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 - after Django's set-up
 
 import config.celery  # noqa: E402, F401 - tasks are dispatched through the configured app
+from config.static import with_static  # noqa: E402
 from tenants.sockets import TenantSocketMiddleware  # noqa: E402
 
 application = ProtocolTypeRouter(
-    {"http": http, "websocket": TenantSocketMiddleware(URLRouter(websocket_urlpatterns))}
+    {
+        "http": with_static(http),
+        "websocket": TenantSocketMiddleware(URLRouter(websocket_urlpatterns)),
+    }
 )

@@ -5,4 +5,3 @@ from config.settings.base import VAR_DIR
 
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = VAR_DIR / "mail"
-SERVESTATIC_USE_FINDERS = True

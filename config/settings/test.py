@@ -4,5 +4,4 @@ from config.settings.base import *  # noqa: F403 - settings modules extend the b
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-SERVESTATIC_USE_FINDERS = True
 CELERY_TASK_ALWAYS_EAGER = False

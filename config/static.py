@@ -1,0 +1,40 @@
+"""Serve static files in front of Django, so that they touch neither its middleware nor a tenant."""
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from servestatic import ServeStaticASGI
+
+# Names that the manifest storage has stamped with a hash of the content.
+HASHED: Final = re.compile(r"\.[0-9a-f]{12}\.[a-z0-9]+$")
+FRESH_SECONDS: Final = 60  # for names without one
+
+
+def with_static(application: Any) -> Any:
+    """Return `application` behind the static files.
+
+    Collected files are served where `collectstatic` has been run, else those of each app.
+    """
+    served = ServeStaticASGI(
+        application,
+        max_age=FRESH_SECONDS,
+        immutable_file_test=lambda _path, url: bool(HASHED.search(url)),
+    )
+    prefix = settings.STATIC_URL.strip("/")
+    for folder in _folders():
+        served.add_files(str(folder), prefix=prefix)
+    return served
+
+
+def _folders() -> list[Path]:
+    root = Path(settings.STATIC_ROOT)
+    if root.is_dir():
+        return [root]
+    return [
+        Path(storage.location)
+        for finder in get_finders()
+        for storage in getattr(finder, "storages", {}).values()
+    ]
