@@ -10,7 +10,7 @@ wrong month.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -20,14 +20,12 @@ from django.db import connection, transaction
 
 from billing import bucket
 from billing.catalog import PlanTerms, cost_of, plan_terms
+from billing.refusals import exhausted
 from billing.reservations import Estimate, Reservation
-from billing.units import METRIC_LABEL, Metric, amounts, checked
+from billing.units import Metric, amounts, checked
 from tenants.context import Actor, current
-from tenants.errors import QuotaExhausted
 
-__all__ = ["UPGRADE_URL", "Estimate", "Reservation", "admit"]
-
-UPGRADE_URL: Final = "/usage/plans/"
+__all__ = ["Estimate", "Reservation", "admit"]
 
 # A row comes back for each metric that has room. Metrics are locked in one order, so that two
 # admissions cannot wait for each other.
@@ -58,11 +56,6 @@ WRITE: Final = """
       FROM (SELECT date_trunc('month', now() AT TIME ZONE 'UTC')::date AS month) AS m
     RETURNING month, call, (created_at AT TIME ZONE 'UTC')::date
 """
-STANDING_AT: Final = """
-    SELECT metric, used, reserved FROM billing_quotacounter
-     WHERE tenant_id = %s AND metric = ANY(%s)
-       AND period = date_trunc('month', now() AT TIME ZONE 'UTC')::date
-"""
 
 
 class _NoRoom(Exception):
@@ -82,8 +75,8 @@ def admit(
 ) -> Reservation:
     """Set the call's upper bound aside, or refuse it.
 
-    Each reservation must end in `settle` or `release`; the sweeper settles what a dead process left.
-    A request may be admitted several times, once a call. `streams` takes one of the plan's
+    Each reservation must end in `settle` or `release`; the sweeper settles what a dead process
+    left. A request may be admitted several times, once a call. `streams` takes one of the plan's
     concurrent streams until then.
 
     Raises RateLimited (the buckets; with `retry_after`), QuotaExhausted (a quota; with
@@ -157,34 +150,3 @@ def _reserve(
             raise _NoRoom([metric for metric in metrics if metric not in room])
         cursor.execute(WRITE, row)
         return cursor.fetchone()  # type: ignore[no-any-return]
-
-
-def exhausted(
-    metrics: Sequence[Metric], plan: PlanTerms, *, needed: Mapping[Metric, Decimal]
-) -> QuotaExhausted:
-    """Return the refusal: what is used up, what was needed, when it resets and the way to more."""
-    metric = metrics[0]
-    with connection.cursor() as cursor:
-        cursor.execute(STANDING_AT, [current().id, [metric.value]])
-        _, used, reserved = cursor.fetchone() or (metric, Decimal(0), Decimal(0))
-    included = plan.included[metric] or Decimal(0)
-    label = METRIC_LABEL[metric].lower()
-    if metric is Metric.SPEND:
-        amount = f"${included:,.2f} of {label}"
-    else:
-        amount = f"{included:,.0f} {label}"
-    return QuotaExhausted(
-        f"The {plan.name} plan includes {amount} a month, and what is left is too little for this"
-        " request. It resets on the first of next month (UTC); a larger plan has more.",
-        upgrade_url=UPGRADE_URL,
-        metric=metric.value,
-        used=number(used),
-        reserved=number(reserved),
-        included=number(included),
-        needed=number(needed[metric]),
-    )
-
-
-def number(value: Decimal) -> int | float:
-    """Return a quantity as JSON shows it: whole where it is whole."""
-    return int(value) if value == value.to_integral_value() else float(value)

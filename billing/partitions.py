@@ -1,7 +1,7 @@
 """The ledger's partitions: one a month, made ahead of time under the owner's login.
 
-Rows of a month that has no partition of its own go into the default one and are found there; when the
-partition is made they move into it. Nothing is ever lost for want of a partition.
+Rows of a month that has no partition of its own go into the default one and are found there; when
+the partition is made they move into it. Nothing is ever lost for want of a partition.
 """
 
 from datetime import date
@@ -28,7 +28,8 @@ MAKE: Final = """
          WHERE month >= '{first}' AND month < '{next}' RETURNING *
     )
     INSERT INTO {name} SELECT * FROM moved;
-    ALTER TABLE billing_ledgerentry ATTACH PARTITION {name} FOR VALUES FROM ('{first}') TO ('{next}')
+    ALTER TABLE billing_ledgerentry
+        ATTACH PARTITION {name} FOR VALUES FROM ('{first}') TO ('{next}')
 """
 PURGE: Final = """
     DELETE FROM billing_reservation

@@ -1,7 +1,7 @@
 """The storage quota: a level that uploads raise and deletions lower.
 
-Unlike a call's usage, bytes are known beforehand, so there is nothing to settle: a reservation is the
-charge. It joins the caller's transaction and is undone with it, so the level always equals the
+Unlike a call's usage, bytes are known beforehand, so there is nothing to settle: a reservation is
+the charge. It joins the caller's transaction and is undone with it, so the level always equals the
 documents that exist.
 """
 
@@ -10,8 +10,8 @@ from typing import Final
 
 from django.db import connection
 
-from billing.admission import UPGRADE_URL, number
 from billing.catalog import plan_terms
+from billing.refusals import UPGRADE_URL, number, stored
 from billing.units import Metric
 from tenants.context import current
 from tenants.errors import QuotaExhausted
@@ -52,8 +52,8 @@ def reserve_storage(size: int) -> None:
     used = stored_bytes()
     left = max(Decimal(0), (included or Decimal(0)) - used)
     raise QuotaExhausted(
-        f"The {plan.name} plan stores {_human(included or 0)} and {_human(left)} of it are free;"
-        f" this needs {_human(size)}. Delete documents you no longer need, or move to a larger"
+        f"The {plan.name} plan stores {stored(included or 0)} and {stored(left)} of it are free;"
+        f" this needs {stored(size)}. Delete documents you no longer need, or move to a larger"
         " plan.",
         upgrade_url=UPGRADE_URL,
         metric=Metric.STORAGE.value,
@@ -75,12 +75,3 @@ def stored_bytes() -> Decimal:
         cursor.execute(LEVEL, [current().id])
         row = cursor.fetchone()
     return row[0] if row else Decimal(0)
-
-
-def _human(size: Decimal | int) -> str:
-    value = float(size)
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TB"
