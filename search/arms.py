@@ -1,0 +1,92 @@
+"""The two arms of retrieval, as statements in the tenant's own schema.
+
+Both ask only sources of the queryset they are given, and name no schema: the search path and the
+role of the entered tenant decide whose tables these are.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from django.db import connection
+from django.db.models import QuerySet
+
+from search.models import Source
+from search.ranking import NOTHING, Numbers, Ranked, TermPostings, bm25
+
+# The english configuration, as in indexing. Frequencies count every posting of the tenant, the
+# entries only those in scope; all postings of a term come as one value.
+POSTINGS: Final = """
+    WITH asked AS MATERIALIZED (
+        SELECT lexeme, cardinality(positions) AS times
+        FROM unnest(to_tsvector('english', %s))
+    )
+    SELECT asked.times,
+           sum(length(posting.entries)) / 8,
+           string_agg(posting.entries, ''::bytea) FILTER (WHERE posting.source_id IN ({sources})),
+           (SELECT sum(chunk_count) FROM search_source WHERE live),
+           (SELECT sum(term_count) FROM search_source WHERE live)
+    FROM asked JOIN search_posting posting ON posting.term = asked.lexeme
+    GROUP BY asked.lexeme, asked.times
+"""
+NEAREST: Final = """
+    SELECT number, -(embedding <#> %s::halfvec) FROM search_vector
+    WHERE source_id IN ({sources}) ORDER BY embedding <#> %s::halfvec LIMIT %s
+"""
+SIMILAR: Final = """
+    SELECT number, -(embedding <#> %s::halfvec) FROM search_vector WHERE number = ANY(%s)
+"""
+
+
+def by_words(sources: QuerySet[Source], query: str) -> Ranked:
+    """Return the BM25 score of every chunk that has a word of the query."""
+    ids, params = _ids(sources)
+    rows = _rows(POSTINGS.format(sources=ids), [query, *params])
+    if not rows:
+        return NOTHING
+    chunks, terms = int(rows[0][3] or 0), int(rows[0][4] or 0)
+    return bm25(
+        [TermPostings(int(row[0]), int(row[1]), bytes(row[2] or b"")) for row in rows],
+        chunks=chunks,
+        mean_length=terms / max(chunks, 1),
+    )
+
+
+def by_meaning(sources: QuerySet[Source], vector: Sequence[float], *, count: int) -> Ranked:
+    """Return the `count` chunks nearest to the vector with their cosine, by an exact scan."""
+    ids, params = _ids(sources)
+    asked = _literal(vector)
+    return _ranked(_rows(NEAREST.format(sources=ids), [asked, *params, asked, count]))
+
+
+def similarities(numbers: Numbers, vector: Sequence[float]) -> Ranked:
+    """Return the cosine of each of these chunks with the vector."""
+    if not len(numbers):
+        return NOTHING
+    return _ranked(_rows(SIMILAR, [_literal(vector), numbers.tolist()]))
+
+
+def _ids(sources: QuerySet[Source]) -> tuple[str, tuple[Any, ...]]:
+    """Return a queryset's ids as a subquery: `access.py` alone says which sources are visible."""
+    statement, params = sources.order_by().values("id").query.sql_with_params()
+    return statement, params
+
+
+def _rows(statement: str, params: list[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return cursor.fetchall()
+
+
+def _literal(vector: Sequence[float]) -> str:
+    """Return the vector, at length one, as pgvector writes it."""
+    asked = np.asarray(vector, dtype=np.float32)
+    length = float(np.linalg.norm(asked))
+    return "[" + ",".join(f"{value:.6g}" for value in asked / (length or 1.0)) + "]"
+
+
+def _ranked(rows: list[tuple[Any, ...]]) -> Ranked:
+    return Ranked(
+        np.array([row[0] for row in rows], dtype=np.int64),
+        np.array([row[1] for row in rows], dtype=np.float64),
+    )

@@ -1,0 +1,139 @@
+"""Retrieve passages by their words and their meaning together, within what the actor may see."""
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+from django.db.models import QuerySet
+
+from bedrock.gateway import embed
+from search.access import collections_visible, sources_visible
+from search.arms import by_meaning, by_words, similarities
+from search.errors import CollectionNotFound, SourceNotFound
+from search.models import Chunk, Source
+from search.ranking import Ranked, fused
+from tenants.context import Actor
+
+CANDIDATES: Final = 100  # of each arm
+QUERY_CHARACTERS: Final = 4_000  # of what is embedded; longer questions are cut
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalScope:
+    """Where to look: in these documents and in these collections. None: in all that one may see."""
+
+    document_ids: frozenset[UUID] | None = None
+    collection_ids: frozenset[UUID] | None = None
+
+
+EVERYTHING: Final = RetrievalScope()
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk that answers the query; `text` is the document's `text[start:end]`.
+
+    `rank` counts from 1. `score` stays on the server.
+    """
+
+    chunk_id: UUID
+    document_id: UUID
+    document_name: str
+    media_type: str
+    text: str
+    start: int
+    end: int
+    page: int | None
+    heading: str
+    rank: int
+    score: float
+
+
+def retrieve(
+    *,
+    actor: Actor,
+    scope: RetrievalScope = EVERYTHING,
+    query: str,
+    limit: int = 10,
+    request_id: UUID,
+) -> list[Passage]:
+    """Return the `limit` best passages in `scope`, best first.
+
+    One metered embedding and four statements. Raises NotFound for an id in the scope that does not
+    exist or that the actor may not see, and whatever the gateway refuses.
+    """
+    sources = sources_in(actor, scope)
+    asked = query.replace("\x00", " ").strip()[:QUERY_CHARACTERS]
+    if not asked:
+        return []
+    vector = embed(
+        [asked], actor=actor, feature="search", request_id=request_id, purpose="query"
+    )[0]
+    return live_passages(actor, hybrid(sources, asked, vector, count=2 * limit), limit)
+
+
+def sources_in(actor: Actor, scope: RetrievalScope) -> QuerySet[Source]:
+    """Return the sources of the scope. Raises SourceNotFound or CollectionNotFound."""
+    sources = sources_visible(actor)
+    if scope.document_ids is not None:
+        sources = sources.filter(id__in=scope.document_ids)
+        if sources.count() != len(scope.document_ids):
+            raise SourceNotFound
+    if scope.collection_ids is not None:
+        found = collections_visible(actor).filter(id__in=scope.collection_ids)
+        if found.count() != len(scope.collection_ids):
+            raise CollectionNotFound
+        sources = sources.filter(collection_id__in=scope.collection_ids)
+    return sources
+
+
+def hybrid(sources: QuerySet[Source], query: str, vector: list[float], *, count: int) -> Ranked:
+    """Return the `count` best chunks of both arms, best first.
+
+    Each arm brings its best; all of them then get both scores, the missing vectors' by one more
+    statement.
+    """
+    words = by_words(sources, query)
+    meaning = by_meaning(sources, vector, count=max(CANDIDATES, count))
+    best = words.best(max(CANDIDATES, count))
+    more = similarities(np.setdiff1d(best, meaning.numbers), vector)
+    both = Ranked(
+        np.concatenate([meaning.numbers, more.numbers]),
+        np.concatenate([meaning.scores, more.scores]),
+    )
+    return fused(words.only(np.union1d(best, meaning.numbers)), both, count=count)
+
+
+def live_passages(actor: Actor, ranked: Ranked, limit: int) -> list[Passage]:
+    """Return the texts of ranked chunks whose rows are there and visible now, renumbered.
+
+    What was removed between ranking and here falls out.
+    """
+    rows = {
+        chunk.number: chunk
+        for chunk in Chunk.objects.select_related("source").filter(
+            number__in=ranked.numbers.tolist(), source__in=sources_visible(actor)
+        )
+    }
+    kept = [
+        (rows[number], score)
+        for number, score in zip(ranked.numbers.tolist(), ranked.scores.tolist(), strict=True)
+        if number in rows
+    ]
+    return [
+        Passage(
+            chunk_id=chunk.chunk_id,
+            document_id=chunk.source_id,
+            document_name=chunk.source.name,
+            media_type=chunk.source.media_type,
+            text=chunk.text,
+            start=chunk.start,
+            end=chunk.end,
+            page=chunk.page,
+            heading=chunk.heading,
+            rank=rank,
+            score=score,
+        )
+        for rank, (chunk, score) in enumerate(kept[:limit], start=1)
+    ]
