@@ -74,7 +74,7 @@ class ControlPlane:
             if len(profiles) >= PROFILES_PER_REGION:
                 raise AwsError(
                     "ServiceQuotaExceededException",
-                    f"The account has reached its limit of {PROFILES_PER_REGION} inference profiles.",
+                    f"The account has its {PROFILES_PER_REGION} inference profiles already.",
                 )
             identifier = new_id()
             arn = f"arn:aws:bedrock:{region}:{account}:application-inference-profile/{identifier}"
@@ -120,10 +120,11 @@ class ControlPlane:
 
     def _profile_rows(self, request: Request) -> list[Json]:
         region, account = request.caller.region, request.caller.account
+        prefix = f"arn:aws:bedrock:{region}:{account}:inference-profile"
         rows = [
             {
-                "inferenceProfileName": f"{name.split('.')[0].upper()} {model.provider} {model.name}",
-                "inferenceProfileArn": f"arn:aws:bedrock:{region}:{account}:inference-profile/{name}",
+                "inferenceProfileName": f"{name.partition('.')[0].upper()} {model.name}",
+                "inferenceProfileArn": f"{prefix}/{name}",
                 "inferenceProfileId": name,
                 "description": f"Routes requests to {model.name}.",
                 "models": [

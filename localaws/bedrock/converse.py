@@ -25,7 +25,6 @@ from localaws.script import Script, ScriptQueue, error_of
 from localaws.state import JsonStore
 from localaws.wire import Json, Request
 
-
 _WORDS = re.compile(r"\s*\S+\s*")
 
 

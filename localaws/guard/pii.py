@@ -87,47 +87,68 @@ _RULES: list[tuple[str, str, int, Callable[[str], bool] | None]] = [
     ("EMAIL", r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}", 0, None),
     ("URL", r"\b(?:https?://|ftp://|www\.)[^\s<>\"')\]]+[^\s<>\"')\].,;:!?]", 0, None),
     ("CREDIT_DEBIT_CARD_NUMBER", r"(?<![\d-])\d(?:[ -]?\d){12,18}(?![\d-])", 0, _luhn),
-    ("INTERNATIONAL_BANK_ACCOUNT_NUMBER", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b",
+    ("INTERNATIONAL_BANK_ACCOUNT_NUMBER",
+     r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b",
      0, _iban),
     ("US_SOCIAL_SECURITY_NUMBER", r"(?<![\d-])\d{3}[- ]\d{2}[- ]\d{4}(?![\d-])", 0, _ssn),
-    ("US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER", r"(?<![\d-])9\d{2}[- ](?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9])[- ]\d{4}\b",
+    ("US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER", r"(?<![\d-])9\d{2}[- ](?:5\d|6[0-5]|7\d|8[0-8]|"
+     r"9[0-24-9])[- ]\d{4}\b",
      0, None),
-    ("IP_ADDRESS", r"(?<![\w.:])(?:\d{1,3}\.){3}\d{1,3}(?![\w:]|\.\d)|(?<![\w:])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{1,4}(?![\w:])",
+    ("IP_ADDRESS", r"(?<![\w.:])(?:\d{1,3}\.){3}\d{1,3}(?![\w:]|\.\d)|(?<![\w:])"
+     r"(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{1,4}(?![\w:])",
      0, _is_ip),
     ("MAC_ADDRESS", r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b", 0, None),
     ("AWS_ACCESS_KEY", r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b", 0, None),
-    ("AWS_SECRET_KEY", r"(?i)secret(?:[ _-]?access)?[ _-]?key\W{1,4}([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
+    ("AWS_SECRET_KEY", r"(?i)secret(?:[ _-]?access)?[ _-]?key\W{1,4}([A-Za-z0-9/+]{40})"
+     r"(?![A-Za-z0-9/+=])",
      1, None),
-    ("PHONE", r"(?<![\w.-])(?:\+\d{1,3}[ .\-/]?)?(?:\(\d{1,5}\)[ .\-/]?)?\d{1,5}(?:[ .\-/]?\d{2,5}){1,4}(?![\w-])",
+    ("PHONE", r"(?<![\w.-])(?:\+\d{1,3}[ .\-/]?)?(?:\(\d{1,5}\)[ .\-/]?)?"
+     r"\d{1,5}(?:[ .\-/]?\d{2,5}){1,4}(?![\w-])",
      0, _phone),
-    ("CREDIT_DEBIT_CARD_CVV", rf"(?i)\b(?:cvv2?|cvc2?|security code){_LABEL}(\d{{3,4}})\b", 1, None),
-    ("CREDIT_DEBIT_CARD_EXPIRY", r"(?i)\b(?:exp(?:iry|ires|iration)?(?: date)?|valid (?:thru|until))\W{0,3}"
+    ("CREDIT_DEBIT_CARD_CVV", rf"(?i)\b(?:cvv2?|cvc2?|security code){_LABEL}(\d{{3,4}})"
+     rf"\b", 1, None),
+    ("CREDIT_DEBIT_CARD_EXPIRY", r"(?i)\b(?:exp(?:iry|ires|iration)?(?: date)?|valid (?:thru|"
+     r"until))\W{0,3}"
      r"((?:0[1-9]|1[0-2])\s?/\s?(?:20)?\d{2})\b", 1, None),
-    ("PASSWORD", r"(?i)\b(?:password|passwd|pwd|passphrase)\s*(?:is|:|=)\s*(\S{4,}?)[.,;]?(?=\s|$)", 1, None),
+    ("PASSWORD", r"(?i)\b(?:password|passwd|pwd|passphrase)\s*(?:is|:|=)\s*(\S{4,}?)[.,;]?(?=\s|"
+     r"$)", 1, None),
     ("PIN", rf"\b(?:PIN|pin code){_LABEL}(\d{{4,8}})\b", 1, None),
-    ("USERNAME", r"(?i)\b(?:user ?name|login|user id)\s*(?:is|:|=)\s*([A-Za-z0-9._@-]{3,})\b", 1, None),
+    ("USERNAME", r"(?i)\b(?:user ?name|login|user id)\s*(?:is|:|=)\s*([A-Za-z0-9._@-]{3,})"
+     r"\b", 1, None),
     ("AGE", r"(?i)\b(?:aged?|age:?)\s+(\d{1,3})\b|\b\d{1,3}[- ]years?[- ]old\b", 0, None),
-    ("SWIFT_CODE", r"(?i:\b(?:swift|bic)(?: code)?\W{1,4})([A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?)\b", 1, None),
-    ("US_BANK_ROUTING_NUMBER", rf"(?i)\b(?:routing|aba)(?: number)?{_LABEL}(\d{{9}})\b", 1, _routing),
+    ("SWIFT_CODE", r"(?i:\b(?:swift|bic)(?: code)?\W{1,4})([A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?)"
+     r"\b", 1, None),
+    ("US_BANK_ROUTING_NUMBER", rf"(?i)\b(?:routing|aba)(?: number)?{_LABEL}(\d{{9}})"
+     rf"\b", 1, _routing),
     ("US_BANK_ACCOUNT_NUMBER", rf"(?i)\b(?:bank )?account{_LABEL}(\d{{8,17}})\b", 1, None),
     ("US_PASSPORT_NUMBER", rf"(?i)\bpassport{_LABEL}([A-Z]?\d{{8,9}})\b", 1, None),
-    ("DRIVER_ID", rf"(?i)\bdriver'?s? (?:license|licence|id){_LABEL}([A-Z0-9-]*\d[A-Z0-9-]{{4,}})\b", 1, None),
-    ("LICENSE_PLATE", rf"(?i)\b(?:license|licence|number) plate{_LABEL}([A-Z0-9]{{1,4}}[ -]?[A-Z0-9]{{2,5}})\b",
+    ("DRIVER_ID", rf"(?i)\bdriver'?s? (?:license|licence|id){_LABEL}([A-Z0-9-]*\d[A-Z0-9-]{{4,}})"
+     rf"\b", 1, None),
+    ("LICENSE_PLATE", rf"(?i)\b(?:license|licence|number)"
+     rf" plate{_LABEL}([A-Z0-9]{{1,4}}[ -]?[A-Z0-9]{{2,5}})\b",
      1, None),
     ("VEHICLE_IDENTIFICATION_NUMBER", rf"(?i)\bvin{_LABEL}([A-HJ-NPR-Z0-9]{{17}})\b", 1, None),
-    ("UK_NATIONAL_INSURANCE_NUMBER", r"\b(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b",
+    ("UK_NATIONAL_INSURANCE_NUMBER", r"\b(?!BG|GB|NK|KN|TN|NT|ZZ)"
+     r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b",
      0, None),
-    ("UK_NATIONAL_HEALTH_SERVICE_NUMBER", rf"(?i)\bnhs{_LABEL}(\d{{3}} ?\d{{3}} ?\d{{4}})\b", 1, _nhs),
-    ("UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER", rf"(?i)\b(?:utr|taxpayer reference){_LABEL}(\d{{10}})\b", 1, None),
-    ("CA_SOCIAL_INSURANCE_NUMBER", rf"(?i)\b(?:sin|social insurance){_LABEL}(\d{{3}}[- ]?\d{{3}}[- ]?\d{{3}})\b",
+    ("UK_NATIONAL_HEALTH_SERVICE_NUMBER", rf"(?i)\bnhs{_LABEL}(\d{{3}} ?\d{{3}} ?\d{{4}})"
+     rf"\b", 1, _nhs),
+    ("UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER", rf"(?i)\b(?:utr|taxpayer reference){_LABEL}(\d{{10}})"
+     rf"\b", 1, None),
+    ("CA_SOCIAL_INSURANCE_NUMBER", rf"(?i)\b(?:sin|social insurance){_LABEL}"
+     rf"(\d{{3}}[- ]?\d{{3}}[- ]?\d{{3}})\b",
      1, _sin),
-    ("CA_HEALTH_NUMBER", rf"(?i)\bhealth (?:card|number|insurance){_LABEL}(\d{{4}}[- ]?\d{{3}}[- ]?\d{{3}})\b",
+    ("CA_HEALTH_NUMBER", rf"(?i)\bhealth (?:card|number|"
+     rf"insurance){_LABEL}(\d{{4}}[- ]?\d{{3}}[- ]?\d{{3}})\b",
      1, None),
-    ("NAME", rf"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Sir|Herr|Frau)\.? ({_NAME_PART}(?: {_NAME_PART})?)", 1, None),
-    ("NAME", rf"(?i:\b(?:my name is|i am called|name:|signed by|yours sincerely,|patient:?|full name:?)\s+)"
+    ("NAME", rf"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Sir|Herr|Frau)"
+     rf"\.? ({_NAME_PART}(?: {_NAME_PART})?)", 1, None),
+    ("NAME", rf"(?i:\b(?:my name is|i am called|name:|signed by|yours sincerely,|patient:?|"
+     rf"full name:?)\s+)"
      rf"({_NAME_PART}(?: {_NAME_PART}){{0,2}})", 1, None),
     ("ADDRESS", rf"\b\d{{1,5}}[A-Za-z]? (?:{_NAME_PART} ){{1,3}}{_STREET}\b\.?"
-     r"(?:,? (?:Apt|Suite|Unit|Floor)\.? ?\w+)?(?:,\s*[A-ZÀ-Þ][\w'’. -]+?(?:,\s*[A-Z]{2})?\s+\d{4,5}(?:-\d{4})?)?",
+     r"(?:,? (?:Apt|Suite|Unit|Floor)"
+     r"\.? ?\w+)?(?:,\s*[A-ZÀ-Þ][\w'’. -]+?(?:,\s*[A-Z]{2})?\s+\d{4,5}(?:-\d{4})?)?",
      0, None),
     ("ADDRESS", rf"\b{_NAME_PART}(?:straße|strasse|gasse|weg|platz|allee) \d{{1,4}}[a-z]?\b"
      r"(?:,\s*\d{4,5} [A-ZÀ-Þ][\w-]+)?", 0, None),

@@ -15,6 +15,7 @@ from localaws.wire import Json, Request
 
 GUARDRAILS_PER_REGION = 100
 VERSIONS_PER_GUARDRAIL = 20
+_TAKEN_NAME = "Another guardrail has this name. Provide a unique name and retry your request."
 
 _CONFIGS = {
     # request member: (response member, {request list: response list})
@@ -68,7 +69,7 @@ class Guardrails:
         return record
 
     def version(self, account: str, region: str, identifier: str, version: str) -> Json:
-        """One version's definition, `DRAFT` or a number; ValidationException where there is none."""
+        """One version's definition (`DRAFT` or a number); ValidationException if there is none."""
         try:
             record = self.find(account, region, identifier)
         except AwsError:
@@ -93,8 +94,7 @@ class Guardrails:
                 if token and record["token"] == token:
                     return _created(record)
                 if record["versions"]["DRAFT"]["name"] == params["name"]:
-                    raise AwsError("ConflictException", "Another guardrail has this name. Provide a "
-                                   "unique name and retry your request.")  # fmt: skip
+                    raise AwsError("ConflictException", _TAKEN_NAME)
             if len(guardrails) >= GUARDRAILS_PER_REGION:
                 raise AwsError(
                     "ServiceQuotaExceededException",
@@ -122,7 +122,7 @@ class Guardrails:
             record = self.find(account, region, params["guardrailIdentifier"])
             for other in self._all(account, region).values():
                 if other is not record and other["versions"]["DRAFT"]["name"] == params["name"]:
-                    raise AwsError("ConflictException", "Another guardrail has this name.")
+                    raise AwsError("ConflictException", _TAKEN_NAME)
             created = record["versions"]["DRAFT"]["createdAt"]
             record["versions"]["DRAFT"] = {**_definition(params), "createdAt": created}
             self._store.save("guardrails", account, region)

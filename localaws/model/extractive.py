@@ -18,7 +18,8 @@ ABOUT = (
     "tidy up a text and draft from points you give. I do not know anything beyond the documents."
 )
 _GREETING = re.compile(
-    r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings|hallo|bonjour)\b[^?]{0,30}\W*$",
+    r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings|hallo|bonjour)\b"
+    r"[^?]{0,30}\W*$",
     re.IGNORECASE,
 )
 _THANKS = re.compile(

@@ -38,11 +38,13 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _PERSON = re.compile(r"(?<!^)(?<![.!?] )\b[A-ZÀ-Þ][a-zà-ÿ]+|\b(?:manager|team|director|officer|"
-                     r"department|committee|board|owner|lead|office|head|employees?)\b")  # fmt: skip
+                     r"department|committee|board|owner|lead|office|head|employees?)\b"
+)  # fmt: skip
 _CAUSE = re.compile(r"\b(?:because|since|due to|so that|in order to|caused? by|reason|therefore)\b",
                     re.IGNORECASE)  # fmt: skip
 _MANNER = re.compile(r"\b(?:by|via|using|through|submit|send|open|click|select|use|contact|press|"
-                     r"call|report|file|complete|follow|enter|first|then)\b", re.IGNORECASE)  # fmt: skip
+                     r"call|report|file|complete|follow|enter|first|then)\b", re.IGNORECASE
+)  # fmt: skip
 _PLACE = re.compile(r"\b(?:in|at|on|from|under|behind|near|inside|located|stored|floor|room|"
                     r"building|office|region|portal|site|street)\b", re.IGNORECASE)  # fmt: skip
 

@@ -119,7 +119,8 @@ def _string(name: str, about: dict[str, Any], request: str, required: bool) -> s
         return subject(request)
     label = re.escape(_name_words(name))
     named = re.search(
-        rf"\b(?:{label}|called|named|titled)\s*(?:is|:|=|of|in|for)?\s+([A-Z0-9][\w.-]*(?: [A-Z]\w*)*)",
+        rf"\b(?:{label}|called|named|titled)\s*(?:is|:|=|of|in|for)?\s+"
+        r"([A-Z0-9][\w.-]*(?: [A-Z]\w*)*)",
         request,
     )
     if named:

@@ -1,4 +1,4 @@
-"""The write tasks: summarize by selection, rewrite by cautious cleaning, draft from given points."""
+"""The write tasks: summarize by selection, rewrite by cleaning, draft from given points."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ _WORDY = [
     (r"\bin spite of the fact that\b", "although"), (r"\bit is important to note that\s+", ""),
     (r"\bplease note that\s+", ""), (r"\bneedless to say,?\s+", ""),
     (r"\bas a matter of fact,?\s+", ""), (r"\bat the end of the day,?\s+", ""),
-    (r"\b(?:basically|actually|really|very|just|simply|literally|quite|obviously|clearly),?\s+", ""),
+    (r"\b(?:basically|actually|really|very|just|simply|literally|quite|obviously|clearly),?\s+",
+     ""),
     (r"\b(\w+)(\s+\1\b)+", r"\1"),
 ]  # fmt: skip
 
@@ -91,7 +92,8 @@ def rewrite(prompt: Prompt, embedder: Embedder) -> str:
     """The same text, cleaned: filler out, wordy phrases shortened, long sentences split."""
     asked = prompt.instructions
     if re.search(r"\btranslat|\binto (?:german|french|spanish|italian|english)\b|\btone\b"
-                 r"|\b(?:formal|friendl|casual|polite|persuasive)", asked, re.IGNORECASE):  # fmt: skip
+                 r"|\b(?:formal|friendl|casual|polite|persuasive)", asked, re.IGNORECASE
+    ):  # fmt: skip
         return CANNOT
     if not prompt.text:
         return "There is no text to rewrite."
@@ -205,7 +207,8 @@ def _subject(asked: str) -> str:
     first = re.sub(
         r"^(?:please\s+)?(?:draft|write|compose|prepare|create)\s+(?:me\s+)?(?:an?|the|some)?\s*"
         r"(?:(?:short|brief|polite)\s+)?(?:(?:e-?mail|letter|memo|note|message|reply|announcement"
-        r"|text|summary|paragraph)\s+)?(?:(?:to [\w ]+?\s+)?(?:about|on|for|regarding|covering)\s+)?",
+        r"|text|summary|paragraph)\s+)?"
+        r"(?:(?:to [\w ]+?\s+)?(?:about|on|for|regarding|covering)\s+)?",
         "",
         first,
         flags=re.IGNORECASE,
@@ -223,7 +226,8 @@ def title(prompt: Prompt) -> str:
     text = re.sub(r"\s+", " ", re.split(r"(?<=[.?!])\s", source.strip())[0]).strip(" ?.!\"'")
     text = re.sub(
         r"^(?:(?:hi|hello|hey)[, ]+)?(?:please\s+)?(?:can|could|would) you (?:please )?(?:tell me |"
-        r"show me |explain |find )?|^(?:please )?(?:tell me|show me|explain|describe|find) (?:about )?",
+        r"show me |explain |find )?"
+        r"|^(?:please )?(?:tell me|show me|explain|describe|find) (?:about )?",
         "",
         text,
         flags=re.IGNORECASE,
