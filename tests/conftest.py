@@ -100,7 +100,9 @@ def _load_django(worker: Worker) -> None:
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     from django.conf import settings
     from django.db import connection
-    from django.test import TransactionTestCase
+    from django.test import TestCase, TransactionTestCase
+
+    from tenants.context import public_scope
 
     assert settings.DATABASES["default"]["NAME"] == worker.database
 
@@ -109,7 +111,14 @@ def _load_django(worker: Worker) -> None:
         connection.close_pool()  # type: ignore[attr-defined]
         worker.clone_database()
 
+    roll_back = TestCase._fixture_teardown  # type: ignore[attr-defined]
+
+    def check_and_roll_back(case: TestCase) -> None:
+        with public_scope("app_public"):  # It checks deferred constraints, outside any test.
+            roll_back(case)
+
     TransactionTestCase._fixture_teardown = start_afresh  # type: ignore[attr-defined]
+    TestCase._fixture_teardown = check_and_roll_back  # type: ignore[attr-defined]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
