@@ -4,10 +4,11 @@ Rows of a month that has no partition of its own go into the default one and are
 the partition is made they move into it. Nothing is ever lost for want of a partition.
 """
 
-from datetime import date
 from typing import Final
 
 from django.db import connection, transaction
+
+from billing.meters import next_month
 
 AHEAD: Final = 12
 KEPT_MONTHS: Final = 3
@@ -47,7 +48,7 @@ def partitions_ensure(ahead: int = AHEAD) -> list[str]:
     for month in missing:
         name = f"billing_ledgerentry_{month:%Y%m}"
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(MAKE.format(name=name, first=month, next=_after(month)))
+            cursor.execute(MAKE.format(name=name, first=month, next=next_month(month)))
         made.append(name)
     return made
 
@@ -57,7 +58,3 @@ def reservations_purge() -> int:
     with connection.cursor() as cursor:
         cursor.execute(PURGE, [KEPT_MONTHS])
         return cursor.rowcount
-
-
-def _after(month: date) -> date:
-    return date(month.year + month.month // 12, month.month % 12 + 1, 1)

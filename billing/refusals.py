@@ -14,7 +14,8 @@ from tenants.errors import QuotaExhausted
 UPGRADE_URL: Final = "/usage/plans/"
 
 STANDING_AT: Final = """
-    SELECT used, reserved, (date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month')::date
+    SELECT used, reserved,
+           (date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month')::date
       FROM (SELECT 1) AS one LEFT JOIN billing_quotacounter
         ON tenant_id = %s AND metric = %s
        AND period = date_trunc('month', now() AT TIME ZONE 'UTC')::date

@@ -1,12 +1,5 @@
-"""What the usage pages, the API, the sidebar and other apps read of billing.
+"""What the usage pages, the API, the sidebar and other apps read of billing."""
 
-Meters come from the counters (a few rows, whatever the ledger's size). Everything else of a month is
-one pass over the tenant's rows of that month's partition, grouped every way at once.
-"""
-
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -15,154 +8,23 @@ from django.db import connection
 
 from billing.catalog import PlanTerms, PriceTerms, plan_terms, plans_offered, prices_on
 from billing.errors import PlanMissing
-from billing.refusals import number, quantity
-from billing.storage import STANDING
-from billing.units import METRIC_LABEL, METRIC_UNIT, Metric, Unit
-from tenants.accounts.models import User, role_reaches
+from billing.meters import Meter, database_now, meter_summary, meters
+from billing.monthly import MonthUsage, Part, month_usage
+from billing.refusals import quantity
+from billing.units import Metric
+from tenants.accounts.models import role_reaches
 from tenants.context import Actor, current
 
-NEAR: Final = 80
-"""Percent of a quota from which a meter says that it is close to the limit."""
+__all__ = [
+    "Meter", "MonthUsage", "Part", "RequestCost", "meter_summary", "meters", "month_usage",
+    "plan_features", "plan_name", "plans_on_offer", "rate_card", "request_cost", "usage_summary",
+]  # fmt: skip
 
-NOW: Final = "SELECT now() AT TIME ZONE 'UTC'"
-COUNTERS: Final = """
-    SELECT metric, used, reserved FROM billing_quotacounter
-     WHERE tenant_id = %s AND period IN (%s, %s)
-"""
-BREAKDOWN: Final = """
-    SELECT grouping(feature, user_id, model, day, unit) AS set, feature, user_id, model, day, unit,
-           max(price_usd), max(price_per), sum(quantity), sum(coalesce(usd, 0)),
-           sum(quantity) FILTER (WHERE unit = ANY(%(tokens)s)), count(DISTINCT request_id),
-           bool_or(estimated), min(price_usd)
-      FROM (SELECT *, (created_at AT TIME ZONE 'UTC')::date AS day FROM billing_ledgerentry
-             WHERE tenant_id = %(tenant)s AND month = %(month)s) AS rows
-     GROUP BY GROUPING SETS ((), (feature), (user_id), (model), (day), (model, unit))
-"""
-# grouping() sets a bit for each column that a row is not grouped by.
-SETS: Final = {31: "all", 15: "feature", 23: "user", 27: "model", 29: "day", 26: "unit"}
-TOKENS: Final = (Unit.INPUT, Unit.OUTPUT, Unit.CACHE_READ, Unit.CACHE_WRITE, Unit.EMBEDDING)
 COST: Final = """
     SELECT unit, quantity, model, usd, price_usd, price_per, attempt, kind, estimated, feature, id
       FROM billing_ledgerentry WHERE tenant_id = %s AND request_id = %s
      ORDER BY attempt, unit
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Meter:
-    """One bar: amounts as they are, and as texts and percentages for pages."""
-
-    metric: Metric
-    used: Decimal
-    reserved: Decimal
-    included: Decimal | None
-    resets_on: date | None
-
-    @property
-    def label(self) -> str:
-        return METRIC_LABEL[self.metric]
-
-    @property
-    def used_text(self) -> str:
-        return quantity(self.metric, self.used)
-
-    @property
-    def reserved_text(self) -> str:
-        return quantity(self.metric, self.reserved) if self.reserved > 0 else ""
-
-    @property
-    def included_text(self) -> str:
-        return "no limit" if self.included is None else quantity(self.metric, self.included)
-
-    @property
-    def resets_text(self) -> str:
-        return f"{self.resets_on:%-d %B}" if self.resets_on else ""
-
-    @property
-    def used_percent(self) -> float:
-        return self._percent(self.used)
-
-    @property
-    def reserved_percent(self) -> float:
-        return min(self._percent(self.reserved), 100 - self.used_percent)
-
-    @property
-    def state(self) -> str:
-        percent = self._percent(self.used + self.reserved)
-        return "over" if self.used_percent >= 100 else "near" if percent >= NEAR else "ok"
-
-    def _percent(self, value: Decimal) -> float:
-        if self.included is None:
-            return 0.0
-        if not self.included:
-            return 100.0 if self.used > 0 else 0.0
-        return float(
-            max(Decimal(0), min(Decimal(100), value * 100 / self.included)).quantize(TENTH)
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "metric": self.metric.value,
-            "label": self.label,
-            "used": number(self.used),
-            "reserved": number(self.reserved),
-            "included": None if self.included is None else number(self.included),
-            "unit": METRIC_UNIT[self.metric],
-            "resets_on": self.resets_on.isoformat() if self.resets_on else None,
-        }
-
-
-TENTH: Final = Decimal("0.1")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One row of a breakdown. `share` is its percentage of the spend."""
-
-    key: str
-    label: str
-    requests: int
-    tokens: int
-    usd: Decimal
-    share: float = 0.0
-    id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class UnitUse:
-    """What was used of one unit of one model, and its price; `price_changed` within the month."""
-
-    model: str
-    unit: str
-    quantity: int
-    price_usd: Decimal | None
-    price_per: int | None
-    usd: Decimal
-    estimated: bool
-    price_changed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class MonthUsage:
-    """Everything the usage page shows of the running month."""
-
-    month: date
-    now: datetime
-    plan: PlanTerms
-    meters: list[Meter]
-    spend: Decimal
-    forecast: Decimal
-    requests: int
-    tokens: int
-    by_feature: list[Part]
-    by_user: list[Part]
-    by_model: list[Part]
-    by_unit: list[UnitUse]
-    days: list[Part]
-
-    @property
-    def next_month(self) -> date:
-        return next_month(self.month)
 
 
 class RequestCost(NamedTuple):
@@ -224,181 +86,6 @@ def _short(value: Decimal) -> str:
     return f"{value:,.0f}"
 
 
-def meters() -> list[Meter]:
-    """Return the entered tenant's meters of the running month: two statements."""
-    now = database_now()
-    return _meters(plan_terms(current().plan), now.date().replace(day=1))
-
-
-def _meters(plan: PlanTerms, month: date) -> list[Meter]:
-    with connection.cursor() as cursor:
-        cursor.execute(COUNTERS, [current().id, month, STANDING])
-        counted = {metric: (used, reserved) for metric, used, reserved in cursor.fetchall()}
-    found = []
-    for metric in Metric:
-        used, reserved = counted.get(metric.value, (Decimal(0), Decimal(0)))
-        resets = None if metric is Metric.STORAGE else next_month(month)
-        found.append(Meter(metric, used, reserved, plan.included[metric], resets))
-    return found
-
-
-def meter_summary() -> Meter:
-    """Return the meter for the sidebar: the one that is closest to its limit."""
-    limited = [meter for meter in meters() if meter.included is not None]
-    tightest = max(limited, key=lambda meter: meter.used_percent + meter.reserved_percent)
-    # While nothing is near, tokens say more than which other bar happens to be a little longer.
-    return limited[0] if tightest.state == "ok" else tightest
-
-
-def month_usage() -> MonthUsage:
-    """Return the running month of the entered tenant: five statements, however much was used."""
-    plan = plan_terms(current().plan)
-    now = database_now()
-    month = now.date().replace(day=1)
-    sets = _breakdown(month)
-    _, _, spend = total = _total(sets["all"])
-    users = {user.pk: user for user in User.objects.all()}
-    return MonthUsage(
-        month=month,
-        now=now,
-        plan=plan,
-        meters=_meters(plan, month),
-        spend=spend,
-        forecast=forecast(sets["day"], spend, now),
-        requests=total[0],
-        tokens=total[1],
-        by_feature=_parts(sets["feature"], "feature", spend),
-        by_user=_user_parts(sets["user"], users, spend),
-        by_model=_parts(sets["model"], "model", spend),
-        by_unit=_units(sets["unit"]),
-        days=_days(sets["day"], month, now.date()),
-    )
-
-
-def _breakdown(month: date) -> dict[str, list[dict[str, Any]]]:
-    names = ("set", "feature", "user", "model", "day", "unit", "price_usd", "price_per",
-             "quantity", "usd", "tokens", "requests", "estimated", "least_price")  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(
-            BREAKDOWN,
-            {
-                "tenant": current().id,
-                "month": month,
-                "tokens": [unit.value for unit in TOKENS],
-            },
-        )
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    return {name: [row for row in rows if row["set"] == bits] for bits, name in SETS.items()}
-
-
-def _total(rows: list[dict[str, Any]]) -> tuple[int, int, Decimal]:
-    row = rows[0] if rows else {}
-    return row.get("requests") or 0, int(row.get("tokens") or 0), row.get("usd") or Decimal(0)
-
-
-def _parts(rows: list[dict[str, Any]], name: str, spend: Decimal) -> list[Part]:
-    label = FEATURES.get if name == "feature" else lambda key, _default: key
-    found = [
-        Part(
-            key=str(row[name]),
-            label=str(label(row[name], str(row[name]).capitalize())),
-            requests=row["requests"],
-            tokens=int(row["tokens"] or 0),
-            usd=row["usd"],
-            share=_share(row["usd"], spend),
-        )
-        for row in rows
-    ]
-    return sorted(found, key=lambda part: (-part.usd, -part.tokens, part.key))
-
-
-FEATURES: Final[Mapping[str, str]] = {
-    "assistant": "Assistant",
-    "ask": "Ask",
-    "write": "Write",
-    "search": "Search",
-    "ingest": "Reading documents",
-    "title": "Naming conversations",
-}
-
-
-def _user_parts(
-    rows: list[dict[str, Any]], users: Mapping[UUID, User], spend: Decimal
-) -> list[Part]:
-    found = []
-    for row in rows:
-        user = users.get(row["user"])
-        label = "The workspace itself" if row["user"] is None else "Former member"
-        found.append(
-            Part(
-                key=user.email if user else "",
-                label=str(user) if user else label,
-                requests=row["requests"],
-                tokens=int(row["tokens"] or 0),
-                usd=row["usd"],
-                share=_share(row["usd"], spend),
-                id=row["user"],
-            )
-        )
-    return sorted(found, key=lambda part: (-part.usd, -part.tokens, part.label))
-
-
-def _units(rows: list[dict[str, Any]]) -> list[UnitUse]:
-    found = [
-        UnitUse(
-            row["model"],
-            row["unit"],
-            int(row["quantity"]),
-            row["price_usd"],
-            row["price_per"],
-            row["usd"],
-            row["estimated"],
-            row["price_usd"] != row["least_price"],
-        )
-        for row in rows
-    ]
-    return sorted(found, key=lambda use: (use.model, use.unit))
-
-
-def _days(rows: list[dict[str, Any]], month: date, today: date) -> list[Part]:
-    """Return every day of the month so far, also those without usage."""
-    by_day = {row["day"]: row for row in rows}
-    found = []
-    for offset in range((today - month).days + 1):
-        day = month + timedelta(days=offset)
-        row = by_day.get(day, {})
-        found.append(
-            Part(
-                key=day.isoformat(),
-                label=f"{day:%-d %B}",
-                requests=row.get("requests", 0),
-                tokens=int(row.get("tokens") or 0),
-                usd=row.get("usd", Decimal(0)),
-            )
-        )
-    return found
-
-
-def _share(usd: Decimal, spend: Decimal) -> float:
-    return float((usd * 100 / spend).quantize(TENTH)) if spend > 0 else 0.0
-
-
-def forecast(days: list[dict[str, Any]], spend: Decimal, now: datetime) -> Decimal:
-    """Return the spend expected at the month's end: so far, plus the rest at the recent rate.
-
-    The rate is that of the last seven days, or of the month where it is younger; a month's first
-    hours count as a whole day, lest one early question become a forecast of thousands.
-    """
-    month = now.date().replace(day=1)
-    start = datetime.combine(month, time(), UTC)
-    end = datetime.combine(next_month(month), time(), UTC)
-    since = max(month, now.date() - timedelta(days=6))
-    recent = sum((row["usd"] for row in days if row["day"] >= since), Decimal(0))
-    passed = max(now - max(start, datetime.combine(since, time(), UTC)), timedelta(days=1))
-    rest = Decimal((end - now).total_seconds()) / Decimal(passed.total_seconds())
-    return (spend + recent * rest).quantize(Decimal("0.000001"))
-
-
 def usage_summary(actor: Actor) -> dict[str, Any]:
     """Return `GET usage/`. Who is not an admin sees of the members only themselves."""
     usage = month_usage()
@@ -446,15 +133,3 @@ def request_cost(request_id: UUID) -> RequestCost:
 def rate_card() -> list[PriceTerms]:
     """Return the prices in force today, by the database's clock."""
     return prices_on(database_now().date())
-
-
-def database_now() -> datetime:
-    """Return the database's time: hosts' clocks decide no period."""
-    with connection.cursor() as cursor:
-        cursor.execute(NOW)
-        return cursor.fetchone()[0].replace(tzinfo=UTC)  # type: ignore[no-any-return]
-
-
-def next_month(month: date) -> date:
-    """Return the first day of the month after `month`."""
-    return date(month.year + month.month // 12, month.month % 12 + 1, 1)

@@ -1,0 +1,234 @@
+"""The running month of the entered tenant, from the ledger.
+
+One pass over the tenant's rows of that month's partition, grouped every way at once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection
+
+from billing.catalog import PlanTerms, plan_terms
+from billing.meters import TENTH, Meter, database_now, meters_of, next_month
+from billing.units import Unit
+from tenants.accounts.models import User
+from tenants.context import current
+
+BREAKDOWN: Final = """
+    SELECT grouping(feature, user_id, model, day, unit) AS set, feature, user_id, model, day, unit,
+           max(price_usd), max(price_per), sum(quantity), sum(coalesce(usd, 0)),
+           sum(quantity) FILTER (WHERE unit = ANY(%(tokens)s)), count(DISTINCT request_id),
+           coalesce(sum(quantity) FILTER (WHERE estimated), 0) <> 0, min(price_usd)
+      FROM (SELECT *, least((created_at AT TIME ZONE 'UTC')::date,
+                            (month + interval '1 month - 1 day')::date) AS day
+              FROM billing_ledgerentry
+             WHERE tenant_id = %(tenant)s AND month = %(month)s) AS rows
+     GROUP BY GROUPING SETS ((), (feature), (user_id), (model), (day), (model, unit))
+"""
+# grouping() sets a bit for each column that a row is not grouped by.
+SETS: Final = {31: "all", 15: "feature", 23: "user", 27: "model", 29: "day", 26: "unit"}
+TOKENS: Final = (Unit.INPUT, Unit.OUTPUT, Unit.CACHE_READ, Unit.CACHE_WRITE, Unit.EMBEDDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One row of a breakdown. `share` is its percentage of the spend."""
+
+    key: str
+    label: str
+    requests: int
+    tokens: int
+    usd: Decimal
+    share: float = 0.0
+    id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitUse:
+    """What was used of one unit of one model, and its price; `price_changed` within the month."""
+
+    model: str
+    unit: str
+    quantity: int
+    price_usd: Decimal | None
+    price_per: int | None
+    usd: Decimal
+    estimated: bool
+    price_changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MonthUsage:
+    """Everything the usage page shows of the running month."""
+
+    month: date
+    now: datetime
+    plan: PlanTerms
+    meters: list[Meter]
+    spend: Decimal
+    forecast: Decimal
+    requests: int
+    tokens: int
+    by_feature: list[Part]
+    by_user: list[Part]
+    by_model: list[Part]
+    by_unit: list[UnitUse]
+    days: list[Part]
+
+    @property
+    def next_month(self) -> date:
+        return next_month(self.month)
+
+
+def month_usage() -> MonthUsage:
+    """Return the running month of the entered tenant: five statements, however much was used."""
+    plan = plan_terms(current().plan)
+    now = database_now()
+    month = now.date().replace(day=1)
+    sets = _breakdown(month)
+    _, _, spend = total = _total(sets["all"])
+    users = {user.pk: user for user in User.objects.all()}
+    return MonthUsage(
+        month=month,
+        now=now,
+        plan=plan,
+        meters=meters_of(plan, month),
+        spend=spend,
+        forecast=forecast(sets["day"], spend, now),
+        requests=total[0],
+        tokens=total[1],
+        by_feature=_parts(sets["feature"], "feature", spend),
+        by_user=_user_parts(sets["user"], users, spend),
+        by_model=_parts(sets["model"], "model", spend),
+        by_unit=_units(sets["unit"]),
+        days=_days(sets["day"], month, now.date()),
+    )
+
+
+def _breakdown(month: date) -> dict[str, list[dict[str, Any]]]:
+    names = ("set", "feature", "user", "model", "day", "unit", "price_usd", "price_per",
+             "quantity", "usd", "tokens", "requests", "estimated", "least_price")  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(
+            BREAKDOWN,
+            {
+                "tenant": current().id,
+                "month": month,
+                "tokens": [unit.value for unit in TOKENS],
+            },
+        )
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return {name: [row for row in rows if row["set"] == bits] for bits, name in SETS.items()}
+
+
+def _total(rows: list[dict[str, Any]]) -> tuple[int, int, Decimal]:
+    row = rows[0] if rows else {}
+    return row.get("requests") or 0, int(row.get("tokens") or 0), row.get("usd") or Decimal(0)
+
+
+def _parts(rows: list[dict[str, Any]], name: str, spend: Decimal) -> list[Part]:
+    label = FEATURES.get if name == "feature" else lambda key, _default: key
+    found = [
+        Part(
+            key=str(row[name]),
+            label=str(label(row[name], str(row[name]).capitalize())),
+            requests=row["requests"],
+            tokens=int(row["tokens"] or 0),
+            usd=row["usd"],
+            share=_share(row["usd"], spend),
+        )
+        for row in rows
+    ]
+    return sorted(found, key=lambda part: (-part.usd, -part.tokens, part.key))
+
+
+FEATURES: Final[Mapping[str, str]] = {
+    "assistant": "Assistant",
+    "ask": "Ask",
+    "write": "Write",
+    "search": "Search",
+    "ingest": "Reading documents",
+    "title": "Naming conversations",
+}
+
+
+def _user_parts(
+    rows: list[dict[str, Any]], users: Mapping[UUID, User], spend: Decimal
+) -> list[Part]:
+    found = []
+    for row in rows:
+        user = users.get(row["user"])
+        label = "The workspace itself" if row["user"] is None else "Former member"
+        found.append(
+            Part(
+                key=user.email if user else "",
+                label=str(user) if user else label,
+                requests=row["requests"],
+                tokens=int(row["tokens"] or 0),
+                usd=row["usd"],
+                share=_share(row["usd"], spend),
+                id=row["user"],
+            )
+        )
+    return sorted(found, key=lambda part: (-part.usd, -part.tokens, part.label))
+
+
+def _units(rows: list[dict[str, Any]]) -> list[UnitUse]:
+    found = [
+        UnitUse(
+            row["model"],
+            row["unit"],
+            int(row["quantity"]),
+            row["price_usd"],
+            row["price_per"],
+            row["usd"],
+            row["estimated"],
+            row["price_usd"] != row["least_price"],
+        )
+        for row in rows
+        if row["quantity"]
+    ]
+    return sorted(found, key=lambda use: (use.model, use.unit))
+
+
+def _days(rows: list[dict[str, Any]], month: date, today: date) -> list[Part]:
+    """Return every day of the month so far, also those without usage."""
+    by_day = {row["day"]: row for row in rows}
+    found = []
+    for offset in range((today - month).days + 1):
+        day = month + timedelta(days=offset)
+        row = by_day.get(day, {})
+        found.append(
+            Part(
+                key=day.isoformat(),
+                label=f"{day:%-d %B}",
+                requests=row.get("requests", 0),
+                tokens=int(row.get("tokens") or 0),
+                usd=row.get("usd", Decimal(0)),
+            )
+        )
+    return found
+
+
+def _share(usd: Decimal, spend: Decimal) -> float:
+    return float((usd * 100 / spend).quantize(TENTH)) if spend > 0 else 0.0
+
+
+def forecast(days: list[dict[str, Any]], spend: Decimal, now: datetime) -> Decimal:
+    """Return the spend expected at the month's end: so far, plus the rest at the recent rate.
+
+    The rate is that of the last seven days, or of the month where it is younger; a month's first
+    hours count as a whole day, lest one early question become a forecast of thousands.
+    """
+    month = now.date().replace(day=1)
+    start = datetime.combine(month, time(), UTC)
+    end = datetime.combine(next_month(month), time(), UTC)
+    since = max(month, now.date() - timedelta(days=6))
+    recent = sum((row["usd"] for row in days if row["day"] >= since), Decimal(0))
+    passed = max(now - max(start, datetime.combine(since, time(), UTC)), timedelta(days=1))
+    rest = Decimal((end - now).total_seconds()) / Decimal(passed.total_seconds())
+    return (spend + recent * rest).quantize(Decimal("0.000001"))
