@@ -133,6 +133,8 @@ def rank(
                 hits[row, column] = max(worth, _SOFT_WORTH * soft[row, column])
             elif term in context:
                 hits[row, column] = _CONTEXT_WORTH
+    named = _named(question)
+    absent = [_unnamed(named, passage) for passage in passages]
     coverage = hits @ weights / weights.sum()
     meaning = _meaning(question, usable, embedder)
     scored = []
@@ -142,9 +144,25 @@ def rank(
         length = len(bags[row])
         score -= 0.12 if length < 3 else 0.05 if length > 45 else 0.0
         score -= 0.10 if sentence.text.endswith("?") else 0.0
+        score -= 0.25 * absent[sentence.passage]
         score -= 0.004 * min(sentence.passage, 10)
         scored.append(Scored(sentence, float(score), float(coverage[row]), sentence.passage))
     return sorted(scored, key=lambda s: -s.score)
+
+
+def _named(question: str) -> set[str]:
+    """Names and numbers in a question: what an answer's passage must speak of."""
+    after_first = re.sub(r"^\W*\w+", "", question)
+    found = re.findall(r"\b(?:[A-ZÀ-Þ][\w'’-]+|\d[\d.,]*)\b", after_first)
+    return {term for word in found for term in content_stems(word)}
+
+
+def _unnamed(named: set[str], passage: Passage) -> float:
+    """The share of the question's names that a passage never mentions."""
+    if not named:
+        return 0.0
+    mentioned = set(content_stems(f"{passage.document} {passage.text}"))
+    return len(named - mentioned) / len(named)
 
 
 def _soft_matches(terms: list[str], usable: list[Sentence], embedder: Embedder) -> Vectors:

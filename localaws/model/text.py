@@ -26,7 +26,7 @@ STOPWORDS = frozenset(
     could may might must shall should will would s t re ve ll d m please tell show give find
     list explain describe any some each every all such only own same just also very much many
     get got let long often say says said according does there's what's need
-    """.split()  # noqa: SIM905 - a list of words reads best as words
+    """.split()
 )
 
 
@@ -51,6 +51,8 @@ def stem(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
             word = word[: len(word) - len(ending)] + keep
             break
+    if len(word) >= 7 and word.endswith("al"):
+        word = word[:-2]
     if len(word) > 4 and word[-1] == word[-2] and word[-1] not in "lsz":
         word = word[:-1]
     return word[:-1] if word.endswith("e") and len(word) > 4 else word
@@ -159,7 +161,7 @@ def split(paragraph: str) -> list[str]:
 
 def marked(text: str, marks: list[str]) -> str:
     """A sentence that ends with its marks, before the full stop: `Thirty days a year [1].`"""
-    joined = "".join(f"[{mark}]" for mark in marks)
+    joined = "".join(f"[{mark}]" for mark in marks[:3] if mark)
     if not joined:
         return text if re.search(r"[.!?…:;]['\"”’)\]]*$", text) else text + "."
     end = re.search(r"[.!?…]+$", text)

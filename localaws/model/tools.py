@@ -9,6 +9,7 @@ from localaws.embedder import Embedder
 from localaws.model.text import STOPWORDS, content_stems, words
 
 MATCH = 0.5
+_FINDS = re.compile(r"\b(?:search|retrieve|look ?up|find|knowledge)\b", re.IGNORECASE)
 _QUERY_NAMES = {"query", "question", "q", "search", "text", "input", "prompt", "topic", "term"}
 
 
@@ -28,7 +29,11 @@ def choose(
     )
     score, _, spec = scored[0]
     if score < MATCH and not ("any" in choice or "tool" in choice):
-        return None
+        # A question that names no tool still goes to one that searches.
+        finders = [spec for spec in specs if _FINDS.search(_name_words(spec["name"]))]
+        if not (finders and request.rstrip().endswith("?")):
+            return None
+        spec = finders[0]
     schema = spec.get("inputSchema", {}).get("json", {})
     return str(spec["name"]), fill(schema, request)
 
