@@ -1,11 +1,7 @@
 """The living page of components in a real browser, under the product's own policy."""
 
-import mimetypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from threading import Thread
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,60 +9,14 @@ from playwright.sync_api import Page, expect
 
 from tests.support.browser import DESKTOP, PHONE
 
-ROOT = Path(__file__).parents[2]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-REFUSAL = b'{"code": "quota_exhausted", "detail": "Wait until 1 December, or upgrade."}'
 OpenPage = Callable[..., AbstractContextManager[Page]]
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """Serves the rendered gallery, the static files, and one refusal."""
-
-    page = b""
-    policy = ""
-
-    def do_GET(self) -> None:
-        if self.path == "/design/":
-            self._answer(200, "text/html; charset=utf-8", self.page)
-            return
-        path = ROOT / self.path.split("?")[0].lstrip("/")
-        if path.is_relative_to(ROOT / "static") and path.is_file():
-            kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-            self._answer(200, kind, path.read_bytes())
-            return
-        self._answer(404, "text/plain", b"")
-
-    def do_POST(self) -> None:
-        self._answer(402, "application/problem+json", REFUSAL)
-
-    def _answer(self, status: int, kind: str, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Content-Security-Policy", self.policy)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture(scope="module")
-def gallery(worker: object) -> Iterator[str]:
-    """The address of the gallery, rendered by the product's template engine."""
-    from django.template.loader import render_to_string
-
-    from config.middleware import PAGE_POLICY
-
-    _Handler.page = render_to_string("components/gallery.html").encode()
-    _Handler.policy = PAGE_POLICY
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/design/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+@pytest.fixture
+def gallery(served_pages: str) -> str:
+    """The address of the gallery."""
+    return f"{served_pages}/design/"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
