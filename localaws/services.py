@@ -51,10 +51,10 @@ class LocalAws:
             "guardrails": guardrails,
             "scripts": scripts,
             "log": calls,
+            "stopping": self.stopping,
         }
         conversations = Conversations(
             model=_model(self.embedder),
-            stopping=self.stopping,
             token_delay_ms=float(os.environ.get("LOCALAWS_TOKEN_DELAY_MS", "8")),
             **shared,
         )

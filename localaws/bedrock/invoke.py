@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -38,6 +39,7 @@ class Invocations:
         guardrails: Guardrails,
         scripts: ScriptQueue,
         log: CallLog,
+        stopping: threading.Event,
     ) -> None:
         self._embedder = embedder
         self._meter = meter
@@ -45,6 +47,7 @@ class Invocations:
         self._guardrails = guardrails
         self._scripts = scripts
         self._log = log
+        self._stopping = stopping
 
     def _recorded(
         self,
@@ -61,7 +64,7 @@ class Invocations:
             raw = request.body.decode("utf-8", "replace")
             script = self._scripts.take(operation, call.region, call.model_id, raw)
             if script is not None:
-                time.sleep(script.first_delay_ms / 1000)
+                self._stopping.wait(script.first_delay_ms / 1000)
                 if (refusal := script.refusal()) is not None:
                     raise refusal
             return work(call)
