@@ -75,7 +75,8 @@ def _ids(sources: QuerySet[Source]) -> tuple[str, tuple[Any, ...]]:
 def _rows(statement: str, params: list[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def _literal(vector: Sequence[float]) -> str:

@@ -1,4 +1,4 @@
-"""What can be retrieved: sources, their chunks, the words (postings) and meanings (vectors) of them.
+"""What can be retrieved: sources, their chunks, and these as words (postings) and vectors.
 
 Deletes are explicit and in `services.py`: nothing cascades, so that each is one statement.
 """

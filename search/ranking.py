@@ -71,7 +71,8 @@ def bm25(terms: Sequence[TermPostings], *, chunks: int, mean_length: float) -> R
     gains = np.repeat(weights, [len(part) for part in parts])
     gains *= occurrences * (K1 + 1) / (occurrences + norm)
     numbers, places = np.unique(entries["number"].astype(np.int64), return_inverse=True)
-    return Ranked(numbers, np.bincount(places, gains, minlength=len(numbers)))
+    sums = np.bincount(places, gains, minlength=len(numbers))
+    return Ranked(numbers, np.asarray(sums, dtype=np.float64))
 
 
 def fused(words: Ranked, meaning: Ranked, *, count: int) -> Ranked:

@@ -21,10 +21,11 @@ QUERY_CHARACTERS: Final = 4_000  # of what is embedded; longer questions are cut
 
 @dataclass(frozen=True, slots=True)
 class RetrievalScope:
-    """Where to look: in these documents and in these collections. None: in all that one may see."""
+    """Where to look; what stands in all of the sets given. None: in all that one may see."""
 
     document_ids: frozenset[UUID] | None = None
     collection_ids: frozenset[UUID] | None = None
+    media_types: frozenset[str] | None = None
 
 
 EVERYTHING: Final = RetrievalScope()
@@ -67,9 +68,9 @@ def retrieve(
     asked = query.replace("\x00", " ").strip()[:QUERY_CHARACTERS]
     if not asked:
         return []
-    vector = embed(
-        [asked], actor=actor, feature="search", request_id=request_id, purpose="query"
-    )[0]
+    vector = embed([asked], actor=actor, feature="search", request_id=request_id, purpose="query")[
+        0
+    ]
     return live_passages(actor, hybrid(sources, asked, vector, count=2 * limit), limit)
 
 
@@ -85,6 +86,8 @@ def sources_in(actor: Actor, scope: RetrievalScope) -> QuerySet[Source]:
         if found.count() != len(scope.collection_ids):
             raise CollectionNotFound
         sources = sources.filter(collection_id__in=scope.collection_ids)
+    if scope.media_types is not None:
+        sources = sources.filter(media_type__in=scope.media_types)
     return sources
 
 

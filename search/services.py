@@ -16,7 +16,7 @@ from tenants.context import Actor
 BATCH: Final = 500  # rows an INSERT
 
 # One row for each term of the source. The english configuration drops stop words and reduces words
-# to their stems; a chunk's headings count as its text. Figures above two bytes are cut to what fits.
+# to their stems; a chunk's headings count as its text. Figures are cut to what fits in two bytes.
 POST: Final = """
     WITH counted AS (
         SELECT chunk.number, term.lexeme, cardinality(term.positions) AS occurrences
@@ -126,7 +126,7 @@ def _unit_vectors(
     if len(vectors) != count:
         raise ValueError(f"{len(vectors)} embeddings for {count} chunks")
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1)
+    return vectors / np.where(lengths > 0, lengths, np.float32(1))
 
 
 @transaction.atomic

@@ -1,0 +1,119 @@
+"""Read: search results for a person, collections, and what there is to filter by."""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils.safestring import SafeString
+
+from search.access import collections_visible, sources_visible
+from search.errors import LimitOutOfRange, QueryEmpty, QueryTooLong
+from search.highlight import excerpts
+from search.models import Collection
+from search.retrieval import EVERYTHING, Passage, RetrievalScope, retrieve
+from tenants.context import Actor
+
+QUERY_CHARACTERS: Final = 1_000
+LIMIT: Final = 50
+LIMIT_USUAL: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of document that one can filter by, in a person's words."""
+
+    key: str
+    label: str
+    icon: str
+    media_types: frozenset[str]
+
+
+KINDS: Final = (
+    Kind("pdf", "PDF", "file-pdf", frozenset({"application/pdf"})),
+    Kind(
+        "word",
+        "Word",
+        "file-word",
+        frozenset({"application/vnd.openxmlformats-officedocument.wordprocessingml.document"}),
+    ),
+    Kind("table", "Table", "file-table", frozenset({"text/csv"})),
+    Kind("web", "Web page", "file-code", frozenset({"text/html"})),
+    Kind("markdown", "Markdown", "file-text", frozenset({"text/markdown"})),
+    Kind("text", "Text", "file-text", frozenset({"text/plain"})),
+)
+OTHER: Final = Kind("other", "Other", "file", frozenset())
+_KIND_OF: Final = {media_type: kind for kind in KINDS for media_type in kind.media_types}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A passage as it is shown: an excerpt with its words marked, and where it leads."""
+
+    passage: Passage
+    excerpt: SafeString
+    kind: Kind
+    address: str
+
+
+def query_checked(query: str) -> str:
+    """Return the query without surrounding space. Raises QueryEmpty or QueryTooLong."""
+    asked = query.replace("\x00", "").strip()
+    if not asked:
+        raise QueryEmpty
+    if len(asked) > QUERY_CHARACTERS:
+        raise QueryTooLong
+    return asked
+
+
+def search(
+    *,
+    actor: Actor,
+    query: str,
+    scope: RetrievalScope = EVERYTHING,
+    limit: int = LIMIT_USUAL,
+    request_id: UUID,
+) -> list[Passage]:
+    """Return the best passages. Raises Invalid for a query or limit out of bounds, and NotFound."""
+    asked = query_checked(query)
+    if not 1 <= limit <= LIMIT:
+        raise LimitOutOfRange
+    return retrieve(actor=actor, scope=scope, query=asked, limit=limit, request_id=request_id)
+
+
+def results_of(passages: list[Passage], query: str) -> list[Result]:
+    """Return the passages as the page shows them."""
+    shown = excerpts([passage.text for passage in passages], query)
+    return [
+        Result(
+            passage=passage,
+            excerpt=excerpt,
+            kind=_KIND_OF.get(passage.media_type, OTHER),
+            address=f"/documents/{passage.document_id}/?"
+            + urlencode({"chunk": passage.chunk_id, "start": passage.start, "end": passage.end})
+            + "#passage",
+        )
+        for passage, excerpt in zip(passages, shown, strict=True)
+    ]
+
+
+def collection_list(actor: Actor) -> QuerySet[Collection]:
+    """Return the collections that the actor may see, by name."""
+    return collections_visible(actor)
+
+
+def kinds_present(actor: Actor) -> list[Kind]:
+    """Return the kinds of document that the workspace has, for the filter."""
+    there = set(sources_visible(actor).order_by().values_list("media_type", flat=True).distinct())
+    return [kind for kind in KINDS if kind.media_types & there]
+
+
+def kind_named(key: str) -> Kind | None:
+    """Return the kind of this key, if there is one."""
+    return next((kind for kind in KINDS if kind.key == key), None)
+
+
+def has_sources(actor: Actor) -> bool:
+    """Return whether there is anything to search."""
+    return sources_visible(actor).exists()
