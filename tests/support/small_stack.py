@@ -9,6 +9,7 @@ import sys
 
 from config.stack.options import REPOSITORY
 from config.stack.process import Spec
+from config.stack.supervisor import all_of
 from config.stack.up import Stack, main
 
 
@@ -17,6 +18,7 @@ class SmallStack(Stack):
 
     async def serve(self) -> None:
         await self.services()
+        await all_of(*self.opening)
         spec = Spec(
             name="child",
             label="The small child",
