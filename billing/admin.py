@@ -1,0 +1,84 @@
+"""Staff: plans, dated prices, and what tenants used. The ledger and reservations are read-only."""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+
+from billing.models import LedgerLine, Plan, PlanLimit, Price, Reservation
+
+
+class PlanLimitInline(TabularInline):  # type: ignore[misc]
+    model = PlanLimit
+    extra = 0
+
+
+@admin.register(Plan)
+class PlanAdmin(ModelAdmin):  # type: ignore[misc]
+    """A change applies to every workspace on the plan within half a minute."""
+
+    list_display: ClassVar = ["name", "code", "pricing_model", "monthly_price", "offered"]
+    list_filter: ClassVar = ["pricing_model", "offered"]
+    search_fields: ClassVar = ["code", "name"]
+    inlines: ClassVar = [PlanLimitInline]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["code"] if obj else []  # tenants refer to it
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # a plan that somebody is on cannot go; stop offering it instead
+
+
+@admin.register(Price)
+class PriceAdmin(ModelAdmin):  # type: ignore[misc]
+    """Add a row that begins on a later day; a price that has begun stays as it was."""
+
+    list_display: ClassVar = ["model", "route", "unit", "usd", "per", "effective_from", "source"]
+    list_filter: ClassVar = ["route", "unit", "effective_from"]
+    search_fields: ClassVar = ["model"]
+    date_hierarchy = "effective_from"
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and not _begun(obj)  # type: ignore[no-any-return]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and not _begun(obj)  # type: ignore[no-any-return]
+
+
+def _begun(price: Price | None) -> bool:
+    return price is not None and price.effective_from <= datetime.now(UTC).date()
+
+
+class ReadOnly(ModelAdmin):  # type: ignore[misc]
+    """What happened: nothing here is added, changed or removed by hand."""
+
+    show_full_result_count = False  # counting all of the ledger takes longer than reading a page
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(LedgerLine)
+class LedgerAdmin(ReadOnly):
+    list_display: ClassVar = [
+        "created_at", "tenant", "feature", "model", "unit", "quantity", "usd", "kind", "estimated",
+    ]  # fmt: skip
+    list_filter: ClassVar = ["month", "tenant", "feature", "unit", "kind", "estimated"]
+    search_fields: ClassVar = ["request_id", "reservation_id", "tenant", "model"]
+
+
+@admin.register(Reservation)
+class ReservationAdmin(ReadOnly):
+    list_display: ClassVar = [
+        "created_at", "tenant_id", "feature", "model", "state", "call", "resolved_at",
+    ]  # fmt: skip
+    list_filter: ClassVar = ["state", "month", "feature"]
+    search_fields: ClassVar = ["request_id", "id", "tenant_id"]

@@ -1,0 +1,126 @@
+"""A bar a day, as coordinates for an inline SVG; the template only writes them down."""
+
+from calendar import monthrange
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from billing.monthly import Part
+from billing.refusals import money
+
+WIDTH: Final = 720
+HEIGHT: Final = 200
+LEFT: Final = 56
+BOTTOM: Final = 176
+TOP: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One day; coordinates are texts, so that no locale writes a comma into them."""
+
+    x: str
+    y: str
+    width: str
+    height: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    y: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    x: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    label: str
+    bars: Sequence[Bar]
+    lines: Sequence[Line]
+    ticks: Sequence[Tick]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    bottom: int = BOTTOM
+
+
+def chart_of_days(days: Sequence[Part], month: date, *, by: str) -> Chart:
+    """Return the month's chart by `spend` or by `tokens`."""
+    value: Callable[[Part], Decimal] = (
+        (lambda day: Decimal(day.tokens)) if by == "tokens" else (lambda day: max(day.usd, ZERO))
+    )
+    show = tokens_text if by == "tokens" else money
+    top = _round_up(max((value(day) for day in days), default=ZERO))
+    slot = Decimal(WIDTH - LEFT) / monthrange(month.year, month.month)[1]
+    scale = Decimal(BOTTOM - TOP) / top
+    bars = []
+    for index, day in enumerate(days):
+        height = value(day) * scale
+        if height <= 0:
+            continue
+        height = max(height, Decimal("1.5"))
+        bars.append(
+            Bar(
+                x=_text(LEFT + slot * index + slot / 6),
+                y=_text(BOTTOM - height),
+                width=_text(slot * 2 / 3),
+                height=_text(height),
+                title=f"{day.label}: {show(value(day))}",
+            )
+        )
+    lines = [
+        Line(_text(BOTTOM - top * step / 3 * scale), show(top * step / 3)) for step in (1, 2, 3)
+    ]
+    last = monthrange(month.year, month.month)[1]
+    ticks = [
+        Tick(_text(LEFT + slot * (day - 1) + slot / 2), str(day))
+        for day in (1, 5, 10, 15, 20, 25, last)
+    ]
+    return Chart(_describe(days, value, show, by), bars, lines, ticks)
+
+
+ZERO: Final = Decimal(0)
+
+
+def tokens_text(value: Decimal) -> str:
+    """Return tokens in as few digits as a chart's axis has room for."""
+    for size, letter in ((10**9, " B"), (10**6, " M"), (10**3, " k")):
+        if value >= size:
+            return f"{(value / size).quantize(Decimal('0.1')).normalize():f}{letter}"
+    return f"{value:,.0f}"
+
+
+def _round_up(value: Decimal) -> Decimal:
+    """Return the next value whose third is a round number, at least a hundredth of a cent."""
+    if value <= 0:
+        return Decimal(3)
+    exponent = Decimal(10) ** (value / 3).adjusted()
+    for factor in (1, 2, 5, 10):
+        if exponent * factor * 3 >= value:
+            return exponent * factor * 3
+    return exponent * 30
+
+
+def _text(value: Decimal) -> str:
+    return f"{value:.2f}"
+
+
+def _describe(
+    days: Sequence[Part], value: Callable[[Part], Decimal], show: Callable[[Decimal], str], by: str
+) -> str:
+    name = "Tokens" if by == "tokens" else "Spend"
+    most = max(days, key=value, default=None)
+    if most is None or value(most) <= 0:
+        return f"{name} by day: nothing used yet this month."
+    return (
+        f"{name} by day, {days[0].label} to {days[-1].label}: the most on {most.label},"
+        f" {show(value(most))}. The numbers are in the table below."
+    )

@@ -1,0 +1,43 @@
+"""Numbers, sums and names of units as the usage pages write them."""
+
+from decimal import Decimal
+
+from django import template
+
+from billing.refusals import money
+
+register = template.Library()
+
+ROUTES = {"region": "in one Region", "geo": "within a geography", "global": "globally"}
+
+
+@register.filter
+def whole(value: int) -> str:
+    """Return a count with separators."""
+    return f"{value:,}"
+
+
+@register.filter
+def dollars(value: Decimal) -> str:
+    """Return a sum of money."""
+    return money(value)
+
+
+@register.filter
+def price(value: Decimal) -> str:
+    """Return a price with all its digits, two at least: it is multiplied as it stands."""
+    text = f"{value.normalize():f}"
+    decimals = len(text.partition(".")[2])
+    return f"${value:.{max(2, decimals)}f}"
+
+
+@register.filter
+def unit_name(value: str) -> str:
+    """Return a unit's name in words: `cache_read_tokens` becomes `cache read tokens`."""
+    return str(value).replace("_", " ").replace("pii", "PII").replace("kb ", "knowledge base ")
+
+
+@register.filter
+def route_name(value: str) -> str:
+    """Return how a model is reached, in words."""
+    return ROUTES.get(value, value)

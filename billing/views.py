@@ -1,0 +1,104 @@
+"""The usage pages: this month, the plans, the prices."""
+
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from billing.catalog import plan_terms, plans_offered
+from billing.chart import chart_of_days, tokens_text
+from billing.comparison import comparison
+from billing.refusals import money
+from billing.selectors import meter_summary, meters, month_usage, rate_card
+from tenants.accounts.models import Role, User, role_reaches
+from tenants.accounts.permissions import role_required
+from tenants.accounts.selectors import actor_of
+from tenants.context import current
+
+SERIES = ("spend", "tokens")
+
+
+@role_required("viewer")
+def usage_page(request: HttpRequest) -> HttpResponse:
+    """Show the running month. Members' names and sums are for admins."""
+    usage = month_usage()
+    by = request.GET.get("by", "spend")
+    by = by if by in SERIES else "spend"
+    return render(
+        request,
+        "billing/usage.html",
+        {
+            "usage": usage,
+            "meters": usage.meters,
+            "by": by,
+            "chart": chart_of_days(usage.days, usage.month, by=by),
+            "spend": money(usage.spend),
+            "forecast": money(usage.forecast),
+            "tokens": tokens_text(usage.tokens),
+            "sees_members": role_reaches(actor_of(request).role, "admin"),
+        },
+    )
+
+
+@role_required("viewer")
+def usage_meters(request: HttpRequest) -> HttpResponse:
+    """Answer the meters alone: the page asks for them again while it is looked at."""
+    return render(request, "billing/usage.html#meters", {"meters": meters()})
+
+
+@role_required("viewer")
+def usage_meter(request: HttpRequest) -> HttpResponse:
+    """Answer the sidebar's meter."""
+    meter = meter_summary()
+    return render(
+        request,
+        "components/quota_meter.html",
+        {
+            "label": meter.label,
+            "used": meter.used_text,
+            "included": meter.included_text,
+            "used_percent": meter.used_percent,
+            "reserved_percent": meter.reserved_percent,
+            "state": meter.state,
+            "resets": meter.resets_text,
+        },
+    )
+
+
+@role_required("viewer")
+def plans_page(request: HttpRequest) -> HttpResponse:
+    """Compare the plans; say who can change it and how. Refusals at a quota lead here."""
+    plan = plan_terms(current().plan)
+    offered = plans_offered()
+    if plan.code not in {one.code for one in offered}:
+        offered = [plan, *offered]
+    return render(
+        request,
+        "billing/plans.html",
+        {
+            "plan": plan,
+            "plans": offered,
+            "rows": comparison(offered),
+            "is_owner": actor_of(request).role == Role.OWNER,
+            "owners": User.objects.filter(role=Role.OWNER, is_active=True),
+            "mail": _account_team_mail(),
+        },
+    )
+
+
+@role_required("viewer")
+def prices_page(request: HttpRequest) -> HttpResponse:
+    """Show the price of every unit of every model, as in force today."""
+    models: dict[str, list[Any]] = {}
+    for price in rate_card():
+        models.setdefault(price.model, []).append(price)
+    return render(request, "billing/prices.html", {"models": models})
+
+
+def _account_team_mail() -> str:
+    """Return a mail link to the account team, which names the workspace and its plan."""
+    domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip(">")
+    subject = quote(f"Plan of {current().name} ({current().slug})")
+    return f"mailto:plans@{domain}?subject={subject}"
