@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import errno
 import logging
 import re
@@ -15,6 +16,8 @@ from typing import Any
 
 THREADS = 256
 _STACK_BYTES = 1024 * 1024
+_M_MMAP_THRESHOLD = -3
+_M_ARENA_MAX = -8
 
 
 def main() -> int:
@@ -30,6 +33,7 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING, format="localaws: %(levelname)s %(message)s")
     logging.getLogger("waitress").addFilter(_expected)
     threading.stack_size(_STACK_BYTES)
+    _return_memory()
     bound = _bind(options.host, options.port)
     if bound is None:
         return 2
@@ -58,6 +62,17 @@ def main() -> int:
         application.stop()
         server.close()
     return 0
+
+
+def _return_memory() -> None:
+    """Have glibc give large blocks back at once; its defaults keep uploads' buffers for ever.
+
+    With one heap for each of many threads the process would grow by a body for each upload.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 2)
+        mallopt(_M_MMAP_THRESHOLD, 256 * 1024)
 
 
 def _bind(host: str, port: int) -> socket.socket | None:
