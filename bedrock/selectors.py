@@ -20,7 +20,8 @@ def decision_of(request_id: UUID) -> PolicyDecision | None:
     """Return the decision behind a request's answer: its last text call, else its last call."""
     decisions = decisions_of(request_id)
     texts = [decision for decision in decisions if decision.max_tokens is not None]
-    return (texts or decisions or [None])[-1]
+    found = texts or decisions
+    return found[-1] if found else None
 
 
 def capabilities(role: str = "small") -> Model:

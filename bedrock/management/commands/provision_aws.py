@@ -1,9 +1,9 @@
 """`manage.py provision_aws`: make what model calls need, in every Region in use."""
 
+import os
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import connection
 
 from bedrock.provisioning import abilities_set, provision
 from tenants.context import PublicRole
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        right: PublicRole = "owner" if connection.login == "owner" else "staff"
+        right: PublicRole = "owner" if os.environ.get("DATABASE_LOGIN") == "owner" else "staff"
         if options["abilities"]:
             abilities_set(right, extractive=options["abilities"] == "extractive")
         made = 0
