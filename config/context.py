@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from billing.selectors import plan_name
 from django.http import HttpRequest
 
+from billing.selectors import plan_name
 from tenants.context import current_or_none
 
 

@@ -22,7 +22,7 @@ class ContractSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
-        problem = self._get_response_for_code(
+        problem = self._get_response_for_code(  # type: ignore[no-untyped-call]
             ProblemSerializer, "4XX", media_types=["application/problem+json"], direction=direction
         )
         problem["description"] = "Refused; `code` says why and `detail` what to do."

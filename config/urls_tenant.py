@@ -4,16 +4,16 @@ from typing import ClassVar
 
 from assistant.urls import api_urlpatterns as assistant_api
 from assistant.urls import html_urlpatterns as assistant_html
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
 from billing.urls import api_urlpatterns as billing_api
 from billing.urls import html_urlpatterns as billing_html
-from django.urls import include, path
+from config.views import api_docs, api_not_found, home
 from documents.urls import api_urlpatterns as documents_api
 from documents.urls import html_urlpatterns as documents_html
-from drf_spectacular.views import SpectacularAPIView
 from search.urls import api_urlpatterns as search_api
 from search.urls import html_urlpatterns as search_html
-
-from config.views import api_docs, api_not_found, home
 from tenants.accounts.urls import html_urlpatterns as accounts_html
 
 

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
-from typing import Any, Final, Literal, ParamSpec, TypeVar
+from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 from django.db import connection
@@ -94,12 +94,13 @@ def current_or_none() -> TenantContext | None:
 @contextmanager
 def _standing(scope: _Scope) -> Iterator[None]:
     token = _scope.set(scope)
-    before = connection.tenant
-    connection.set_tenant(scope)
+    standing = cast(Any, connection)  # our backend's, which adds the tenant
+    before = standing.tenant
+    standing.set_tenant(scope)
     try:
         yield
     finally:
-        connection.set_tenant(before)
+        standing.set_tenant(before)
         _scope.reset(token)
 
 

@@ -41,7 +41,7 @@ class TenantMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         host = host_of(request.get_host())
         if is_public_host(host):
-            request.urlconf = settings.PUBLIC_SCHEMA_URLCONF  # type: ignore[attr-defined]
+            request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
             set_urlconf(settings.PUBLIC_SCHEMA_URLCONF)
             # The admin works under the staff role; the rest of the public host only looks hosts up.
             staff = request.path_info.startswith("/admin/")

@@ -30,7 +30,7 @@ R = TypeVar("R")
 log = structlog.get_logger(__name__)
 
 
-class TenantTaskBase(Task):  # type: ignore[type-arg]
+class TenantTaskBase(Task):
     """Celery's side: acknowledge late, look the tenant up, enter it, run."""
 
     abstract = True
@@ -74,7 +74,9 @@ class TenantTask(Generic[P, R]):
             self.task.apply_async(args=(tenant_id, *args), kwargs=kwargs, countdown=seconds or None)
 
         if connection.in_atomic_block:
-            transaction.on_commit(send)
+            # Robust: what is committed stays, so a broker that is away is logged, not raised; what
+            # must not be lost is found again by its app's own recovery.
+            transaction.on_commit(send, robust=True)
         else:
             send()
 
@@ -86,7 +88,8 @@ def tenant_task(*, name: str, **options: Any) -> Callable[[Callable[P, R]], Tena
     """
 
     def declare(work: Callable[P, R]) -> TenantTask[P, R]:
-        task = shared_task(name=name, base=TenantTaskBase, **options)(work)
+        declared: Any = shared_task(name=name, base=TenantTaskBase, **options)
+        task = declared(work)
         return TenantTask(work, task)
 
     return declare

@@ -22,6 +22,8 @@ def actor_of(request: HttpRequest | Any) -> Actor:
 
 def keys_of(actor: Actor) -> list[ApiKey]:
     """Return the user's keys that still work, newest first."""
+    if actor.user_id is None:
+        return []
     return list(ApiKey.objects.filter(user_id=actor.user_id, revoked_at=None))
 
 

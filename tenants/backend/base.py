@@ -26,6 +26,7 @@ class DatabaseWrapper(TenantsDatabaseWrapper):
         self.login = os.environ.get("DATABASE_LOGIN", "app")
         self.role = "none"
         self._applied: tuple[str, str] | None = None
+        self._setting_search_path = False
         super().__init__(*args, **kwargs)
         if self.login != "owner":
             self.execute_wrappers.append(statement_guard)

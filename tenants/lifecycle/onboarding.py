@@ -43,6 +43,7 @@ def tenant_create(
 
     Without a password the owner sets one by password reset.
     """
+    tenant: Tenant
     with public_scope("owner"):
         tenant, made = Tenant.objects.get_or_create(
             slug=slug,

@@ -16,7 +16,8 @@ def tenant_by_host(host: str) -> TenantContext:
         tenant = Tenant.objects.filter(domains__domain=host.lower(), status=Status.ACTIVE).first()
     if tenant is None:
         raise TenantUnavailable
-    return tenant.context
+    found: TenantContext = tenant.context
+    return found
 
 
 def tenant_by_id(tenant_id: UUID | str) -> TenantContext:
@@ -25,7 +26,8 @@ def tenant_by_id(tenant_id: UUID | str) -> TenantContext:
         tenant = Tenant.objects.filter(id=tenant_id, status=Status.ACTIVE).first()
     if tenant is None:
         raise TenantUnavailable
-    return tenant.context
+    found: TenantContext = tenant.context
+    return found
 
 
 def active_tenants() -> list[TenantContext]:

@@ -94,7 +94,7 @@ def test_a_thread_that_only_inherits_the_context_is_refused() -> None:
     thread = threading.Thread(target=lambda: context.run(query))
     thread.start()
     thread.join()
-    assert caught == [NoTenant]
+    assert caught == [WrongTenant]
 
 
 def test_a_connection_that_stands_elsewhere_is_refused() -> None:
