@@ -163,6 +163,7 @@ def localaws(worker: Worker) -> Iterator[LocalAws]:
     client.reset()
     yield client
     client.reset()
+    client.close()
 
 
 @pytest.fixture(scope="session")

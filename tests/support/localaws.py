@@ -30,3 +30,7 @@ class LocalAws:
     def reset(self) -> None:
         """Forget scripts and calls; what AWS would keep (objects, guardrails, profiles) stays."""
         self._http.post("/reset").raise_for_status()
+
+    def close(self) -> None:
+        """Close the connection to the control port."""
+        self._http.close()
