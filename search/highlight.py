@@ -17,9 +17,11 @@ CLOSE: Final = "\ue001"
 SHOWN: Final = 340  # characters of an excerpt
 LEAD: Final = 70  # of them before the first mark
 
-MARK: Final = """
+MARK: Final = r"""
     WITH asked AS MATERIALIZED (
-        SELECT string_agg(quote_literal(lexeme), ' | ')::tsquery AS words
+        SELECT string_agg(
+            '''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''', ' | '
+        )::tsquery AS words
         FROM unnest(to_tsvector('english', %s))
     )
     SELECT coalesce(ts_headline('english', passage.text, asked.words, %s), passage.text)

@@ -61,12 +61,12 @@ def retrieve(
 ) -> list[Passage]:
     """Return the `limit` best passages in `scope`, best first.
 
-    One metered embedding and four statements. Raises NotFound for an id in the scope that does not
+    One metered embedding and five statements. Raises NotFound for an id in the scope that does not
     exist or that the actor may not see, and whatever the gateway refuses.
     """
     sources = sources_in(actor, scope)
     asked = query.replace("\x00", " ").strip()[:QUERY_CHARACTERS]
-    if not asked:
+    if not asked or not sources.exists():  # nothing is spent where nothing can be found
         return []
     vector = embed([asked], actor=actor, feature="search", request_id=request_id, purpose="query")[
         0

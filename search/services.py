@@ -126,7 +126,7 @@ def _unit_vectors(
     if len(vectors) != count:
         raise ValueError(f"{len(vectors)} embeddings for {count} chunks")
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, np.float32(1))
+    return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
 @transaction.atomic
