@@ -9,7 +9,6 @@ http = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 - after Django's set-up
 
-import config.celery  # noqa: E402, F401 - tasks are dispatched through the configured app
 from assistant.routing import websocket_urlpatterns  # noqa: E402
 from config.static import with_static  # noqa: E402
 from tenants.sockets import TenantSocketMiddleware  # noqa: E402
