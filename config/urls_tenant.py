@@ -2,11 +2,11 @@
 
 from typing import ClassVar
 
-from assistant.urls import api_urlpatterns as assistant_api
-from assistant.urls import html_urlpatterns as assistant_html
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from assistant.urls import api_urlpatterns as assistant_api
+from assistant.urls import html_urlpatterns as assistant_html
 from billing.urls import api_urlpatterns as billing_api
 from billing.urls import html_urlpatterns as billing_html
 from config.views import api_docs, api_not_found, home
