@@ -73,10 +73,12 @@ class _Reading:
             try:
                 event = next(iterator, None)
             except Exception as error:  # botocore's, urllib3's or the frame parser's own
+                self.stream.close()
                 raise _Broken(_failure_in_stream(error)) from error
             if event is None:
                 break
             yield self._taken(event)
+        self.stream.close()
         if not self.stop_reason:
             raise _Broken(Failure(Kind.LOST, "StreamCut", "the stream ended in the middle"))
 
@@ -109,6 +111,7 @@ class _Reading:
         try:
             arguments = json.loads("".join(parts) or "{}")
         except ValueError as error:
+            self.stream.close()
             failure = Failure(Kind.LOST, "MalformedToolUse", "a tool's input is not JSON")
             raise _Broken(failure) from error
         use = ToolUse(identifier, name, arguments)
