@@ -25,6 +25,6 @@ class ContractSchema(AutoSchema):
         problem = self._get_response_for_code(  # type: ignore[no-untyped-call]
             ProblemSerializer, "4XX", media_types=["application/problem+json"], direction=direction
         )
-        problem["description"] = "Refused; `code` says why and `detail` what to do."
+        problem["description"] = "Refused: the code says why, the detail what to do."
         bodies["4XX"] = problem
         return bodies

@@ -68,8 +68,8 @@ def _body(schema: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[str, lis
     if "application/json" not in content:
         return "", []
     example = _example(schema, content["application/json"]["schema"])
-    text = json.dumps(example, indent=2)
-    flat = json.dumps(example)
+    text = json.dumps(example, indent=2, ensure_ascii=False)
+    flat = json.dumps(example, ensure_ascii=False)
     return text, ['-H "Content-Type: application/json"', f"-d '{flat}'"]
 
 

@@ -210,4 +210,20 @@ UNFOLD = {
     "SITE_SYMBOL": "domain",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    # The product's accent, #2b50d4, and its lighter and darker steps.
+    "COLORS": {
+        "primary": {
+            "50": "239 243 255",
+            "100": "224 231 255",
+            "200": "196 208 253",
+            "300": "157 176 248",
+            "400": "110 137 240",
+            "500": "70 102 226",
+            "600": "43 80 212",
+            "700": "35 65 175",
+            "800": "31 55 143",
+            "900": "29 48 116",
+            "950": "18 29 71",
+        },
+    },
 }
