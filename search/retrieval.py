@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from bedrock.gateway import embed
 from search.access import collections_visible, sources_visible
-from search.arms import by_meaning, by_words, similarities
+from search.arms import Within, by_meaning, by_words, similarities, within
 from search.errors import CollectionNotFound, SourceNotFound
 from search.models import Chunk, Source
 from search.ranking import Ranked, fused
@@ -61,17 +61,17 @@ def retrieve(
 ) -> list[Passage]:
     """Return the `limit` best passages in `scope`, best first.
 
-    One metered embedding and five statements. Raises NotFound for an id in the scope that does not
+    One metered embedding and six statements. Raises NotFound for an id in the scope that does not
     exist or that the actor may not see, and whatever the gateway refuses.
     """
-    sources = sources_in(actor, scope)
+    place = within(sources_in(actor, scope))
     asked = query.replace("\x00", " ").strip()[:QUERY_CHARACTERS]
-    if not asked or not sources.exists():  # nothing is spent where nothing can be found
+    if not asked or not place.anything:  # nothing is spent where nothing can be found
         return []
     vector = embed([asked], actor=actor, feature="search", request_id=request_id, purpose="query")[
         0
     ]
-    return live_passages(actor, hybrid(sources, asked, vector, count=2 * limit), limit)
+    return live_passages(actor, hybrid(place, asked, vector, count=2 * limit), limit)
 
 
 def sources_in(actor: Actor, scope: RetrievalScope) -> QuerySet[Source]:
@@ -91,14 +91,14 @@ def sources_in(actor: Actor, scope: RetrievalScope) -> QuerySet[Source]:
     return sources
 
 
-def hybrid(sources: QuerySet[Source], query: str, vector: list[float], *, count: int) -> Ranked:
+def hybrid(place: Within, query: str, vector: list[float], *, count: int) -> Ranked:
     """Return the `count` best chunks of both arms, best first.
 
     Each arm brings its best; all of them then get both scores, the missing vectors' by one more
     statement.
     """
-    words = by_words(sources, query)
-    meaning = by_meaning(sources, vector, count=max(CANDIDATES, count))
+    words = by_words(place, query)
+    meaning = by_meaning(place, vector, count=max(CANDIDATES, count))
     best = words.best(max(CANDIDATES, count))
     more = similarities(np.setdiff1d(best, meaning.numbers), vector)
     both = Ranked(

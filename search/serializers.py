@@ -1,6 +1,7 @@
 """Shapes of the REST API for search and collections."""
 
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 
@@ -10,16 +11,25 @@ from search.selectors import LIMIT, LIMIT_USUAL, QUERY_CHARACTERS
 IDS_AT_MOST = 1_000
 
 
+class IdField(serializers.UUIDField):
+    """An id as text: a number, which the base class takes too, is a mistake."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
 class SearchSerializer(serializers.Serializer[Any]):
     """What to look for; without ids, in everything that the caller may see."""
 
     query = serializers.CharField(max_length=QUERY_CHARACTERS)
     limit = serializers.IntegerField(min_value=1, max_value=LIMIT, default=LIMIT_USUAL)
     document_ids = serializers.ListField(
-        child=serializers.UUIDField(), required=False, allow_null=True, max_length=IDS_AT_MOST
+        child=IdField(), required=False, allow_null=True, max_length=IDS_AT_MOST
     )
     collection_ids = serializers.ListField(
-        child=serializers.UUIDField(), required=False, allow_null=True, max_length=IDS_AT_MOST
+        child=IdField(), required=False, allow_null=True, max_length=IDS_AT_MOST
     )
 
 
