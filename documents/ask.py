@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -110,8 +109,5 @@ def _answer(
 
 def usage_of(request_id: UUID) -> dict[str, Any]:
     """Return what the ledger holds for a request: units by name, and dollars."""
-    units, usd, _rows = request_cost(request_id)
-    return {
-        **{str(unit): int(amount) for unit, amount in units.items()},
-        "cost_usd": f"{usd or Decimal(0):f}",
-    }
+    cost = request_cost(request_id)
+    return {**cost.units, "cost_usd": f"{cost.usd:f}"}

@@ -27,7 +27,7 @@ SUFFIXES: Final = ".pdf,.docx,.md,.markdown,.txt,.text,.html,.htm,.csv"
 GROUNDED: Final = {
     "full": ("success", "Supported by the documents"),
     "partly": ("warning", "Partly supported"),
-    "none": ("", "Not in the documents"),
+    "none": ("", "Not supported by the documents"),
 }
 
 
