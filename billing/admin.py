@@ -71,7 +71,7 @@ class LedgerAdmin(ReadOnly):
     list_display: ClassVar = [
         "created_at", "tenant", "feature", "model", "unit", "quantity", "usd", "kind", "estimated",
     ]  # fmt: skip
-    list_filter: ClassVar = ["month", "tenant", "feature", "unit", "kind", "estimated"]
+    list_filter: ClassVar = ["month", "kind", "estimated"]
     search_fields: ClassVar = ["request_id", "reservation_id", "tenant", "model"]
 
 

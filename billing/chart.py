@@ -90,11 +90,11 @@ def chart_of_days(days: Sequence[Part], month: date, *, by: str) -> Chart:
 ZERO: Final = Decimal(0)
 
 
-def tokens_text(value: Decimal) -> str:
+def tokens_text(value: Decimal | int) -> str:
     """Return tokens in as few digits as a chart's axis has room for."""
     for size, letter in ((10**9, " B"), (10**6, " M"), (10**3, " k")):
         if value >= size:
-            return f"{(value / size).quantize(Decimal('0.1')).normalize():f}{letter}"
+            return f"{(Decimal(value) / size).quantize(Decimal('0.1')).normalize():f}{letter}"
     return f"{value:,.0f}"
 
 

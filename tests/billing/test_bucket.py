@@ -1,0 +1,170 @@
+"""The token bucket grants what the plan says, to however many callers at once."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from django.conf import LazySettings
+
+from billing import bucket
+from billing.catalog import Rates
+from billing.units import Metric
+from tenants import redis as tenants_redis
+from tenants.context import entered
+from tenants.errors import QuotaExhausted, RateLimited
+from tests.billing.calls import at_once, on_plan, plan_make, reserve
+from tests.support.cast import ALICE, CHARLIE
+from tests.support.clients import tenant_of
+
+pytestmark = pytest.mark.django_db
+
+# A minute's worth at once; what flows in during a test is far below one request.
+RATES = Rates(requests=50, model_tokens=50_000, embedding_tokens=10, guardrail_units=10, streams=3)
+TOKENS = {Metric.MODEL_TOKENS: 1_000}
+
+
+def granted(outcomes: list) -> int:
+    refused = [one for one in outcomes if isinstance(one, RateLimited)]
+    assert all(one is None or isinstance(one, RateLimited) for one in outcomes), outcomes
+    return len(outcomes) - len(refused)
+
+
+@pytest.mark.parametrize(
+    ("rates", "expected"),
+    [
+        (Rates(20, 10**9, 10, 10, 3), 20),
+        (Rates(10**9, 20_000, 10, 10, 3), 20),
+    ],
+    ids=["requests", "tokens"],
+)
+def test_64_callers_at_once_are_granted_no_more_than_there_is(rates: Rates, expected: int) -> None:
+    outcomes = at_once(
+        tenant_of(ALICE), lambda _: bucket.take(rates, TOKENS, stream=None), 256, threads=64
+    )
+    assert granted(outcomes) == expected
+
+
+def test_64_callers_at_once_get_no_more_streams_than_the_plan_has() -> None:
+    rates = Rates(10**6, 10**9, 10, 10, 3)
+    outcomes = at_once(
+        tenant_of(ALICE), lambda _: bucket.take(rates, TOKENS, stream=uuid4()), 128, threads=64
+    )
+    assert granted(outcomes) == 3
+
+
+def test_a_refusal_takes_nothing_from_any_bucket() -> None:
+    with entered(tenant_of(ALICE)):
+        bucket.take(RATES, {Metric.EMBEDDING_TOKENS: 10}, stream=None)
+        for _ in range(5):
+            with pytest.raises(RateLimited) as caught:
+                bucket.take(RATES, TOKENS | {Metric.EMBEDDING_TOKENS: 10}, stream=uuid4())
+            assert caught.value.extra["limit"] == "embedding tokens"
+        for _ in range(49):
+            bucket.take(RATES, TOKENS, stream=None)
+        assert tenants_redis.redis_client().zcard(tenants_redis.tenant_key("streams")) == 0
+
+
+def test_unused_tokens_come_back_but_never_more_than_the_bucket_holds() -> None:
+    with entered(tenant_of(ALICE)):
+        bucket.take(RATES, {Metric.MODEL_TOKENS: 50_000}, stream=None)
+        with pytest.raises(RateLimited):
+            bucket.take(RATES, {Metric.MODEL_TOKENS: 40_000}, stream=None)
+        bucket.give_back(RATES, {Metric.MODEL_TOKENS: 45_000}, stream=None)
+        bucket.take(RATES, {Metric.MODEL_TOKENS: 40_000}, stream=None)
+        bucket.give_back(RATES, {Metric.MODEL_TOKENS: 10**9}, stream=None)
+        bucket.take(RATES, {Metric.MODEL_TOKENS: 50_000}, stream=None)
+        with pytest.raises(RateLimited):
+            bucket.take(RATES, {Metric.MODEL_TOKENS: 40_000}, stream=None)
+
+
+def test_a_request_larger_than_the_bucket_passes_when_it_is_full_and_delays_the_next() -> None:
+    with entered(tenant_of(ALICE)):
+        bucket.take(RATES, {Metric.MODEL_TOKENS: 100_000}, stream=None)
+        with pytest.raises(RateLimited) as caught:
+            bucket.take(RATES, {Metric.MODEL_TOKENS: 1_000}, stream=None)
+        assert 59 <= caught.value.extra["retry_after"] <= 62
+
+
+def test_a_refusal_says_when_to_come_back() -> None:
+    with entered(tenant_of(ALICE)):
+        for _ in range(50):
+            bucket.take(RATES, {}, stream=None)
+        with pytest.raises(RateLimited) as caught:
+            bucket.take(RATES, {}, stream=None)
+    assert caught.value.status == 429
+    assert caught.value.extra["retry_after"] in (1, 2)
+    assert "50 requests a minute" in caught.value.detail
+
+
+def test_a_streams_place_is_free_again_when_it_ends() -> None:
+    with entered(tenant_of(ALICE)):
+        streams = [uuid4() for _ in range(3)]
+        for stream in streams:
+            bucket.take(RATES, {}, stream=stream)
+        with pytest.raises(RateLimited) as caught:
+            bucket.take(RATES, {}, stream=uuid4())
+        assert caught.value.extra["limit"] == "streams"
+        bucket.give_back(RATES, {}, stream=streams[1])
+        bucket.take(RATES, {}, stream=uuid4())
+
+
+def test_a_streams_place_whose_process_died_expires() -> None:
+    with entered(tenant_of(ALICE)):
+        for _ in range(3):
+            bucket.take(RATES, {}, stream=uuid4())
+        client = tenants_redis.redis_client()
+        key = tenants_redis.tenant_key("streams")
+        assert 0 < client.pttl(key) <= bucket.LEASE * 1000
+        for member in client.zrange(key, 0, -1):
+            client.zadd(key, {member: 1})  # as if its lease had run out
+        bucket.take(RATES, {}, stream=uuid4())
+        assert client.zcard(key) == 1
+
+
+def test_tenants_have_buckets_of_their_own() -> None:
+    with entered(tenant_of(ALICE)):
+        for _ in range(50):
+            bucket.take(RATES, {}, stream=None)
+    with entered(tenant_of(CHARLIE)):
+        bucket.take(RATES, {}, stream=None)
+
+
+def test_a_refused_quota_gives_the_rates_back() -> None:
+    plan_make("tight", included={Metric.MODEL_TOKENS: 0}, model_tokens_per_minute=1_000)
+    with entered(on_plan(tenant_of(ALICE), "tight")):
+        for _ in range(3):  # were they kept, the second would be told to wait instead
+            with pytest.raises(QuotaExhausted):
+                reserve()
+
+
+@pytest.fixture
+def no_redis(settings: LazySettings) -> Iterator[None]:
+    """Point the process at a Redis that does not answer."""
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    caches = (tenants_redis.redis_client, bucket._scripts)
+    for cached in caches:
+        cached.cache_clear()
+    bucket._fallback = bucket.Fallback()
+    yield
+    for cached in caches:
+        cached.cache_clear()
+    bucket._fallback = bucket.Fallback()
+
+
+@pytest.mark.usefixtures("no_redis")
+def test_without_redis_a_tenth_of_the_plan_is_granted_by_each_process() -> None:
+    outcomes = at_once(
+        tenant_of(ALICE), lambda _: bucket.take(RATES, TOKENS, stream=None), 64, threads=16
+    )
+    assert granted(outcomes) == 5
+
+
+@pytest.mark.usefixtures("no_redis")
+def test_without_redis_one_stream_at_least_runs_and_its_place_comes_back() -> None:
+    with entered(tenant_of(ALICE)):
+        first = uuid4()
+        bucket.take(RATES, {}, stream=first)
+        with pytest.raises(RateLimited):
+            bucket.take(RATES, {}, stream=uuid4())
+        bucket.give_back(RATES, {}, stream=first)
+        bucket.take(RATES, {}, stream=uuid4())
