@@ -8,6 +8,7 @@ the right of `staff` or `owner`, outside every tenant; AWS is never called insid
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -96,49 +97,68 @@ def ensure_guardrails(region: str) -> list[str]:
     made = []
     for posture, definition in postures().items():
         name = f"{resource_prefix()}-{posture}"
-        row, found = rows.get(posture), there.get(name)
         mark = fingerprint(definition)
-        if row and found and row.guardrail_id == found["id"] and row.fingerprint == mark:
+        found = _Found.of(bedrock, there.get(name), mark)
+        row = rows.get(posture)
+        if row and found and (row.guardrail_id, row.version) == (found.id, found.version):
             continue
-        identifier, arn, version = _guardrail(bedrock, name, definition, mark, found)
+        if found is None or found.version is None:
+            found = _made(bedrock, name, definition, mark, found)
+            made.append(f"guardrail {name} version {found.version}")
         Guardrail.objects.update_or_create(
             posture=posture,
             region=region,
             defaults={
-                "guardrail_id": identifier,
-                "arn": arn,
-                "version": version,
+                "guardrail_id": found.id,
+                "arn": found.arn,
+                "version": found.version,
                 "definition": definition,
                 "fingerprint": mark,
             },
         )
-        made.append(f"guardrail {name} version {version}")
     return made
 
 
-def _guardrail(
-    bedrock: Any, name: str, definition: dict[str, Any], mark: str, found: Any
-) -> tuple[str, str, str]:
-    """Return id, ARN and the number of a version that has this definition, made where missing.
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A guardrail in AWS; `version` is the newest that has the wanted definition, if any has."""
 
-    A version's description holds the fingerprint, so that one made by a run that was cut off, or
-    known to a database that is gone, is found again.
-    """
+    id: str
+    arn: str
+    version: str | None
+
+    @classmethod
+    def of(cls, bedrock: Any, listed: Any, mark: str) -> "_Found | None":
+        """Look a listed guardrail's versions up: their descriptions hold their fingerprints.
+
+        So a version made by a run that was cut off, or known to a lost database, is found again.
+        """
+        if listed is None:
+            return None
+        pages = bedrock.get_paginator("list_guardrails").paginate(guardrailIdentifier=listed["id"])
+        numbers = [
+            int(version["version"])
+            for page in pages
+            for version in page["guardrails"]
+            if version["version"] != "DRAFT" and version.get("description") == mark
+        ]
+        return cls(listed["id"], listed["arn"], str(max(numbers)) if numbers else None)
+
+
+def _made(
+    bedrock: Any, name: str, definition: dict[str, Any], mark: str, found: _Found | None
+) -> _Found:
+    """Create a guardrail, or bring it to the definition; then number it."""
     if found is None:
         made = bedrock.create_guardrail(name=name, **definition)
         identifier, arn = made["guardrailId"], made["guardrailArn"]
     else:
-        identifier, arn = found["id"], found["arn"]
-        pages = bedrock.get_paginator("list_guardrails").paginate(guardrailIdentifier=identifier)
-        for page in pages:
-            for version in page["guardrails"]:
-                if version["version"] != "DRAFT" and version.get("description") == mark:
-                    return identifier, arn, version["version"]
+        identifier, arn = found.id, found.arn
         _wait_until_ready(bedrock, identifier)
         bedrock.update_guardrail(guardrailIdentifier=identifier, name=name, **definition)
     _wait_until_ready(bedrock, identifier)
     numbered = bedrock.create_guardrail_version(guardrailIdentifier=identifier, description=mark)
-    return identifier, arn, numbered["version"]
+    return _Found(identifier, arn, numbered["version"])
 
 
 def _wait_until_ready(bedrock: Any, identifier: str) -> None:

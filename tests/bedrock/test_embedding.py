@@ -27,11 +27,9 @@ def embedded(
         )
 
 
-def test_vectors_come_in_the_order_of_their_texts(
-    acme: TenantContext, localaws: LocalAws
-) -> None:
-    texts = [f"chapter {number} about {word}" for number, word in enumerate(["ships", "sealing wax",
-             "cabbages", "kings", "the sea", "pigs", "wings", "oysters", "sand", "shoes"])]  # fmt: skip
+def test_vectors_come_in_the_order_of_their_texts(acme: TenantContext, localaws: LocalAws) -> None:
+    words = ("ships", "sealing wax", "cabbages", "kings", "the sea", "pigs", "wings", "oysters")
+    texts = [f"chapter {number} about {word}" for number, word in enumerate(words)]
     together = embedded(acme, texts)
     assert [len(vector) for vector in together] == [512] * len(texts)
     assert together == [embedded(acme, [text])[0] for text in texts]
@@ -59,9 +57,7 @@ def test_a_throttled_text_is_repeated(acme: TenantContext, localaws: LocalAws) -
 def test_what_was_embedded_before_a_failure_is_metered(
     acme: TenantContext, localaws: LocalAws
 ) -> None:
-    localaws.script(
-        error={"code": "ThrottlingException"}, match={"contains": "last"}, times=100
-    )
+    localaws.script(error={"code": "ThrottlingException"}, match={"contains": "last"}, times=100)
     request_id = uuid.uuid4()
     with pytest.raises(ModelThrottled):
         embedded(acme, ["first", "second", "last"], request_id)

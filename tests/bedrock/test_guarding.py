@@ -18,9 +18,7 @@ pytestmark = pytest.mark.django_db
 def checked(tenant: TenantContext, texts: list[str], **members: Any) -> gateway.GuardrailVerdict:
     usual: dict[str, Any] = {"source": "INPUT", "request_id": uuid.uuid4()}
     with entered(tenant):
-        return gateway.apply_guardrail(
-            texts, actor=SYSTEM, feature="tool", **{**usual, **members}
-        )
+        return gateway.apply_guardrail(texts, actor=SYSTEM, feature="tool", **{**usual, **members})
 
 
 def test_a_harmless_text_comes_back_as_it_is(acme: TenantContext, localaws: LocalAws) -> None:
@@ -64,9 +62,7 @@ def test_a_guardrail_that_cannot_be_reached_fails_closed(
         checked(acme, ["The office opens at nine."])
 
 
-def test_a_text_longer_than_is_checked_is_refused(
-    acme: TenantContext, localaws: LocalAws
-) -> None:
+def test_a_text_longer_than_is_checked_is_refused(acme: TenantContext, localaws: LocalAws) -> None:
     with pytest.raises(InputTooLong):
         checked(acme, ["x" * 100_001])
     assert localaws.requests() == []

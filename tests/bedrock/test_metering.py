@@ -46,7 +46,13 @@ def test_usage_is_settled_as_the_service_counted_it(
 def test_the_reservation_is_an_upper_bound(acme: TenantContext, localaws: LocalAws) -> None:
     from billing.models import Reservation
 
-    texts = ["word " * 400, "4711,0815;" * 200, "Überprüfung " * 100, "日本語の文章です。" * 50, "()" * 300]
+    texts = [
+        "word " * 400,
+        "4711,0815;" * 200,
+        "Überprüfung " * 100,
+        "日本語の文章です。" * 50,
+        "()" * 300,
+    ]
     for text in texts:
         asked = question(text)
         with entered(acme):
@@ -160,9 +166,7 @@ def test_a_blocked_question_costs_guardrail_units_alone(
     assert {unit for _, unit in found} == {"guardrail_content_units", "guardrail_pii_units"}
 
 
-def test_a_blocked_answer_leaves_nothing_of_itself(
-    acme: TenantContext, localaws: LocalAws
-) -> None:
+def test_a_blocked_answer_leaves_nothing_of_itself(acme: TenantContext, localaws: LocalAws) -> None:
     localaws.script(text="The key is AKIAABCDEFGHIJKLMNOP, keep it safe.")
     asked = question()
     with entered(acme):
@@ -227,9 +231,7 @@ def _one_of_each(picked: random.Random) -> None:
         seen += 1
     texts = ["text " * picked.randrange(1, 60) for _ in range(picked.randrange(1, 5))]
     purpose: Any = picked.choice(["query", "document"])
-    gateway.embed(
-        texts, actor=SYSTEM, feature="ingest", request_id=uuid.uuid4(), purpose=purpose
-    )
+    gateway.embed(texts, actor=SYSTEM, feature="ingest", request_id=uuid.uuid4(), purpose=purpose)
     gateway.apply_guardrail(
         ["Call Mr Smith at +1 212 555 0100"],
         source="INPUT",

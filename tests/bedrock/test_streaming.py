@@ -1,13 +1,12 @@
 """A stream is metered to its end whatever happens to it, and its reader learns what to withdraw."""
 
 import uuid
-from collections.abc import Iterator
 
 import pytest
 
 from bedrock import gateway
 from bedrock.errors import ModelStreamInterrupted, ModelThrottled
-from bedrock.gateway import Finished, TextDelta, ToolUse
+from bedrock.gateway import Finished, StreamEvent, TextDelta, ToolUse
 from bedrock.models import FailedAttempt
 from tenants.context import TenantContext, entered
 from tests.bedrock.asking import estimated, finished, ledger, question, shown, states
@@ -61,12 +60,11 @@ def test_stop_ends_delivery_at_once_and_the_meter_runs_on_to_the_exact_end(
 ) -> None:
     localaws.script(chunks=WORDS)
     asked = question()
-    seen: list[object] = []
+    seen: list[StreamEvent] = []
     with entered(acme):
-        for event in gateway.converse_stream(asked, cancelled=lambda: len(seen) >= 2):
-            seen.append(event)
-    assert shown(seen) == "One two "  # type: ignore[arg-type]
-    answer = finished(seen)  # type: ignore[arg-type]
+        seen.extend(gateway.converse_stream(asked, cancelled=lambda: len(seen) >= 2))
+    assert shown(seen) == "One two "
+    answer = finished(seen)
     assert answer.stop_reason == "stopped"
     assert answer.text == "One two "
     usage = localaws.requests("ConverseStream")[0]["usage"]
@@ -79,21 +77,15 @@ def test_a_stream_that_breaks_keeps_its_beginning_and_is_settled_as_an_estimate(
 ) -> None:
     localaws.script(chunks=WORDS, stream_error={"after": 3, "code": "ModelStreamErrorException"})
     asked = question()
-    events = []
+    events: list[StreamEvent] = []
     with entered(acme), pytest.raises(ModelStreamInterrupted) as caught:
-        events += list(_kept(gateway.converse_stream(asked), events))
+        events.extend(gateway.converse_stream(asked))
     assert caught.value.partial_text == "One two three "
     assert shown(events) == "One two three "
     assert len(localaws.requests()) == 1, "a repetition would double text and cost"
     assert ledger(acme, asked.request_id)[1, "output_tokens"] == asked.max_tokens
     assert estimated(acme, asked.request_id) == {True}
     assert states(acme, asked.request_id) == ["settled"]
-
-
-def _kept(stream: Iterator[object], events: list[object]) -> Iterator[object]:
-    for event in stream:
-        events.append(event)
-    yield from ()
 
 
 def test_a_frame_cut_in_half_is_an_interruption(acme: TenantContext, localaws: LocalAws) -> None:
@@ -124,9 +116,7 @@ def test_throttling_before_the_first_word_is_repeated_and_both_attempts_are_mete
 def test_throttling_that_stays_gives_up_after_the_second_attempt(
     acme: TenantContext, localaws: LocalAws
 ) -> None:
-    localaws.script(
-        chunks=WORDS, times=5, stream_error={"after": 0, "code": "ThrottlingException"}
-    )
+    localaws.script(chunks=WORDS, times=5, stream_error={"after": 0, "code": "ThrottlingException"})
     with entered(acme), pytest.raises(ModelThrottled):
         list(gateway.converse_stream(question()))
     assert len(localaws.requests()) == 2

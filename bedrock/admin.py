@@ -1,0 +1,121 @@
+"""Staff: which model fills which role, and what stands in AWS. Decisions are read-only."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+
+from bedrock.models import (
+    FailedAttempt,
+    Guardrail,
+    InferenceProfile,
+    Model,
+    ModelRoute,
+    PolicyDecision,
+    Tier,
+)
+
+
+@admin.register(Model)
+class ModelAdminPage(ModelAdmin):  # type: ignore[misc]
+    """A change takes effect in every process within seconds."""
+
+    list_display: ClassVar = [
+        "name", "model_id", "context_window", "max_output", "supports_tools", "supports_translate",
+        "supports_tone", "cache_minimum",
+    ]  # fmt: skip
+    search_fields: ClassVar = ["name", "model_id"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["model_id"] if obj else []  # prices and profiles refer to it
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # decisions of the past name it
+
+
+@admin.register(ModelRoute)
+class ModelRouteAdmin(ModelAdmin):  # type: ignore[misc]
+    """Add a route that begins on a later day; provisioning then makes its profiles."""
+
+    list_display: ClassVar = ["role", "geography", "model", "source", "starts_on"]
+    list_filter: ClassVar = ["role", "geography"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and not _begun(obj)  # type: ignore[no-any-return]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and not _begun(obj)  # type: ignore[no-any-return]
+
+
+def _begun(route: ModelRoute | None) -> bool:
+    return route is not None and route.starts_on <= datetime.now(UTC).date()
+
+
+@admin.register(Tier)
+class TierAdmin(ModelAdmin):  # type: ignore[misc]
+    """Whether a plan's workspaces share inference profiles."""
+
+    list_display: ClassVar = ["plan", "profiles"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["plan"] if obj else []
+
+
+class ReadOnly(ModelAdmin):  # type: ignore[misc]
+    """What provisioning made or what happened: nothing here is changed by hand."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Guardrail)
+class GuardrailAdmin(ReadOnly):
+    list_display: ClassVar = ["posture", "region", "version", "guardrail_id", "updated_at"]
+    list_filter: ClassVar = ["posture", "region"]
+    fields: ClassVar = [
+        "posture", "region", "version", "arn", "stream_mode", "policies", "fingerprint",
+        "updated_at",
+    ]  # fmt: skip
+    readonly_fields: ClassVar = ["policies"]
+
+    @admin.display(description="Definition")
+    def policies(self, row: Guardrail) -> SafeString:
+        return format_html("<pre>{}</pre>", json.dumps(row.definition, indent=2))
+
+
+@admin.register(InferenceProfile)
+class InferenceProfileAdmin(ReadOnly):
+    list_display: ClassVar = ["name", "region", "plan", "role", "model", "tenant_id", "arn"]
+    list_filter: ClassVar = ["region", "plan", "role"]
+    list_select_related: ClassVar = ["model"]
+    search_fields: ClassVar = ["name", "arn", "tenant_id"]
+
+
+@admin.register(PolicyDecision)
+class PolicyDecisionAdmin(ReadOnly):
+    list_display: ClassVar = [
+        "created_at", "tenant_id", "feature", "operation", "region", "role", "model_id",
+        "guardrail_version", "stream_mode", "call",
+    ]  # fmt: skip
+    list_filter: ClassVar = ["operation", "region", "feature"]
+    search_fields: ClassVar = ["request_id", "tenant_id", "profile_arn"]
+
+
+@admin.register(FailedAttempt)
+class FailedAttemptAdmin(ReadOnly):
+    list_display: ClassVar = ["created_at", "tenant_id", "kind", "aws_code", "attempt", "billed"]
+    list_filter: ClassVar = ["kind", "billed"]
+    search_fields: ClassVar = ["request_id", "tenant_id"]
