@@ -10,13 +10,13 @@ from unfold.admin import ModelAdmin, TabularInline
 from billing.models import LedgerLine, Plan, PlanLimit, Price, Reservation
 
 
-class PlanLimitInline(TabularInline):  # type: ignore[misc]
+class PlanLimitInline(TabularInline):
     model = PlanLimit
     extra = 0
 
 
 @admin.register(Plan)
-class PlanAdmin(ModelAdmin):  # type: ignore[misc]
+class PlanAdmin(ModelAdmin):
     """A change applies to every workspace on the plan within half a minute."""
 
     list_display: ClassVar = ["name", "code", "pricing_model", "monthly_price", "offered"]
@@ -32,7 +32,7 @@ class PlanAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(Price)
-class PriceAdmin(ModelAdmin):  # type: ignore[misc]
+class PriceAdmin(ModelAdmin):
     """Add a row that begins on a later day; a price that has begun stays as it was."""
 
     list_display: ClassVar = ["model", "route", "unit", "usd", "per", "effective_from", "source"]
@@ -41,17 +41,17 @@ class PriceAdmin(ModelAdmin):  # type: ignore[misc]
     date_hierarchy = "effective_from"
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and not _begun(obj)  # type: ignore[no-any-return]
+        return super().has_change_permission(request, obj) and not _begun(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and not _begun(obj)  # type: ignore[no-any-return]
+        return super().has_delete_permission(request, obj) and not _begun(obj)
 
 
 def _begun(price: Price | None) -> bool:
     return price is not None and price.effective_from <= datetime.now(UTC).date()
 
 
-class ReadOnly(ModelAdmin):  # type: ignore[misc]
+class ReadOnly(ModelAdmin):
     """What happened: nothing here is added, changed or removed by hand."""
 
     show_full_result_count = False  # counting all of the ledger takes longer than reading a page

@@ -14,8 +14,6 @@ from django.db.models.functions import Now
 
 from billing.units import Metric, Unit
 
-MONEY = {"max_digits": 30, "decimal_places": 15}
-
 
 def _choices(names: type[Unit] | type[Metric]) -> list[tuple[str, str]]:
     return [(name.value, name.value.replace("_", " ")) for name in names]
@@ -59,7 +57,7 @@ class PlanLimit(models.Model):
 
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="limits")
     metric = models.CharField(max_length=40, choices=_choices(Metric))
-    included = models.DecimalField(**MONEY, null=True, blank=True)
+    included = models.DecimalField(max_digits=30, decimal_places=15, null=True, blank=True)
     overage_price = models.DecimalField(
         "overage price, USD", max_digits=18, decimal_places=9, null=True, blank=True
     )
@@ -125,9 +123,9 @@ class QuotaCounter(models.Model):
     tenant_id = models.UUIDField()
     period = models.DateField()
     metric = models.CharField(max_length=40)
-    used = models.DecimalField(**MONEY, default=0)
-    reserved = models.DecimalField(**MONEY, default=0)
-    included = models.DecimalField(**MONEY, null=True)
+    used = models.DecimalField(max_digits=30, decimal_places=15, default=0)
+    reserved = models.DecimalField(max_digits=30, decimal_places=15, default=0)
+    included = models.DecimalField(max_digits=30, decimal_places=15, null=True)
 
     def __str__(self) -> str:
         return f"{self.tenant_id} {self.period} {self.metric}"
@@ -213,7 +211,7 @@ class LedgerEntry(models.Model):
     price_id = models.BigIntegerField(null=True)
     price_usd = models.DecimalField(max_digits=18, decimal_places=9, null=True)
     price_per = models.PositiveIntegerField(null=True)
-    usd = models.DecimalField(**MONEY, null=True)
+    usd = models.DecimalField(max_digits=30, decimal_places=15, null=True)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -254,7 +252,7 @@ class LedgerLine(models.Model):
     price_id = models.BigIntegerField(null=True)
     price_usd = models.DecimalField("price, USD", max_digits=18, decimal_places=9, null=True)
     price_per = models.IntegerField("per", null=True)
-    usd = models.DecimalField("USD", **MONEY, null=True)
+    usd = models.DecimalField("USD", max_digits=30, decimal_places=15, null=True)
     created_at = models.DateTimeField()
 
     class Meta:

@@ -57,4 +57,4 @@ def reservations_purge() -> int:
     """Delete resolved reservations of months past; return how many."""
     with connection.cursor() as cursor:
         cursor.execute(PURGE, [KEPT_MONTHS])
-        return cursor.rowcount
+        return int(cursor.rowcount)

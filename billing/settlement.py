@@ -182,7 +182,7 @@ def held_amounts(stored: Any) -> dict[Metric, Decimal]:
 
 def as_object(stored: Any) -> dict[str, Any]:
     """Return a jsonb value as Django's cursors give it: as text, undecoded."""
-    return json.loads(stored) if isinstance(stored, str) else stored
+    return dict(json.loads(stored) if isinstance(stored, str) else stored)
 
 
 def post(

@@ -25,7 +25,7 @@ FIND: Final = """
     SELECT id, tenant_id, month, (created_at AT TIME ZONE 'UTC')::date, request_id, call, feature,
            user_id, api_key_id, model, estimate, held
       FROM billing_reservation
-     WHERE state = 'held' AND created_at < now() - %s
+     WHERE state = 'held' AND created_at < now() - %s * interval '1 second'
      ORDER BY created_at LIMIT 1
        FOR UPDATE SKIP LOCKED
 """
@@ -40,7 +40,7 @@ def sweep(older_than: timedelta = ORPHANED) -> int:
     """
     for swept in range(MOST):
         with transaction.atomic(durable=True), connection.cursor() as cursor:
-            cursor.execute(FIND, [older_than])
+            cursor.execute(FIND, [older_than.total_seconds()])
             row = cursor.fetchone()
             if row is None:
                 return swept

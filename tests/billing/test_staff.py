@@ -52,13 +52,19 @@ def test_a_price_that_has_begun_cannot_be_changed_and_a_later_one_can(staff: Cli
         later = Price.objects.create(
             model=MODEL, unit=Unit.INPUT, usd=1, effective_from=today + timedelta(days=9)
         )
-    form = {"model": MODEL, "route": "region", "unit": "input_tokens", "usd": "2", "per": "1000000",
-            "effective_from": (today + timedelta(days=9)).isoformat(), "source": "a letter"}  # fmt: skip
-    assert staff.post(f"/admin/billing/price/{begun.pk}/change/", form).status_code == 403
-    assert (
-        staff.post(f"/admin/billing/price/{begun.pk}/delete/", {"post": "yes"}).status_code == 403
-    )
-    assert staff.post(f"/admin/billing/price/{later.pk}/change/", form).status_code == 302
+    form = {
+        "model": MODEL,
+        "route": "region",
+        "unit": "input_tokens",
+        "usd": "2",
+        "per": "1000000",
+        "effective_from": (today + timedelta(days=9)).isoformat(),
+        "source": "a letter",
+    }
+    prices = "/admin/billing/price"
+    assert staff.post(f"{prices}/{begun.pk}/change/", form).status_code == 403
+    assert staff.post(f"{prices}/{begun.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert staff.post(f"{prices}/{later.pk}/change/", form).status_code == 302
     with public_scope("staff"):
         assert Price.objects.get(pk=later.pk).usd == 2
 

@@ -117,7 +117,7 @@ def test_the_page_shows_meters_breakdowns_prices_and_the_days() -> None:
         MODEL,
         "guardrail content units",
         "$0.15 for 1,000",
-        "$0.003924",
+        "$0.0039",
     ):
         assert text in page, text
     assert "Tokens by day" in browser_of(ALICE).get("/usage/?by=tokens").content.decode()
