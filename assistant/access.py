@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from assistant.models import Conversation, Message, MessageRole
+from tenants.accounts.models import role_reaches
 from tenants.context import Actor
 from tenants.errors import NotFound
 
@@ -24,7 +25,25 @@ def conversation_of(actor: Actor, conversation_id: UUID | str) -> Conversation:
 
 def answer_of(conversation: Conversation, message_id: UUID | str) -> Message:
     """Return an answer of the conversation. Raises NotFound."""
-    message = conversation.messages.filter(id=message_id, role=MessageRole.ASSISTANT).first()
+    message = (
+        conversation.messages.select_related("parent")
+        .filter(id=message_id, role=MessageRole.ASSISTANT)
+        .first()
+    )
     if message is None:
         raise NotFound("There is no such answer in this conversation.")
+    return message
+
+
+def answer_to_explain(actor: Actor, message_id: UUID | str) -> Message:
+    """Return an answer whose policy decision the actor may see: its owner, and admins.
+
+    Admins learn how an answer was made and what it cost, never what it says. Raises NotFound.
+    """
+    answers = Message.objects.filter(id=message_id, role=MessageRole.ASSISTANT)
+    if not role_reaches(actor.role, "admin"):
+        answers = answers.filter(conversation__owner_id=actor.user_id)
+    message = answers.defer("text", "citations").first()
+    if message is None:
+        raise NotFound("There is no such answer.")
     return message

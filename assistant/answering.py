@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import UUID, uuid4
 
 import structlog
-from django.db import OperationalError, connection
-from psycopg_pool import PoolTimeout
+from django.db import connection
 
-from assistant.models import Conversation, Message, MessageStatus, Turn
+from assistant.errors import PASSING, Interrupted, error_members, foreseen
+from assistant.models import Message, MessageStatus
 from assistant.prompts import (
     SYSTEM_ASSISTANT,
     SYSTEM_STANDALONE,
@@ -20,82 +22,103 @@ from assistant.prompts import (
 )
 from assistant.runner import RunningTurn
 from assistant.selectors import history_of
-from assistant.services import citation_dict, turn_end
-from bedrock.errors import ModelStreamInterrupted
+from assistant.services import turn_end
+from assistant.shapes import citation_dict
 from bedrock.gateway import Finished, ModelRequest, TextDelta, converse, converse_stream
-from billing.selectors import request_cost
-from documents.citations import cite, renumbered
+from documents.ask import usage_of
+from documents.citations import Citation, cite, renumbered
 from documents.rendering import answer_html
 from search.retrieval import Passage, RetrievalScope, retrieve
-from tenants.errors import TenantryError, Unavailable
+from tenants.errors import TenantryError
 
 PASSAGES: Final = 6
 ANSWER_TOKENS: Final = 1_000
 SHORT_TOKENS: Final = 120  # for a title or a rewritten question
-STORE_TRIES: Final = 8  # about 30 s of a database that is restarting
+QUERY_CHARACTERS: Final = 1_000  # of a question that are searched for; all of it is answered
+TITLE_LENGTH: Final = 80
+STORE_TRIES: Final = 10  # about 30 s of a database that is restarting
 
 log = structlog.get_logger(__name__)
 
 
+@dataclass(slots=True)
+class _Answer:
+    """What there is of the answer so far."""
+
+    shown: list[str] = field(default_factory=list)
+    passages: list[Passage] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.shown)
+
+
 def answer(running: RunningTurn) -> None:
     """Run the turn to its end, whatever that is; every end is stored and told."""
-    turn, frames = running.turn, running.frames
+    turn, made = running.turn, _Answer()
     question = turn.answer.parent
-    assert question is not None
-    frames.send(
+    assert question is not None  # an answer always has its question
+    running.frames.send(
         "turn.started",
         message_id=str(turn.answer_id),
         question_id=str(question.id),
+        question=question.text,
         request_id=str(turn.answer.request_id),
     )
-    shown: list[str] = []
     try:
         history = history_of(question)
-        passages = _passages(running, question, history)
-        _stream(running, question, history, passages, shown)
-    except ModelStreamInterrupted as error:
-        _broken(running, error, "".join(shown), MessageStatus.INTERRUPTED)
-    except TenantryError as error:
-        status = MessageStatus.INTERRUPTED if shown else MessageStatus.FAILED
-        _broken(running, error, "".join(shown), status)
-    except (OperationalError, PoolTimeout):
-        log.warning("turn.database_lost")
-        _broken(running, Unavailable(), "".join(shown), MessageStatus.INTERRUPTED)
+        made.passages = _passages(running, question, history)
+        finished = _streamed(running, question, history, made)
+        _settle(running, question, finished, made)
+    except Exception as error:  # a defect must not leave a turn that never ends
+        _broken(running, foreseen(error), made)
 
 
-def _passages(
-    running: RunningTurn, question: Message, history: list[Message]
-) -> list[Passage]:
+def _request_id(running: RunningTurn) -> UUID:
+    request_id = running.turn.answer.request_id
+    assert request_id is not None  # given when the turn began
+    return request_id
+
+
+def _passages(running: RunningTurn, question: Message, history: list[Message]) -> list[Passage]:
     frames = running.frames
     frames.send("tool", name="search_documents", status="running")
     asked = question.text
     if leans_on_history(asked, history):
-        asked = _short_answer(
-            running, "standalone_question", SYSTEM_STANDALONE, standalone_messages(history, asked)
-        ) or asked
-    assert running.turn.answer.request_id is not None
+        messages = standalone_messages(history, asked)
+        asked = (
+            _short_answer(
+                running, "standalone_question", SYSTEM_STANDALONE, messages, _request_id(running)
+            )
+            or asked
+        )
     passages = retrieve(
         actor=running.actor,
         scope=RetrievalScope(),
-        query=asked[:1000],
+        query=asked[:QUERY_CHARACTERS],
         limit=PASSAGES,
-        request_id=running.turn.answer.request_id,
+        request_id=_request_id(running),
     )
-    frames.send("tool", name="search_documents", status="done", found=len(passages))
+    found = len({passage.document_id for passage in passages})
+    frames.send(
+        "tool", name="search_documents", status="done", found=len(passages), documents=found
+    )
     return passages
 
 
 def _short_answer(
-    running: RunningTurn, feature: str, system: str, messages: list[dict[str, Any]]
+    running: RunningTurn,
+    feature: str,
+    system: str,
+    messages: list[dict[str, Any]],
+    request_id: UUID,
 ) -> str:
     """Return a small model's one line; empty when the guardrail keeps it from answering."""
-    from uuid import uuid4
-
     reply = converse(
         ModelRequest(
             feature=feature,
             actor=running.actor,
-            request_id=uuid4(),
+            request_id=request_id,
             system=system,
             messages=messages,
             max_tokens=SHORT_TOKENS,
@@ -104,145 +127,139 @@ def _short_answer(
     return "" if reply.blocked else " ".join(reply.text.split())
 
 
-def _stream(
-    running: RunningTurn,
-    question: Message,
-    history: list[Message],
-    passages: list[Passage],
-    shown: list[str],
-) -> None:
-    turn, frames = running.turn, running.frames
-    assert turn.answer.request_id is not None
+def _streamed(
+    running: RunningTurn, question: Message, history: list[Message], made: _Answer
+) -> Finished | None:
+    """Stream the answer; None when the reader stopped it before a model was asked."""
+    if running.cancelled.is_set():
+        return None
     request = ModelRequest(
         feature="assistant",
         actor=running.actor,
-        request_id=turn.answer.request_id,
+        request_id=_request_id(running),
         system=SYSTEM_ASSISTANT,
-        messages=turn_messages(history, question.text, passages),
+        messages=turn_messages(history, question.text, made.passages),
         max_tokens=ANSWER_TOKENS,
     )
     finished: Finished | None = None
     for event in converse_stream(request, cancelled=running.cancelled.is_set):
         if isinstance(event, TextDelta):
-            if not shown:
+            running.frames.send("delta", text=event.text)
+            running.shown = True
+            if not made.shown:
                 connection.close()  # a stream lasts; its thread must not keep a pooled connection
-            shown.append(event.text)
-            frames.send("delta", text=event.text)
+            made.shown.append(event.text)
         elif isinstance(event, Finished):
             finished = event
     assert finished is not None  # a stream that did not raise has its end
-    _settle(running, question, passages, finished, "".join(shown))
+    return finished
 
 
 def _settle(
-    running: RunningTurn,
-    question: Message,
-    passages: list[Passage],
-    finished: Finished,
-    shown: str,
+    running: RunningTurn, question: Message, finished: Finished | None, made: _Answer
 ) -> None:
-    turn, frames, reply = running.turn, running.frames, finished.answer
-    if reply.blocked:
-        if shown:
-            frames.send("withdrawn", message_id=str(turn.answer_id), reason="guardrail")
-        else:
-            frames.send("delta", text=reply.text)
-        status, text = MessageStatus.WITHDRAWN, reply.text
-    else:
-        stopped = reply.stop_reason == "stopped"
-        status = MessageStatus.STOPPED if stopped else MessageStatus.COMPLETE
-        text = shown if stopped else reply.text
-    citations, grounded = [], ""
-    if passages and not reply.blocked:
-        citations, grounded = cite(text, passages)
+    """Verify, store and tell a finished answer."""
+    turn, frames = running.turn, running.frames
+    status, text, stop_reason = _outcome(finished, made)
+    if status == MessageStatus.WITHDRAWN and made.shown:
+        frames.withdraw(message_id=str(turn.answer_id), reason="guardrail")
+    elif status == MessageStatus.WITHDRAWN:
+        frames.send("delta", text=text)
+    citations: list[Citation] = []
+    grounded = ""
+    if made.passages and text and status != MessageStatus.WITHDRAWN:
+        citations, grounded = cite(text, made.passages)
         text, citations = renumbered(text, citations)
-    usage = _usage(turn)
-    stored = _stored(
+    title = _title(running, question)
+    usage = usage_of(_request_id(running))
+    ended = _stored(
         lambda: turn_end(
             turn,
             status=status,
             text=text,
             citations=citations,
             grounded=grounded,
-            stop_reason=reply.stop_reason,
+            stop_reason=stop_reason,
             usage=usage,
+            title=title,
         )
     )
-    if not stored:
+    if not ended:  # the lease ran out while the database was away, and the turn was ended for us
+        _broken(running, Interrupted(), made)
         return
-    title = _titled(running, question)
-    frames.send(
-        "citations",
-        message_id=str(turn.answer_id),
-        grounded=grounded or None,
-        citations=[citation_dict(citation) for citation in citations],
-    )
+    told = [citation_dict(citation) for citation in citations]
+    message_id = str(turn.answer_id)
+    frames.send("citations", message_id=message_id, grounded=grounded or None, citations=told)
     frames.send(
         "turn.finished",
-        message_id=str(turn.answer_id),
+        message_id=message_id,
+        question_id=str(question.id),
+        request_id=str(turn.answer.request_id),
         usage=usage,
-        stop_reason=reply.stop_reason,
-        status=status.value,
+        stop_reason=stop_reason,
+        status=str(status),
+        grounded=grounded or None,
+        citations=told,
         text=text,
-        html=answer_html(text, citations),
-        title=title,
+        html=str(answer_html(text, citations)),
+        error=None,
+        title=title or turn.conversation.title,
     )
 
 
-def _usage(turn: Turn) -> dict[str, Any]:
-    """Return what the answer used, as the ledger has it."""
-    assert turn.answer.request_id is not None
-    cost = request_cost(turn.answer.request_id)
-    return {**cost.units, "cost_usd": str(cost.usd)}
+def _outcome(finished: Finished | None, made: _Answer) -> tuple[MessageStatus, str, str]:
+    """Return the answer's status, its text, and why it ended."""
+    if finished is None:
+        return MessageStatus.STOPPED, "", "stopped"
+    reply = finished.answer
+    if reply.blocked:
+        return MessageStatus.WITHDRAWN, reply.text, reply.stop_reason
+    if reply.stop_reason == "stopped":
+        return MessageStatus.STOPPED, made.text, reply.stop_reason
+    return MessageStatus.COMPLETE, reply.text, reply.stop_reason
 
 
-def _titled(running: RunningTurn, question: Message) -> str:
-    """Name a conversation that has no name yet; a failure costs only the name."""
-    conversation = Conversation.objects.get(id=running.turn.conversation_id)
-    if conversation.title:
-        return conversation.title
+def _title(running: RunningTurn, question: Message) -> str:
+    """Return a name for a conversation that has none yet; a failure costs only its beauty."""
+    if running.turn.conversation.title:
+        return ""
     try:
-        title = _short_answer(running, "title", SYSTEM_TITLE, title_messages(question.text))
+        title = _short_answer(
+            running, "title", SYSTEM_TITLE, title_messages(question.text), uuid4()
+        )
     except TenantryError:
         title = ""
-    title = (title or " ".join(question.text.split()[:7]))[:80].strip(" .\"'")
-    Conversation.objects.filter(id=conversation.id, title="").update(title=title)
-    return title
+    return (title or " ".join(question.text.split()[:7]))[:TITLE_LENGTH].strip(" .\"'")
 
 
-def _broken(
-    running: RunningTurn, error: TenantryError, shown: str, status: MessageStatus
-) -> None:
+def _broken(running: RunningTurn, error: TenantryError, made: _Answer) -> None:
     """Store what had arrived with the reason, and tell it."""
     turn = running.turn
-    _stored(
-        lambda: turn_end(
-            turn,
-            status=status,
-            text=shown,
-            stop_reason="error",
-            error_code=error.code,
-            error=error.detail,
+    running.error = error
+    status = MessageStatus.INTERRUPTED if made.shown else MessageStatus.FAILED
+    try:
+        _stored(
+            lambda: turn_end(
+                turn,
+                status=status,
+                text=made.text,
+                stop_reason="error",
+                error_code=error.code,
+                error=error.detail,
+                usage=usage_of(_request_id(running)) if made.shown else None,
+            )
         )
-    )
-    told = {
-        name: error.extra[name] for name in ("retry_after", "upgrade_url") if name in error.extra
-    }
-    running.frames.send(
-        "error",
-        message_id=str(turn.answer_id),
-        code=error.code,
-        detail=error.detail,
-        **told,
-    )
+    except PASSING:  # the reaper marks it when the database is back
+        log.error("turn.not_stored", turn=str(turn.id))
+    running.frames.send("error", message_id=str(turn.answer_id), **error_members(error))
 
 
 def _stored(store: Callable[[], bool]) -> bool:
-    """Store, again while the database is restarting. The lease outlives a short one."""
+    """Store, again while the database is restarting. The keeper renews the lease meanwhile."""
     for attempt in range(STORE_TRIES):
         try:
             return store()
-        except (OperationalError, PoolTimeout):
+        except PASSING:
             connection.close()
             if attempt == STORE_TRIES - 1:
                 raise

@@ -1,11 +1,24 @@
-"""What can go wrong in a conversation."""
+"""What can go wrong in a conversation or in writing."""
 
-from typing import Final
+from typing import Any, Final
 
-from tenants.errors import Conflict, Invalid, NotFound, TenantryError
+import redis
+import structlog
+from django.db import InterfaceError, OperationalError
+from psycopg_pool import PoolTimeout
+
+from tenants.errors import Conflict, Invalid, NotFound, TenantryError, Unavailable
 
 MESSAGE_CHARACTERS: Final = 8_000
 FRAME_BYTES: Final = 64 * 1024
+INSTRUCTION_CHARACTERS: Final = 4_000
+TEXT_CHARACTERS: Final = 40_000
+WRITE_DOCUMENTS: Final = 10
+
+# Parts below that pass by themselves: a restart, a failover, a full pool.
+PASSING: Final = (OperationalError, InterfaceError, PoolTimeout, redis.RedisError)
+
+log = structlog.get_logger(__name__)
 
 
 class MessageEmpty(Invalid):
@@ -44,3 +57,62 @@ class Interrupted(TenantryError):
     status = 503
     retryable = True
     title = "The answer was interrupted; what had arrived is kept, and you can ask again"
+
+
+class AnswerFailed(TenantryError):
+    """A defect of ours; it stands in the log."""
+
+    code = "server_error"
+    status = 500
+    title = "Something went wrong on our side; it has been recorded. You can ask again"
+
+
+class NothingToWrite(Invalid):
+    """The task lacks what it works on."""
+
+    code = "nothing_to_write"
+    status = 422
+    title = "Give the task something to work on"
+
+
+class TextTooLong(Invalid):
+    code = "text_too_long"
+    status = 422
+    title = f"A text holds at most {TEXT_CHARACTERS:,} characters; upload it as a document instead"
+
+
+class InstructionsTooLong(Invalid):
+    code = "instructions_too_long"
+    status = 422
+    title = f"Instructions hold at most {INSTRUCTION_CHARACTERS:,} characters; shorten them"
+
+
+class TooManyDocuments(Invalid):
+    code = "too_many_documents"
+    status = 422
+    title = f"Choose at most {WRITE_DOCUMENTS} documents"
+
+
+class DocumentNotReady(Conflict):
+    code = "document_not_ready"
+    title = "A chosen document has not been read yet; wait until it is ready"
+
+
+def foreseen(error: BaseException) -> TenantryError:
+    """Return `error` as one of the tree; what nobody foresaw is logged."""
+    if isinstance(error, TenantryError):
+        return error
+    if isinstance(error, PASSING):
+        log.warning("part.unavailable", error=type(error).__name__)
+        return Unavailable(retry_after=2)
+    log.error("unforeseen", exc_info=error)
+    return AnswerFailed()
+
+
+def error_members(error: TenantryError) -> dict[str, Any]:
+    """Return what an `error` frame says."""
+    members: dict[str, Any] = {"code": error.code, "detail": error.detail}
+    for name in ("retry_after", "upgrade_url"):
+        if name in error.extra:
+            members[name] = error.extra[name]
+    return members

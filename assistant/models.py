@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 
 class Conversation(models.Model):
@@ -48,27 +49,24 @@ class Message(models.Model):
     conversation = models.ForeignKey(
         Conversation, on_delete=models.CASCADE, related_name="messages"
     )
-    parent = models.ForeignKey(
-        "self", on_delete=models.CASCADE, null=True, related_name="children"
-    )
+    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="children")
+    position = models.PositiveIntegerField()  # in the conversation; clocks do not order messages
     role = models.CharField(max_length=10, choices=MessageRole)
-    status = models.CharField(
-        max_length=12, choices=MessageStatus, default=MessageStatus.COMPLETE
-    )
+    status = models.CharField(max_length=12, choices=MessageStatus, default=MessageStatus.COMPLETE)
     text = models.TextField(blank=True)
     citations = models.JSONField(default=list)
-    grounded = models.CharField(max_length=6, blank=True)  # full, partly, none, or "" without passages
+    grounded = models.CharField(max_length=6, blank=True)  # full, partly, none; "" without passages
     stop_reason = models.CharField(max_length=40, blank=True)
     error_code = models.CharField(max_length=60, blank=True)
     error = models.TextField(blank=True)
     usage = models.JSONField(default=dict)
     request_id = models.UUIDField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        ordering: ClassVar = ["created_at", "id"]
-        indexes: ClassVar = [
-            models.Index(fields=["conversation", "created_at"], name="message_in_order"),
+        ordering: ClassVar = ["position"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["conversation", "position"], name="message_position"),
         ]
 
     def __str__(self) -> str:

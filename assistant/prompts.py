@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Final
-from xml.sax.saxutils import escape
 
 from assistant.models import Message, MessageRole, MessageStatus
 from documents.citations import MARK
@@ -12,6 +12,7 @@ from search.retrieval import Passage
 
 HISTORY_CHARACTERS: Final = 12_000  # of earlier messages, newest first
 SHORT_QUESTION: Final = 60  # characters; shorter ones often lean on what was said before
+SAID_CHARACTERS: Final = 1_000  # of a message that helps to understand the next question
 _LEANING: Final = re.compile(
     r"\b(it|its|they|them|their|this|that|these|those|he|she|him|her|one|ones|there|then|also|else"
     r"|same|former|latter|again|why|and|what about|how about)\b",
@@ -26,12 +27,12 @@ workspace's documents and talk about what they ask.
 
 {CITE_RULES}
 
-Answer first, in plain sentences, as short as the question allows. What the passages do not say you do \
-not claim about the workspace: say that you could not find it in the documents."""
+Answer first, in plain sentences, as short as the question allows. What the passages do not say you \
+do not claim about the workspace: say that you could not find it in the documents."""
 
 SYSTEM_STANDALONE: Final = """\
-Rewrite the last question of a conversation so that it can be understood alone. Keep its language and \
-meaning, add only what the conversation shows it refers to, and reply with the question alone."""
+Rewrite the last question of a conversation so that it can be understood alone. Keep its language \
+and meaning, add only what the conversation shows it refers to, and reply with the question alone."""
 
 SYSTEM_TITLE: Final = """\
 Name a conversation after its first question, in three to seven words, in the question's language, \
@@ -61,7 +62,7 @@ def _pairs(history: Sequence[Message]) -> list[tuple[Message, Message]]:
     kept = (MessageStatus.COMPLETE, MessageStatus.STOPPED, MessageStatus.INTERRUPTED)
     return [
         (asked, answered)
-        for asked, answered in zip(history, history[1:], strict=False)
+        for asked, answered in pairwise(history)
         if asked.role == MessageRole.USER
         and answered.role == MessageRole.ASSISTANT
         and answered.status in kept
@@ -90,7 +91,8 @@ def leans_on_history(question: str, history: Sequence[Message]) -> bool:
 def standalone_messages(history: Sequence[Message], question: str) -> list[dict[str, Any]]:
     """Return the messages that ask for a self-contained question."""
     said = "\n".join(
-        f"{message.role}: {contained(MARK.sub('', message.text))[:1000]}" for message in history[-4:]
+        f"{message.role}: {contained(MARK.sub('', message.text))[:1000]}"
+        for message in history[-4:]
     )
     text = (
         f"<task>standalone_question</task>\n<history>\n{said}\n</history>\n"
@@ -101,5 +103,5 @@ def standalone_messages(history: Sequence[Message], question: str) -> list[dict[
 
 def title_messages(question: str) -> list[dict[str, Any]]:
     """Return the messages that ask for a title."""
-    text = f"<task>title</task>\n<text>{escape(question[:1000])}</text>"
+    text = f"<task>title</task>\n<text>{contained(question[:1000])}</text>"
     return [{"role": "user", "content": [{"text": text}]}]

@@ -1,8 +1,8 @@
 """The turns that this process is making: one thread each, and one keeper of their leases.
 
 A turn belongs to the process that accepted it, not to a socket: the reader may leave and come back,
-on another device too. Stop ends delivery at once; the gateway then drains the model's stream, which is
-billed anyway, so that the ledger is exact.
+on another device too. Stop ends delivery at once; the gateway then drains the model's stream, which
+is billed anyway, so that the ledger is exact.
 """
 
 import threading
@@ -10,57 +10,78 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import redis
 import structlog
-from django.db import DatabaseError, connection
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import connection
 
+from assistant.errors import AnswerFailed, error_members
 from assistant.frames import TurnFrames
 from assistant.models import Turn
 from assistant.services import leases_renew
 from tenants.context import Actor, TenantContext, entered
+from tenants.errors import TenantryError
 from tenants.logging import bound
 from tenants.redis import redis_client, tenant_key
 
-KEEP_EVERY: Final = 1.0  # seconds between looks at stop requests; leases are renewed every fifth
+KEEP_EVERY: Final = 1.0  # seconds between looks at stop requests
+RENEW_EVERY: Final = 4.0  # seconds between renewals of the leases
 STOP_KEPT: Final = 60  # seconds that a stop request waits for its turn's process
 MOST_TURNS: Final = 64  # at once in one process; a plan's concurrent streams bound each tenant
+BEFORE_WAITS: Final = 5.0  # seconds that a turn lets the one before it tell its end
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
 class RunningTurn:
-    """A turn of this process."""
+    """A turn of this process; `error` is what ended it, `shown` whether words had come before."""
 
     tenant: TenantContext
     actor: Actor
     turn: Turn
     frames: TurnFrames
     cancelled: threading.Event = field(default_factory=threading.Event)
+    error: TenantryError | None = None
+    shown: bool = False
 
 
 Work = Callable[[RunningTurn], None]
+Watcher = Callable[[RunningTurn], None]
 
 _running: dict[UUID, RunningTurn] = {}  # by conversation
+_watchers: dict[UUID, list[Watcher]] = {}  # by conversation: the sockets of this process
 _lock = threading.Lock()
 _threads = ThreadPoolExecutor(max_workers=MOST_TURNS, thread_name_prefix="turn")
+_tellers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="turn-told")
 _keeper: threading.Thread | None = None
 
 
+def turn_group(tenant: TenantContext, conversation_id: UUID) -> str:
+    """Return the channel group of a conversation's open sockets."""
+    return f"conversation.{tenant.id.hex}.{conversation_id.hex}"
+
+
 def turn_run(tenant: TenantContext, actor: Actor, turn: Turn, work: Work) -> RunningTurn:
-    """Make the answer in a thread of its own; return at once."""
+    """Make the answer in a thread of its own, tell the open sockets, and return at once."""
     global _keeper
-    frames = TurnFrames(tenant, turn.conversation_id, turn.number)
-    running = RunningTurn(tenant, actor, turn, frames)
+    conversation_id = turn.conversation_id
+    running = RunningTurn(tenant, actor, turn, TurnFrames(tenant, conversation_id, turn.number))
     with _lock:
-        _running[turn.conversation_id] = running
+        before = _running.get(conversation_id)
+        _running[conversation_id] = running
+        watchers = list(_watchers.get(conversation_id, ()))
         if _keeper is None:
             _keeper = threading.Thread(target=_keep, name="turn-keeper", daemon=True)
             _keeper.start()
-    _threads.submit(_run, running, work)
+    _threads.submit(_run, running, work, before)
+    for watcher in watchers:
+        watcher(running)
+    _tellers.submit(_tell, turn_group(tenant, conversation_id), turn.number)
     return running
 
 
@@ -69,22 +90,74 @@ def running_in(conversation_id: UUID) -> RunningTurn | None:
     return _running.get(conversation_id)
 
 
+def watch(conversation_id: UUID, watcher: Watcher) -> Callable[[], None]:
+    """Call `watcher` for each turn begun here, in any thread, without blocking; return its end."""
+    with _lock:
+        _watchers.setdefault(conversation_id, []).append(watcher)
+
+    def stop() -> None:
+        with _lock:
+            left = _watchers.get(conversation_id, [])
+            if watcher in left:
+                left.remove(watcher)
+            if not left:
+                _watchers.pop(conversation_id, None)
+
+    return stop
+
+
 def turn_stop(conversation_id: UUID) -> None:
-    """Stop the conversation's turn, wherever it runs: here at once, elsewhere within a second."""
+    """Stop the conversation's turn, wherever it runs: here at once, elsewhere within a second.
+
+    Call inside the tenant, for a conversation that the actor was found to own.
+    """
     here = running_in(conversation_id)
     if here is not None:
         here.cancelled.set()
-    else:
-        redis_client().set(tenant_key("stop", conversation_id.hex), b"1", ex=STOP_KEPT)
+        return
+    elsewhere = Turn.objects.filter(conversation_id=conversation_id, running=True).first()
+    if elsewhere is not None:
+        redis_client().set(tenant_key("stop", elsewhere.id.hex), b"1", ex=STOP_KEPT)
 
 
-def _run(running: RunningTurn, work: Work) -> None:
+def work_aside(tenant: TenantContext, work: Callable[[], Any]) -> None:
+    """Run `work` for the tenant in one of the turns' threads; what it raises is only logged."""
+
+    def run() -> None:
+        try:
+            with entered(tenant):
+                work()
+        except Exception:
+            log.exception("work.failed")
+        finally:
+            connection.close()
+
+    _threads.submit(run)
+
+
+def _tell(group: str, number: int) -> None:
+    """Let the sockets of other processes follow the turn in Redis."""
+    try:
+        layer = get_channel_layer()
+        async_to_sync(layer.group_send)(group, {"type": "turn.begun", "number": number})
+    except Exception as error:  # those sockets find the turn when they next resume
+        log.warning("turn.not_told", error=type(error).__name__)
+
+
+def _run(running: RunningTurn, work: Work, before: RunningTurn | None) -> None:
     request_id = str(running.turn.answer.request_id)
+    if before is not None:  # frames of two turns must not mix
+        before.frames.wait(BEFORE_WAITS)
     try:
         with entered(running.tenant), bound(request_id=request_id):
             work(running)
-    except Exception:
+    except Exception as error:
         log.exception("turn.failed", turn=str(running.turn.id))
+        if not running.frames.ended:
+            running.error = error if isinstance(error, TenantryError) else AnswerFailed()
+            running.frames.send(
+                "error", message_id=str(running.turn.answer_id), **error_members(running.error)
+            )
     finally:
         connection.close()
         with _lock:
@@ -95,30 +168,41 @@ def _run(running: RunningTurn, work: Work) -> None:
 
 def _keep() -> None:
     """Renew leases and look for stop requests, for all turns of this process."""
-    beat = 0
+    renewed = time.monotonic()
     while True:
         time.sleep(KEEP_EVERY)
-        beat += 1
         with _lock:
             turns = list(_running.values())
         by_tenant: dict[UUID, list[RunningTurn]] = {}
         for running in turns:
             by_tenant.setdefault(running.tenant.id, []).append(running)
+        renew = time.monotonic() - renewed >= RENEW_EVERY
+        if renew:
+            renewed = time.monotonic()
         for group in by_tenant.values():
-            try:
-                with entered(group[0].tenant):
-                    _look_for_stops(group)
-                    if beat % 5 == 0:
-                        leases_renew([running.turn.id for running in group])
-            except (DatabaseError, redis.RedisError) as error:
-                log.warning("turn.keeper", error=type(error).__name__)
-            finally:
-                connection.close()
+            with entered(group[0].tenant):
+                _look_for_stops(group)
+                if renew and not _renew(group):
+                    renewed = 0.0  # the database is away: try again at the next look
+
+
+def _renew(group: list[RunningTurn]) -> bool:
+    try:
+        leases_renew([running.turn.id for running in group])
+    except Exception as error:  # whatever it is, the keeper has other turns to keep
+        log.warning("turn.leases_not_renewed", error=type(error).__name__)
+        return False
+    finally:
+        connection.close()
+    return True
 
 
 def _look_for_stops(group: list[RunningTurn]) -> None:
-    keys = [tenant_key("stop", running.turn.conversation_id.hex) for running in group]
-    for running, found in zip(group, redis_client().mget(keys), strict=True):
-        if found is not None:
-            running.cancelled.set()
-            redis_client().delete(tenant_key("stop", running.turn.conversation_id.hex))
+    keys = [tenant_key("stop", running.turn.id.hex) for running in group]
+    try:
+        for running, key, found in zip(group, keys, redis_client().mget(keys), strict=True):
+            if found is not None:
+                running.cancelled.set()
+                redis_client().delete(key)
+    except redis.RedisError as error:
+        log.warning("turn.stops_not_read", error=type(error).__name__)

@@ -1,23 +1,29 @@
 """Make, rename and delete conversations; begin, end and reap turns in the database."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from assistant.access import answer_of, conversation_of, conversations_visible
-from assistant.errors import MESSAGE_CHARACTERS, MessageEmpty, MessageTooLong, TurnRunning
-from assistant.frames import frames_after
+from assistant.errors import (
+    MESSAGE_CHARACTERS,
+    Interrupted,
+    MessageEmpty,
+    MessageTooLong,
+    TurnRunning,
+)
+from assistant.frames import first_seq, frame_keep, frames_after, frames_forget, turn_of
 from assistant.models import Conversation, Message, MessageRole, MessageStatus, Turn
+from assistant.shapes import citation_dict, final_frame
 from documents.citations import Citation
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor
-from tenants.errors import Invalid
+from tenants.errors import Invalid, NotFound
 
 LEASE: Final = timedelta(seconds=15)
 TITLE_CHARACTERS: Final = 120
@@ -37,16 +43,18 @@ def title_checked(title: str) -> str:
 
 
 def conversation_rename(*, actor: Actor, conversation_id: UUID, title: str) -> Conversation:
-    """Give the conversation another title."""
+    """Give the conversation another title. Raises NotFound, Invalid."""
     conversation = conversation_of(actor, conversation_id)
     conversation.title = title_checked(title)
-    conversation.save(update_fields=["title", "updated_at"])
+    if not conversation.title:
+        raise Invalid("Write a title.", errors={"title": ["Write a title."]})
+    conversation.save(update_fields=["title"])
     return conversation
 
 
 @transaction.atomic
 def conversation_delete(*, actor: Actor, conversation_id: UUID) -> None:
-    """Delete the conversation with all its messages."""
+    """Delete the conversation with all its messages, and what is kept of its frames."""
     conversation = conversation_of(actor, conversation_id)
     audit_write(
         actor,
@@ -55,6 +63,7 @@ def conversation_delete(*, actor: Actor, conversation_id: UUID) -> None:
         object_id=conversation.id,
     )
     conversation.delete()
+    frames_forget(conversation_id)
 
 
 def message_checked(text: Any) -> str:
@@ -67,19 +76,27 @@ def message_checked(text: Any) -> str:
     return said
 
 
-def turn_begin(*, actor: Actor, conversation_id: UUID, text: str) -> Turn:
-    """Add the user's message and the place of its answer, and take the lease.
+def turn_begin(*, actor: Actor, conversation_id: UUID, text: Any) -> Turn:
+    """Add the user's message and the place of its answer, and take the lease; five statements.
 
     Raises NotFound, MessageEmpty, MessageTooLong, TurnRunning.
     """
     said = message_checked(text)
-    with transaction.atomic():
+
+    def begin() -> Turn:
         conversation = _locked(actor, conversation_id)
-        last = conversation.messages.order_by("-created_at", "-id").first()
-        question = Message.objects.create(
-            conversation=conversation, parent=last, role=MessageRole.USER, text=said
+        last = conversation.messages.order_by("-position").first()
+        number = conversation.turns + 1
+        question = Message(
+            conversation=conversation,
+            parent=last,
+            position=2 * number - 1,
+            role=MessageRole.USER,
+            text=said,
         )
-        return _turn(conversation, question)
+        return _turn(conversation, question, [question])
+
+    return _begun(conversation_id, begin)
 
 
 def turn_again(*, actor: Actor, conversation_id: UUID, message_id: UUID | str) -> Turn:
@@ -87,41 +104,55 @@ def turn_again(*, actor: Actor, conversation_id: UUID, message_id: UUID | str) -
 
     Raises NotFound, TurnRunning.
     """
-    with transaction.atomic():
+
+    def begin() -> Turn:
         conversation = _locked(actor, conversation_id)
         question = answer_of(conversation, message_id).parent
         assert question is not None  # an answer always has its question
-        return _turn(conversation, question)
+        return _turn(conversation, question, [])
+
+    return _begun(conversation_id, begin)
+
+
+def _begun(conversation_id: UUID, begin: Callable[[], Turn]) -> Turn:
+    """Begin; where a turn stands in the way whose process is gone, end that one first."""
+    try:
+        with transaction.atomic():
+            return begin()
+    except IntegrityError as error:  # the one running turn that a conversation may have
+        if not turn_reap(conversation_id):
+            raise TurnRunning from error
+    with transaction.atomic():
+        return begin()
 
 
 def _locked(actor: Actor, conversation_id: UUID) -> Conversation:
-    conversation = conversation_of(actor, conversation_id)
-    turn_reap(conversation.id)
-    return conversations_visible(actor).select_for_update().get(id=conversation.id)
-
-
-def _turn(conversation: Conversation, question: Message) -> Turn:
-    Conversation.objects.filter(id=conversation.id).update(
-        turns=F("turns") + 1, updated_at=timezone.now()
+    conversation = (
+        conversations_visible(actor).select_for_update().filter(id=conversation_id).first()
     )
-    conversation.refresh_from_db(fields=["turns"])
-    answer = Message.objects.create(
+    if conversation is None:
+        raise NotFound("There is no such conversation.")
+    return conversation
+
+
+def _turn(conversation: Conversation, question: Message, more: list[Message]) -> Turn:
+    conversation.turns += 1
+    conversation.save(update_fields=["turns", "updated_at"])
+    answer = Message(
         conversation=conversation,
         parent=question,
+        position=2 * conversation.turns,
         role=MessageRole.ASSISTANT,
         status=MessageStatus.STREAMING,
         request_id=uuid4(),
     )
-    try:
-        with transaction.atomic():
-            return Turn.objects.create(
-                conversation=conversation,
-                answer=answer,
-                number=conversation.turns,
-                lease_until=timezone.now() + LEASE,
-            )
-    except IntegrityError as error:  # the one running turn that a conversation may have
-        raise TurnRunning from error
+    Message.objects.bulk_create([*more, answer])
+    return Turn.objects.create(
+        conversation=conversation,
+        answer=answer,
+        number=conversation.turns,
+        lease_until=Now() + LEASE,
+    )
 
 
 def turn_end(
@@ -135,8 +166,12 @@ def turn_end(
     error_code: str = "",
     error: str = "",
     usage: dict[str, Any] | None = None,
+    title: str = "",
 ) -> bool:
-    """Store the finished answer and give the lease back; return False if the lease was lost."""
+    """Store the finished answer and give the lease back; return False if the lease was lost.
+
+    `title` names a conversation that has no name yet.
+    """
     with transaction.atomic():
         held = Turn.objects.filter(id=turn.id, running=True).update(
             running=False, finished_at=timezone.now()
@@ -153,61 +188,47 @@ def turn_end(
             error=error,
             usage=usage or {},
         )
-        Conversation.objects.filter(id=turn.conversation_id).update(updated_at=timezone.now())
+        if title:
+            Conversation.objects.filter(id=turn.conversation_id, title="").update(title=title)
     return True
-
-
-def citation_dict(citation: Citation) -> dict[str, Any]:
-    """Return a citation in the shape of the REST contract, with its number and chunk."""
-    found = asdict(citation)
-    return {
-        "number": found["number"],
-        "document_id": str(found["document_id"]),
-        "document_name": found["document_name"],
-        "page": found["page"],
-        "quote": found["quote"],
-        "start": found["start"],
-        "end": found["end"],
-        "chunk_id": str(found["chunk_id"]),
-    }
 
 
 def leases_renew(turn_ids: Sequence[UUID]) -> None:
     """Hold the leases of running turns for another while."""
-    Turn.objects.filter(id__in=turn_ids, running=True).update(lease_until=timezone.now() + LEASE)
+    Turn.objects.filter(id__in=turn_ids, running=True).update(lease_until=Now() + LEASE)
 
 
 def turn_reap(conversation_id: UUID | None = None) -> int:
     """Mark turns interrupted whose process is gone; return how many.
 
-    What had arrived is read back from the frames. The reservation of such a call is settled as an
-    estimate by the sweeper of `billing`.
+    What had arrived is read back from the frames, and readers are told the end. The reservation of
+    such a call is settled as an estimate by the sweeper of `billing`.
     """
-    lost = Turn.objects.filter(running=True, lease_until__lt=timezone.now())
+    lost = Turn.objects.filter(running=True, lease_until__lt=Now())
     if conversation_id is not None:
         lost = lost.filter(conversation_id=conversation_id)
     reaped = 0
     for turn in lost.select_related("answer"):
-        reaped += turn_end(
+        gone = Interrupted()
+        ended = turn_end(
             turn,
             status=MessageStatus.INTERRUPTED,
             text=turn.answer.text or _arrived(turn),
-            error_code="interrupted",
-            error="The answer was interrupted; what had arrived is kept.",
+            stop_reason="error",
+            error_code=gone.code,
+            error=gone.detail,
         )
+        if ended:
+            reaped += 1
+            turn.answer.refresh_from_db()
+            frame_keep(turn.conversation_id, final_frame(turn))
     return reaped
 
 
 def _arrived(turn: Turn) -> str:
-    from redis import RedisError
-
-    from assistant.frames import SPAN, first_seq
-
-    try:
-        frames = frames_after(turn.conversation_id, first_seq(turn.number))
-    except RedisError:
-        return ""
-    last = first_seq(turn.number) + SPAN
+    frames = frames_after(turn.conversation_id, first_seq(turn.number))
     return "".join(
-        frame["text"] for frame in frames if frame["type"] == "delta" and frame["seq"] < last
+        frame["text"]
+        for frame in frames
+        if frame["type"] == "delta" and turn_of(frame["seq"]) == turn.number
     )

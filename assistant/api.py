@@ -1,0 +1,208 @@
+"""REST: conversations, their messages, and writing. One class an operation."""
+
+from typing import Any, ClassVar, Final
+from uuid import UUID
+
+from django.db import connection
+from django.http import HttpResponseBase
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.generics import GenericAPIView
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from assistant.access import conversation_of, conversations_visible
+from assistant.answering import answer
+from assistant.models import Conversation, Message, Turn
+from assistant.runner import turn_run, turn_stop, work_aside
+from assistant.serializers import (
+    AskMessageSerializer,
+    ConversationDetailSerializer,
+    ConversationSerializer,
+    MessageSerializer,
+    WriteSerializer,
+    WrittenSerializer,
+)
+from assistant.services import (
+    conversation_create,
+    conversation_delete,
+    conversation_rename,
+    turn_again,
+    turn_begin,
+)
+from assistant.shapes import conversation_dict, message_dict
+from assistant.sse import EventStreamRenderer, event_stream, wants_events
+from assistant.writing import Writing, task_checked
+from tenants.accounts.selectors import actor_of
+from tenants.context import Actor, current
+
+ANSWER_WITHIN: Final = 300.0  # seconds that a client without events waits for a whole answer
+DECIDED_WITHIN: Final = 5.0  # seconds in which a refusal still becomes an HTTP status
+RENDERERS: Final = [JSONRenderer, EventStreamRenderer]
+
+
+class ConversationListView(GenericAPIView[Conversation]):
+    """The caller's conversations, newest first; begin one more."""
+
+    roles: ClassVar = {"GET": "viewer", "POST": "viewer"}
+    serializer_class = ConversationSerializer
+
+    @extend_schema(operation_id="conversations_list", responses=ConversationSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        page = self.paginate_queryset(conversations_visible(actor_of(request)))
+        return self.get_paginated_response(ConversationSerializer(page, many=True).data)
+
+    @extend_schema(
+        operation_id="conversations_create",
+        request=ConversationSerializer,
+        responses={201: ConversationDetailSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        given = ConversationSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        conversation = conversation_create(
+            actor=actor_of(request), title=given.validated_data.get("title", "")
+        )
+        shape = {**conversation_dict(conversation), "messages": []}
+        return Response(shape, status=status.HTTP_201_CREATED)
+
+
+class ConversationView(APIView):
+    """One conversation of the caller's own."""
+
+    roles: ClassVar = {"GET": "viewer", "PATCH": "viewer", "DELETE": "viewer"}
+
+    @extend_schema(operation_id="conversations_read", responses=ConversationDetailSerializer)
+    def get(self, request: Request, conversation_id: UUID) -> Response:
+        conversation = conversation_of(actor_of(request), conversation_id)
+        messages = [message_dict(message) for message in conversation.messages.all()]
+        return Response({**conversation_dict(conversation), "messages": messages})
+
+    @extend_schema(
+        operation_id="conversations_rename",
+        request=ConversationSerializer,
+        responses=ConversationSerializer,
+    )
+    def patch(self, request: Request, conversation_id: UUID) -> Response:
+        given = ConversationSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        conversation = conversation_rename(
+            actor=actor_of(request),
+            conversation_id=conversation_id,
+            title=given.validated_data.get("title", ""),
+        )
+        return Response(conversation_dict(conversation))
+
+    @extend_schema(operation_id="conversations_delete", responses={204: None})
+    def delete(self, request: Request, conversation_id: UUID) -> Response:
+        """Delete the conversation with all its messages; an answer being written is stopped."""
+        actor = actor_of(request)
+        conversation_of(actor, conversation_id)
+        turn_stop(conversation_id)
+        conversation_delete(actor=actor, conversation_id=conversation_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class MessageListView(APIView):
+    """Say something and get the answer."""
+
+    roles: ClassVar = {"POST": "viewer"}
+    renderer_classes: ClassVar = RENDERERS
+
+    @extend_schema(
+        operation_id="messages_create",
+        request=AskMessageSerializer,
+        responses={201: MessageSerializer, (200, "text/event-stream"): str},
+    )
+    def post(self, request: Request, conversation_id: UUID) -> HttpResponseBase:
+        """Answer in one piece, or as the socket's events with `Accept: text/event-stream`."""
+        given = AskMessageSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        actor = actor_of(request)
+        turn = turn_begin(
+            actor=actor, conversation_id=conversation_id, text=given.validated_data["text"]
+        )
+        return _answered(request, actor, turn)
+
+
+class MessageAgainView(APIView):
+    """Answer a question once more; the new answer is a sibling of the old one."""
+
+    roles: ClassVar = {"POST": "viewer"}
+    renderer_classes: ClassVar = RENDERERS
+
+    @extend_schema(
+        operation_id="messages_regenerate",
+        request=None,
+        responses={201: MessageSerializer, (200, "text/event-stream"): str},
+    )
+    def post(self, request: Request, conversation_id: UUID, message_id: UUID) -> HttpResponseBase:
+        actor = actor_of(request)
+        turn = turn_again(actor=actor, conversation_id=conversation_id, message_id=message_id)
+        return _answered(request, actor, turn)
+
+
+class StopView(APIView):
+    """Stop the answer that is being written."""
+
+    roles: ClassVar = {"POST": "viewer"}
+
+    @extend_schema(operation_id="conversations_stop", request=None, responses={204: None})
+    def post(self, request: Request, conversation_id: UUID) -> Response:
+        conversation_of(actor_of(request), conversation_id)
+        turn_stop(conversation_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _answered(request: Request, actor: Actor, turn: Turn) -> HttpResponseBase:
+    running = turn_run(current(), actor, turn, answer)
+    connection.close()  # whoever waits for a model must not keep a pooled connection
+    if wants_events(request):
+        running.frames.wait_decided(DECIDED_WITHIN)
+    else:
+        running.frames.wait(ANSWER_WITHIN)
+    if running.error is not None and not running.shown:
+        raise running.error  # a refusal before any word (429, 402, 503) answers the request itself
+    if wants_events(request):
+        return event_stream(request, running.frames)
+    message = Message.objects.get(id=turn.answer_id)
+    return Response(message_dict(message), status=status.HTTP_201_CREATED)
+
+
+class WriteView(APIView):
+    """Draft, rewrite or summarize."""
+
+    roles: ClassVar = {"POST": "member"}
+    renderer_classes: ClassVar = RENDERERS
+
+    @extend_schema(
+        operation_id="write",
+        request=WriteSerializer,
+        responses={200: WrittenSerializer, (200, "text/event-stream"): str},
+    )
+    def post(self, request: Request) -> HttpResponseBase:
+        """Write in one piece, or as events with `Accept: text/event-stream`."""
+        given = WriteSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        actor = actor_of(request)
+        task = task_checked(actor=actor, **_write_members(given.validated_data))
+        writing = Writing(actor=actor, task=task)
+        if not wants_events(request):
+            return Response(writing.write())
+        work_aside(current(), writing.run)
+        connection.close()
+        writing.frames.wait_decided(DECIDED_WITHIN)
+        if writing.error is not None and not writing.shown:
+            raise writing.error
+        return event_stream(request, writing.frames, gone=writing.cancelled.set)
+
+
+def _write_members(data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "kind": data["task"],
+        "instructions": data.get("instructions") or "",
+        "text": data.get("text") or "",
+        "document_ids": data.get("document_ids") or [],
+    }

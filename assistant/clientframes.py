@@ -1,0 +1,56 @@
+"""What a client may send on a socket, read strictly."""
+
+import json
+from typing import Any, Final
+from uuid import UUID
+
+from assistant.errors import FRAME_BYTES, BadFrame
+from assistant.frames import Frame
+
+# Members of each type beside `type`, with what each must be.
+MEMBERS: Final[dict[str, dict[str, type]]] = {
+    "ask": {"text": str},
+    "stop": {},
+    "regenerate": {"message_id": str},
+    "confirm": {"action_id": str, "approve": bool},
+    "resume": {"after": int},
+}
+MOST_SEQ: Final = 2**62  # beyond it no number is a frame's
+
+
+def client_frame(text: str | None) -> Frame:
+    """Return a client's frame. Raises BadFrame, saying what is wrong with it."""
+    if text is None:
+        raise BadFrame("Frames are JSON text; binary ones are not read.")
+    if len(text) > FRAME_BYTES or len(text.encode()) > FRAME_BYTES:
+        raise BadFrame(f"A frame holds at most {FRAME_BYTES // 1024} KB.")
+    try:
+        frame = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadFrame("This frame is not JSON.") from error
+    if not isinstance(frame, dict):
+        raise BadFrame("A frame is a JSON object with a type.")
+    kind = frame.get("type")
+    wanted = MEMBERS.get(kind) if isinstance(kind, str) else None
+    if wanted is None:
+        raise BadFrame(f"The type is one of {', '.join(MEMBERS)}.")
+    if set(frame) - {"type"} != set(wanted):
+        raise BadFrame(f"A frame {kind} has the members: {', '.join(wanted) or 'none'}.")
+    for name, kind_of in wanted.items():
+        if type(frame[name]) is not kind_of:
+            raise BadFrame(f"{name} must be a JSON {_JSON_NAMES[kind_of]}.")
+    _check_values(frame)
+    return frame
+
+
+_JSON_NAMES: Final = {str: "string", bool: "boolean", int: "integer"}
+
+
+def _check_values(frame: dict[str, Any]) -> None:
+    if "message_id" in frame:
+        try:
+            frame["message_id"] = UUID(frame["message_id"])
+        except ValueError as error:
+            raise BadFrame("message_id must be the id of a message.") from error
+    if "after" in frame and not 0 <= frame["after"] <= MOST_SEQ:
+        raise BadFrame("after must be the seq of a frame, or 0.")

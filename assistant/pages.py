@@ -1,0 +1,114 @@
+"""What the pages show, beside rows."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any, Final
+
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from assistant.models import Conversation, Message, MessageRole, MessageStatus
+from assistant.shapes import citations_of
+from bedrock.selectors import decision_of
+from billing.selectors import request_cost
+from documents.pages import suggestions
+from documents.rendering import answer_html, viewer_address
+from documents.selectors import documents_ready
+from tenants.context import Actor, current
+
+SUGGESTED_FROM: Final = 3  # documents
+GROUNDED: Final = {
+    "full": ("success", "Backed by your documents"),
+    "partly": ("warning", "Partly backed by your documents"),
+    "none": ("", "Not backed by your documents"),
+}
+NOTES: Final = {
+    MessageStatus.STOPPED: "Stopped. What had arrived is kept.",
+    MessageStatus.WITHDRAWN: "The workspace's guardrail did not let this answer through.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message as its template shows it."""
+
+    message: Message
+    html: SafeString | str = ""
+    sources: tuple[dict[str, Any], ...] = ()
+    grounded: dict[str, str] | None = None
+    note: str = ""
+    versions: int = 1
+
+    @property
+    def is_answer(self) -> bool:
+        return self.message.role == MessageRole.ASSISTANT
+
+    @property
+    def tokens(self) -> int:
+        usage = self.message.usage
+        return int(usage.get("input_tokens", 0)) + int(usage.get("output_tokens", 0))
+
+
+def shown(message: Message, versions: int = 1) -> Shown:
+    """Return the message for its template."""
+    if message.role == MessageRole.USER:
+        return Shown(message)
+    citations = citations_of(message)
+    kind, label = GROUNDED.get(message.grounded, ("", ""))
+    return Shown(
+        message=message,
+        html=answer_html(message.text, citations),
+        sources=tuple(
+            {"citation": citation, "address": viewer_address(citation)} for citation in citations
+        ),
+        grounded={"kind": kind, "label": label} if label else None,
+        note=NOTES.get(MessageStatus(message.status), ""),
+        versions=versions,
+    )
+
+
+def blank(role: MessageRole) -> Shown:
+    """Return an empty message, from which the page's script makes those that come later."""
+    return Shown(Message(role=role, status=MessageStatus.STREAMING))
+
+
+def grouped(conversations: list[Conversation]) -> list[tuple[str, list[Conversation]]]:
+    """Return conversations by age, under headings a person uses."""
+    now = timezone.now()
+    groups = groupby(conversations, key=lambda each: _age(each.updated_at, now))
+    return [(heading, list(group)) for heading, group in groups]
+
+
+def _age(moment: datetime, now: datetime) -> str:
+    days = (now.date() - moment.date()).days
+    if days <= 0:
+        return "Today"
+    if days == 1:
+        return "Yesterday"
+    if now - moment < timedelta(days=7):
+        return "Last 7 days"
+    if now - moment < timedelta(days=30):
+        return "Last 30 days"
+    return moment.strftime("%B %Y")
+
+
+def starters(actor: Actor) -> list[str]:
+    """Return questions to begin with, made of the workspace's own documents."""
+    return suggestions(documents_ready(actor, limit=SUGGESTED_FROM), [])
+
+
+def why(message: Message) -> dict[str, Any]:
+    """Return how an answer was made and what it cost, as recorded when it was."""
+    assert message.request_id is not None  # every answer has one
+    decision = decision_of(message.request_id)
+    cost = request_cost(message.request_id)
+    return {
+        "message": message,
+        "decision": decision,
+        "profile": decision.profile_arn.rsplit("/", 1)[-1] if decision else "",
+        "posture": current().posture,
+        "units": [(unit.replace("_", " "), quantity) for unit, quantity in cost.units.items()],
+        "usd": cost.usd,
+        "estimated": any(row["estimated"] for row in cost.rows),
+    }

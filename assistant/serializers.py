@@ -1,0 +1,92 @@
+"""Shapes of the REST API for conversations and writing."""
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+from assistant.models import Conversation, MessageRole, MessageStatus
+from documents.serializers import CitationSerializer
+
+
+class AskMessageSerializer(serializers.Serializer[Any]):
+    """What the user says."""
+
+    text = serializers.CharField(allow_blank=True, trim_whitespace=False)
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class MessageSerializer(serializers.Serializer[Any]):
+    """A message; the members after `created_at` are those of answers."""
+
+    id = serializers.UUIDField()
+    parent_id = serializers.UUIDField(allow_null=True, help_text="What it follows or answers.")
+    role = serializers.ChoiceField(choices=MessageRole.choices)
+    text = serializers.CharField(help_text="Markdown; [n] are the citations' numbers.")
+    status = serializers.ChoiceField(choices=MessageStatus.choices)
+    created_at = serializers.DateTimeField()
+    grounded = serializers.ChoiceField(
+        choices=["full", "partly", "none"], allow_null=True, required=False
+    )
+    citations = CitationSerializer(many=True, required=False)
+    usage = serializers.DictField(required=False)
+    stop_reason = serializers.CharField(allow_null=True, required=False)
+    error = ErrorSerializer(allow_null=True, required=False)
+    request_id = serializers.UUIDField(allow_null=True, required=False)
+
+
+class ConversationSerializer(serializers.ModelSerializer[Conversation]):
+    """A conversation without its messages."""
+
+    title = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
+
+    class Meta:
+        model = Conversation
+        fields: ClassVar = ["id", "title", "created_at", "updated_at"]
+        read_only_fields: ClassVar = ["id", "created_at", "updated_at"]
+
+
+class ConversationDetailSerializer(ConversationSerializer):
+    """A conversation with all its messages; siblings share a parent."""
+
+    messages = MessageSerializer(many=True)
+
+    class Meta(ConversationSerializer.Meta):
+        fields: ClassVar = [*ConversationSerializer.Meta.fields, "messages"]
+
+
+class WriteSerializer(serializers.Serializer[Any]):
+    """What to write, from what."""
+
+    task = serializers.ChoiceField(choices=["draft", "rewrite", "summarize"])
+    instructions = serializers.CharField(required=False, allow_blank=True, allow_null=True)
+    text = serializers.CharField(
+        required=False, allow_blank=True, allow_null=True, trim_whitespace=False
+    )
+    document_ids = serializers.ListField(
+        child=serializers.UUIDField(), required=False, allow_null=True
+    )
+
+
+class ReadSerializer(serializers.Serializer[Any]):
+    """How much of a document was read for the text."""
+
+    document_id = serializers.UUIDField()
+    document_name = serializers.CharField()
+    characters = serializers.IntegerField()
+    read = serializers.IntegerField(help_text="Characters that were read.")
+
+
+class WrittenSerializer(serializers.Serializer[Any]):
+    """A finished text."""
+
+    text = serializers.CharField(help_text="Markdown; [n] are the citations' numbers.")
+    citations = CitationSerializer(many=True)
+    read = ReadSerializer(many=True)
+    guardrail = serializers.DictField()
+    usage = serializers.DictField()
+    stop_reason = serializers.CharField()
+    request_id = serializers.UUIDField()

@@ -1,0 +1,95 @@
+"""The shapes of the REST contract and of final frames, made from rows."""
+
+from typing import Any
+
+from assistant.frames import Frame, last_seq
+from assistant.models import Conversation, Message, MessageRole, Turn
+from documents.citations import Citation
+from documents.rendering import answer_html
+
+
+def citation_dict(citation: Citation) -> dict[str, Any]:
+    """Return a citation as REST, sockets and stored messages have it."""
+    return {
+        "number": citation.number,
+        "document_id": str(citation.document_id),
+        "document_name": citation.document_name,
+        "page": citation.page,
+        "quote": citation.quote,
+        "start": citation.start,
+        "end": citation.end,
+        "chunk_id": str(citation.chunk_id),
+    }
+
+
+def citations_of(message: Message) -> list[Citation]:
+    """Return a stored message's citations as the renderer takes them."""
+    return [Citation(**found) for found in message.citations]
+
+
+def message_html(message: Message) -> str:
+    """Return an answer's text as safe HTML."""
+    return answer_html(message.text, citations_of(message))
+
+
+def error_of(message: Message) -> dict[str, str] | None:
+    """Return what ended an answer early, if something did."""
+    if not message.error_code:
+        return None
+    return {"code": message.error_code, "detail": message.error}
+
+
+def message_dict(message: Message) -> dict[str, Any]:
+    """Return a message in the shape of the REST contract."""
+    shape: dict[str, Any] = {
+        "id": str(message.id),
+        "parent_id": str(message.parent_id) if message.parent_id else None,
+        "role": message.role,
+        "text": message.text,
+        "status": message.status,
+        "created_at": message.created_at,
+    }
+    if message.role == MessageRole.ASSISTANT:
+        shape |= {
+            "grounded": message.grounded or None,
+            "citations": message.citations,
+            "usage": message.usage,
+            "stop_reason": message.stop_reason or None,
+            "error": error_of(message),
+            "request_id": str(message.request_id) if message.request_id else None,
+        }
+    return shape
+
+
+def conversation_dict(conversation: Conversation) -> dict[str, Any]:
+    """Return a conversation without its messages."""
+    return {
+        "id": str(conversation.id),
+        "title": conversation.title,
+        "created_at": conversation.created_at,
+        "updated_at": conversation.updated_at,
+    }
+
+
+def finished_members(message: Message, title: str) -> dict[str, Any]:
+    """Return what `turn.finished` says of a stored answer."""
+    return {
+        "message_id": str(message.id),
+        "question_id": str(message.parent_id),
+        "request_id": str(message.request_id),
+        "usage": message.usage,
+        "stop_reason": message.stop_reason,
+        "status": str(message.status),
+        "grounded": message.grounded or None,
+        "citations": message.citations,
+        "text": message.text,
+        "html": str(message_html(message)),
+        "error": error_of(message),
+        "title": title,
+    }
+
+
+def final_frame(turn: Turn) -> Frame:
+    """Return the end of a finished turn for a reader who missed its frames."""
+    members = finished_members(turn.answer, turn.conversation.title)
+    return {"type": "turn.finished", "seq": last_seq(turn.number), **members}

@@ -1,0 +1,46 @@
+from django.urls import path
+
+from assistant import api, views
+
+html_urlpatterns = [
+    path("assistant/", views.assistant_home, name="assistant"),
+    path("assistant/<uuid:conversation_id>/", views.conversation_page, name="conversation"),
+    path(
+        "assistant/<uuid:conversation_id>/rename/",
+        views.conversation_rename_submit,
+        name="conversation_rename",
+    ),
+    path(
+        "assistant/<uuid:conversation_id>/delete/",
+        views.conversation_delete_submit,
+        name="conversation_delete",
+    ),
+    path("assistant/list/", views.conversation_rows, name="conversation_rows"),
+    path("assistant/answers/<uuid:message_id>/why/", views.answer_why, name="answer_why"),
+    path("write/", views.write_page, name="write"),
+]
+
+api_urlpatterns = [
+    path("conversations/", api.ConversationListView.as_view(), name="api_conversations"),
+    path(
+        "conversations/<uuid:conversation_id>/",
+        api.ConversationView.as_view(),
+        name="api_conversation",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/messages/",
+        api.MessageListView.as_view(),
+        name="api_messages",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/messages/<uuid:message_id>/regenerate/",
+        api.MessageAgainView.as_view(),
+        name="api_message_again",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/stop/",
+        api.StopView.as_view(),
+        name="api_conversation_stop",
+    ),
+    path("write/", api.WriteView.as_view(), name="api_write"),
+]

@@ -1,0 +1,187 @@
+"""Pages: conversations, one conversation, and writing."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from assistant.access import answer_to_explain, conversation_of
+from assistant.answering import answer
+from assistant.errors import (
+    INSTRUCTION_CHARACTERS,
+    MESSAGE_CHARACTERS,
+    TEXT_CHARACTERS,
+    WRITE_DOCUMENTS,
+    MessageEmpty,
+    MessageTooLong,
+    TurnRunning,
+)
+from assistant.models import MessageRole
+from assistant.pages import blank, grouped, shown, starters, why
+from assistant.runner import turn_run, turn_stop
+from assistant.selectors import conversation_list, running_turn, thread_of, told_until
+from assistant.services import (
+    TITLE_CHARACTERS,
+    conversation_create,
+    conversation_delete,
+    conversation_rename,
+    message_checked,
+    turn_begin,
+)
+from bedrock.selectors import capabilities
+from documents.pages import ids_of
+from documents.selectors import documents_ready
+from tenants.accounts.permissions import role_required
+from tenants.accounts.selectors import actor_of
+from tenants.context import Actor, current
+
+CHOOSABLE_DOCUMENTS: Final = 200
+ACTIONS: Final = {
+    "summarize": "Summarize",
+    "rewrite": "Rewrite",
+    "draft": "Draft",
+}
+LANGUAGES: Final = ("English", "German", "French", "Spanish", "Italian", "Portuguese", "Dutch")
+
+
+def _sidebar(actor: Actor, chosen: UUID | None = None) -> dict[str, Any]:
+    return {
+        "nav": "assistant",
+        "groups": grouped(conversation_list(actor)),
+        "chosen": chosen,
+        "limit": MESSAGE_CHARACTERS,
+        "title_limit": TITLE_CHARACTERS,
+    }
+
+
+@require_http_methods(["GET", "POST"])
+@role_required("viewer")
+def assistant_home(request: HttpRequest) -> HttpResponse:
+    """List the conversations and begin one; its first answer is under way when its page opens."""
+    actor = actor_of(request)
+    if request.method == "POST":
+        try:
+            text = message_checked(request.POST.get("text"))
+        except (MessageEmpty, MessageTooLong) as error:
+            messages.warning(request, error.detail)
+            return redirect("assistant")
+        conversation = conversation_create(actor=actor)
+        return _asked(request, actor, conversation.id, text)
+    return render(request, "assistant/home.html", {**_sidebar(actor), "starters": starters(actor)})
+
+
+def _asked(
+    request: HttpRequest, actor: Actor, conversation_id: UUID, text: str | None
+) -> HttpResponse:
+    try:
+        turn = turn_begin(actor=actor, conversation_id=conversation_id, text=text)
+    except (MessageEmpty, MessageTooLong, TurnRunning) as error:
+        messages.warning(request, error.detail)
+    else:
+        turn_run(current(), actor, turn, answer)
+    return redirect("conversation", conversation_id)
+
+
+@require_http_methods(["GET", "POST"])
+@role_required("viewer")
+def conversation_page(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Show the conversation; POST is the composer of browsers without scripts."""
+    actor = actor_of(request)
+    conversation = conversation_of(actor, conversation_id)
+    if request.method == "POST":
+        return _asked(request, actor, conversation.id, request.POST.get("text"))
+    running = running_turn(conversation.id)
+    thread = thread_of(conversation)
+    return render(
+        request,
+        "assistant/conversation.html",
+        {
+            **_sidebar(actor, conversation.id),
+            "conversation": conversation,
+            "thread": [shown(message) for message in thread],
+            "running": running,
+            "after": told_until(conversation, running),
+            "starters": [] if thread else starters(actor),
+            "blank_user": blank(MessageRole.USER),
+            "blank_answer": blank(MessageRole.ASSISTANT),
+        },
+    )
+
+
+@require_GET
+@role_required("viewer")
+def conversation_rows(request: HttpRequest) -> HttpResponse:
+    """Return the list of conversations as it is now."""
+    chosen = request.GET.get("chosen", "")
+    context = _sidebar(actor_of(request))
+    context["chosen"] = UUID(chosen) if _is_id(chosen) else None
+    return render(request, "assistant/_list.html", context)
+
+
+def _is_id(given: str) -> bool:
+    try:
+        UUID(given)
+    except ValueError:
+        return False
+    return True
+
+
+@require_POST
+@role_required("viewer")
+def conversation_rename_submit(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Rename the conversation, then show it."""
+    conversation_rename(
+        actor=actor_of(request),
+        conversation_id=conversation_id,
+        title=request.POST.get("title", ""),
+    )
+    return redirect("conversation", conversation_id)
+
+
+@require_POST
+@role_required("viewer")
+def conversation_delete_submit(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Delete the conversation, then show those that are left."""
+    actor = actor_of(request)
+    conversation_of(actor, conversation_id)
+    turn_stop(conversation_id)
+    conversation_delete(actor=actor, conversation_id=conversation_id)
+    messages.success(request, "Conversation deleted")
+    return redirect("assistant")
+
+
+@require_GET
+@role_required("viewer")
+def answer_why(request: HttpRequest, message_id: UUID) -> HttpResponse:
+    """Return how an answer was made and what it cost."""
+    message = answer_to_explain(actor_of(request), message_id)
+    return render(request, "assistant/_why.html", why(message))
+
+
+@require_GET
+@role_required("member")
+def write_page(request: HttpRequest) -> HttpResponse:
+    """Draft, rewrite or summarize; what the model cannot do is not offered."""
+    task = request.GET.get("task", "")
+    if task not in ACTIONS:
+        task = "summarize"
+    return render(
+        request,
+        "assistant/write.html",
+        {
+            "nav": "write",
+            "task": task,
+            "tasks": [(kind, kind.capitalize()) for kind in ACTIONS],
+            "action": ACTIONS[task],
+            "chosen": ids_of(request.GET.getlist("document")),
+            "documents": documents_ready(actor_of(request), limit=CHOOSABLE_DOCUMENTS),
+            "model": capabilities(),
+            "languages": LANGUAGES,
+            "text_limit": TEXT_CHARACTERS,
+            "instruction_limit": INSTRUCTION_CHARACTERS,
+            "document_limit": WRITE_DOCUMENTS,
+        },
+    )

@@ -1,0 +1,238 @@
+"""Write: draft, rewrite and summarize, over the same gateway as everything else.
+
+A long document is read in parts: each part's summary names the passages that carry it, and the text
+is written from those, so that its citations lead to real passages. How much was read is told.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from assistant.errors import (
+    INSTRUCTION_CHARACTERS,
+    TEXT_CHARACTERS,
+    WRITE_DOCUMENTS,
+    DocumentNotReady,
+    InstructionsTooLong,
+    NothingToWrite,
+    TextTooLong,
+    TooManyDocuments,
+    error_members,
+    foreseen,
+)
+from assistant.frames import LiveFrames
+from assistant.reading import PART_CHARACTERS, reading_of
+from assistant.shapes import citation_dict
+from assistant.writeprompts import SYSTEMS, Kind, write_content
+from bedrock.gateway import (
+    Finished,
+    ModelAnswer,
+    ModelRequest,
+    TextDelta,
+    converse,
+    converse_stream,
+)
+from bedrock.selectors import capabilities
+from documents.access import documents_visible
+from documents.ask import usage_of
+from documents.citations import MARK, Citation, cite, renumbered
+from documents.models import Document, Status
+from documents.rendering import answer_html
+from search.retrieval import Passage, RetrievalScope, retrieve
+from tenants.context import Actor
+from tenants.errors import NotFound, TenantryError
+
+FEATURE: Final = "write"
+PASSAGES: Final = 8  # found for a draft
+DRAFT_TOKENS: Final = 1_500
+SUMMARY_TOKENS: Final = 900
+PART_TOKENS: Final = 500
+LETTERS_PER_TOKEN: Final = 3  # of a rewritten text, so that it is not cut
+
+
+@dataclass(frozen=True, slots=True)
+class WriteTask:
+    """A task that was found possible."""
+
+    kind: Kind
+    instructions: str
+    text: str
+    documents: tuple[Document, ...]
+
+
+def task_checked(
+    *, actor: Actor, kind: Kind, instructions: str, text: str, document_ids: Sequence[UUID]
+) -> WriteTask:
+    """Return the task. Raises what is wrong with it; nothing is ever cut.
+
+    A draft needs instructions, a rewrite a text, a summary a text or documents.
+    """
+    instructions = instructions.replace("\x00", "").strip()
+    text = text.replace("\x00", "").strip()
+    if len(instructions) > INSTRUCTION_CHARACTERS:
+        raise InstructionsTooLong(limit=INSTRUCTION_CHARACTERS)
+    if len(text) > TEXT_CHARACTERS:
+        raise TextTooLong(limit=TEXT_CHARACTERS)
+    wanted = list(dict.fromkeys(document_ids))
+    if len(wanted) > WRITE_DOCUMENTS:
+        raise TooManyDocuments(limit=WRITE_DOCUMENTS)
+    if kind == "draft" and not instructions:
+        raise NothingToWrite("Say what to draft.")
+    if kind == "rewrite" and not text:
+        raise NothingToWrite("Give the text to rewrite.")
+    if kind == "summarize" and bool(text) == bool(wanted):
+        raise NothingToWrite("Give either a text or documents to summarize.")
+    return WriteTask(kind, instructions, text, _documents(actor, wanted))
+
+
+def _documents(actor: Actor, wanted: list[UUID]) -> tuple[Document, ...]:
+    if not wanted:
+        return ()
+    found = documents_visible(actor).in_bulk(wanted)
+    if len(found) != len(wanted):
+        raise NotFound("There is no such document in this workspace.")
+    for document in found.values():
+        if document.status != Status.READY:
+            raise DocumentNotReady(f"“{document.name}” has not been read yet.")
+    return tuple(found[document_id] for document_id in wanted)
+
+
+@dataclass(slots=True)
+class Writing:
+    """One text being written; its frames are heard by whoever asked for it."""
+
+    actor: Actor
+    task: WriteTask
+    frames: LiveFrames = field(default_factory=LiveFrames)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    request_id: UUID = field(default_factory=uuid4)
+    shown: bool = False
+    error: TenantryError | None = None
+    _read: list[dict[str, Any]] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Write and tell every end in a frame; for a thread of its own, inside the tenant."""
+        try:
+            self.write()
+        except Exception as error:  # the reader must hear of it, whatever it is
+            self.error = foreseen(error)
+            self.frames.send("error", request_id=str(self.request_id), **error_members(self.error))
+        finally:
+            self.frames.finish()
+
+    def write(self) -> dict[str, Any]:
+        """Write, and return the finished text as REST has it. Raises what the gateway refuses."""
+        passages = self._passages()
+        reply = self._streamed(passages)
+        text, citations = reply.text, list[Citation]()
+        if reply.blocked and self.shown:
+            self.frames.send("withdrawn", reason="guardrail")
+        elif passages and not reply.blocked:
+            citations, _ = cite(text, passages)
+            text, citations = renumbered(text, citations)
+        result = {
+            "text": text,
+            "citations": [citation_dict(citation) for citation in citations],
+            "read": self._read,
+            "guardrail": {"action": reply.guardrail.get("action", "none")},
+            "usage": usage_of(self.request_id),
+            "stop_reason": reply.stop_reason,
+            "request_id": str(self.request_id),
+        }
+        self.frames.send("finished", html=str(answer_html(text, citations)), **result)
+        return result
+
+    def _passages(self) -> list[Passage]:
+        """Return what the text rests on."""
+        documents = self.task.documents
+        if not documents:
+            return []
+        if self.task.kind != "summarize":
+            return self._found(documents)
+        reading = reading_of(self.actor, documents)
+        self._read = reading.read
+        if len(reading.parts) <= 1:
+            return [passage for part in reading.parts for passage in part]
+        carrying: list[list[Passage]] = []
+        for number, part in enumerate(reading.parts, start=1):
+            if self.cancelled.is_set():
+                break
+            self._tell_reading(number, len(reading.parts))
+            carrying.append(self._carrying(part))
+        self.frames.send("tool", name="read_documents", status="done", parts=len(reading.parts))
+        return _within(carrying, PART_CHARACTERS)
+
+    def _found(self, documents: Sequence[Document]) -> list[Passage]:
+        self.frames.send("tool", name="search_documents", status="running")
+        passages = retrieve(
+            actor=self.actor,
+            scope=RetrievalScope(document_ids=frozenset(document.id for document in documents)),
+            query=f"{self.task.instructions}\n{self.task.text}"[:1_000],
+            limit=PASSAGES,
+            request_id=self.request_id,
+        )
+        self.frames.send("tool", name="search_documents", status="done", found=len(passages))
+        return passages
+
+    def _tell_reading(self, part: int, parts: int) -> None:
+        self.frames.send("tool", name="read_documents", status="running", part=part, parts=parts)
+
+    def _carrying(self, part: list[Passage]) -> list[Passage]:
+        """Return the passages of a part that its own summary rests on."""
+        reply = converse(self._request(part, PART_TOKENS))
+        if reply.blocked:
+            return []
+        named = [int(mark[1]) for mark in MARK.finditer(reply.text)]
+        kept = sorted({number for number in named if 1 <= number <= len(part)})
+        return [part[number - 1] for number in kept] or part[:1]
+
+    def _request(self, passages: list[Passage], max_tokens: int) -> ModelRequest:
+        task = self.task
+        return ModelRequest(
+            feature=FEATURE,
+            actor=self.actor,
+            request_id=self.request_id,
+            system=SYSTEMS[task.kind],
+            messages=[
+                {
+                    "role": "user",
+                    "content": write_content(task.kind, task.instructions, task.text, passages),
+                }
+            ],
+            max_tokens=max_tokens,
+        )
+
+    def _streamed(self, passages: list[Passage]) -> ModelAnswer:
+        finished: Finished | None = None
+        request = self._request(passages, self._most_tokens())
+        for event in converse_stream(request, cancelled=self.cancelled.is_set):
+            if isinstance(event, TextDelta):
+                self.shown = True
+                self.frames.send("delta", text=event.text)
+            elif isinstance(event, Finished):
+                finished = event
+        assert finished is not None  # a stream that did not raise has its end
+        return finished.answer
+
+    def _most_tokens(self) -> int:
+        match self.task.kind:
+            case "draft":
+                return DRAFT_TOKENS
+            case "summarize":
+                return SUMMARY_TOKENS
+        wanted = len(self.task.text) // LETTERS_PER_TOKEN + 300
+        return min(wanted, capabilities().max_output)
+
+
+def _within(groups: list[list[Passage]], room: int) -> list[Passage]:
+    """Return passages of every group, in reading order, the first of each before the second."""
+    turns = max((len(group) for group in groups), default=0)
+    kept: list[Passage] = []
+    for turn in range(turns):
+        for group in groups:
+            if turn < len(group) and len(group[turn].text) <= room:
+                room -= len(group[turn].text)
+                kept.append(group[turn])
+    return sorted(kept, key=lambda passage: passage.rank)

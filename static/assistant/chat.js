@@ -1,0 +1,252 @@
+/* A conversation: its socket, its thread, the drawer of sources. */
+(() => {
+  "use strict";
+
+  const page = document.querySelector("[data-conversation]");
+  if (!page) return;
+  const one = (selector, from = page) => from.querySelector(selector);
+  const thread = one("[data-thread]");
+  const scroll = one("[data-scroll]");
+  const latest = one("[data-latest]");
+  const drawer = one("[data-drawer]");
+  const connection = one("[data-connection]");
+  const announce = document.querySelector("[data-announce]");
+  const message = (id) => one(`[data-message="${CSS.escape(id)}"]`, thread);
+
+  let after = Number(page.dataset.after);
+  let socket = null;
+  let tries = 0;
+  let timer = 0;
+  let live = null; // the answer being written
+  let asked = null; // {text, element} until the server has taken it
+  let waiting = []; // frames for when the socket is open
+  let closed = false;
+
+  /* The socket ----------------------------------------------------------------------------- */
+
+  function connect() {
+    clearTimeout(timer);
+    if (closed || (socket && socket.readyState <= WebSocket.OPEN)) return;
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    socket = new WebSocket(`${scheme}://${location.host}/ws/assistant/${page.dataset.conversation}/`);
+    const mine = socket;
+    mine.addEventListener("open", () => {
+      tries = 0;
+      connection.textContent = "";
+      mine.send(JSON.stringify({ type: "resume", after }));
+      for (const frame of waiting.splice(0)) mine.send(JSON.stringify(frame));
+    });
+    mine.addEventListener("message", (event) => heard(JSON.parse(event.data)));
+    mine.addEventListener("close", (event) => {
+      if (mine !== socket) return;
+      if (event.code === 4401) return signedOut();
+      tries += 1;
+      connection.textContent = tries > 1 ? "Reconnecting" : "";
+      timer = setTimeout(connect, Math.min(15000, 250 * 2 ** tries) * (0.75 + Math.random() / 2));
+    });
+  }
+
+  function signedOut() {
+    closed = true;
+    location.assign(`/sign-in/?next=${encodeURIComponent(location.pathname)}`);
+  }
+
+  function send(frame) {
+    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
+    else { waiting.push(frame); connect(); }
+  }
+
+  addEventListener("online", () => { tries = 0; connect(); });
+  addEventListener("pagehide", () => { closed = true; socket?.close(); });
+  addEventListener("pageshow", (event) => { if (event.persisted) { closed = false; connect(); } });
+
+  /* Frames --------------------------------------------------------------------------------- */
+
+  const HEARD = {
+    "turn.started": started,
+    tool: (frame) => live && keepingPlace(() => answers.tool(live, frame)),
+    delta: (frame) => live && keepingPlace(() => answers.delta(live, frame.text)),
+    withdrawn: (frame) => { const answer = message(frame.message_id); if (answer) answers.withdraw(answer); },
+    citations: (frame) => { const answer = message(frame.message_id); if (answer) answers.citations(answer, frame.citations, frame.grounded); },
+    "turn.finished": finished,
+    error: failed,
+  };
+
+  function heard(frame) {
+    if (typeof frame.seq === "number") after = Math.max(after, frame.seq);
+    HEARD[frame.type]?.(frame);
+  }
+
+  function started(frame) {
+    one("[data-starters]")?.remove();
+    let question = message(frame.question_id);
+    if (!question && asked) {
+      question = asked.element;
+      question.dataset.message = frame.question_id;
+    } else if (!question) {
+      question = answers.user(frame.question_id, frame.question);
+      thread.append(question);
+    }
+    asked = null;
+    const known = message(frame.message_id);
+    while (!known && question.nextElementSibling) question.nextElementSibling.remove(); // older versions
+    live = answers.begin(frame.message_id, known ?? undefined);
+    if (!known) keepingPlace(() => question.after(live), true);
+    busy(true);
+  }
+
+  function finished(frame) {
+    const answer = message(frame.message_id);
+    if (!answer) return void location.reload(); // of a turn whose beginning was missed
+    keepingPlace(() => answers.finish(answer, frame));
+    announce.textContent = frame.status === "complete" ? "The answer is finished." : "The answer has ended.";
+    titled(frame.title);
+    ended();
+  }
+
+  function failed(frame) {
+    if (!frame.message_id) return refused(frame);
+    const answer = message(frame.message_id);
+    if (answer) keepingPlace(() => answers.fail(answer, frame));
+    announce.textContent = frame.detail;
+    ended();
+  }
+
+  /** The server did not take what was sent: give the words back. */
+  function refused(frame) {
+    if (!asked) return void toast(frame.detail, "warning");
+    asked.element.remove();
+    composer.restore(asked.text);
+    composer.problem(frame.detail);
+    asked = null;
+    busy(Boolean(live));
+  }
+
+  function ended() {
+    live = null;
+    busy(false);
+    document.body.dispatchEvent(new CustomEvent("usage:changed"));
+  }
+
+  function busy(on) {
+    composer.busy(on);
+    thread.setAttribute("aria-busy", String(on));
+  }
+
+  function titled(title) {
+    const heading = one("[data-title]");
+    if (!title || heading.textContent === title) return;
+    heading.textContent = title;
+    document.title = document.title.replace(/^.* · /, `${title} · `);
+    const list = one("[data-conversations]");
+    window.htmx?.ajax("GET", list.dataset.rows, { target: list, swap: "innerHTML" });
+  }
+
+  /* Scrolling yields to the reader ------------------------------------------------------------ */
+
+  let atEnd = true;
+  const near = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
+  const toEnd = () => { scroll.scrollTop = scroll.scrollHeight; atEnd = true; latest.hidden = true; };
+
+  function keepingPlace(change, always = false) {
+    const follow = always || atEnd;
+    change();
+    if (follow) toEnd(); else latest.hidden = near();
+  }
+
+  scroll.addEventListener("scroll", () => { atEnd = near(); if (atEnd) latest.hidden = true; }, { passive: true });
+  latest.addEventListener("click", () => { toEnd(); composer.focus(); });
+
+  /* What people do ---------------------------------------------------------------------------- */
+
+  composer.form.addEventListener("composer:send", (event) => {
+    event.preventDefault();
+    one("[data-starters]")?.remove();
+    const { text } = event.detail;
+    asked = { text, element: answers.user("", text) };
+    keepingPlace(() => thread.append(asked.element), true);
+    busy(true);
+    send({ type: "ask", text });
+  });
+
+  function stop() {
+    send({ type: "stop" });
+    composer.stop.disabled = true;
+    announce.textContent = "Stopping the answer.";
+  }
+
+  composer.stop.addEventListener("click", stop);
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.defaultPrevented || document.querySelector("dialog[open]")) return;
+    if (!drawer.hidden) { closeDrawer(); return; }
+    if (live && !composer.stop.disabled) { event.preventDefault(); stop(); }
+  });
+
+  thread.addEventListener("click", (event) => {
+    const answer = event.target.closest("[data-message]");
+    if (!answer) return;
+    const chip = event.target.closest("a.cite");
+    if (chip && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      openDrawer(answer, chip);
+    } else if (event.target.closest("[data-regenerate]") && !live) {
+      send({ type: "regenerate", message_id: answer.dataset.message });
+    } else if (event.target.closest("[data-copy-answer]")) {
+      copy(answer);
+    }
+  });
+
+  async function copy(answer) {
+    const words = one("[data-answer]", answer).cloneNode(true);
+    for (const chip of words.querySelectorAll(".cite")) chip.textContent = `[${chip.textContent}]`;
+    try {
+      await navigator.clipboard.writeText(one("[data-answer]", answer).isConnected ? textOf(words) : "");
+      toast("Copied", "success");
+    } catch {
+      toast("The browser did not allow copying. Select the text and copy it yourself.", "warning");
+    }
+  }
+
+  /** The text with its lines, which a detached element's innerText does not give. */
+  function textOf(words) {
+    const blocks = [...words.children].map((block) => block.textContent.trim());
+    return (blocks.length ? blocks : [words.textContent.trim()]).join("\n\n");
+  }
+
+  /* The drawer of sources ----------------------------------------------------------------------- */
+
+  let openedBy = null;
+
+  function openDrawer(answer, chip) {
+    const number = chip.textContent.trim();
+    const body = one("[data-drawer-body]", drawer);
+    body.replaceChildren(...[...answer.querySelectorAll("[data-source]")].map((source) => {
+      const copied = source.cloneNode(true);
+      if (copied.dataset.source === number) copied.setAttribute("aria-current", "true");
+      return copied;
+    }));
+    drawer.hidden = false;
+    openedBy?.removeAttribute("aria-expanded");
+    openedBy = chip;
+    const current = one("[aria-current]", body);
+    current?.scrollIntoView({ block: "nearest" });
+    (one("[aria-current] a", body) ?? one("[data-drawer-close]", drawer)).focus();
+  }
+
+  function closeDrawer() {
+    drawer.hidden = true;
+    openedBy?.focus();
+    openedBy = null;
+  }
+
+  one("[data-drawer-close]", drawer).addEventListener("click", closeDrawer);
+
+  /* Start ----------------------------------------------------------------------------------- */
+
+  if (page.hasAttribute("data-running")) {
+    live = one('[data-status="streaming"]', thread);
+    busy(true);
+  }
+  toEnd();
+  connect();
+})();

@@ -1,0 +1,89 @@
+/* The composer: Enter sends, Shift+Enter makes a line, the limit is told before it is reached.
+   Dispatches "composer:send" (detail.text; preventDefault takes it over) on its form; without a
+   listener the form is sent as forms are. Public: window.composer {text, busy(on), problem(text)}. */
+(() => {
+  "use strict";
+
+  const form = document.querySelector("[data-composer]");
+  if (!form) return;
+  const area = form.querySelector("textarea");
+  const count = form.querySelector("[data-count]");
+  const send = form.querySelector("[data-send]");
+  const stop = form.querySelector("[data-stop]");
+  const problem = document.querySelector("[data-problem]");
+  const limit = Number(form.dataset.limit);
+  let busy = false;
+  let sent = false;
+
+  area.removeAttribute("required"); // said here, in our own words
+  area.removeAttribute("maxlength"); // a paste beyond the limit is told, not cut
+
+  function say(text) {
+    problem.textContent = text;
+    problem.hidden = !text;
+  }
+
+  function measure() {
+    const length = area.value.trim().length;
+    count.hidden = length < limit * 0.8;
+    count.textContent = `${length.toLocaleString("en")} of ${limit.toLocaleString("en")} characters`;
+    if (length > limit) say(`A message holds at most ${limit.toLocaleString("en")} characters. Shorten it by ${(length - limit).toLocaleString("en")}.`);
+    else if (!problem.hidden) say("");
+    send.disabled = length > limit;
+  }
+
+  area.addEventListener("input", measure);
+  area.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    event.preventDefault();
+    if (!send.disabled) form.requestSubmit();
+  });
+
+  form.addEventListener("submit", (event) => {
+    const text = area.value.trim();
+    if (!text || text.length > limit) {
+      event.preventDefault();
+      if (!text) { say("Write something first."); area.focus(); }
+      return;
+    }
+    if (busy) { event.preventDefault(); return; }
+    const asked = new CustomEvent("composer:send", { detail: { text }, cancelable: true });
+    if (!form.dispatchEvent(asked)) {
+      event.preventDefault();
+      set("");
+      return;
+    }
+    if (sent) event.preventDefault(); // the page is already on its way
+    sent = true;
+    send.disabled = true;
+  });
+  addEventListener("pageshow", () => { sent = false; measure(); });
+
+  function set(text) {
+    area.value = text;
+    area.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  document.addEventListener("click", (event) => {
+    const suggestion = event.target.closest?.("[data-suggestion]");
+    if (!suggestion || busy) return;
+    set(suggestion.textContent.trim());
+    form.requestSubmit();
+  });
+
+  window.composer = {
+    form,
+    stop,
+    focus: () => area.focus(),
+    restore: (text) => { if (!area.value) set(text); },
+    problem: say,
+    busy(on) {
+      busy = on;
+      if (on && document.activeElement === send) area.focus();
+      send.hidden = on;
+      stop.hidden = !on;
+      stop.disabled = false;
+    },
+  };
+  measure();
+})();

@@ -1,0 +1,182 @@
+/* Write: sends the task, shows the text as it is written, then the checked text with its sources. */
+(() => {
+  "use strict";
+
+  const form = document.querySelector("[data-write]");
+  if (!form) return;
+  const part = (name) => document.querySelector(`[data-write-${name}]`);
+  const text = part("text");
+  const go = part("go");
+  const stop = part("stop");
+  let control = null;
+  let markdown = "";
+  let saved = "";
+
+  function say(words) {
+    const problem = part("problem");
+    problem.textContent = words;
+    problem.hidden = !words;
+  }
+
+  function task() {
+    const chosen = [...form.querySelectorAll("[data-instruction]")].map((select) => select.value);
+    const instructions = [...chosen, form.elements.instructions.value.trim()].filter(Boolean).join(" ");
+    const documents = [...form.querySelectorAll('[name="document_ids"]:checked')].map((box) => box.value);
+    const body = { task: form.dataset.write, instructions };
+    if (form.elements.text?.value.trim()) body.text = form.elements.text.value;
+    if (documents.length) body.document_ids = documents;
+    return body;
+  }
+
+  form.addEventListener("submit", (event) => { event.preventDefault(); if (!control) write(); });
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); form.requestSubmit(); }
+  });
+  stop.addEventListener("click", halt);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && control && !event.defaultPrevented) halt();
+  });
+
+  function halt() {
+    control?.abort();
+    note("Stopped. What had arrived is kept.");
+  }
+
+  async function write() {
+    say("");
+    clear();
+    control = new AbortController();
+    busy(true);
+    try {
+      const response = await tenantry.fetch(form.getAttribute("action"), {
+        method: "POST",
+        body: JSON.stringify(task()),
+        headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
+        signal: control.signal,
+      });
+      await read(response.body);
+    } catch (error) {
+      if (!control.signal.aborted) say(error.message);
+    }
+    text.classList.remove("caret");
+    part("step").hidden = true;
+    control = null;
+    busy(false);
+    tools();
+    document.body.dispatchEvent(new CustomEvent("usage:changed"));
+  }
+
+  /** Events come as blocks of lines with an empty line after each; a block may come in pieces. */
+  async function read(body) {
+    const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    let ended = false;
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      const blocks = (rest + value).split("\n\n");
+      rest = blocks.pop();
+      for (const block of blocks) {
+        const data = block.split("\n").find((line) => line.startsWith("data: "));
+        if (data) ended = heard(JSON.parse(data.slice(6))) || ended;
+      }
+    }
+    if (!ended) throw new Error("The connection was lost. What had arrived is kept; try again.");
+  }
+
+  const READING = { read_documents: "Reading", search_documents: "Searching your documents" };
+
+  function heard(frame) {
+    switch (frame.type) {
+      case "tool": {
+        const step = part("step");
+        const words = READING[frame.name] ?? "Working";
+        step.textContent = frame.part ? `${words} part ${frame.part} of ${frame.parts}` : words;
+        step.hidden = frame.status === "done";
+        return false;
+      }
+      case "delta":
+        part("step").hidden = true;
+        markdown += frame.text;
+        text.firstChild.appendData(frame.text);
+        return false;
+      case "withdrawn":
+        markdown = "";
+        text.replaceChildren(document.createTextNode(""));
+        return false;
+      case "finished":
+        finished(frame);
+        return true;
+      case "error":
+        say(frame.detail);
+        return true;
+    }
+    return false;
+  }
+
+  function finished(frame) {
+    markdown = frame.text;
+    text.innerHTML = frame.html; // sanitized by the server
+    text.classList.remove("answer-live");
+    sources(frame.citations);
+    const parted = frame.read.filter((each) => each.read < each.characters);
+    if (frame.stop_reason === "max_tokens") note("The text reached the longest length the model writes at once. Ask for less, or go on from its end.");
+    else if (parted.length) note(parted.map((each) => `Of ${each.document_name}, ${Math.round((100 * each.read) / each.characters)} % was read: the passages closest to its subject.`).join(" "));
+    const tokens = (frame.usage.input_tokens ?? 0) + (frame.usage.output_tokens ?? 0);
+    part("meta").textContent = `${tokens.toLocaleString("en")} tokens`;
+    part("meta").hidden = false;
+    part("announce").textContent = "The text is finished.";
+  }
+
+  function sources(found) {
+    part("sources").hidden = !found.length;
+    part("sources-label").textContent = found.length === 1 ? "1 source" : `${found.length} sources`;
+    part("source-list").replaceChildren(...found.map((each) => {
+      const box = Object.assign(document.createElement("article"), { className: "source" });
+      const head = Object.assign(document.createElement("div"), { className: "source__head" });
+      const name = Object.assign(document.createElement("a"), { className: "source__name", textContent: each.document_name });
+      name.href = `/documents/${encodeURIComponent(each.document_id)}/?start=${Number(each.start)}&end=${Number(each.end)}#passage`;
+      const number = Object.assign(document.createElement("span"), { className: "cite", textContent: each.number });
+      number.setAttribute("aria-hidden", "true");
+      head.append(number, name);
+      if (each.page !== null) head.append(Object.assign(document.createElement("span"), { className: "source__page", textContent: `Page ${each.page}` }));
+      box.append(head, Object.assign(document.createElement("blockquote"), { textContent: each.quote }));
+      return box;
+    }));
+  }
+
+  function note(words) {
+    const line = part("note");
+    line.textContent = words;
+    line.hidden = !words;
+  }
+
+  function clear() {
+    markdown = "";
+    part("empty").hidden = true;
+    text.replaceChildren(document.createTextNode(""));
+    text.classList.add("caret", "answer-live");
+    for (const name of ["note", "sources", "meta", "tools"]) part(name).hidden = true;
+  }
+
+  function tools() {
+    part("tools").hidden = !markdown;
+    if (saved) URL.revokeObjectURL(saved);
+    saved = URL.createObjectURL(new Blob([markdown], { type: "text/markdown" }));
+    part("save").href = saved;
+  }
+
+  part("copy").addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(markdown);
+      toast("Copied", "success");
+    } catch {
+      toast("The browser did not allow copying. Select the text and copy it yourself.", "warning");
+    }
+  });
+
+  function busy(on) {
+    go.disabled = on;
+    stop.hidden = !on;
+  }
+})();
