@@ -9,14 +9,14 @@ from billing.sweeper import sweep
 from tenants.context import public_scope
 
 
-@shared_task(name="billing.sweep", queue="ops")
+@shared_task(name="billing.sweep")
 def reservations_sweep() -> None:
     """Settle orphaned reservations as estimates."""
     with public_scope("ops"):
         sweep()
 
 
-@shared_task(name="billing.partitions", queue="provisioning")
+@shared_task(name="billing.partitions")
 def ledger_partitions() -> None:
     """Keep the ledger a year ahead and the reservations small. Harmless to run at any time."""
     with public_scope("owner"):

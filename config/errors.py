@@ -1,5 +1,6 @@
 """One renderer each for REST (problem+json), pages and sockets, over the whole error tree."""
 
+import sys
 from typing import Any, Final
 
 import structlog
@@ -163,7 +164,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return error_page(request, ServerError())
+    """Answer what a middleware raised: Django calls this while handling it."""
+    return error_page(request, ours(sys.exc_info()[1] or ServerError()))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

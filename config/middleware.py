@@ -5,12 +5,9 @@ import uuid
 from collections.abc import Callable
 from typing import Final
 
-from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
-from config.errors import error_page
 from config.health import healthz, readyz
-from tenants.errors import TenantryError, TenantUnavailable
 from tenants.logging import bound
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -34,7 +31,7 @@ STAFF_POLICY: Final = (
 
 
 class RequestMiddleware:
-    """Stamp the request with an id, and turn every error of ours into an answer."""
+    """Stamp the request with an id, answer probes, and set the headers that every answer has."""
 
     sync_capable = True
     async_capable = False
@@ -48,7 +45,7 @@ class RequestMiddleware:
         request.request_id = request_id  # type: ignore[attr-defined]
         with bound(request_id=request_id):
             probe = PROBES.get(request.path_info)
-            response = probe(request) if probe else self._answer(request)
+            response = (probe or self.get_response)(request)
         response["X-Request-ID"] = request_id
         staff = request.path_info.startswith("/admin/")
         response.headers.setdefault(
@@ -58,11 +55,3 @@ class RequestMiddleware:
             "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()"
         )
         return response
-
-    def _answer(self, request: HttpRequest) -> HttpResponse:
-        try:
-            return self.get_response(request)
-        except DisallowedHost:
-            return error_page(request, TenantUnavailable())
-        except TenantryError as error:
-            return error_page(request, error)

@@ -25,7 +25,7 @@ STALLED_PATIENCE: Final = timedelta(seconds=10)
 SWEEP_BATCH: Final = 500
 
 
-@tenant_task(name="documents.ingest", queue="default")
+@tenant_task(name="documents.ingest")
 def document_ingest(document_id: str) -> None:
     """Read, cut, embed and index one document; go on where an earlier delivery ended."""
     again_in = ingest(UUID(document_id))
@@ -33,7 +33,7 @@ def document_ingest(document_id: str) -> None:
         document_ingest.dispatch_in(again_in, document_id)
 
 
-@tenant_task(name="documents.objects_sweep", queue="default")
+@tenant_task(name="documents.objects_sweep")
 def objects_sweep() -> None:
     """Remove stored objects that no document owns and whose time has come."""
     while keys := list(_due_objects().values_list("key", flat=True)[:SWEEP_BATCH]):
@@ -41,7 +41,7 @@ def objects_sweep() -> None:
         LooseObject.objects.filter(key__in=keys).delete()
 
 
-@shared_task(name="documents.recover", queue="default")
+@shared_task(name="documents.recover")
 def documents_recover() -> None:
     """Send again what was lost with a broker or a worker, in every active tenant.
 

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import DisallowedHost
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import set_urlconf
 
 from tenants.context import entered, public_scope
+from tenants.errors import TenantUnavailable
 from tenants.registry.selectors import tenant_by_host
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -28,8 +30,8 @@ class TenantMiddleware:
     """Resolve the tenant once, from the host, and enter it for the whole request.
 
     Sync on purpose: everything below runs in the one thread whose connection stands in the tenant.
-    `get_host` has checked the name against ALLOWED_HOSTS; X-Forwarded-Host is never read. Raises
-    TenantUnavailable, rendered as a 404, for unknown and unavailable tenants alike.
+    `get_host` checks the name against ALLOWED_HOSTS; X-Forwarded-Host is never read. A name that is
+    malformed, unknown, or a suspended tenant's is answered with the same 404.
     """
 
     sync_capable = True
@@ -39,7 +41,10 @@ class TenantMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        host = host_of(request.get_host())
+        try:
+            host = host_of(request.get_host())
+        except DisallowedHost as error:
+            raise Http404 from error
         if is_public_host(host):
             request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
             set_urlconf(settings.PUBLIC_SCHEMA_URLCONF)
@@ -47,7 +52,10 @@ class TenantMiddleware:
             staff = request.path_info.startswith("/admin/")
             with public_scope("staff" if staff else "app_public"):
                 return self.get_response(request)
-        tenant = tenant_by_host(host)
+        try:
+            tenant = tenant_by_host(host)
+        except TenantUnavailable as error:
+            raise Http404 from error
         request.tenant = tenant  # type: ignore[attr-defined]
         with entered(tenant):
             return self.get_response(request)

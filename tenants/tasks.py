@@ -84,7 +84,7 @@ class TenantTask(Generic[P, R]):
 def tenant_task(*, name: str, **options: Any) -> Callable[[Callable[P, R]], TenantTask[P, R]]:
     """Declare a task of the entered tenant (see the module's docstring).
 
-    `options` are Celery's: `max_retries`, `queue`, `time_limit`…
+    `options` are Celery's: `max_retries`, `time_limit`…
     """
 
     def declare(work: Callable[P, R]) -> TenantTask[P, R]:
