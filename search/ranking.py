@@ -43,6 +43,11 @@ class Ranked:
             return self.numbers[np.argpartition(self.scores, -count)[-count:]]
         return self.numbers
 
+    def above(self, least: float) -> "Ranked":
+        """Return what scores at least this."""
+        kept = self.scores >= least
+        return Ranked(self.numbers[kept], self.scores[kept])
+
     def only(self, numbers: Numbers) -> "Ranked":
         """Return what is among `numbers`."""
         kept = np.isin(self.numbers, numbers)

@@ -16,6 +16,9 @@ from search.ranking import Ranked, fused
 from tenants.context import Actor
 
 CANDIDATES: Final = 100  # of each arm
+# A passage without any word of the query is shown only if it is this near to it. Every text is near
+# to something: most queries that have nothing to do with the documents stay below (measured).
+NEAR: Final = 0.15
 QUERY_CHARACTERS: Final = 4_000  # of what is embedded; longer questions are cut
 
 
@@ -98,7 +101,7 @@ def hybrid(place: Within, query: str, vector: list[float], *, count: int) -> Ran
     statement.
     """
     words = by_words(place, query)
-    meaning = by_meaning(place, vector, count=max(CANDIDATES, count))
+    meaning = by_meaning(place, vector, count=max(CANDIDATES, count)).above(NEAR)
     best = words.best(max(CANDIDATES, count))
     more = similarities(np.setdiff1d(best, meaning.numbers), vector)
     both = Ranked(

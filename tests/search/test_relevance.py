@@ -103,6 +103,12 @@ def test_an_empty_workspace_finds_nothing() -> None:
     assert find(api(ALICE), "anything at all") == []
 
 
+@pytest.mark.usefixtures("_library")
+@pytest.mark.parametrize("query", ["zxqv blorp", "heliotrope lighthouse", "Mozart symphony"])
+def test_what_has_nothing_to_do_with_the_documents_is_not_found(query: str) -> None:
+    assert find(api(ALICE), query) == []
+
+
 def test_a_query_of_stop_words_alone_is_no_error() -> None:
     shelve(ALICE, "one.txt", "A short text.")
     find(api(ALICE), "the of and")

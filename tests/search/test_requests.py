@@ -30,6 +30,7 @@ URL = "/api/v1/search/"
         {"query": "a", "document_ids": "no list"},
         {"query": "a", "document_ids": ["no id"]},
         {"query": "a", "collection_ids": [7]},
+        {"query": "a", "document_ids": ["00000000-0000-4000-8000-000000000000"] * 1001},
         ["query"],
     ],
 )
