@@ -8,7 +8,14 @@ from bedrock.calls import Json, ModelAnswer, ModelRequest, ToolUse, Usage
 from bedrock.errors import ModelRefused
 from bedrock.estimates import request_text, tokens_of
 from bedrock.guarded import outcome, units_of_trace
-from bedrock.metering import MeteredCall, call_open, guardrail_estimate, sent, units_of_usage
+from bedrock.metering import (
+    MeteredCall,
+    call_open,
+    connection_rest,
+    guardrail_estimate,
+    sent,
+    units_of_usage,
+)
 from bedrock.policy import Policy, policy_of
 from billing.units import Unit
 from tenants.aws import client
@@ -153,6 +160,7 @@ def converse(request: ModelRequest) -> ModelAnswer:
     parameters = converse_parameters(request, policy, stream=False)
     call = text_call_open(request, policy, operation="Converse", stream=False)
     runtime = client("bedrock-runtime")
+    connection_rest()
     received = sent(call, lambda: runtime.converse(**parameters))
     trace = received.get("trace", {}).get("guardrail", {})
     usage = usage_of(received["usage"], trace)

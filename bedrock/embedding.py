@@ -16,7 +16,7 @@ from bedrock.conversing import metadata_of
 from bedrock.errors import InputTooLong
 from bedrock.estimates import tokens_of
 from bedrock.failures import ATTEMPTS, Failure, failure_of, pause
-from bedrock.metering import MeteredCall, call_open
+from bedrock.metering import MeteredCall, call_open, connection_rest
 from bedrock.policy import Policy, policy_of
 from billing.units import Unit
 from tenants.aws import BotoCoreError, ClientError, client
@@ -78,6 +78,7 @@ def embed(
         if len(texts) == 1:
             outcomes = [sender.send(texts[0], bounds[0])]
         else:
+            connection_rest()
             outcomes = list(_pool.map(partial(_entered_send, sender), texts, bounds))
     except BaseException:
         call.estimate()

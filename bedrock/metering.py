@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 from bedrock import policy as policies
 from bedrock.calls import Usage
@@ -176,6 +176,16 @@ def call_open(
         call.cancel()
         raise
     return call
+
+
+def connection_rest() -> None:
+    """Give the database connection back to the pool while the service works.
+
+    A model takes seconds: held that long, twenty answers at once would leave no connection to
+    anybody else. A caller may have no cursor open across a call; a transaction keeps its own.
+    """
+    if not connection.in_atomic_block:
+        connection.close()
 
 
 def sent(call: MeteredCall, send: Callable[[], R]) -> R:

@@ -27,7 +27,7 @@ from bedrock.calls import (
 from bedrock.conversing import answer_of, converse_parameters, text_call_open, usage_of
 from bedrock.errors import ModelStreamInterrupted
 from bedrock.failures import ATTEMPTS, Failure, Kind, failure_of
-from bedrock.metering import MeteredCall, sent, units_of_usage
+from bedrock.metering import MeteredCall, connection_rest, sent, units_of_usage
 from bedrock.policy import Policy, policy_of
 from tenants.aws import ClientError, client
 from tenants.context import TenantContext, current, entered
@@ -181,6 +181,7 @@ def converse_stream(
     call = text_call_open(request, policy, operation="ConverseStream", stream=True)
     runtime = client("bedrock-runtime")
     while True:
+        connection_rest()
         received = sent(call, lambda: runtime.converse_stream(**parameters))
         reading = _Reading(request, policy, call, received["stream"])
         try:

@@ -188,6 +188,20 @@ def test_personal_data_is_masked_for_a_regulated_tenant(
     assert not answer.blocked
 
 
+def test_a_long_system_prompt_is_cached_and_booked_at_its_own_units(
+    acme: TenantContext, localaws: LocalAws
+) -> None:
+    system = f"{uuid.uuid4()} " + "Answer from the passages, briefly and politely. " * 160
+    first, second = question(system=system), question(system=system)
+    with entered(acme):
+        gateway.converse(first)
+        answer = gateway.converse(second)
+    written = ledger(acme, first.request_id)[1, "cache_write_tokens"]
+    found = ledger(acme, second.request_id)
+    assert found[1, "cache_read_tokens"] == written == answer.usage.cache_read_tokens
+    assert written > 1000 > found[1, "input_tokens"]
+
+
 def test_the_ledger_equals_the_services_own_count_over_mixed_calls(
     globex: TenantContext, localaws: LocalAws
 ) -> None:

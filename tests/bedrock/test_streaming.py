@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from django.db import connection
 
 from bedrock import gateway
 from bedrock.errors import ModelStreamInterrupted, ModelThrottled
@@ -176,6 +177,16 @@ def test_an_abandoned_stream_is_read_to_its_end_and_settled_exactly(
     assert ledger(acme, asked.request_id)[1, "output_tokens"] == call["usage"]["outputTokens"]
     assert estimated(acme, asked.request_id) == {False}
     assert states(acme, asked.request_id) == ["settled"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_database_connection_is_held_while_the_model_answers(
+    request: pytest.FixtureRequest, localaws: LocalAws
+) -> None:
+    acme: TenantContext = request.getfixturevalue("acme")
+    with entered(acme):
+        for event in gateway.converse_stream(question()):
+            assert isinstance(event, Finished) or connection.connection is None
 
 
 def test_a_stream_left_after_its_end_is_not_settled_twice(
