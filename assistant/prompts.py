@@ -27,12 +27,13 @@ workspace's documents and talk about what they ask.
 
 {CITE_RULES}
 
-Answer first, in plain sentences, as short as the question allows. What the passages do not say you \
-do not claim about the workspace: say that you could not find it in the documents."""
+Answer first, in plain sentences, as short as the question allows. What the passages do not say \
+you do not claim about the workspace: say that you could not find it in the documents."""
 
 SYSTEM_STANDALONE: Final = """\
 Rewrite the last question of a conversation so that it can be understood alone. Keep its language \
-and meaning, add only what the conversation shows it refers to, and reply with the question alone."""
+and meaning, add only what the conversation shows it refers to, and reply with the question \
+alone."""
 
 SYSTEM_TITLE: Final = """\
 Name a conversation after its first question, in three to seven words, in the question's language, \

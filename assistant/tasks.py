@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 EVERY_SECONDS: Final = 10.0
 
 
-@shared_task(name="assistant.reap", queue="default", acks_late=True)
+@shared_task(name="assistant.reap")
 def turns_reap() -> None:
     """End the turns whose process is gone, in every active tenant: one short indexed query each."""
     for tenant in active_tenants():

@@ -15,8 +15,8 @@ finished text alone: no preface, no remark about what you did."""
 SYSTEMS: Final[dict[Kind, str]] = {
     "draft": f"""\
 You draft texts for the people of a workspace, as <instructions> ask. Where passages are given, \
-take facts from them and from nothing else; otherwise invent no facts, names or figures: leave a gap in \
-square brackets for what you were not told, like [date].
+take facts from them and from nothing else; otherwise invent no facts, names or figures: leave a \
+gap in square brackets for what you were not told, like [date].
 
 {DATA_RULES}
 
