@@ -31,9 +31,9 @@ _BOTH = [
     "django.contrib.admin",
 ]
 SHARED_APPS = [
+    "unfold",  # first: its admin templates must be found before those that django-tenants ships
     "django_tenants",
     "tenants.registry",
-    "unfold",
     *_BOTH,
     "django.contrib.messages",
     "django.contrib.staticfiles",
