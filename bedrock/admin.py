@@ -22,7 +22,7 @@ from bedrock.models import (
 
 
 @admin.register(Model)
-class ModelAdminPage(ModelAdmin):  # type: ignore[misc]
+class ModelAdminPage(ModelAdmin):
     """A change takes effect in every process within seconds."""
 
     list_display: ClassVar = [
@@ -39,17 +39,17 @@ class ModelAdminPage(ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(ModelRoute)
-class ModelRouteAdmin(ModelAdmin):  # type: ignore[misc]
+class ModelRouteAdmin(ModelAdmin):
     """Add a route that begins on a later day; provisioning then makes its profiles."""
 
     list_display: ClassVar = ["role", "geography", "model", "source", "starts_on"]
     list_filter: ClassVar = ["role", "geography"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and not _begun(obj)  # type: ignore[no-any-return]
+        return super().has_change_permission(request, obj) and not _begun(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and not _begun(obj)  # type: ignore[no-any-return]
+        return super().has_delete_permission(request, obj) and not _begun(obj)
 
 
 def _begun(route: ModelRoute | None) -> bool:
@@ -57,7 +57,7 @@ def _begun(route: ModelRoute | None) -> bool:
 
 
 @admin.register(Tier)
-class TierAdmin(ModelAdmin):  # type: ignore[misc]
+class TierAdmin(ModelAdmin):
     """Whether a plan's workspaces share inference profiles."""
 
     list_display: ClassVar = ["plan", "profiles"]
@@ -66,7 +66,7 @@ class TierAdmin(ModelAdmin):  # type: ignore[misc]
         return ["plan"] if obj else []
 
 
-class ReadOnly(ModelAdmin):  # type: ignore[misc]
+class ReadOnly(ModelAdmin):
     """What provisioning made or what happened: nothing here is changed by hand."""
 
     show_full_result_count = False

@@ -102,7 +102,7 @@ def ensure_guardrails(region: str) -> list[str]:
         row = rows.get(posture)
         if row and found and (row.guardrail_id, row.version) == (found.id, found.version):
             continue
-        if found is None or found.version is None:
+        if found is None or not found.version:
             found = _made(bedrock, name, definition, mark, found)
             made.append(f"guardrail {name} version {found.version}")
         Guardrail.objects.update_or_create(
@@ -121,11 +121,11 @@ def ensure_guardrails(region: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A guardrail in AWS; `version` is the newest that has the wanted definition, if any has."""
+    """A guardrail in AWS; `version` is the newest that has the wanted definition, or empty."""
 
     id: str
     arn: str
-    version: str | None
+    version: str
 
     @classmethod
     def of(cls, bedrock: Any, listed: Any, mark: str) -> "_Found | None":
@@ -142,7 +142,7 @@ class _Found:
             for version in page["guardrails"]
             if version["version"] != "DRAFT" and version.get("description") == mark
         ]
-        return cls(listed["id"], listed["arn"], str(max(numbers)) if numbers else None)
+        return cls(listed["id"], listed["arn"], str(max(numbers)) if numbers else "")
 
 
 def _made(
