@@ -182,7 +182,11 @@ class Stack:
         """What AWS needs, then the workers, then the demo, whose documents the workers read."""
         await all_of(*self.opening)
         with self.console.step("AWS resources"):
-            await run_once(parts.manage("Preparing AWS", "provision_aws", "owner"))
+            command = "provision_aws"
+            if self.options.local_aws:  # its own model quotes; one put behind it can do more
+                able = "full" if os.environ.get("LOCAL_MODEL_URL") else "extractive"
+                command += f" --abilities {able}"
+            await run_once(parts.manage("Preparing AWS", command, "owner"))
         for spec in parts.workers():
             self.supervisor.start("ours", spec)
         with self.console.step("Demo workspaces"):
