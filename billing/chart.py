@@ -76,8 +76,9 @@ def chart_of_days(days: Sequence[Part], month: date, *, by: str) -> Chart:
                 title=f"{day.label}: {show(value(day))}",
             )
         )
+    axis = tokens_text if by == "tokens" else _dollars
     lines = [
-        Line(_text(BOTTOM - top * step / 3 * scale), show(top * step / 3)) for step in (1, 2, 3)
+        Line(_text(BOTTOM - top * step / 3 * scale), axis(top * step / 3)) for step in (1, 2, 3)
     ]
     last = monthrange(month.year, month.month)[1]
     ticks = [
@@ -88,6 +89,7 @@ def chart_of_days(days: Sequence[Part], month: date, *, by: str) -> Chart:
 
 
 ZERO: Final = Decimal(0)
+ROUND: Final = tuple(map(Decimal, ("1", "1.5", "2", "2.5", "3", "4", "5", "6", "8", "10")))
 
 
 def tokens_text(value: Decimal | int) -> str:
@@ -98,12 +100,18 @@ def tokens_text(value: Decimal | int) -> str:
     return f"{value:,.0f}"
 
 
+def _dollars(value: Decimal) -> str:
+    """Return a round sum with two decimals, or with all that it has."""
+    digits = max(2, -int(value.normalize().as_tuple().exponent))
+    return f"${value:,.{digits}f}"
+
+
 def _round_up(value: Decimal) -> Decimal:
     """Return the next value whose third is a round number, at least a hundredth of a cent."""
     if value <= 0:
         return Decimal(3)
     exponent = Decimal(10) ** (value / 3).adjusted()
-    for factor in (1, 2, 5, 10):
+    for factor in ROUND:
         if exponent * factor * 3 >= value:
             return exponent * factor * 3
     return exponent * 30

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.db import connection
 
 from billing.catalog import PlanTerms, plan_terms
-from billing.refusals import number, quantity
+from billing.refusals import amount, compact, number, quantity
 from billing.storage import STANDING
 from billing.units import METRIC_LABEL, METRIC_UNIT, Metric
 from tenants.context import current
@@ -44,19 +44,30 @@ class Meter:
 
     @property
     def used_text(self) -> str:
-        return quantity(self.metric, self.used)
+        return amount(self.metric, self.used)
 
     @property
     def reserved_text(self) -> str:
-        return quantity(self.metric, self.reserved) if self.reserved > 0 else ""
+        return amount(self.metric, self.reserved) if self.reserved > 0 else ""
 
     @property
     def included_text(self) -> str:
-        return "no limit" if self.included is None else quantity(self.metric, self.included)
+        if self.included is None:
+            return "no limit"
+        if self.metric in (Metric.SPEND, Metric.STORAGE):
+            return quantity(self.metric, self.included)
+        return compact(self.included)
 
     @property
     def resets_text(self) -> str:
         return f"{self.resets_on:%-d %B}" if self.resets_on else ""
+
+    @property
+    def over_text(self) -> str:
+        """What a meter that is used up means, and until when."""
+        if self.metric is Metric.STORAGE:
+            return "New documents are refused until you delete some or move to a larger plan."
+        return f"Requests that need more are refused until {self.resets_text}, midnight UTC."
 
     @property
     def used_percent(self) -> float:

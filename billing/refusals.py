@@ -62,6 +62,19 @@ def quantity(metric: Metric, value: Decimal) -> str:
     return f"{value:,.0f} {METRIC_UNIT[metric]}"
 
 
+def amount(metric: Metric, value: Decimal) -> str:
+    """Return an amount without its unit, exact, for a meter whose label says the unit."""
+    return quantity(metric, value) if metric in (Metric.SPEND, Metric.STORAGE) else f"{value:,.0f}"
+
+
+def compact(value: Decimal) -> str:
+    """Return a round number in few digits (100 M), any other one in full."""
+    for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if value >= size and value % (size // 100) == 0:
+            return f"{(value / size).normalize():f} {letter}"
+    return f"{value:,.0f}"
+
+
 def money(value: Decimal) -> str:
     """Return dollars to the cent, and small sums with as many digits as say something."""
     size = abs(value)
