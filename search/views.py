@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from search.access import collection_of
@@ -28,6 +29,7 @@ SHOWN = 20
 
 
 @require_GET
+@never_cache  # page and fragment share an address: going back must not show the fragment alone
 @role_required("viewer")
 def search_page(request: HttpRequest) -> HttpResponse:
     """Show the field with its filters and what it finds; to htmx, what it finds alone."""

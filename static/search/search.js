@@ -3,7 +3,6 @@
   "use strict";
 
   const PAUSE = 180; // milliseconds without a key before a search
-  const SHORTEST = 2; // characters that are worth one
 
   const form = document.querySelector("[data-search]");
   if (!form) return;
@@ -17,9 +16,8 @@
   /** Search for what stands in the field, once; a single letter waits, an empty field clears. */
   function typed() {
     const query = field.value.trim();
-    if (query === sent || query.length === 1) return;
+    if (query === sent || query.length === 1) return; // one letter says nothing yet
     sent = query;
-    if (query.length < SHORTEST) found.replaceChildren();
     htmx.trigger(form, "typed");
   }
 

@@ -72,6 +72,7 @@ def test_htmx_gets_the_results_alone_and_the_meter_is_told() -> None:
     shelve(ALICE, "river.txt", "Otters swim in the river.")
     answer = browser_of(ALICE).get("/search/?q=otter", headers={"HX-Request": "true"})
     assert answer["HX-Trigger"] == "usage:changed"
+    assert "no-store" in answer["Cache-Control"]
     assert "<html" not in answer.content.decode()
     assert "<mark>Otters</mark>" in answer.content.decode()
 
