@@ -18,21 +18,21 @@ def with_static(application: Any) -> Any:
 
     Collected files are served where `collectstatic` has been run, else those of each app.
     """
+    root = Path(settings.STATIC_ROOT)
+    collected = root.is_dir()
     served = ServeStaticASGI(
         application,
-        max_age=FRESH_SECONDS,
+        max_age=FRESH_SECONDS if collected else 0,
+        autorefresh=not collected,  # files that are edited while they are served
         immutable_file_test=lambda _path, url: bool(HASHED.search(url)),
     )
     prefix = settings.STATIC_URL.strip("/")
-    for folder in _folders():
+    for folder in [root] if collected else _app_folders():
         served.add_files(str(folder), prefix=prefix)
     return served
 
 
-def _folders() -> list[Path]:
-    root = Path(settings.STATIC_ROOT)
-    if root.is_dir():
-        return [root]
+def _app_folders() -> list[Path]:
     return [
         Path(storage.location)
         for finder in get_finders()
