@@ -6,6 +6,8 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
+from django.db import connection
+
 from billing.units import Unit
 
 ATTEMPTS_PER_CALL: Final = 100
@@ -44,3 +46,13 @@ class Reservation:
     estimate: Estimate
     call: int
     streams: bool
+
+
+def outside_transactions() -> None:
+    """Raise RuntimeError inside a transaction: its rollback would undo what money depends on.
+
+    Django's own transaction around a test does not count, as for `atomic(durable=True)`.
+    """
+    blocks = connection.atomic_blocks
+    if blocks and not blocks[-1]._from_testcase:
+        raise RuntimeError("Admission and settlement commit by themselves, outside transactions.")

@@ -5,6 +5,7 @@ reservation itself is charged, flagged as estimated, until the truth arrives: fr
 was only late, or from the invocation log.
 """
 
+import json
 from datetime import timedelta
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ import structlog
 from django.db import connection, transaction
 
 from billing.reservations import SWEPT_ATTEMPT
-from billing.settlement import Held, Usage, as_object, held_amounts, post
+from billing.settlement import Held, Usage, post
 from billing.units import Unit
 
 log = structlog.get_logger(__name__)
@@ -23,7 +24,7 @@ MOST: Final = 5_000
 
 FIND: Final = """
     SELECT id, tenant_id, month, (created_at AT TIME ZONE 'UTC')::date, request_id, call, feature,
-           user_id, api_key_id, model, estimate, held
+           user_id, api_key_id, model, estimate::text
       FROM billing_reservation
      WHERE state = 'held' AND created_at < now() - %s * interval '1 second'
      ORDER BY created_at LIMIT 1
@@ -50,19 +51,13 @@ def sweep(older_than: timedelta = ORPHANED) -> int:
 
 def _settle(*row: Any) -> None:
     held = Held(*row[:9])
-    model, estimate, kept = row[9:]
-    units = {Unit(unit): quantity for unit, quantity in as_object(estimate).items()}
+    model, estimate = row[9:]
+    units = {Unit(unit): quantity for unit, quantity in json.loads(estimate).items()}
     log.warning(
         "reservation.swept",
         reservation=str(held.id),
         tenant_id=str(held.tenant_id),
         request=str(held.request_id),
     )
-    post(
-        held,
-        Usage(model, units, SWEPT_ATTEMPT, estimated=True),
-        state="held",
-        kept=held_amounts(kept),
-        final=True,
-        resolved="swept",
-    )
+    usage = Usage(model, units, SWEPT_ATTEMPT, estimated=True)
+    post(held, usage, final=True, resolved="swept")
