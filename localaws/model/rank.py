@@ -1,88 +1,62 @@
-"""Which sentences answer a question: lexical evidence, word meaning, and the kind of question.
+"""How well each sentence of the passages answers a question.
 
-The score of a sentence is mostly the share of the question's weight (rare words weigh more) that
-it carries, by the same stem or by a word of close meaning; the heading and the document's name
-count for part. Whole-sentence similarity and the fitting of the answer's kind (a number to "how
-many", a name to "who") order sentences that say similar things.
+The score is the share of the question's weight that a sentence carries. A word weighs by its
+rarity among the sentences given; it is carried by the same stem, by a word for the same, by one of
+close meaning, and in part by the heading, the document's name and the sentence before.
+Whole-sentence similarity and the kind of answer (a number to "how many", a name to "who") order
+sentences that say similar things. What the passages never speak of holds the score down.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
 from localaws.embedder import Embedder, Vectors
+from localaws.model.kinds import counted, counts, kind_bonus
+from localaws.model.layout import Sentence, sentences
+from localaws.model.meaning import WEAK, closeness, terms
 from localaws.model.prompt import Passage
-from localaws.model.text import STOPWORDS, Sentence, content_stems, sentences, stem, words
+from localaws.model.text import STOPWORDS, words
 
-# Tuned on small corpora of policies, manuals and reports; see docs/localaws.md.
-ANSWERS = 0.46
-_SOFT_FLOOR = 0.52
+# Tuned on policies, manuals, price lists and reports; see docs/localaws.md.
+ANSWERS = 0.48
+COVERED = 0.50
+_SOFT_FLOOR = 0.50
 _SOFT_WORTH = 0.75
-_CONTEXT_WORTH = 0.55
+_COLUMN_WORTH = 0.9
+_HEADING_WORTH = 0.6
+_NAMED_WORTH = 1.5  # times that of a heading
+_NEAR_WORTH = 0.4
+_WEAK_WORTH = 0.33
 
-_NUMBER = re.compile(r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|"
-                     r"thirty|forty|fifty|sixty|ninety|hundred|thousand|million|half|none|"
-                     r"once|twice)\b", re.IGNORECASE)  # fmt: skip
-_MONEY = re.compile(
-    r"[$€£¥]|\b(?:usd|eur|gbp|chf|dollars?|euros?|pounds?|francs?)\b", re.IGNORECASE
-)
-_DATE = re.compile(
-    r"\b(?:\d{4}|\d{1,2}[./-]\d{1,2}|(?:jan|feb|mar|apr|jun|jul|aug|sep|oct|nov|dec)[a-z]*|may \d"
-    r"|mon|tues|wednes|thurs|fri|satur|sun)(?:day)?\b|\b(?:days?|weeks?|months?|years?|hours?"
-    r"|minutes?|o'clock|am|pm|midnight|noon|quarter|annually|daily|weekly|monthly)\b",
-    re.IGNORECASE,
-)
-_PERSON = re.compile(r"(?<!^)(?<![.!?] )\b[A-ZÀ-Þ][a-zà-ÿ]+|\b(?:manager|team|director|officer|"
-                     r"department|committee|board|owner|lead|office|head|employees?)\b"
-)  # fmt: skip
-_CAUSE = re.compile(r"\b(?:because|since|due to|so that|in order to|caused? by|reason|therefore)\b",
-                    re.IGNORECASE)  # fmt: skip
-_MANNER = re.compile(r"\b(?:by|via|using|through|submit|send|open|click|select|use|contact|press|"
-                     r"call|report|file|complete|follow|enter|first|then)\b", re.IGNORECASE
-)  # fmt: skip
-_PLACE = re.compile(r"\b(?:in|at|on|from|under|behind|near|inside|located|stored|floor|room|"
-                    r"building|office|region|portal|site|street)\b", re.IGNORECASE)  # fmt: skip
-
-_KINDS: list[tuple[re.Pattern[str], re.Pattern[str]]] = [
-    (
-        re.compile(
-            r"\bhow (?:many|often|long|far|large|big|high|tall|old)\b|\bnumber of\b"
-            r"|\bwhat percentage\b",
-            re.IGNORECASE,
-        ),
-        _NUMBER,
-    ),
-    (
-        re.compile(r"\bhow much\b|\bcosts?\b|\bprice\b|\bsalary\b|\bbudget\b", re.IGNORECASE),
-        re.compile(f"{_MONEY.pattern}|{_NUMBER.pattern}", re.IGNORECASE),
-    ),
-    (
-        re.compile(
-            r"\bwhen\b|\bwhat (?:date|day|year|month|time)\b|\bdeadline\b|\bhow soon\b|\buntil\b",
-            re.IGNORECASE,
-        ),
-        _DATE,
-    ),
-    (re.compile(r"^\W*who|\bwhose?\b|\bwhom\b", re.IGNORECASE), _PERSON),
-    (re.compile(r"\bwhere\b", re.IGNORECASE), _PLACE),
-    (re.compile(r"\bwhy\b", re.IGNORECASE), _CAUSE),
-    (re.compile(r"\bhow (?:do|does|can|should|to|is|are|must)\b", re.IGNORECASE), _MANNER),
-]
+_CONDITION = re.compile(r"^(?:if|when|where|unless|in case|should)\b", re.IGNORECASE)
 
 
 @dataclass
 class Scored:
-    """A sentence and how well it answers, about 0 to 1.2."""
+    """A sentence and how well it answers, about 0 to 1.2.
+
+    `carried` says for each term of the question how far the sentence and what is around it hold
+    it, 0 to 1; `own` the same for the sentence alone. `by_itself` and `by_heading` are the shares
+    of the question's weight that the sentence alone and the heading above it hold.
+    """
 
     sentence: Sentence
     score: float
     coverage: float
-    passage: int
+    carried: Vectors
+    own: Vectors
+    by_itself: float
+    by_heading: float
+
+    @property
+    def answers(self) -> bool:
+        """Whether this may be said as an answer."""
+        return self.score >= ANSWERS and self.coverage >= COVERED
 
 
 def passage_sentences(passages: list[Passage]) -> list[Sentence]:
@@ -104,95 +78,156 @@ def passage_sentences(passages: list[Passage]) -> list[Sentence]:
     return found
 
 
+def question_terms(question: str) -> list[str]:
+    """The question's terms, each once; weak ones only where there is nothing else."""
+    return list(dict.fromkeys(terms(question)))
+
+
 def rank(
     question: str, passages: list[Passage], candidates: list[Sentence], embedder: Embedder
 ) -> list[Scored]:
     """Candidates by how well they answer, best first; headings only lend context."""
     usable = [s for s in candidates if not s.is_heading and len(s.text) > 2]
-    terms = list(dict.fromkeys(content_stems(question)))
-    if not usable or not terms:
+    asked = question_terms(question)
+    if not usable or not asked:
         return []
-    surface = {stem(w): w for w in words(question) if w not in STOPWORDS}
-    bags = [Counter(content_stems(s.text)) for s in usable]
-    contexts = [
-        set(content_stems(f"{s.heading} {passages[s.passage].document.rsplit('.', 1)[0]}"))
-        for s in usable
-    ]
-    frequency = Counter(term for bag in bags for term in bag)
-    weights = np.array(
-        [math.log(1 + (len(usable) + 0.5) / (frequency[t] + 0.5)) for t in terms], dtype=np.float32
-    )
-    hits = np.zeros((len(usable), len(terms)), dtype=np.float32)
-    soft = _soft_matches([surface.get(t, t) for t in terms], usable, embedder)
-    for row, (bag, context) in enumerate(zip(bags, contexts, strict=True)):
-        for column, term in enumerate(terms):
-            if term in bag:
-                hits[row, column] = 1.0
-            elif not term[0].isdigit():
-                worth = _CONTEXT_WORTH if term in context else 0.0
-                hits[row, column] = max(worth, _SOFT_WORTH * soft[row, column])
-            elif term in context:
-                hits[row, column] = _CONTEXT_WORTH
+    bags = [frozenset(terms(s.row.values if s.row else s.text)) for s in usable]
+    exact = np.array([[closeness(t, bag) for t in asked] for bag in bags], dtype=np.float32)
+    for row, sentence in enumerate(usable):
+        if sentence.row:
+            columns = frozenset(terms(sentence.row.columns))
+            worth = [_COLUMN_WORTH * closeness(t, columns) for t in asked]
+            exact[row] = np.maximum(exact[row], np.array(worth, dtype=np.float32))
+            bags[row] |= columns
+    own = np.maximum(exact, _SOFT_WORTH * _soft_matches(asked, question, bags, embedder))
+    headed = _headed(asked, usable, passages)
+    carried = np.maximum(own, np.maximum(_HEADING_WORTH * headed, _near(usable, own)))
+    weights = _weights(asked, exact)
+    coverage = carried @ weights / weights.sum()
     named = _named(question)
     absent = [_unnamed(named, passage) for passage in passages]
-    coverage = hits @ weights / weights.sum()
-    meaning = _meaning(question, usable, embedder)
+    meaning = _meaning(question, asked, usable, embedder)
+    unit = counted(question)
     scored = []
     for row, sentence in enumerate(usable):
-        score = 0.70 * coverage[row] + 0.30 * meaning[row]
-        score += _kind_bonus(question, sentence.text) * min(1.0, float(coverage[row]) * 1.6)
-        length = len(bags[row])
-        score -= 0.12 if length < 3 else 0.05 if length > 45 else 0.0
-        score -= 0.10 if sentence.text.endswith("?") else 0.0
-        score -= 0.25 * absent[sentence.passage]
-        score -= 0.004 * min(sentence.passage, 10)
-        scored.append(Scored(sentence, float(score), float(coverage[row]), sentence.passage))
+        score = 0.66 * coverage[row] + 0.24 * meaning[row]
+        score += kind_bonus(question, sentence.text) * min(1.0, float(coverage[row]) * 1.5)
+        if unit:
+            columns_of = sentence.row.columns if sentence.row else ""
+            score -= 0.0 if counts(unit, sentence.text, columns_of) else 0.14
+        score -= _shape_costs(sentence, len(bags[row]), question)
+        score -= 0.32 * absent[sentence.passage]
+        score -= 0.006 * min(sentence.passage, 10)
+        scored.append(
+            Scored(
+                sentence=sentence,
+                score=float(score),
+                coverage=float(coverage[row]),
+                carried=carried[row],
+                own=own[row],
+                by_itself=float(own[row] @ weights / weights.sum()),
+                by_heading=float(headed[row] @ weights / weights.sum()),
+            )
+        )
     return sorted(scored, key=lambda s: -s.score)
+
+
+def _shape_costs(sentence: Sentence, length: int, question: str) -> float:
+    """What makes a sentence less of an answer whatever it says."""
+    costs = 0.10 if length < 3 and not sentence.row else 0.0
+    costs += 0.04 if length > 45 else 0.0
+    costs += 0.10 if sentence.text.endswith("?") else 0.0
+    costs += 0.03 if _CONDITION.match(sentence.text) and " if " not in question else 0.0
+    if sentence.row:
+        label = terms(sentence.row.cells[sentence.row.label][1])
+        asked = frozenset(terms(question))
+        costs += 0.015 * min(4, sum(1 for t in label if not closeness(t, asked)))
+    return costs
+
+
+def _weights(asked: list[str], exact: Vectors) -> Vectors:
+    """A term's rarity among the sentences; one that many questions hold counts for a third."""
+    count = len(exact)
+    spread = (exact > 0).sum(axis=0)
+    weights = np.array(
+        [math.log(1 + (count + 0.5) / (seen + 0.5)) for seen in spread], dtype=np.float32
+    )
+    factor = np.array([_WEAK_WORTH if t in WEAK else 1.0 for t in asked], dtype=np.float32)
+    weighted: Vectors = weights * factor
+    return weighted
+
+
+def _headed(asked: list[str], usable: list[Sentence], passages: list[Passage]) -> Vectors:
+    """How far the heading and the document's name hold each term."""
+    headed = np.zeros((len(usable), len(asked)), dtype=np.float32)
+    known: dict[tuple[str, int], Vectors] = {}
+    for row, sentence in enumerate(usable):
+        key = (sentence.heading, sentence.passage)
+        if key not in known:
+            name = re.sub(r"[-_]+", " ", passages[sentence.passage].document.rsplit(".", 1)[0])
+            bag, named = frozenset(terms(f"{sentence.heading} {name}")), set(terms(name))
+            whole = len(named) > 1 and named <= set(asked)  # the question names the document
+            worth = [_NAMED_WORTH if whole and t in named else closeness(t, bag) for t in asked]
+            known[key] = np.array(worth, dtype=np.float32)
+        headed[row] = known[key]
+    return headed
+
+
+def _near(usable: list[Sentence], own: Vectors) -> Vectors:
+    """What the sentence before lends to one of its paragraph, and a lead to its list or table."""
+    lent = np.zeros_like(own)
+    for row in range(1, len(usable)):
+        sentence, before = usable[row], usable[row - 1]
+        if before.passage != sentence.passage or before.heading != sentence.heading:
+            continue
+        follows = before.block == sentence.block and not sentence.row
+        leads = not before.row and (before.text.endswith(":") or sentence.row is not None)
+        if follows or leads:
+            lent[row] = _NEAR_WORTH * own[row - 1]
+    return lent
 
 
 def _named(question: str) -> set[str]:
     """Names and numbers in a question: what an answer's passage must speak of."""
     after_first = re.sub(r"^\W*\w+", "", question)
     found = re.findall(r"\b(?:[A-ZÀ-Þ][\w'’-]+|\d[\d.,]*)\b", after_first)
-    return {term for word in found for term in content_stems(word)}
+    return {term for word in found for term in terms(word)}
 
 
 def _unnamed(named: set[str], passage: Passage) -> float:
     """The share of the question's names that a passage never mentions."""
     if not named:
         return 0.0
-    mentioned = set(content_stems(f"{passage.document} {passage.text}"))
-    return len(named - mentioned) / len(named)
+    mentioned = frozenset(terms(f"{passage.document} {passage.text}"))
+    return sum(1 for name in named if not closeness(name, mentioned)) / len(named)
 
 
-def _soft_matches(terms: list[str], usable: list[Sentence], embedder: Embedder) -> Vectors:
+def _soft_matches(
+    asked: list[str], question: str, bags: list[frozenset[str]], embedder: Embedder
+) -> Vectors:
     """For each sentence and term: the closeness of its closest word, 0 below a floor."""
-    tokens = [
-        list({w for w in words(s.text) if w not in STOPWORDS and not w[0].isdigit()})
-        for s in usable
-    ]
-    vocabulary = sorted({w for row in tokens for w in row})
-    result = np.zeros((len(usable), len(terms)), dtype=np.float32)
+    result = np.zeros((len(bags), len(asked)), dtype=np.float32)
+    surface = {t: w for w in words(question) if w not in STOPWORDS for t in terms(w)}
+    vocabulary = sorted({t for bag in bags for t in bag if len(t) > 2 and not t[0].isdigit()})
     if not vocabulary:
         return result
     index = {word: i for i, word in enumerate(vocabulary)}
-    closeness = embedder.words(vocabulary) @ embedder.words(terms).T
-    closeness[closeness < _SOFT_FLOOR] = 0
-    for row, found in enumerate(tokens):
+    close = embedder.words(vocabulary) @ embedder.words([surface.get(t, t) for t in asked]).T
+    close[:, [at for at, t in enumerate(asked) if any(c.isdigit() for c in t)]] = 0
+    close[close < _SOFT_FLOOR] = 0
+    for row, bag in enumerate(bags):
+        found = [index[t] for t in bag if t in index]
         if found:
-            result[row] = closeness[[index[w] for w in found]].max(axis=0)
+            result[row] = close[found].max(axis=0)
     return result
 
 
-def _meaning(question: str, usable: list[Sentence], embedder: Embedder) -> Vectors:
-    vectors = embedder.embed([question, *(s.text for s in usable)])
+def _meaning(
+    question: str, asked: list[str], usable: list[Sentence], embedder: Embedder
+) -> Vectors:
+    texts = [s.row.said(asked) if s.row else s.text for s in usable]
+    headed = [f"{s.heading}: {text}" for s, text in zip(usable, texts, strict=True)]
+    vectors = embedder.embed([question, *headed])
     cosine: Vectors = vectors[1:] @ vectors[0]
     fitted: Vectors = np.clip((cosine - np.float32(0.05)) / np.float32(0.6), 0, 1)
     return fitted
-
-
-def _kind_bonus(question: str, text: str) -> float:
-    for asks, answers in _KINDS:
-        if asks.search(question):
-            return 0.14 if answers.search(text) else -0.08
-    return 0.0

@@ -10,7 +10,8 @@ from localaws.embedder import Embedder
 from localaws.model.answer import compose
 from localaws.model.prompt import Prompt
 from localaws.model.rank import ANSWERS, passage_sentences, rank
-from localaws.model.text import Sentence, content_stems, marked, sentences, split, words
+from localaws.model.layout import Sentence, sentences
+from localaws.model.text import content_stems, marked, split, words
 
 CANNOT = (
     "The local extractive model cannot translate or change the tone of a text; it selects, "

@@ -1,0 +1,141 @@
+"""The parts of a passage: headings, sentences, list items and table rows, in order."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from localaws.model.tables import Row, cells_of, is_rule, record_of, rows_of
+from localaws.model.text import split, words
+
+_BULLET = re.compile(r"^\s*(?:[-*•▪◦–·‣]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+")
+_COUNTED = re.compile(r"^\s*\(?\d{1,2}[.)]\s+")
+_SECTION = re.compile(r"^\s*(?:\d{1,2}(?:\.\d{1,2})+\.?|§\s?\d+|[A-Z]\.\d+)\s+\S")
+_HASHES = re.compile(r"^\s*(#{1,6})\s+")
+_ASKING = re.compile(r"^(?:what|how|who|whom|when|where|why|which)\b", re.IGNORECASE)
+_VERBS = {"is", "are", "was", "were", "has", "have", "may", "must", "will", "can", "should"}
+
+
+@dataclass(eq=False)
+class Sentence:
+    """One sentence, item or row, verbatim but for white space, under its heading.
+
+    `text` is what is quoted; `row` is set for a table's row, whose `text` is one way to say it.
+    `block` counts paragraphs, lists and tables, so that neighbours are known.
+    """
+
+    text: str
+    heading: str = ""
+    passage: int = 0
+    position: int = 0
+    block: int = 0
+    marks: list[str] = field(default_factory=list)
+    is_heading: bool = False
+    is_item: bool = False
+    row: Row | None = None
+
+    @property
+    def is_prose(self) -> bool:
+        """A whole sentence: what a summary is made of."""
+        whole = re.search(r"[.!…]['\"”’)\]]*$", self.text) is not None
+        return whole and not self.is_heading and self.row is None and len(words(self.text)) >= 4
+
+
+def _lines(text: str) -> list[str]:
+    text = text.replace("\r\n", "\n").replace("\u00ad", "").replace("\u00a0", " ")
+    text = re.sub(r"(?<=[a-zà-ÿ])[-‐]\n\s*(?=[a-zà-ÿ])", "", text)
+    return [line.strip(" \r") for line in text.split("\n")]
+
+
+def _joins(line: str, following: str) -> bool:
+    """Whether a line break only wraps a paragraph."""
+    if _BULLET.match(following) or _HASHES.match(following) or _HASHES.match(line):
+        return False
+    if _SECTION.match(following) or cells_of(following) or record_of(following):
+        return False
+    if re.search(r"[.!?:;]\s*$", line) and len(line) < 45:
+        return False
+    return following[:1].islower() or len(line) >= 45
+
+
+def _blocks(text: str) -> list[list[str]]:
+    """Paragraphs, list items and whole tables, as their lines; rows stay lines of their own."""
+    blocks: list[list[str]] = []
+    tabular = False
+    fresh = True
+    for line in _lines(text):
+        if not line.strip():
+            fresh = True
+            continue
+        is_row = cells_of(line) is not None
+        if not fresh and blocks and is_row and tabular:
+            blocks[-1].append(line)
+        elif not fresh and blocks and not is_row and not tabular and _joins(blocks[-1][-1], line):
+            if record_of(blocks[-1][-1]):
+                blocks.append([line])
+            else:
+                blocks[-1].append(line)
+        else:
+            blocks.append([line])
+        tabular, fresh = is_row, False
+    return blocks
+
+
+def sentences(text: str) -> list[Sentence]:
+    """Split a passage. Headings are kept as context of what follows, and marked."""
+    blocks = _blocks(text)
+    found: list[Sentence] = []
+    heading = ""
+    for number, lines in enumerate(blocks):
+        table = [c for line in lines if not is_rule(line) and (c := cells_of(line)) is not None]
+        if len(table) == len([line for line in lines if not is_rule(line)]) and (
+            len(table) > 1 or "\t" not in lines[0]
+        ):
+            rows = rows_of(table, headed=True) if table else []
+            found += [Sentence(row.said(), heading, block=number, row=row) for row in rows]
+            continue
+        flat = re.sub(r"\s+", " ", " ".join(lines)).strip()
+        if re.fullmatch(r"[\s|:\-=_*.#]*", flat):
+            continue
+        record = record_of(flat)
+        if record is not None:
+            found.append(Sentence(record.said(), heading, block=number, row=record))
+            continue
+        before = blocks[number - 1] if number else None
+        after = blocks[number + 1] if number + 1 < len(blocks) else None
+        if _is_heading(flat, before, after):
+            heading = _HASHES.sub("", flat).strip("*_ ")
+            found.append(Sentence(heading, heading, block=number, is_heading=True))
+            continue
+        is_item = bool(_BULLET.match(flat))
+        flat = _BULLET.sub("", flat)
+        found += [Sentence(s, heading, block=number, is_item=is_item) for s in split(flat)]
+    for position, sentence in enumerate(found):
+        sentence.position = position
+    return found
+
+
+def _is_heading(flat: str, before: list[str] | None, after: list[str] | None) -> bool:
+    if _HASHES.match(flat):
+        return True
+    count = len(flat.split())
+    if len(flat) > 90 or count > 12 or re.search(r"[.!;,:|]$", flat):
+        return False
+    if _COUNTED.match(flat):
+        # A number opens a section, unless it counts the points of a list.
+        near = [block[0] for block in (before, after) if block]
+        listed = any(_COUNTED.match(line) for line in near)
+        return not listed and after is not None and count <= 9 and "  " not in flat
+    if _BULLET.match(flat):
+        return False
+    if flat.endswith("?"):
+        return after is not None
+    if _SECTION.match(flat) or (flat.isupper() and count > 1):
+        return True
+    if not flat[:1].isupper() and not flat[:1].isdigit():
+        return False
+    if before is None and after is not None and ": " in flat and ": " not in after[0]:
+        return ", " not in flat and " · " not in flat
+    if any(mark in flat for mark in (": ", ", ", "=", " · ", "; ")):
+        return False
+    return count <= 8 and (bool(_ASKING.match(flat)) or not _VERBS & set(words(flat)))
