@@ -10,7 +10,6 @@ from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
-from search.retrieval import RetrievalScope
 
 from documents.access import document_of, documents_visible
 from documents.ask import ask
@@ -26,6 +25,7 @@ from documents.serializers import (
 )
 from documents.services import document_delete, document_retry, document_upload
 from documents.uploads import declared_size_check
+from search.retrieval import RetrievalScope
 from tenants.accounts.selectors import actor_of
 
 
@@ -33,7 +33,7 @@ class DocumentListView(GenericAPIView[Document]):
     """The workspace's documents, newest first; upload one more."""
 
     roles: ClassVar = {"GET": "viewer", "POST": "member"}
-    parser_classes: ClassVar = [MultiPartParser]
+    parser_classes = (MultiPartParser,)
     serializer_class = DocumentSerializer
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -44,7 +44,8 @@ class DocumentListView(GenericAPIView[Document]):
     @extend_schema(operation_id="documents_list", responses=DocumentSerializer(many=True))
     def get(self, request: Request) -> Response:
         page = self.paginate_queryset(documents_visible(actor_of(request)))
-        return self.get_paginated_response(DocumentSerializer(page, many=True).data)
+        rows = DocumentSerializer(page, many=True)  # type: ignore[arg-type] # a list, being many
+        return self.get_paginated_response(rows.data)
 
     @extend_schema(
         operation_id="documents_upload",
@@ -128,7 +129,7 @@ class AskView(APIView):
     """Answer a question from the documents, with exact quotations."""
 
     roles: ClassVar = {"POST": "viewer"}
-    parser_classes: ClassVar = [JSONParser]
+    parser_classes = (JSONParser,)
 
     @extend_schema(operation_id="ask", request=AskSerializer, responses=AnswerSerializer)
     def post(self, request: Request) -> Response:

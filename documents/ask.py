@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from billing.selectors import request_cost
-from search.retrieval import Passage, RetrievalScope, retrieve
-
 from bedrock.gateway import ModelRequest, converse, grounding
+from billing.selectors import request_cost
 from documents.citations import MARK, Citation, Grounded, cite, renumbered
 from documents.errors import QUESTION_CHARACTERS, QuestionEmpty, QuestionTooLong
 from documents.prompts import NOT_FOUND, SYSTEM_ASK, ask_content
+from search.retrieval import Passage, RetrievalScope, retrieve
 from tenants.context import Actor
 
 PASSAGES: Final = 8

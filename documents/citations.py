@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
-from search.retrieval import Passage
-
 from documents.selectors import text_slices
 from documents.sentences import negated, numbers, sentences, words
+from search.retrieval import Passage
 
 Grounded: TypeAlias = Literal["full", "partly", "none"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias, get_args
 from uuid import UUID
 
 from django.db import connection
@@ -19,7 +19,11 @@ Sort: TypeAlias = Literal["-created", "created", "name", "-name", "size", "-size
 SORTS: Final[tuple[str, ...]] = get_args(Sort)
 Span: TypeAlias = tuple[UUID, int, int]
 
-_ORDER: Final = {"created": F("created_at"), "name": Lower("name"), "size": F("size")}
+_ORDER: Final[dict[str, Any]] = {
+    "created": F("created_at"),
+    "name": Lower("name"),
+    "size": F("size"),
+}
 
 
 def document_text(document_id: UUID | str) -> DocumentText:

@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from search.retrieval import RetrievalScope
 
 from documents import viewer
 from documents.access import document_of, documents_visible
@@ -25,6 +24,7 @@ from documents.pages import Listing, answer_context, ids_of, opened_at, suggesti
 from documents.selectors import document_counts, document_text, documents_ready
 from documents.services import document_delete, document_retry, document_upload
 from documents.uploads import declared_size_check
+from search.retrieval import RetrievalScope
 from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of

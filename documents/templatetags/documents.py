@@ -11,7 +11,7 @@ from documents.parsing import MediaType
 
 register = template.Library()
 
-_ICONS = {
+_ICONS: dict[str, str] = {
     MediaType.PDF: "file-pdf",
     MediaType.DOCX: "file-word",
     MediaType.CSV: "file-table",
@@ -22,7 +22,7 @@ _ICONS = {
 @register.filter
 def file_icon(document: Document) -> str:
     """Return the name of the icon for the document's type."""
-    return _ICONS.get(document.media_type, "file-text")  # type: ignore[call-overload]
+    return _ICONS.get(document.media_type, "file-text")
 
 
 @register.filter

@@ -42,7 +42,9 @@ def test_an_answer_cites_exact_words_of_the_document() -> None:
 
 
 def test_a_citation_of_a_pdf_names_the_page() -> None:
-    document = ready("manual.pdf", files.long_pdf(8, {5: "The winch is rated for 4,200 kilograms."}))
+    document = ready(
+        "manual.pdf", files.long_pdf(8, {5: "The winch is rated for 4,200 kilograms."})
+    )
     answer = ask("What is the winch rated for?").json()
     assert "4,200" in answer["answer"]
     (citation,) = [c for c in answer["citations"] if "4,200" in c["quote"]]

@@ -50,6 +50,7 @@ def test_three_deliveries_leave_the_same_state() -> None:
     assert once["vectors"] == len(once["chunks"]) == document.chunks
 
 
+@pytest.mark.django_db(transaction=True)  # the lease is renewed over another connection
 def test_an_interrupted_ingestion_does_what_is_left_and_the_same() -> None:
     data = files.long_pdf(40)
     whole = indexed(ready("a.pdf", data).id)
@@ -152,6 +153,7 @@ def test_a_service_that_stays_away_ends_in_a_reason(localaws: LocalAws) -> None:
     assert (document.status, document.error_code) == ("failed", "service_busy")
 
 
+@pytest.mark.django_db(transaction=True)
 def test_finished_batches_are_not_embedded_again(localaws: LocalAws) -> None:
     from documents.ingestion import BATCH
 

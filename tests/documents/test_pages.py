@@ -77,7 +77,12 @@ def test_the_form_uploads_without_scripts() -> None:
     browser = browser_of(MAX)
     answer = browser.post(
         "/documents/",
-        {"file": [SimpleUploadedFile("a.md", HANDBOOK.encode()), SimpleUploadedFile("b.png", b"x")]},
+        {
+            "file": [
+                SimpleUploadedFile("a.md", HANDBOOK.encode()),
+                SimpleUploadedFile("b.png", b"x"),
+            ]
+        },
         follow=True,
     )
     html = answer.content.decode()
