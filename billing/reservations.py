@@ -54,5 +54,5 @@ def outside_transactions() -> None:
     Django's own transaction around a test does not count, as for `atomic(durable=True)`.
     """
     blocks = connection.atomic_blocks
-    if blocks and not blocks[-1]._from_testcase:
+    if blocks and not blocks[-1]._from_testcase:  # type: ignore[attr-defined]
         raise RuntimeError("Admission and settlement commit by themselves, outside transactions.")
