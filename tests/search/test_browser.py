@@ -20,7 +20,7 @@ def search_page(live_stack: LiveStack, page: Page) -> Page:
     page.fill("[name=email]", member["email"])
     page.fill("[name=password]", member["password"])
     page.keyboard.press("Enter")
-    page.wait_for_url("**/search/**")
+    expect(page.locator("#q")).to_be_focused()
     return page
 
 
