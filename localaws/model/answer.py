@@ -10,21 +10,25 @@ from localaws.embedder import Embedder
 from localaws.model.layout import Sentence
 from localaws.model.meaning import closeness, terms
 from localaws.model.prompt import Passage, Prompt
-from localaws.model.rank import ANSWERS, Scored, passage_sentences, question_terms, rank
-from localaws.model.text import content_stems, marked, words
+from localaws.model.rank import Scored, passage_sentences, question_terms, rank
+from localaws.model.text import content_stems, marked
 
 NOT_FOUND = "I could not find the answer to that in the documents."
 
 _LEANS_BACK = re.compile(
-    r"^(?:it|its|their|his|her|both|this|these|those|they|he|she|such|that|however|also|in this case|the latter)\b"
+    r"^(?:it|its|their|his|her|both|this|these|those|they|he|she|such|that|however|also"
+    r"|in this case|the latter)\b"
     r"(?! (?:policy|plan|guide|handbook|document|release|agreement)\b)",
     re.IGNORECASE,
 )
 _SEVERAL = re.compile(
     r"\b(?:which (?:\w+ )?\w+s\b|what are|list|name the|steps|types|kinds|requirements|what happens"
-    r"|what (?:should|must|do) (?:i|we|you)|what is (?:never|not)|how (?:do|should|must|can) (?:i|we|you))",
+    r"|what (?:should|must|do) (?:i|we|you)|what is (?:never|not)"
+    r"|how (?:do|should|must|can) (?:i|we|you))",
     re.IGNORECASE,
 )
+_POINTS_ON = re.compile(r"\b(?:below|the following|in the table|as follows)\b", re.IGNORECASE)
+_UNSAID = re.compile(r"^(?:what|which)\b|\b(?:never|not|no|except|forbidden)\b", re.IGNORECASE)
 _MOST = 3
 _MOST_ITEMS = 8
 
@@ -59,6 +63,11 @@ def _choose(question: str, passages: list[Passage], embedder: Embedder) -> str |
     for scored in chosen:
         if scored.sentence.row:
             scored.sentence.text = scored.sentence.row.said(asked)
+    first = chosen[0].sentence
+    heading = re.sub(r"^(?:\d+\.?)+\s+", "", first.heading)
+    if first.is_item and _UNSAID.search(heading):
+        # "Minibar" under "What is never paid" says the opposite of what it says alone.
+        return f"{_lead(first.heading)}\n{as_list([first])}"
     return compose(_with_antecedent([s.sentence for s in chosen], everything))
 
 
@@ -96,9 +105,11 @@ def _list(
     question: str, best: Scored, ranked: list[Scored], everything: list[Sentence]
 ) -> str | None:
     """A whole list, where its lead answers, or its heading does and several things are asked."""
-    if best.sentence.text.endswith(":"):
-        items = _items_after(everything.index(best.sentence), everything)
-        return compose([best.sentence, *items]) if items else None
+    at = everything.index(best.sentence)
+    if best.sentence.text.endswith(":") or _POINTS_ON.search(best.sentence.text):
+        items = _items_after(at, everything) or _rows_after(at, everything)
+        if items:
+            return f"{compose([best.sentence])}\n{as_list(items)}"
     if not _SEVERAL.search(question):
         return None
     for scored in ranked:
@@ -109,9 +120,15 @@ def _list(
         while at > 0 and everything[at - 1].is_item and _together(everything[at - 1], first):
             at -= 1
         items = _items_after(at - 1, everything)
-        if len(items) >= 2:
-            return "\n".join(f"- {marked(item.text, item.marks)}" for item in items)
+        if len({item.block for item in items}) >= 2:
+            return f"{_lead(first.heading)}\n{as_list(items)}".strip()
     return None
+
+
+def _lead(heading: str) -> str:
+    """A heading as the words before a list; the colon keeps it from being a statement."""
+    bare = re.sub(r"^(?:\d+\.?)+\s+", "", heading).rstrip(" .:")
+    return f"{bare}:" if bare else ""
 
 
 def _items_after(at: int, everything: list[Sentence]) -> list[Sentence]:
@@ -122,7 +139,28 @@ def _items_after(at: int, everything: list[Sentence]) -> list[Sentence]:
         if at >= 0 and item.passage != everything[at].passage:
             break
         items.append(item)
-    return items[:_MOST_ITEMS]
+    last = sorted({item.block for item in items})[:_MOST_ITEMS]
+    return [item for item in items if item.block in last]
+
+
+def _rows_after(at: int, everything: list[Sentence]) -> list[Sentence]:
+    """The rows of the table that a sentence points on to, past the rest of its paragraph."""
+    lead = everything[at]
+    later = [s for s in everything[at + 1 : at + 4] if s.row or s.block != lead.block]
+    if not later or not later[0].row or not _together(later[0], lead):
+        return []
+    return [s for s in everything if _together(s, lead) and s.block == later[0].block][:_MOST_ITEMS]
+
+
+def as_list(items: list[Sentence]) -> str:
+    """Items one a line, numbered where they were; sentences of one item stay in one line."""
+    lines: dict[int, list[Sentence]] = {}
+    for item in items:
+        lines.setdefault(item.position if item.row else -1 - item.block, []).append(item)
+    return "\n".join(
+        f"{number}. {compose(line)}" if line[0].is_counted else f"- {compose(line)}"
+        for number, line in enumerate(lines.values(), start=1)
+    )
 
 
 def _together(one: Sentence, other: Sentence) -> bool:
@@ -145,10 +183,10 @@ def _table(asked: list[str], best: Scored, everything: list[Sentence]) -> str | 
     ]
     if len(rows) < 2:
         return None
-    lines = [s.row.said(asked) for s in rows if s.row]
-    return "\n".join(
-        f"- {marked(line, s.marks)}" for line, s in zip(lines, rows[:_MOST_ITEMS], strict=False)
-    )
+    for one in rows:
+        if one.row:
+            one.text = one.row.said(asked)
+    return as_list(rows[:_MOST_ITEMS])
 
 
 def _with_antecedent(chosen: list[Sentence], everything: list[Sentence]) -> list[Sentence]:
@@ -164,15 +202,8 @@ def _with_antecedent(chosen: list[Sentence], everything: list[Sentence]) -> list
 
 
 def compose(chosen: list[Sentence]) -> str:
-    """Sentences as prose; the items of a list as bullets."""
-    lines: list[str] = []
-    for sentence in chosen:
-        text = marked(sentence.text, sentence.marks)
-        if sentence.is_item and lines and chosen[0].text.endswith(":"):
-            lines.append(f"\n- {text}")
-        else:
-            lines.append((" " if lines else "") + text)
-    return "".join(lines).strip()
+    """Sentences as prose, each with its marks."""
+    return " ".join(marked(sentence.text, sentence.marks) for sentence in chosen)
 
 
 def from_tool(prompt: Prompt, embedder: Embedder) -> str:

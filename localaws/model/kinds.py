@@ -22,6 +22,7 @@ NUMBER = _pattern(_FIGURES)
 RATE = _pattern(
     rf"{_FIGURES}|\b(?:never|always|annually|daily|weekly|monthly|yearly|quarterly|every|each)\b"
 )
+PHONE = _pattern(r"\+?\d[\d /()-]{5,}\d|\bextension \d+")
 MONEY = _pattern(
     r"[$€£¥]|\b(?:usd|eur|gbp|chf|dollars?|euros?|pounds?|francs?|free|cents?|price|costs?)\b"
 )
@@ -33,7 +34,8 @@ DATE = _pattern(
     r"|monthly|before|after|until|once|when|if|during|first|above|below)\b"
 )
 PERSON = re.compile(
-    r"\b[A-ZÀ-Þ][a-zà-ÿ]+ (?:(?:de|van|von|el) )?[A-ZÀ-Þ][a-zà-ÿ]+|\b(?:[Mm]anager|[Tt]eam|[Dd]irector|[Oo]fficer|"
+    r"\b[A-ZÀ-Þ][a-zà-ÿ]+ (?:(?:de|van|von|el) )?[A-ZÀ-Þ][a-zà-ÿ]+"
+    r"|\b(?:[Mm]anager|[Tt]eam|[Dd]irector|[Oo]fficer|"
     r"[Dd]epartment|[Cc]ommittee|[Bb]oard|[Oo]wner|[Ll]ead|[Oo]ffice|[Hh]ead|[Ee]mployees?|"
     r"[Pp]lanner|[Dd]octor|[Nn]urse|[Aa]uditor|[Dd]esk|[Nn]obody|[Ee]verybody|[Ss]upervisor)\b"
 )
@@ -59,14 +61,18 @@ _COUNT = _pattern(
 )
 # What a question says, what an answer has then, what it is worth to have it and not to.
 _KINDS: list[tuple[re.Pattern[str], re.Pattern[str], float, float]] = [
+    (_pattern(r"\b(?:phone|telephone|mobile|hotline)\b(?: number)?|\bwhat number\b"),
+     PHONE, 0.2, -0.14),
+    (_pattern(r"\be-?mail(?: address)?\b"), _pattern(r"\S@\S"), 0.14, -0.06),
     (_pattern(r"\bhow often\b"), RATE, 0.12, -0.16),
     (_pattern(r"\bhow (?:many|long|far|large|big|high|tall|old|hot|fast|soon|quickly|late)\b"
-              r"|\bnumber of\b|\bwhat percentage\b|\bhow much (?:time|notice|does \w+ \w+ weigh)\b"),
+              r"|\bnumber of\b|\bwhat percentage\b"
+              r"|\bhow much (?:time|notice|does \w+ \w+ weigh)\b"),
      NUMBER, 0.12, -0.16),
     (_pattern(r"\bhow much\b|\bwhat (?:does|do|did|would|will)\b.*\bcosts?\b|\bprice\b|\bsalary\b"
-              r"|\bbudget\b|\bfees?\b"), MONEY, 0.12, -0.16),
-    (_pattern(r"\b(?:what|which|at which|at what)\s+(?:\w+\s+){0,3}?(?:availability|limit|rate|size"
-              r"|temperature|allowance|discount|amount|maximum|minimum|age|share|percentage|length"
+              r"|\bfees?\b"), MONEY, 0.12, -0.16),
+    (_pattern(r"\b(?:what(?:['’]s)?|which)\s+(?:\w+\s+){0,3}?(?:availability|budget|limit|rate"
+              r"|size|temperature|allowance|discount|amount|maximum|minimum|age|share|percentage|length"
               r"|number|threshold|speed|weight)\b"), NUMBER, 0.12, -0.16),
     (_pattern(r"\bwhen\b|\bwhat (?:date|day|year|month|time)\b|\bon which day\b|\bdeadline\b"
               r"|\buntil\b|\bwhich (?:day|month|year)\b"), DATE, 0.12, -0.14),
@@ -87,6 +93,15 @@ def kind_bonus(question: str, text: str) -> float:
     return 0.0
 
 
+def said_by_kind(question: str, text: str) -> list[str]:
+    """Terms that an answer's form says without the word: `phone number` by +49 89 5550 1180."""
+    for asks, answers, _, _ in _KINDS[:2]:
+        found = asks.search(question)
+        if found and answers.search(text):
+            return terms(found[0])
+    return []
+
+
 def _names_somebody(question: str, text: str) -> bool:
     """Whether a text names a person that the question does not."""
     asked = set(words(question))
@@ -99,13 +114,14 @@ def counted(question: str) -> list[str]:
     return terms(found[1]) if found else []
 
 
-def counts(unit: list[str], text: str, columns: str = "") -> bool:
+def counts(unit: list[str], text: str, is_row: bool = False) -> bool:
     """Whether a sentence gives a number of what is counted: `10 working days` counts days.
 
-    A row counts what a column is named after.
+    A row with figures counts whatever it names.
     """
-    if columns and any(closeness(term, frozenset(terms(columns))) for term in unit):
-        return True
+    if is_row and NUMBER.search(text):
+        bag = frozenset(terms(text))
+        return any(closeness(term, bag) for term in unit)
     for found in _COUNT.finditer(text):
         bag = frozenset(terms(found[1]))
         if any(closeness(term, bag) for term in unit):

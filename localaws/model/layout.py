@@ -32,6 +32,7 @@ class Sentence:
     marks: list[str] = field(default_factory=list)
     is_heading: bool = False
     is_item: bool = False
+    is_counted: bool = False
     row: Row | None = None
 
     @property
@@ -107,9 +108,11 @@ def sentences(text: str) -> list[Sentence]:
             heading = _HASHES.sub("", flat).strip("*_ ")
             found.append(Sentence(heading, heading, block=number, is_heading=True))
             continue
-        is_item = bool(_BULLET.match(flat))
-        flat = _BULLET.sub("", flat)
-        found += [Sentence(s, heading, block=number, is_item=is_item) for s in split(flat)]
+        is_item, counted = bool(_BULLET.match(flat)), bool(_COUNTED.match(flat))
+        found += [
+            Sentence(part, heading, block=number, is_item=is_item, is_counted=counted)
+            for part in split(_BULLET.sub("", flat))
+        ]
     for position, sentence in enumerate(found):
         sentence.position = position
     return found

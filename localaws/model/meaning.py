@@ -27,7 +27,7 @@ retire replace retired replaced | warranty guarantee promise | review revise che
 quit resign dismiss terminate notice | laptop computer notebook | train rail railway
 flight plane fly flew flown air | hotel accommodation lodging | meal food eat lunch dinner
 petrol gasoline fuel | child kid | error mistake fault defect bug | problem issue
-outage failure incident down | size large big | size mb gb | train training course learn education
+outage failure incident down | size large big mb gb | train training course learn education
 company firm employer business | wash clean cleaned | rule regulation | speak talk spoke
 breach leak disclosure | rent rental hire lease | contract agreement | address location
 yearly annual annually year | monthly month | weekly week | daily day | repair fix mend
@@ -38,6 +38,8 @@ euro eur | pound gbp | franc chf | dollar usd | temperature degree celsius | aud
 decide decision | inform told notify tell | report reported notify | store shop | tip gratuity
 hour hours time | available availability | duration long takes last lasts | kilometre km kilometer
 rise increase raise | reduce lower cut | encrypt encrypted encryption | guest visitor
+monday mon | tuesday tue | wednesday wed | thursday thu | friday fri | saturday sat | sunday sun
+january jan | february feb | august aug | september sep | october oct | november nov
 one 1 | two 2 | three 3 | four 4 | five 5 | six 6 | seven 7 | eight 8 | nine 9 | ten 10
 eleven 11 | twelve 12 | fifteen 15 | twenty 20 | thirty 30 | forty 40 | sixty 60 | ninety 90
 """
@@ -45,7 +47,8 @@ eleven 11 | twelve 12 | fifteen 15 | twenty 20 | thirty 30 | forty 40 | sixty 60
 _WEAK_WORDS = """
 company employee staff people person offer provide receive happen make give go use want like
 possible document know soon fast quick quickly kind type another other country thing way new exactly
-currently normally usually usual actually our someone anyone anybody everyone somebody reach
+currently normally look along case mean usually usual actually our someone anyone anybody everyone
+somebody reach
 concern regard apply available amount information detail question answer cover valid take takes
 last lasts require required must able ask asked fine okay ok
 """

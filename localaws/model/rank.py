@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from localaws.embedder import Embedder, Vectors
-from localaws.model.kinds import counted, counts, kind_bonus
+from localaws.model.kinds import counted, counts, kind_bonus, said_by_kind
 from localaws.model.layout import Sentence, sentences
 from localaws.model.meaning import WEAK, closeness, terms
 from localaws.model.prompt import Passage
@@ -28,9 +28,11 @@ COVERED = 0.50
 _SOFT_FLOOR = 0.50
 _SOFT_WORTH = 0.75
 _COLUMN_WORTH = 0.9
+_KEY_WORTH = 0.7
 _HEADING_WORTH = 0.6
 _NAMED_WORTH = 1.5  # times that of a heading
 _NEAR_WORTH = 0.4
+_UNCOUNTED = -0.30
 _WEAK_WORTH = 0.33
 
 _CONDITION = re.compile(r"^(?:if|when|where|unless|in case|should)\b", re.IGNORECASE)
@@ -96,9 +98,15 @@ def rank(
     for row, sentence in enumerate(usable):
         if sentence.row:
             columns = frozenset(terms(sentence.row.columns))
-            worth = [_COLUMN_WORTH * closeness(t, columns) for t in asked]
+            key = frozenset(terms(sentence.row.cells[sentence.row.label][0]))
+            worth = [
+                max(_COLUMN_WORTH * closeness(t, columns), _KEY_WORTH * closeness(t, key))
+                for t in asked
+            ]
             exact[row] = np.maximum(exact[row], np.array(worth, dtype=np.float32))
             bags[row] |= columns
+        for term in said_by_kind(question, sentence.text):
+            exact[row, asked.index(term)] = 1.0
     own = np.maximum(exact, _SOFT_WORTH * _soft_matches(asked, question, bags, embedder))
     headed = _headed(asked, usable, passages)
     carried = np.maximum(own, np.maximum(_HEADING_WORTH * headed, _near(usable, own)))
@@ -111,10 +119,12 @@ def rank(
     scored = []
     for row, sentence in enumerate(usable):
         score = 0.66 * coverage[row] + 0.24 * meaning[row]
-        score += kind_bonus(question, sentence.text) * min(1.0, float(coverage[row]) * 1.5)
-        if unit:
-            columns_of = sentence.row.columns if sentence.row else ""
-            score -= 0.0 if counts(unit, sentence.text, columns_of) else 0.14
+        bonus = kind_bonus(question, sentence.text)
+        if unit and not counts(unit, sentence.text, sentence.row is not None):
+            bonus = min(bonus, _UNCOUNTED)
+        if sentence.row and not _answers_by_column(asked, carried[row], sentence):
+            score -= 0.10
+        score += bonus * min(1.0, float(coverage[row]) * 1.5)
         score -= _shape_costs(sentence, len(bags[row]), question)
         score -= 0.32 * absent[sentence.passage]
         score -= 0.006 * min(sentence.passage, 10)
@@ -130,6 +140,13 @@ def rank(
             )
         )
     return sorted(scored, key=lambda s: -s.score)
+
+
+def _answers_by_column(asked: list[str], carried: Vectors, sentence: Sentence) -> bool:
+    """Whether a row has a column that is asked for, or all that the question speaks of."""
+    columns = frozenset(terms(sentence.row.columns)) if sentence.row else frozenset()
+    held = any(closeness(t, columns) for t in asked)
+    return held or all(at >= 0.3 or t in WEAK for t, at in zip(asked, carried, strict=True))
 
 
 def _shape_costs(sentence: Sentence, length: int, question: str) -> float:
@@ -164,7 +181,7 @@ def _headed(asked: list[str], usable: list[Sentence], passages: list[Passage]) -
     for row, sentence in enumerate(usable):
         key = (sentence.heading, sentence.passage)
         if key not in known:
-            name = re.sub(r"[-_]+", " ", passages[sentence.passage].document.rsplit(".", 1)[0])
+            name = _name(passages[sentence.passage])
             bag, named = frozenset(terms(f"{sentence.heading} {name}")), set(terms(name))
             whole = len(named) > 1 and named <= set(asked)  # the question names the document
             worth = [_NAMED_WORTH if whole and t in named else closeness(t, bag) for t in asked]
@@ -194,11 +211,16 @@ def _named(question: str) -> set[str]:
     return {term for word in found for term in terms(word)}
 
 
+def _name(passage: Passage) -> str:
+    """A document's name as words: `release-notes-4.2.html` is `release notes 4.2`."""
+    return re.sub(r"[-_]+", " ", passage.document.rsplit(".", 1)[0])
+
+
 def _unnamed(named: set[str], passage: Passage) -> float:
     """The share of the question's names that a passage never mentions."""
     if not named:
         return 0.0
-    mentioned = frozenset(terms(f"{passage.document} {passage.text}"))
+    mentioned = frozenset(terms(f"{_name(passage)} {passage.text}"))
     return sum(1 for name in named if not closeness(name, mentioned)) / len(named)
 
 

@@ -39,7 +39,9 @@ def stem(word: str) -> str:
         return re.sub(r"\.0+$", "", word.replace(",", ""))
     word = re.sub(r"['’]s?$", "", word)
     for ending, keep in (
-        ("abilities", "able"), ("ability", "able"), ("ational", "ate"), ("ization", "ize"), ("isation", "ize"), ("fulness", "ful"),
+        ("abilities", "able"), ("ability", "able"), ("ational", "ate"), ("ization", "ize"),
+        ("isation", "ize"),
+        ("fulness", "ful"),
         ("ements", ""), ("ement", ""), ("ments", ""), ("ment", ""), ("ations", "at"),
         ("ation", "at"), ("ities", "ity"), ("ingly", ""), ("edly", ""), ("ings", ""), ("ing", ""),
         ("ies", "y"), ("ied", "y"), ("sses", "ss"), ("ches", "ch"), ("shes", "sh"), ("xes", "x"),

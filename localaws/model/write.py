@@ -8,9 +8,9 @@ import numpy as np
 
 from localaws.embedder import Embedder
 from localaws.model.answer import compose
+from localaws.model.layout import Sentence, sentences
 from localaws.model.prompt import Prompt
 from localaws.model.rank import ANSWERS, passage_sentences, rank
-from localaws.model.layout import Sentence, sentences
 from localaws.model.text import content_stems, marked, split, words
 
 CANNOT = (
