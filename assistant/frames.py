@@ -191,7 +191,7 @@ def frames_forget(conversation_id: UUID) -> None:
 def frames_after(conversation_id: UUID, after: int) -> list[Frame]:
     """Return kept frames after `after`, in order; none when Redis has lost them or is away."""
     try:
-        entries = redis_client().xrange(stream_key(conversation_id), min=f"({after}-1")
+        entries = redis_client().xrange(stream_key(conversation_id), min=f"({max(after, 0)}-1")
     except redis.RedisError as error:
         log.warning("frames.not_read", error=type(error).__name__)
         return []
@@ -202,12 +202,3 @@ def frame_of(fields: dict[bytes, bytes]) -> Frame:
     """Return the frame in an entry of the stream."""
     frame: Frame = json.loads(fields[b"f"])
     return frame
-
-
-def newest_frame(conversation_id: UUID) -> Frame | None:
-    """Return the last frame that is kept, if any."""
-    try:
-        entries = redis_client().xrevrange(stream_key(conversation_id), count=1)
-    except redis.RedisError:
-        return None
-    return frame_of(entries[0][1]) if entries else None

@@ -7,11 +7,11 @@ from uuid import UUID
 from assistant.access import conversations_visible
 from assistant.frames import (
     ENDS,
+    STEP,
     Frame,
     first_seq,
     frames_after,
     last_seq,
-    newest_frame,
     turn_of,
 )
 from assistant.models import Conversation, Message, Turn
@@ -77,11 +77,12 @@ def missed_since(conversation_id: UUID, after: int) -> Missed:
         .select_related("answer", "conversation")
         .order_by("-number")[:MISSED_TURNS]
     )
-    kept = frames_after(conversation_id, after)
-    newest = kept[-1] if kept else newest_frame(conversation_id)
+    known = after - after % STEP  # numbers between two steps are no common frame's
+    kept = frames_after(conversation_id, known - 1)
     told = {turn_of(frame["seq"]) for frame in kept if frame["type"] in ENDS}
-    if newest and newest["type"] in ENDS and newest["seq"] <= after:
-        told.add(turn_of(newest["seq"]))  # the reader has the end already
+    if kept and kept[0]["seq"] == known:  # nothing is lost between the reader's last and these
+        told.add(turn_of(known))
+        kept = kept[1:]
     running = next((turn.number for turn in turns if turn.running), None)
     ends = [
         final_frame(turn)

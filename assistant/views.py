@@ -53,6 +53,7 @@ def _sidebar(actor: Actor, chosen: UUID | None = None) -> dict[str, Any]:
         "groups": grouped(conversation_list(actor)),
         "chosen": chosen,
         "limit": MESSAGE_CHARACTERS,
+        "limit_text": f"{MESSAGE_CHARACTERS:,}",
         "title_limit": TITLE_CHARACTERS,
     }
 
@@ -180,8 +181,8 @@ def write_page(request: HttpRequest) -> HttpResponse:
             "documents": documents_ready(actor_of(request), limit=CHOOSABLE_DOCUMENTS),
             "model": capabilities(),
             "languages": LANGUAGES,
-            "text_limit": TEXT_CHARACTERS,
-            "instruction_limit": INSTRUCTION_CHARACTERS,
+            "text_limit": f"{TEXT_CHARACTERS:,}",
+            "instruction_limit": f"{INSTRUCTION_CHARACTERS:,}",
             "document_limit": WRITE_DOCUMENTS,
         },
     )

@@ -39,13 +39,15 @@
     return answer;
   }
 
+  const many = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
   function tool(answer, frame) {
     const step = part(answer, "step");
     const searching = frame.status === "running";
     const found = frame.documents ?? 0;
     const text = searching
       ? "Searching your documents"
-      : found ? `Searched your documents: ${frame.found} passages in ${found} ${found === 1 ? "document" : "documents"}` : "Searched your documents: nothing found";
+      : found ? `Searched your documents: ${many(frame.found, "passage")} in ${many(found, "document")}` : "Searched your documents: nothing found";
     step.replaceChildren(tenantry.icon(searching ? "spinner" : "search", searching ? "icon--spin" : ""), text);
     step.hidden = false;
   }
@@ -70,7 +72,7 @@
   function citations(answer, found, grounded) {
     const list = part(answer, "source-list");
     list.replaceChildren(...found.map(source));
-    part(answer, "sources-label").textContent = found.length === 1 ? "1 source" : `${found.length} sources`;
+    part(answer, "sources-label").textContent = many(found.length, "source");
     part(answer, "sources").hidden = !found.length;
     const badge = part(answer, "grounded");
     const [kind, label] = GROUNDED[grounded] ?? [];

@@ -1,0 +1,214 @@
+"""Who may open a socket, what may be said on it, and when it is closed."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from assistant import watchkeeper
+from assistant.errors import FRAME_BYTES, MESSAGE_CHARACTERS
+from tenants.accounts.models import ApiKey
+from tenants.accounts.services import user_disable
+from tenants.context import SYSTEM, entered
+from tenants.sockets import sockets_close
+from tests.assistant.talking import (
+    Server,
+    Talk,
+    conversation_for,
+    eventually,
+    said_in,
+    session_of,
+    talking,
+)
+from tests.support.cast import ADA, BOB, CHARLIE, Person
+from tests.support.clients import browser_of, tenant_of, user_of
+from tests.support.localaws import LocalAws
+
+
+def refused(server: Server, person: Person, conversation: Any, **how: Any) -> int:
+    """Return the status that the handshake is refused with."""
+    with (
+        pytest.raises(InvalidStatus) as caught,
+        talking(server, person, conversation, **how),
+    ):
+        pass
+    return caught.value.response.status_code
+
+
+def closed_with(talk: Talk) -> int | None:
+    """Read until the server closes; return its code."""
+    with pytest.raises(ConnectionClosed) as caught:
+        while True:
+            talk.next()
+    return caught.value.rcvd.code if caught.value.rcvd else None
+
+
+ORIGINS: dict[str, Callable[[Server], str | None]] = {
+    "a sibling workspace": lambda server: f"http://globex.localhost:{server.port}",
+    "the public host": lambda server: f"http://localhost:{server.port}",
+    "the same name on another port": lambda server: "http://acme.localhost:1",
+    "a longer name": lambda server: f"http://acme.localhost:{server.port}.evil.example",
+    "null": lambda server: "null",
+    "none": lambda server: None,
+    "elsewhere": lambda server: "https://evil.example",
+}
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_a_page_of_another_origin_cannot_open_a_socket(server: Server, origin: str) -> None:
+    conversation = conversation_for(BOB)
+    assert refused(server, BOB, conversation, origin=ORIGINS[origin](server)) == 403
+
+
+def test_only_a_session_or_key_of_the_workspace_opens_a_socket(server: Server) -> None:
+    conversation = conversation_for(BOB)
+    assert refused(server, BOB, conversation, cookie="") == 403
+    assert refused(server, BOB, conversation, cookie="made-up") == 403
+    assert refused(server, BOB, conversation, cookie=session_of(CHARLIE)) == 403
+    assert refused(server, BOB, conversation, key=CHARLIE.key) == 403
+    assert refused(server, BOB, conversation, key="tnt_made-up") == 403
+    public = f"localhost:{server.port}"
+    assert refused(server, BOB, conversation, host=public, key=BOB.key) == 403
+    nobody = f"nobody.localhost:{server.port}"
+    assert refused(server, BOB, conversation, host=nobody, key=BOB.key) == 403
+    with talking(server, BOB, conversation, key=BOB.key) as talk:
+        assert talk.ask("Who are you?")[-1]["status"] == "complete"
+
+
+def test_another_users_conversation_is_as_missing_as_an_unknown_one(server: Server) -> None:
+    theirs = conversation_for(ADA)
+    elsewhere = conversation_for(CHARLIE)
+    for conversation in (theirs, elsewhere, uuid4()):
+        assert refused(server, BOB, conversation) == 403
+
+
+BAD = {
+    "no JSON": "hello",
+    "a list": "[]",
+    "no type": "{}",
+    "an unknown type": '{"type": "delta", "text": "x"}',
+    "a type that is no string": '{"type": 1}',
+    "a missing member": '{"type": "ask"}',
+    "one member more": '{"type": "stop", "now": true}',
+    "a text that is none": '{"type": "ask", "text": 7}',
+    "a truth for a number": '{"type": "resume", "after": true}',
+    "a negative number": '{"type": "resume", "after": -1}',
+    "an id that is none": '{"type": "regenerate", "message_id": "7"}',
+    "deep nesting": "[" * 30_000,
+    "too many bytes": json.dumps({"type": "ask", "text": "é" * FRAME_BYTES}),
+}
+
+
+def test_bad_frames_are_told_and_the_socket_stays_open(server: Server) -> None:
+    with talking(server, BOB, conversation_for(BOB)) as talk:
+        for name, frame in BAD.items():
+            talk.connection.send(frame)
+            told = talk.next()
+            assert (told["type"], told["code"]) == ("error", "bad_frame"), name
+        talk.connection.send(b"\x00\x01")
+        assert talk.next()["code"] == "bad_frame"
+        assert talk.ask("Who are you?")[-1]["status"] == "complete"
+    numbers = [frame["seq"] for frame in talk.heard]
+    assert numbers == sorted(set(numbers))
+
+
+def test_empty_and_overlong_messages_and_unknown_ids_are_refused(server: Server) -> None:
+    conversation = conversation_for(BOB)
+    with talking(server, BOB, conversation) as talk:
+        codes = []
+        for text in ("", " \n\x00", "x" * (MESSAGE_CHARACTERS + 1)):
+            talk.say("ask", text=text)
+            codes.append(talk.next()["code"])
+        talk.say("regenerate", message_id=str(uuid4()))
+        codes.append(talk.next()["code"])
+        talk.say("confirm", action_id=str(uuid4()), approve=True)
+        codes.append(talk.next()["code"])
+        talk.say("stop")
+        talk.say("resume", after=0)
+        talk.say("ask", text="Who are you?")
+        assert talk.next()["type"] == "turn.started", "stop and resume had nothing to tell"
+        talk.until("turn.finished")
+    assert codes == ["message_empty", "message_empty", "message_too_long", "not_found",
+                     "no_such_action"]  # fmt: skip
+    assert len(said_in(BOB, conversation)) == 2
+
+
+def test_signing_out_closes_the_open_socket_and_the_turn_goes_on(
+    server: Server, localaws: LocalAws
+) -> None:
+    conversation = conversation_for(BOB)
+    localaws.script(chunks=["word "] * 40, delay_ms=20, match={"operation": "ConverseStream"})
+    browser = browser_of(BOB)
+    cookie = browser.cookies["session"].value
+    with talking(server, BOB, conversation, cookie=cookie) as talk:
+        talk.say("ask", text="Tell me everything.")
+        talk.until("delta")
+        browser.post("/sign-out/")
+        assert closed_with(talk) == 4401
+        assert talk.heard[-1]["type"] == "delta"
+    eventually(lambda: said_in(BOB, conversation)[1].status == "complete")
+
+
+def test_disabling_a_user_closes_their_sockets(server: Server) -> None:
+    with talking(server, BOB, conversation_for(BOB)) as talk:
+        with entered(tenant_of(BOB)):
+            user_disable(actor=SYSTEM, user=user_of(BOB))
+        assert closed_with(talk) == 4401
+
+
+def test_a_closing_order_from_another_process_is_obeyed(server: Server) -> None:
+    with talking(server, BOB, conversation_for(BOB)) as talk:
+        with entered(tenant_of(BOB)):
+            sockets_close(user_of(BOB).id)
+        assert closed_with(talk) == 4401
+
+
+def test_a_revoked_key_counts_from_the_next_message_on(server: Server) -> None:
+    conversation = conversation_for(BOB)
+    with talking(server, BOB, conversation, key=BOB.key) as talk:
+        with entered(tenant_of(BOB)):
+            ApiKey.objects.filter(user=user_of(BOB)).update(revoked_at="2026-01-01T00:00Z")
+        talk.say("ask", text="Who are you?")
+        assert closed_with(talk) == 4401
+    assert said_in(BOB, conversation) == []
+
+
+def test_the_timer_closes_what_nobody_closed(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchkeeper, "LOOK_EVERY", 0.05)
+    with (
+        talking(server, ADA, conversation_for(ADA)) as stays,
+        talking(server, BOB, conversation_for(BOB), key=BOB.key) as goes,
+    ):
+        with entered(tenant_of(BOB)):
+            ApiKey.objects.filter(user=user_of(BOB)).update(revoked_at="2026-01-01T00:00Z")
+        assert closed_with(goes) == 4401
+        assert stays.ask("Who are you?")[-1]["status"] == "complete"
+
+
+def test_two_workspaces_on_one_process_read_their_own_alone(server: Server) -> None:
+    mine, theirs = conversation_for(BOB), conversation_for(CHARLIE)
+    reads = 0
+    with (
+        talking(server, BOB, mine) as bob,
+        talking(server, CHARLIE, theirs) as charlie,
+    ):
+        bob.ask("Who are you?")
+        charlie.ask("What are you?")
+        expected = [
+            (bob, {str(message.id) for message in said_in(BOB, mine)}),
+            (charlie, {str(message.id) for message in said_in(CHARLIE, theirs)}),
+        ]
+        for _ in range(100):
+            for talk, _ in expected:
+                talk.say("resume", after=0)
+        for _ in range(100):
+            for talk, own_messages in expected:
+                [end] = [f for f in talk.until("turn.finished") if f["type"] == "turn.finished"]
+                assert {end["message_id"], end["question_id"]} == own_messages
+                reads += 1
+    assert reads == 200
