@@ -8,7 +8,7 @@ import numpy as np
 
 from localaws.embedder import Embedder
 from localaws.model.layout import Sentence
-from localaws.model.meaning import closeness, terms
+from localaws.model.meaning import bag, closeness
 from localaws.model.prompt import Passage, Prompt
 from localaws.model.rank import Scored, passage_sentences, question_terms, rank
 from localaws.model.text import content_stems, marked
@@ -172,8 +172,8 @@ def _table(asked: list[str], best: Scored, everything: list[Sentence]) -> str | 
     row = best.sentence.row
     if row is None or len(row.cells) < 2:
         return None
-    values = frozenset(terms(row.values))
-    columns = frozenset(terms(row.columns))
+    values = bag(row.values)
+    columns = bag(row.columns)
     if any(closeness(t, values) and not closeness(t, columns) for t in asked):
         return None
     rows = [

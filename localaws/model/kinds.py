@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from localaws.model.meaning import closeness, terms
+from localaws.model.meaning import bag, closeness, terms
 from localaws.model.text import words
 
 _FIGURES = (
@@ -120,10 +120,8 @@ def counts(unit: list[str], text: str, is_row: bool = False) -> bool:
     A row with figures counts whatever it names.
     """
     if is_row and NUMBER.search(text):
-        bag = frozenset(terms(text))
-        return any(closeness(term, bag) for term in unit)
+        return any(closeness(term, bag(text)) for term in unit)
     for found in _COUNT.finditer(text):
-        bag = frozenset(terms(found[1]))
-        if any(closeness(term, bag) for term in unit):
+        if any(closeness(term, bag(found[1])) for term in unit):
             return True
     return False

@@ -7,6 +7,7 @@ in (`overseas` and `outside`, `consent` and `approval`); those are listed here.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from localaws.model.text import content_stems, stem
 
@@ -67,19 +68,32 @@ ALIKE: dict[str, frozenset[str]] = _read_groups()
 WEAK: frozenset[str] = frozenset(stem(word) for word in _WEAK_WORDS.split())
 ALIKE_WORTH = 0.85
 _NOTHING: frozenset[str] = frozenset()
+_NUMBERED = re.compile(r"\b([A-Za-z]+)-(\d+)\b")
+_SPELLED = (
+    ("up to", "limit"), ("at most", "limit"), ("no more than", "limit"), ("per cent", "percent"),
+    ("%", " percent "), ("°C", " degrees "), ("°", " degrees "), ("€", " EUR "), ("£", " GBP "),
+    ("$", " USD "),
+)  # fmt: skip
+
+
+@lru_cache(maxsize=8_192)
+def bag(text: str) -> frozenset[str]:
+    """The terms of a text, each once: what a term is held against."""
+    return frozenset(terms(text))
 
 
 def terms(text: str) -> list[str]:
     """The stems that carry meaning, with signs spelled out so that `95 %` meets `95 per cent`."""
-    spelled = re.sub(r"\b([A-Za-z]+)-(\d+)\b", r"\1\2", text)  # SEV-1 is one word, 1 another
-    spelled = re.sub(r"\b(?:up to|at most|no more than)\b", " limit ", spelled)
-    spelled = re.sub(r"\bper cent\b|%", " percent ", spelled)
-    spelled = re.sub(r"°\s?C?\b", " degrees ", spelled).replace("€", " EUR ").replace("£", " GBP ")
-    return content_stems(spelled.replace("$", " USD "))
+    if "-" in text:
+        text = _NUMBERED.sub(r"\1\2", text)  # SEV-1 is one word, 1 another
+    for sign, spelled in _SPELLED:
+        if sign in text:
+            text = text.replace(sign, spelled)
+    return content_stems(text)
 
 
-def closeness(term: str, bag: frozenset[str] | set[str]) -> float:
-    """1 where the bag holds the term, a little less where it holds a word for the same."""
-    if term in bag:
+def closeness(term: str, held: frozenset[str]) -> float:
+    """1 where a bag holds the term, a little less where it holds a word for the same."""
+    if term in held:
         return 1.0
-    return ALIKE_WORTH if ALIKE.get(term, _NOTHING) & bag else 0.0
+    return ALIKE_WORTH if not ALIKE.get(term, _NOTHING).isdisjoint(held) else 0.0

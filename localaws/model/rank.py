@@ -18,7 +18,7 @@ import numpy as np
 from localaws.embedder import Embedder, Vectors
 from localaws.model.kinds import counted, counts, kind_bonus, said_by_kind
 from localaws.model.layout import Sentence, sentences
-from localaws.model.meaning import WEAK, closeness, terms
+from localaws.model.meaning import WEAK, bag, closeness, terms
 from localaws.model.prompt import Passage
 from localaws.model.text import STOPWORDS, words
 
@@ -93,12 +93,12 @@ def rank(
     asked = question_terms(question)
     if not usable or not asked:
         return []
-    bags = [frozenset(terms(s.row.values if s.row else s.text)) for s in usable]
-    exact = np.array([[closeness(t, bag) for t in asked] for bag in bags], dtype=np.float32)
+    bags = [bag(s.row.values if s.row else s.text) for s in usable]
+    exact = np.array([[closeness(t, one) for t in asked] for one in bags], dtype=np.float32)
     for row, sentence in enumerate(usable):
         if sentence.row:
-            columns = frozenset(terms(sentence.row.columns))
-            key = frozenset(terms(sentence.row.cells[sentence.row.label][0]))
+            columns = bag(sentence.row.columns)
+            key = bag(sentence.row.cells[sentence.row.label][0])
             worth = [
                 max(_COLUMN_WORTH * closeness(t, columns), _KEY_WORTH * closeness(t, key))
                 for t in asked
@@ -144,7 +144,7 @@ def rank(
 
 def _answers_by_column(asked: list[str], carried: Vectors, sentence: Sentence) -> bool:
     """Whether a row has a column that is asked for, or all that the question speaks of."""
-    columns = frozenset(terms(sentence.row.columns)) if sentence.row else frozenset()
+    columns = bag(sentence.row.columns) if sentence.row else frozenset()
     held = any(closeness(t, columns) for t in asked)
     return held or all(at >= 0.3 or t in WEAK for t, at in zip(asked, carried, strict=True))
 
@@ -156,8 +156,8 @@ def _shape_costs(sentence: Sentence, length: int, question: str) -> float:
     costs += 0.10 if sentence.text.endswith("?") else 0.0
     costs += 0.03 if _CONDITION.match(sentence.text) and " if " not in question else 0.0
     if sentence.row:
-        label = terms(sentence.row.cells[sentence.row.label][1])
-        asked = frozenset(terms(question))
+        label = bag(sentence.row.cells[sentence.row.label][1])
+        asked = bag(question)
         costs += 0.015 * min(4, sum(1 for t in label if not closeness(t, asked)))
     return costs
 
@@ -182,9 +182,9 @@ def _headed(asked: list[str], usable: list[Sentence], passages: list[Passage]) -
         key = (sentence.heading, sentence.passage)
         if key not in known:
             name = _name(passages[sentence.passage])
-            bag, named = frozenset(terms(f"{sentence.heading} {name}")), set(terms(name))
+            held, named = bag(f"{sentence.heading} {name}"), bag(name)
             whole = len(named) > 1 and named <= set(asked)  # the question names the document
-            worth = [_NAMED_WORTH if whole and t in named else closeness(t, bag) for t in asked]
+            worth = [_NAMED_WORTH if whole and t in named else closeness(t, held) for t in asked]
             known[key] = np.array(worth, dtype=np.float32)
         headed[row] = known[key]
     return headed
@@ -220,7 +220,7 @@ def _unnamed(named: set[str], passage: Passage) -> float:
     """The share of the question's names that a passage never mentions."""
     if not named:
         return 0.0
-    mentioned = frozenset(terms(f"{_name(passage)} {passage.text}"))
+    mentioned = bag(f"{_name(passage)} {passage.text}")
     return sum(1 for name in named if not closeness(name, mentioned)) / len(named)
 
 
@@ -230,15 +230,15 @@ def _soft_matches(
     """For each sentence and term: the closeness of its closest word, 0 below a floor."""
     result = np.zeros((len(bags), len(asked)), dtype=np.float32)
     surface = {t: w for w in words(question) if w not in STOPWORDS for t in terms(w)}
-    vocabulary = sorted({t for bag in bags for t in bag if len(t) > 2 and not t[0].isdigit()})
+    vocabulary = sorted({t for one in bags for t in one if len(t) > 2 and not t[0].isdigit()})
     if not vocabulary:
         return result
     index = {word: i for i, word in enumerate(vocabulary)}
     close = embedder.words(vocabulary) @ embedder.words([surface.get(t, t) for t in asked]).T
     close[:, [at for at, t in enumerate(asked) if any(c.isdigit() for c in t)]] = 0
     close[close < _SOFT_FLOOR] = 0
-    for row, bag in enumerate(bags):
-        found = [index[t] for t in bag if t in index]
+    for row, one in enumerate(bags):
+        found = [index[t] for t in one if t in index]
         if found:
             result[row] = close[found].max(axis=0)
     return result

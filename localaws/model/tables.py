@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
-from localaws.model.meaning import closeness, terms
+from localaws.model.meaning import bag, closeness
 
 _RULE = re.compile(r"^[\s|:\-=+]*$")
 _PAIR = re.compile(r";\s+(?=[^:;]{1,48}:\s)")
@@ -20,7 +21,7 @@ class Row:
 
     cells: tuple[tuple[str, str], ...]
 
-    @property
+    @cached_property
     def label(self) -> int:
         """The cell that names the row: the first, or the name beside it where that is a code."""
         if (
@@ -31,12 +32,12 @@ class Row:
             return 1
         return 0
 
-    @property
+    @cached_property
     def values(self) -> str:
         """The cells alone."""
         return " ".join(value for _, value in self.cells)
 
-    @property
+    @cached_property
     def columns(self) -> str:
         """The columns' names alone, but for the one that names the row."""
         return " ".join(name for at, (name, _) in enumerate(self.cells) if at != self.label)
@@ -59,10 +60,10 @@ class Row:
         return f"{named}: {told}" if named and told else named or told
 
     def _also_naming(self, asked: list[str]) -> list[int]:
-        open_terms = [t for t in asked if closeness(t, set(terms(self.cells[self.label][1]))) < 1]
+        open_terms = [t for t in asked if closeness(t, bag(self.cells[self.label][1])) < 1]
         found = []
         for at, (name, value) in enumerate(self.cells):
-            held = {t for t in open_terms if t in terms(value) and t not in terms(name)}
+            held = {t for t in open_terms if t in bag(value) and t not in bag(name)}
             plain = len(value.split()) <= 6 and not any(c.isdigit() for c in value)
             if at != self.label and held and plain:
                 found.append(at)
@@ -71,7 +72,7 @@ class Row:
 
     def _asked_for(self, asked: list[str], label: list[int]) -> list[int]:
         scores = {
-            at: sum(closeness(t, set(terms(name))) for t in asked)
+            at: sum(closeness(t, bag(name)) for t in asked)
             for at, (name, _) in enumerate(self.cells)
             if at not in label
         }
