@@ -109,4 +109,4 @@ def _answer(
 def usage_of(request_id: UUID) -> dict[str, Any]:
     """Return what the ledger holds for a request: units by name, and dollars."""
     cost = request_cost(request_id)
-    return {**cost.units, "cost_usd": f"{cost.usd:f}"}
+    return {**cost.units, "cost_usd": f"{cost.usd.normalize():f}"}

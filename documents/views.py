@@ -20,7 +20,15 @@ from documents.errors import (
     TooManyChosen,
 )
 from documents.models import Status
-from documents.pages import Listing, answer_context, ids_of, opened_at, suggestions, upload_limits
+from documents.pages import (
+    STATES,
+    Listing,
+    answer_context,
+    ids_of,
+    opened_at,
+    suggestions,
+    upload_limits,
+)
 from documents.selectors import document_counts, document_text, documents_ready
 from documents.services import document_delete, document_retry, document_upload
 from documents.uploads import declared_size_check
@@ -94,11 +102,14 @@ def document_rows(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     wanted = ids_of(request.GET.getlist("id"))[:LIVE_ROWS]
     found = documents_visible(actor).select_related("created_by").filter(id__in=wanted)
-    return render(
+    response = render(
         request,
         "documents/list.html#rows",
         {"documents": found, "may_write": role_reaches(actor.role, "member")},
     )
+    counts = document_counts(actor)
+    response["X-Counts"] = ",".join(str(counts[state or "all"]) for state in STATES)
+    return response
 
 
 @require_GET

@@ -42,6 +42,8 @@
   async function look(ids, added) {
     const query = new URLSearchParams(ids.map((id) => ["id", id]));
     const response = await tenantry.fetch(`${rows.dataset.rows}?${query}`, { headers: { Accept: "text/html" } });
+    const counts = (response.headers.get("X-Counts") ?? "").split(",");
+    document.querySelectorAll("[data-states] .count").forEach((count, place) => { count.textContent = counts[place] ?? ""; });
     const fresh = parse(await response.text());
     for (const row of fresh) if (added || document.getElementById(row.id)) place(row);
     const seen = new Set(fresh.map((row) => row.dataset.document));

@@ -1,0 +1,132 @@
+"""Which sentences of an answer the documents bear out, and the words that do it."""
+
+import uuid
+
+import pytest
+
+from documents.citations import cite, renumbered
+from documents.models import DocumentText
+from documents.sentences import numbers, sentences
+from search.retrieval import Passage
+from tenants.context import entered
+from tests.documents.helpers import ready, text_of
+from tests.support.cast import MAX
+from tests.support.clients import tenant_of
+
+TEXT = (
+    "Employees may work abroad for up to 30 days a calendar year. Approval by the manager is"
+    " required, e.g. by e-mail.\n\nThe policy took effect on 2025-03-01. Contractors may not work"
+    " abroad.\n\nHotels cost at most $1,250.00 a week. Flights are booked by the Travel Desk.\n"
+)
+
+
+@pytest.fixture
+def passage(db: None) -> Passage:
+    document = ready("policy.txt", TEXT)
+    text = text_of(document)
+    return Passage(
+        chunk_id=uuid.uuid4(),
+        document_id=document.id,
+        document_name=document.name,
+        media_type=document.media_type,
+        text=text,
+        start=0,
+        end=len(text),
+        page=None,
+        heading="",
+        rank=1,
+        score=1.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "grounded", "quotes"),
+    [
+        (
+            "You may work abroad for 30 days a year [1].",
+            "full",
+            ["Employees may work abroad for up to 30 days a calendar year."],
+        ),
+        (
+            "It took effect on March 1, 2025 as policy. [1] Hotels cost 1250 dollars a week [1].",
+            "full",
+            ["The policy took effect on 2025-03-01.", "Hotels cost at most $1,250.00 a week."],
+        ),
+        (
+            "**Thirty** days of work abroad a calendar year [1]",
+            "full",
+            ["Employees may work abroad for up to 30 days a calendar year."],
+        ),
+        (
+            "You may work abroad for 60 days a year [1].",
+            "none",
+            ["Employees may work abroad for up to 30 days a calendar year."],
+        ),
+        ("Contractors may work abroad [1].", "none", ["Contractors may not work abroad."]),
+        ("The canteen is painted yellow [1].", "none", []),
+        ("I could not find the answer in your documents.", "none", []),
+        (
+            "Flights are booked by the Travel Desk [1]. The moon is made of cheese.",
+            "partly",
+            ["Flights are booked by the Travel Desk."],
+        ),
+        (
+            "Here is what applies:\n\n- Flights are booked by the Travel Desk [1]\n"
+            "- Contractors may not work abroad [1]",
+            "full",
+            ["Flights are booked by the Travel Desk.", "Contractors may not work abroad."],
+        ),
+    ],
+)
+def test_each_sentence_needs_words_and_numbers_of_what_it_cites(
+    passage: Passage, answer: str, grounded: str, quotes: list[str]
+) -> None:
+    with entered(tenant_of(MAX)):
+        citations, found = cite(answer, [passage])
+    assert found == grounded
+    assert [citation.quote for citation in citations] == quotes
+    for citation in citations:
+        assert passage.text[citation.start : citation.end] == citation.quote
+
+
+def test_a_passage_that_no_longer_stands_in_the_document_is_not_cited(passage: Passage) -> None:
+    with entered(tenant_of(MAX)):
+        DocumentText.objects.update(text="Everything was rewritten. " * 40)
+        assert cite("Flights are booked by the Travel Desk [1].", [passage]) == ([], "none")
+
+
+def test_each_quotation_gets_its_own_number_in_the_order_of_the_text(passage: Passage) -> None:
+    answer = (
+        "Contractors may not work abroad [1]. Flights are booked by the Travel Desk [1][9]."
+        " Contractors may not work abroad [1]."
+    )
+    with entered(tenant_of(MAX)):
+        citations, _ = cite(answer, [passage])
+    text, given = renumbered(answer, citations)
+    assert text == (
+        "Contractors may not work abroad [1]. Flights are booked by the Travel Desk [2]."
+        " Contractors may not work abroad [1]."
+    )
+    for citation in given:
+        for start, end in citation.marks:
+            assert text[start:end] == f"[{citation.number}]"
+    assert [len(citation.marks) for citation in given] == [2, 1]
+
+
+def test_sentences_end_where_they_end() -> None:
+    text = "Dr. Smith came at 3.5 km/h. See No. 5, e.g. apples! Really?\n1. First\n2. Second\n"
+    found = [sentence.text for sentence in sentences(text)]
+    assert found == [
+        "Dr. Smith came at 3.5 km/h.",
+        "See No. 5, e.g. apples!",
+        "Really?",
+        "1. First",
+        "2. Second",
+    ]
+    assert all(text[s.start : s.end] == s.text for s in sentences(text))
+
+
+def test_numbers_and_dates_meet_in_one_spelling() -> None:
+    assert numbers("1,000.50 and thirty") == {"1000.5", "30"}
+    assert numbers("2025-03-01") == numbers("1 March 2025") == {"2025", "1", "month 3"}
+    assert "month 5" not in numbers("you may come")
