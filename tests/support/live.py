@@ -4,23 +4,45 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
+import psycopg
 
 from config.stack.options import REPOSITORY
-from config.stack.ports import free_port
+from config.stack.ports import LOOPBACK, free_port
+from tests.support.localaws import LocalAws
 
 START_WITHIN = 90  # seconds
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class DemoPerson:
+    """Somebody of `demo.json`."""
+
+    slug: str
+    url: str
+    email: str
+    password: str
+    role: str
+    api_key: str
+
+    @property
+    def host(self) -> str:
+        """Return the workspace's host with its port, as a browser would send it."""
+        return self.url.removeprefix("http://")
+
+
+@dataclass
 class LiveStack:
     """One `manage.py up` in a folder and on ports of its own."""
 
@@ -36,7 +58,7 @@ class LiveStack:
         return f"http://localhost:{self.port}"
 
     def tenant_url(self, slug: str) -> str:
-        """Return a workspace's address; browsers resolve it, Python does not (see `host`)."""
+        """Return a workspace's address; browsers resolve it, Python does not (see `http`)."""
         return f"http://{slug}.localhost:{self.port}"
 
     def start(self) -> None:
@@ -74,11 +96,12 @@ class LiveStack:
     def get(self, path: str, host: str = "localhost") -> int:
         """Return the status of GET `path` at `host` (`acme.localhost`, say)."""
         headers = {"Host": f"{host}:{self.port}"}
-        url = f"http://127.0.0.1:{self.port}{path}"
+        url = f"http://{LOOPBACK}:{self.port}{path}"
         return httpx.get(url, headers=headers, timeout=10, trust_env=False).status_code
 
     def stop(self, within: float = 15) -> int:
         """Stop it as an operator would and return its exit status."""
+        self.aws.close()
         if self.process is None:
             return 0
         self.process.send_signal(signal.SIGTERM)
@@ -88,3 +111,91 @@ class LiveStack:
             self.process.kill()
             raise
         return self.process.returncode
+
+    # Its people
+
+    def person(self, slug: str, role: str) -> DemoPerson:
+        """Return who has the role in the demo workspace."""
+        tenant = next(each for each in self.demo["tenants"] if each["slug"] == slug)
+        user = next(each for each in tenant["users"] if each["role"] == role)
+        return DemoPerson(slug=slug, url=tenant["url"], **user)
+
+    def http(self, person: DemoPerson, *, key: str | None = None, **more: Any) -> httpx.Client:
+        """Return a client of the person's host that sends the person's key, or another one.
+
+        With `key=""` it sends none.
+        """
+        secret = person.api_key if key is None else key
+        headers = {"Host": person.host}
+        if secret:
+            headers["Authorization"] = f"Bearer {secret}"
+        options: dict[str, Any] = {"timeout": 60, "trust_env": False, **more}
+        return httpx.Client(base_url=f"http://{LOOPBACK}:{self.port}", headers=headers, **options)
+
+    def session(self, person: DemoPerson) -> str:
+        """Sign the person in through the form and return the value of the session's cookie."""
+        with self.http(person, key="") as client:
+            client.get("/sign-in/")
+            form = {
+                "email": person.email,
+                "password": person.password,
+                "csrfmiddlewaretoken": client.cookies["csrf"],
+            }
+            origin = {"Origin": person.url}
+            answer = client.post("/sign-in/", data=form, headers=origin)
+            assert answer.status_code == 302, answer.text
+            return client.cookies["session"]
+
+    # Its parts
+
+    @cached_property
+    def aws(self) -> LocalAws:
+        """The local AWS's control port."""
+        return LocalAws(f"http://{LOOPBACK}:{self.localaws_port}")
+
+    def part(self, name: str) -> psutil.Process:
+        """Return a running part: web, worker, redis or postgres. Raises LookupError."""
+        assert self.process
+        marks = {
+            "web": "config.stack.web",
+            "worker": "default@",
+            "redis": str(self.var / "redis"),
+            "postgres": str(self.var / "pg"),
+        }
+        for child in psutil.Process(self.process.pid).children():
+            try:
+                if any(marks[name] in word for word in child.cmdline()):
+                    return child
+            except psutil.NoSuchProcess:
+                continue
+        raise LookupError(f"{name} does not run")
+
+    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Run a statement as the superuser, whom no policy filters; placeholders are %s."""
+        passwords = json.loads((self.var / "database-passwords.json").read_text())
+        port = json.loads((self.var / "ports.json").read_text())["postgres"]
+        url = f"postgresql://postgres:{passwords['postgres']}@{LOOPBACK}:{port}/tenantry"
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            return connection.execute(statement, values or None).fetchall()
+
+    def manage(self, login: str, *arguments: str) -> str:
+        """Run a management command beside the running stack, under one of its logins.
+
+        Returns what it printed; fails with it when the command fails.
+        """
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("DATABASE_", "AWS_"))}
+        for line in (self.var / "env" / f"{login}.env").read_text().splitlines():
+            name, _, value = line.partition("=")
+            env[name] = "".join(shlex.split(value))
+        env["DJANGO_SETTINGS_MODULE"] = "config.settings.local"
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=REPOSITORY,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
