@@ -8,7 +8,7 @@ from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView
-from rest_framework.renderers import JSONRenderer
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -40,7 +40,7 @@ from tenants.context import Actor, current
 
 ANSWER_WITHIN: Final = 300.0  # seconds that a client without events waits for a whole answer
 DECIDED_WITHIN: Final = 5.0  # seconds in which a refusal still becomes an HTTP status
-RENDERERS: Final = [JSONRenderer, EventStreamRenderer]
+RENDERERS: Final[list[type[BaseRenderer]]] = [JSONRenderer, EventStreamRenderer]
 
 
 class ConversationListView(GenericAPIView[Conversation]):
@@ -109,7 +109,7 @@ class MessageListView(APIView):
     """Say something and get the answer."""
 
     roles: ClassVar = {"POST": "viewer"}
-    renderer_classes: ClassVar = RENDERERS
+    renderer_classes = RENDERERS
 
     @extend_schema(
         operation_id="messages_create",
@@ -131,7 +131,7 @@ class MessageAgainView(APIView):
     """Answer a question once more; the new answer is a sibling of the old one."""
 
     roles: ClassVar = {"POST": "viewer"}
-    renderer_classes: ClassVar = RENDERERS
+    renderer_classes = RENDERERS
 
     @extend_schema(
         operation_id="messages_regenerate",
@@ -175,7 +175,7 @@ class WriteView(APIView):
     """Draft, rewrite or summarize."""
 
     roles: ClassVar = {"POST": "member"}
-    renderer_classes: ClassVar = RENDERERS
+    renderer_classes = RENDERERS
 
     @extend_schema(
         operation_id="write",

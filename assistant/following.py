@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import redis
@@ -44,8 +44,8 @@ async def frames_elsewhere(
     while True:
         client = async_redis_client()
         try:
-            while found := await client.xread({key: f"{after}-1"}, block=BLOCK_MS, count=500):
-                for _, fields in found[0][1]:
+            while entries := await _read(client, key, after):
+                for _, fields in entries:
                     frame = frame_of(fields)
                     after = frame["seq"]
                     yield frame
@@ -61,3 +61,9 @@ async def frames_elsewhere(
             for frame in (await in_tenant(tenant, missed_since, conversation_id, after)).frames:
                 yield frame
             return
+
+
+async def _read(client: "redis.asyncio.Redis", key: str, after: int) -> list[Any]:
+    """Return the entries after `after`, waiting a while for one."""
+    found: Any = await client.xread({key: f"{after}-1"}, block=BLOCK_MS, count=500)
+    return found[0][1] if found else []

@@ -191,7 +191,7 @@ def frames_forget(conversation_id: UUID) -> None:
 def frames_after(conversation_id: UUID, after: int) -> list[Frame]:
     """Return kept frames after `after`, in order; none when Redis has lost them or is away."""
     try:
-        entries = redis_client().xrange(stream_key(conversation_id), min=f"({max(after, 0)}-1")
+        entries: Any = redis_client().xrange(stream_key(conversation_id), min=f"({max(after, 0)}-1")
     except redis.RedisError as error:
         log.warning("frames.not_read", error=type(error).__name__)
         return []

@@ -77,7 +77,7 @@ def _covered(chunks: Sequence[Chunk]) -> int:
 
 def _vectors(source_ids: list[UUID]) -> dict[int, np.ndarray]:
     rows = Vector.objects.filter(source_id__in=source_ids).values_list("number_id", "embedding")
-    return {number: embedding.to_numpy().astype(np.float32) for number, embedding in rows}
+    return {number: np.asarray(embedding, dtype=np.float32) for number, embedding in rows}
 
 
 def _central(chunks: list[Chunk], vectors: dict[int, np.ndarray], room: int) -> list[Chunk]:
@@ -90,7 +90,7 @@ def _central(chunks: list[Chunk], vectors: dict[int, np.ndarray], room: int) -> 
         chunks,
         key=lambda chunk: -float(vectors[chunk.number] @ middle) if chunk.number in vectors else 1,
     )
-    kept = set()
+    kept: set[int] = set()
     for chunk in nearest:
         if kept and len(chunk.text) > room:
             break

@@ -23,7 +23,7 @@ from assistant.shapes import citation_dict, final_frame
 from documents.citations import Citation
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor
-from tenants.errors import Invalid, NotFound
+from tenants.errors import Invalid, NotAuthenticated, NotFound
 
 LEASE: Final = timedelta(seconds=15)
 TITLE_CHARACTERS: Final = 120
@@ -31,6 +31,8 @@ TITLE_CHARACTERS: Final = 120
 
 def conversation_create(*, actor: Actor, title: str = "") -> Conversation:
     """Make an empty conversation of the actor's own."""
+    if actor.user_id is None:
+        raise NotAuthenticated  # a conversation belongs to a person
     return Conversation.objects.create(owner_id=actor.user_id, title=title_checked(title))
 
 
