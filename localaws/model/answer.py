@@ -15,7 +15,7 @@ from localaws.model.text import content_stems, marked
 
 NOT_FOUND = "I could not find the answer to that in the documents."
 
-_LEANS_BACK = re.compile(
+LEANS_BACK = re.compile(
     r"^(?:it|its|their|his|her|both|this|these|those|they|he|she|such|that|however|also"
     r"|in this case|the latter)\b"
     r"(?! (?:policy|plan|guide|handbook|document|release|agreement)\b)",
@@ -27,7 +27,7 @@ _SEVERAL = re.compile(
     r"|how (?:do|should|must|can) (?:i|we|you))",
     re.IGNORECASE,
 )
-_POINTS_ON = re.compile(r"\b(?:below|the following|in the table|as follows)\b", re.IGNORECASE)
+POINTS_ON = re.compile(r"\b(?:below|the following|in the table|as follows)\b", re.IGNORECASE)
 _UNSAID = re.compile(r"^(?:what|which)\b|\b(?:never|not|no|except|forbidden)\b", re.IGNORECASE)
 _MOST = 3
 _MOST_ITEMS = 8
@@ -106,8 +106,8 @@ def _list(
 ) -> str | None:
     """A whole list, where its lead answers, or its heading does and several things are asked."""
     at = everything.index(best.sentence)
-    if best.sentence.text.endswith(":") or _POINTS_ON.search(best.sentence.text):
-        items = _items_after(at, everything) or _rows_after(at, everything)
+    if best.sentence.text.endswith(":") or POINTS_ON.search(best.sentence.text):
+        items = _items_after(at, everything) or rows_after(at, everything)
         if items:
             return f"{compose([best.sentence])}\n{as_list(items)}"
     if not _SEVERAL.search(question):
@@ -143,7 +143,7 @@ def _items_after(at: int, everything: list[Sentence]) -> list[Sentence]:
     return [item for item in items if item.block in last]
 
 
-def _rows_after(at: int, everything: list[Sentence]) -> list[Sentence]:
+def rows_after(at: int, everything: list[Sentence]) -> list[Sentence]:
     """The rows of the table that a sentence points on to, past the rest of its paragraph."""
     lead = everything[at]
     later = [s for s in everything[at + 1 : at + 4] if s.row or s.block != lead.block]
@@ -154,9 +154,10 @@ def _rows_after(at: int, everything: list[Sentence]) -> list[Sentence]:
 
 def as_list(items: list[Sentence]) -> str:
     """Items one a line, numbered where they were; sentences of one item stay in one line."""
-    lines: dict[int, list[Sentence]] = {}
+    lines: dict[tuple[int, int], list[Sentence]] = {}
     for item in items:
-        lines.setdefault(item.position if item.row else -1 - item.block, []).append(item)
+        key = (item.passage, item.position if item.row else -1 - item.block)
+        lines.setdefault(key, []).append(item)
     return "\n".join(
         f"{number}. {compose(line)}" if line[0].is_counted else f"- {compose(line)}"
         for number, line in enumerate(lines.values(), start=1)
@@ -193,7 +194,7 @@ def _with_antecedent(chosen: list[Sentence], everything: list[Sentence]) -> list
     """Add the sentence before one that cannot be read without it."""
     best = chosen[0]
     at = everything.index(best)
-    if best.row or not _LEANS_BACK.match(best.text) or at == 0:
+    if best.row or not LEANS_BACK.match(best.text) or at == 0:
         return chosen
     before = everything[at - 1]
     if before.passage != best.passage or before.block != best.block:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from localaws.embedder import Embedder
-from localaws.model import tools, write
+from localaws.model import naming, summary, tools, write
 from localaws.model.answer import NOT_FOUND, answer, from_tool
 from localaws.model.pieces import ModelRequest, Piece, StopPiece, TextPiece, ToolPiece
 from localaws.model.prompt import Prompt, read_prompt
@@ -67,15 +67,15 @@ class ExtractiveModel:
     def _reply(self, prompt: Prompt) -> str:
         match prompt.task:
             case "summarize":
-                return write.summarize(prompt, self._embedder)
+                return summary.summarize(prompt, self._embedder)
             case "rewrite":
                 return write.rewrite(prompt, self._embedder)
             case "draft":
                 return write.draft(prompt, self._embedder)
             case "title":
-                return write.title(prompt)
+                return naming.title(prompt)
             case "standalone_question":
-                return write.standalone(prompt)
+                return naming.standalone(prompt)
         if prompt.from_tool:
             return from_tool(prompt, self._embedder)
         question = prompt.question

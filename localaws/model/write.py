@@ -1,23 +1,21 @@
-"""The write tasks: summarize by selection, rewrite by cleaning, draft from given points."""
+"""The write tasks on given text: rewrite by cleaning, draft from given points and passages."""
 
 from __future__ import annotations
 
 import re
 
-import numpy as np
-
 from localaws.embedder import Embedder
-from localaws.model.answer import compose
+from localaws.model.answer import POINTS_ON, as_list, compose, rows_after
 from localaws.model.layout import Sentence, sentences
 from localaws.model.prompt import Prompt
-from localaws.model.rank import ANSWERS, passage_sentences, rank
-from localaws.model.text import content_stems, marked, split, words
+from localaws.model.rank import passage_sentences, rank
+from localaws.model.summary import central
+from localaws.model.text import content_stems, split, words
 
 CANNOT = (
     "The local extractive model cannot translate or change the tone of a text; it selects, "
     "shortens and cleans. Connect a generative model for that."
 )
-_NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "ten": 10}
 _WORDY = [
     (r"\bin order to\b", "to"), (r"\bdue to the fact that\b", "because"),
     (r"\bat this point in time\b", "now"), (r"\bin the event that\b", "if"),
@@ -32,61 +30,6 @@ _WORDY = [
      ""),
     (r"\b(\w+)(\s+\1\b)+", r"\1"),
 ]  # fmt: skip
-
-
-def summarize(prompt: Prompt, embedder: Embedder) -> str:
-    """The central sentences in their own order; with marks when passages are given."""
-    units = sentences(prompt.text) if prompt.text else passage_sentences(prompt.passages)
-    units = [s for s in units if not s.is_heading and len(words(s.text)) >= 3]
-    if not units:
-        return "There is no text to summarize."
-    wanted = _wanted(prompt.instructions, len(units))
-    chosen = _central(units, wanted, embedder, prompt.instructions)
-    if re.search(r"bullet|list|points", prompt.instructions, re.IGNORECASE):
-        return "\n".join(f"- {marked(s.text, s.marks)}" for s in chosen)
-    for sentence in chosen:
-        sentence.is_item = False
-    return compose(chosen)
-
-
-def _wanted(instructions: str, available: int) -> int:
-    found = re.search(
-        r"\b(\d{1,2}|"
-        + "|".join(_NUMBERS)
-        + r")\s+(?:\w+\s+)?(?:sentences?|bullets?|points?|lines?)",
-        instructions,
-        re.IGNORECASE,
-    )
-    if found:
-        number = found[1].lower()
-        return max(1, min(available, _NUMBERS.get(number) or int(number)))
-    most = max(3, min(8, round(available / 6) + 2))
-    if re.search(r"\b(?:short|brief|concise|one[- ]line)", instructions, re.IGNORECASE):
-        most = max(1, most // 2)
-    return min(available, most)
-
-
-def _central(units: list[Sentence], wanted: int, embedder: Embedder, focus: str) -> list[Sentence]:
-    """Sentences near the text's centre, early ones first among equals, without repeating."""
-    vectors = embedder.embed([s.text for s in units])
-    centre = vectors.mean(axis=0)
-    score = vectors @ (centre / (np.linalg.norm(centre) or 1.0))
-    if len(content_stems(focus)) >= 2:
-        score = score + 0.3 * (vectors @ embedder.embed([focus])[0])
-    for row, sentence in enumerate(units):
-        length = len(words(sentence.text))
-        score[row] += 0.10 / (1 + sentence.position) + (
-            0.04 if re.search(r"\d", sentence.text) else 0
-        )
-        score[row] -= 0.15 if length < 6 else 0.08 if length > 45 else 0.0
-        score[row] -= 0.2 if sentence.text.endswith("?") else 0.0
-    picked: list[int] = []
-    while len(picked) < min(wanted, len(units)):
-        redundancy = np.max(vectors @ vectors[picked].T, axis=1) if picked else np.zeros(len(units))
-        gain = score - 0.45 * redundancy
-        gain[picked] = -9
-        picked.append(int(np.argmax(gain)))
-    return [units[i] for i in sorted(picked)]
 
 
 def rewrite(prompt: Prompt, embedder: Embedder) -> str:
@@ -113,7 +56,7 @@ def rewrite(prompt: Prompt, embedder: Embedder) -> str:
                 kept += _clean(sentence)
         if shorter and len(kept) > 3:
             units = [Sentence(text, position=i) for i, text in enumerate(kept)]
-            kept = [s.text for s in _central(units, (2 * len(kept) + 2) // 3, embedder, "")]
+            kept = [s.text for s in central(units, (2 * len(kept) + 2) // 3, embedder, "")]
         if kept:
             paragraphs.append(" ".join(kept))
     text = "\n\n".join(paragraphs)
@@ -148,32 +91,22 @@ def draft(prompt: Prompt, embedder: Embedder) -> str:
     everything = passage_sentences(prompt.passages)
     body = 0
     for point in points:
-        found = [
-            scored.sentence
-            for scored in rank(point, prompt.passages, everything, embedder)[:6]
-            if scored.score >= ANSWERS and scored.sentence.text not in used
-        ][:3]
+        found = _found(point, prompt, everything, used, embedder)
         used |= {sentence.text for sentence in found}
-        found.sort(key=lambda s: (s.passage, s.position))
         if len(points) > 1:
-            lines += [
-                f"**{point[0].upper()}{point[1:]}**" if letter else f"## {_capital(point)}",
-                "",
-            ]
+            lines += [f"**{_capital(point)}**" if letter else f"## {_capital(point)}", ""]
         if found:
-            lines += [compose(found), ""]
+            lines += [_body(found), ""]
             body += 1
         elif len(points) > 1 and everything:
             lines += ["_Nothing in the documents speaks of this point._", ""]
     if not body and everything and len(points) <= 1:
-        units = [s for s in everything if not s.is_heading and len(words(s.text)) >= 4]
-        lines += [compose(_central(units, 4, embedder, asked)), ""] if units else []
+        units = [s for s in everything if s.is_prose]
+        lines += [compose(central(units, 4, embedder, asked)), ""] if units else []
         body = 1
     if prompt.text:
         units = [s for s in sentences(prompt.text) if not s.is_heading]
-        lines += (
-            [compose(_central(units, min(6, len(units)), embedder, asked)), ""] if units else []
-        )
+        lines += [compose(central(units, min(6, len(units)), embedder, asked)), ""] if units else []
     elif not everything and len(points) <= 1:
         lines += [
             "_Add the facts here: the local model writes only what it is given, as points in the "
@@ -183,6 +116,32 @@ def draft(prompt: Prompt, embedder: Embedder) -> str:
     if letter:
         lines += ["Kind regards"]
     return "\n".join(lines).strip()
+
+
+def _found(
+    point: str, prompt: Prompt, everything: list[Sentence], used: set[str], embedder: Embedder
+) -> list[Sentence]:
+    """The sentences that speak of a point, in their own order."""
+    ranked = [s for s in rank(point, prompt.passages, everything, embedder)[:10] if s.answers]
+    found = [
+        scored.sentence
+        for scored in ranked
+        if scored.score >= 0.75 * ranked[0].score and scored.sentence.text not in used
+    ]
+    for sentence in found:
+        if POINTS_ON.search(sentence.text):
+            later = rows_after(everything.index(sentence), everything)
+            found = found + [row for row in later if row not in found]
+    rows = [sentence for sentence in found if sentence.row]
+    kept = [sentence for sentence in found if not sentence.row][:3] + rows[:8]
+    return sorted(kept, key=lambda s: (s.passage, s.position))
+
+
+def _body(found: list[Sentence]) -> str:
+    """Prose first, then rows as a list."""
+    prose, rows = [s for s in found if not s.row], [s for s in found if s.row]
+    parts = ([compose(prose)] if prose else []) + ([as_list(rows)] if rows else [])
+    return "\n\n".join(parts)
 
 
 def _points(asked: str) -> list[str]:
@@ -219,60 +178,3 @@ def _subject(asked: str) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def title(prompt: Prompt) -> str:
-    """A title of three to seven words from a conversation's first question."""
-    source = prompt.text or prompt.question
-    text = re.sub(r"\s+", " ", re.split(r"(?<=[.?!])\s", source.strip())[0]).strip(" ?.!\"'")
-    text = re.sub(
-        r"^(?:(?:hi|hello|hey)[, ]+)?(?:please\s+)?(?:can|could|would) you (?:please )?(?:tell me |"
-        r"show me |explain |find )?"
-        r"|^(?:please )?(?:tell me|show me|explain|describe|find) (?:about )?",
-        "",
-        text,
-        flags=re.IGNORECASE,
-    )
-    shorter = re.sub(
-        r"^(?:what(?:'s| is| are| was| does| do)|who(?:'s| is| are)|where (?:is|are|do|can)|"
-        r"when (?:is|are|do|does|was)|how (?:do|does|can|should)|which|is|are|does|do|may|can)\s+"
-        r"(?:(?:the|an?|i|we|you|my|our)\s+)*",
-        "",
-        text,
-        flags=re.IGNORECASE,
-    )
-    kept = shorter.split() if len(shorter.split()) >= 3 else text.split()
-    kept = kept[:7]
-    while len(kept) > 3 and kept[-1].lower() in {"the", "a", "an", "of", "to", "and", "in", "for",
-                                                 "on", "with", "my", "or", "at", "is"}:  # fmt: skip
-        kept.pop()
-    if len(kept) < 3:
-        kept = (["Question", "about", *kept] if kept else ["A", "new", "conversation"])[:7]
-    return _capital(" ".join(kept).strip(",;:"))
-
-
-def standalone(prompt: Prompt) -> str:
-    """The question made self-contained with the nouns of the user's last one."""
-    question = prompt.question.strip()
-    history = prompt.history.splitlines()
-    asked = [
-        re.sub(r"^\s*(?:user|human|question|q)\s*:\s*", "", line, flags=re.IGNORECASE).strip()
-        for line in history
-        if re.match(r"^\s*(?:user|human|question|q)\s*:", line, re.IGNORECASE)
-    ]
-    asked = asked or [line.strip() for line in history if line.strip().endswith("?")]
-    asked = asked or prompt.earlier
-    mine = content_stems(question)
-    leans = re.search(
-        r"\b(?:it|its|that|this|they|them|their|those|these|there|he|she|one|ones|same)\b"
-        r"|^(?:and|what about|how about|also|but)\b",
-        question,
-        re.IGNORECASE,
-    )
-    if not asked or not (leans or len(mine) <= 2):
-        return question
-    nouns = [w for w in words(asked[-1]) if content_stems(w) and content_stems(w)[0] not in mine]
-    nouns = list(dict.fromkeys(nouns))[:6]
-    if not nouns:
-        return question
-    return f"{question.rstrip(' ?.!')} ({', '.join(nouns)})?"

@@ -1,0 +1,140 @@
+"""Short lines about a question: a conversation's title, and a question that stands alone."""
+
+from __future__ import annotations
+
+import re
+
+from localaws.model.meaning import WEAK, terms
+from localaws.model.prompt import Prompt
+
+_POLITE = re.compile(
+    r"^(?:(?:hi|hello|hey|dear \w+|good (?:morning|afternoon|evening))\b[,!. ]*)?"
+    r"(?:please[, ]+)?"
+    r"(?:(?:can|could|would|will) you (?:please |kindly )?(?:tell me|show me|explain|find(?: out)?|"
+    r"say|give me|help me with)(?: about)? |"
+    r"(?:tell me|show me|explain|describe|find|give me)(?: about)? |"
+    r"i(?:'d| would) like to know |i want to know |i need to know |do you know )?"
+    r"(?:please[, ]+)?",
+    re.IGNORECASE,
+)
+_AUXILIARY = (
+    r"(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|must|shall|should|will|would)"
+)
+_SUBJECT = (
+    r"(?:(?:i|we|you|they|he|she|it|one|there)\b|(?:the|our|my|your|its|an?)\s+"
+    r"(?:company|employees?|staff|customers?|nurse|user|team|clinic staff)\b"
+    r"|(?:employees|staff|customers|people|nurses|users)\b)"
+)
+_ASKED = re.compile(
+    r"^(?:(?:at|in|on|within|after|for|by|from|to|until|with|of|since|about)\s+)?"
+    r"(?:what(?:['’]s)?|which|who(?:m|se|['’]s)?|when|where|why|how(?: (?:much|many|long|often|far|"
+    r"soon|fast|quickly|large|big|old|high))?)\b\s*",
+    re.IGNORECASE,
+)
+_HELPED = re.compile(rf"^{_AUXILIARY}\b\s*(?:to\s+)?(?:not\s+)?(?:{_SUBJECT}\s*)?", re.IGNORECASE)
+_INSIDE = re.compile(
+    rf"^(?P<what>[\w'’ /-]+?)\s+{_AUXILIARY}\s+{_SUBJECT}\s+(?P<rest>.+)$", re.IGNORECASE
+)
+_FILLING = re.compile(r"\b(?:my|our|your|have to|need to|please)\s+", re.IGNORECASE)
+_LEADING = re.compile(r"^(?:(?:the|an?|my|our|your|to|if|that|any)\s+)+", re.IGNORECASE)
+_HANGING = frozenset(
+    """the a an of to and in for on with my or at is are be by from per during after before within
+    than as not must may can i we you this that its each any when where which who how long if
+    until about between into over under our your their""".split()
+)
+_PREPOSITIONS = "in|at|for|on|from|to|with|during|by|of|after|before|outside|inside|as"
+_OPENER = re.compile(r"^(?:and|or|but|also|so|then)\b[, ]*|^(?:what|how) about\s+", re.IGNORECASE)
+_PRONOUN = re.compile(
+    r"\b(?:it|its|that|this|they|them|their|those|these|he|she|him|her|his|ones?|same)\b",
+    re.IGNORECASE,
+)
+_VERBAL = re.compile(
+    rf"^(?:(?:what|which|who|whom|when|where|why|how)|{_AUXILIARY})\b", re.IGNORECASE
+)
+_WHOLE = re.compile(rf"^(?:which|what) \w+ (?!{_AUXILIARY}\b)\w+s\b|^what happens\b", re.IGNORECASE)
+
+
+def _plain(question: str) -> str:
+    """The question without greeting, politeness and its end mark."""
+    text = re.sub(r"\s+", " ", question).strip()
+    text = _POLITE.sub("", text, count=1)
+    first = re.split(r"(?<=[?!])\s|(?<=[.])\s(?=[A-Z])", text)[0] if text else ""
+    return (first or question.strip()).strip(" ?.!\"'")
+
+
+def topic(question: str) -> str:
+    """What a question is about: without question word, helping verb and subject."""
+    text = _plain(question)
+    asked = _ASKED.match(text)
+    rest = text[asked.end() :] if asked else text
+    inside = _INSIDE.match(rest)
+    if asked and inside and not _HELPED.match(rest):
+        rest = f"{inside['what']}: {_FILLING.sub('', inside['rest'])}"
+    else:
+        rest = _HELPED.sub("", rest, count=1)
+    rest = _LEADING.sub("", rest)
+    return rest if len(terms(rest)) >= 1 else text
+
+
+def title(prompt: Prompt) -> str:
+    """A title of three to seven words from a conversation's first question."""
+    source = prompt.text or prompt.question
+    whole, about = _plain(source), topic(source)
+    kept = (whole if _WHOLE.match(whole) or len(about.split()) < 3 else about).split()
+    if len(kept) > 7:
+        kept = _FILLING.sub("", " ".join(kept)).split()[:7]
+    while len(kept) > 3 and kept[-1].lower().strip(",;:") in _HANGING:
+        kept.pop()
+    if len(kept) < 3:
+        kept = (["Question", "about", *kept] if kept else ["A", "new", "conversation"])[:7]
+    text = " ".join(kept).strip(" ,;:?.!")
+    return text[:1].upper() + text[1:]
+
+
+def standalone(prompt: Prompt) -> str:
+    """The question made self-contained with what the user asked before."""
+    spoken = [
+        re.sub(r"^\s*(?:user|human|question|q)\s*:\s*", "", line, flags=re.IGNORECASE).strip()
+        for line in prompt.history.splitlines()
+        if re.match(r"^\s*(?:user|human|question|q)\s*:", line, re.IGNORECASE)
+    ]
+    spoken = spoken or [
+        line.strip() for line in prompt.history.splitlines() if line.strip().endswith("?")
+    ]
+    base = ""
+    for earlier in spoken or prompt.earlier:
+        base = _resolved(earlier, base)
+    return _resolved(prompt.question.strip(), base)
+
+
+def _resolved(question: str, before: str) -> str:
+    """One question understood after another; unchanged where it stands alone."""
+    if not before:
+        return question
+    opened = _OPENER.match(question)
+    rest = _OPENER.sub("", question).strip(" ?.!")
+    verbal = bool(_VERBAL.match(rest))
+    if not verbal and len(rest.split()) <= 6 and (opened or len(rest.split()) <= 4):
+        return _exchanged(rest, before.strip(" ?.!"))
+    own = [term for term in terms(rest) if term not in WEAK]
+    if _PRONOUN.search(rest) or len(own) <= 1 or (opened and len(own) <= 2):
+        about = " ".join(topic(before).split()[:9])
+        new = [term for term in terms(about) if term not in terms(rest)]
+        return f"{question.rstrip(' ?.!')} ({about})?" if new else question
+    return question
+
+
+def _exchanged(part: str, before: str) -> str:
+    """The question before with a part of it exchanged: `in London` for `in Munich`."""
+    found = re.match(rf"({_PREPOSITIONS})\b\s+(.+)", part, re.IGNORECASE)
+    if found:
+        names = r"(?:the |an? )?[A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'’-]*)*"
+        place = re.search(rf"\b{re.escape(found[1].lower())} {names}", before)
+        if place and found[2][:1].isupper():
+            return f"{before[: place.start()]}{part[:1].lower()}{part[1:]}{before[place.end() :]}?"
+        return f"{before} {part[:1].lower()}{part[1:]}?"
+    names_before = list(re.finditer(r"(?<=\s)[A-ZÀ-Þ][\w'’-]+(?: [A-ZÀ-Þ][\w'’-]+)*", before))
+    if names_before and part[:1].isupper():
+        last = names_before[-1]
+        return f"{before[: last.start()]}{part}{before[last.end() :]}?"
+    return f"{before}: {part}?"
