@@ -6,10 +6,11 @@ from typing import Any, Final
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core.exceptions import PermissionDenied
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from psycopg_pool import PoolTimeout
+from redis import RedisError
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -29,7 +30,14 @@ log = structlog.get_logger(__name__)
 PROBLEM: Final = "application/problem+json"
 PAGES: Final = {400, 402, 403, 404, 429, 500, 503}
 # Failures of the parts below that pass by themselves: a restart, a failover, a full pool.
-PASSING: Final = (OperationalError, PoolTimeout, BotoCoreError, ClientError)
+PASSING: Final = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeout,
+    RedisError,
+    BotoCoreError,
+    ClientError,
+)
 
 
 class _Wrapped(TenantryError):
