@@ -205,6 +205,7 @@ def test_a_lost_file_is_a_reason() -> None:
     assert (document.status, document.error_code) == ("failed", "stored_file_missing")
 
 
+@pytest.mark.django_db(transaction=True)  # messages go out on commit
 def test_recovery_sends_what_was_lost_and_nothing_else(sent: list[tuple[Any, ...]]) -> None:
     waiting, dead, living, fresh, done = (
         upload(f"{name}.md", HANDBOOK).json()["id"]
@@ -227,6 +228,7 @@ def test_recovery_sends_what_was_lost_and_nothing_else(sent: list[tuple[Any, ...
     assert fresh
 
 
+@pytest.mark.django_db(transaction=True)  # messages go out on commit
 def test_recovery_looks_into_every_workspace(sent: list[tuple[Any, ...]]) -> None:
     ours = upload("notes.md", HANDBOOK).json()["id"]
     theirs = upload("notes.md", HANDBOOK, CHARLIE).json()["id"]
