@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-_BREAK: Final = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*•+]|\d{1,3}[.)])\s)|\n(?=\s*#{1,6}\s)|(?<=\|)\n")
+_BREAK: Final = re.compile(
+    r"\n\s*\n|\n(?=\s*(?:[-*•+]|\d{1,3}[.)])\s)|\n(?=\s*#{1,6}\s)|(?<=\|)\n"
+    r"|\n(?=[^\n]* \| )|\n(?=[^\n:;]{1,48}: [^\n;]*; [^\n:;]{1,48}: )"  # rows, records
+)
 _END: Final = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)|[。！？]+|(?<=[:;])\n")
 _SHORT: Final = frozenset(
     "e.g i.e dr mr mrs ms prof no nos vs cf al approx dept inc ltd co corp st fig figs eq sec ch"
