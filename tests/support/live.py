@@ -171,12 +171,20 @@ class LiveStack:
         raise LookupError(f"{name} does not run")
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Run a statement as the superuser, whom no policy filters; placeholders are %s."""
+        """Run a query as the superuser, whom no policy filters; placeholders are %s."""
+        with self._database() as connection:
+            return connection.execute(statement, values or None).fetchall()
+
+    def execute(self, statement: str, *values: Any) -> int:
+        """Change rows as the superuser; return how many."""
+        with self._database() as connection:
+            return connection.execute(statement, values or None).rowcount
+
+    def _database(self) -> psycopg.Connection[tuple[Any, ...]]:
         passwords = json.loads((self.var / "database-passwords.json").read_text())
         port = json.loads((self.var / "ports.json").read_text())["postgres"]
         url = f"postgresql://postgres:{passwords['postgres']}@{LOOPBACK}:{port}/tenantry"
-        with psycopg.connect(url, connect_timeout=5) as connection:
-            return connection.execute(statement, values or None).fetchall()
+        return psycopg.connect(url, connect_timeout=5)
 
     def manage(self, login: str, *arguments: str) -> str:
         """Run a management command beside the running stack, under one of its logins.
