@@ -1,5 +1,5 @@
 /* One answer on the page: words as they come, then the checked text with its sources.
-   Public: window.answers {user(id, text), begin(id), tool, delta, withdraw, citations, finish, fail}. */
+   Public: window.answers {user(id, text), begin(id), tool, delta, withdraw, stop, citations, finish, fail}. */
 (() => {
   "use strict";
 
@@ -61,6 +61,11 @@
   function withdraw(answer) {
     part(answer, "answer").replaceChildren();
     note(answer, NOTES.withdrawn);
+  }
+
+  function stop(answer) {
+    part(answer, "answer").classList.remove("caret");
+    note(answer, NOTES.stopped);
   }
 
   function note(answer, text) {
@@ -145,5 +150,5 @@
     tick();
   }
 
-  window.answers = { user, begin, tool, delta, withdraw, citations, finish, fail };
+  window.answers = { user, begin, tool, delta, withdraw, stop, citations, finish, fail };
 })();

@@ -20,6 +20,7 @@
   let live = null; // the answer being written
   let asked = null; // {text, element} until the server has taken it
   let waiting = []; // frames for when the socket is open
+  let held = null; // a question for when the stopped answer has been settled
   let closed = false;
 
   /* The socket ----------------------------------------------------------------------------- */
@@ -124,7 +125,9 @@
 
   function ended() {
     live = null;
-    busy(false);
+    busy(Boolean(held));
+    if (held) send(held);
+    held = null;
     document.body.dispatchEvent(new CustomEvent("usage:changed"));
   }
 
@@ -166,20 +169,23 @@
     asked = { text, element: answers.user("", text) };
     keepingPlace(() => thread.append(asked.element), true);
     busy(true);
-    send({ type: "ask", text });
+    const frame = { type: "ask", text };
+    if (live) held = frame; else send(frame);
   });
 
+  /** No word follows; the server settles the rest of the stream before it takes the next question. */
   function stop() {
     send({ type: "stop" });
-    composer.stop.disabled = true;
-    announce.textContent = "Stopping the answer.";
+    if (live) answers.stop(live);
+    busy(false);
+    announce.textContent = "The answer is stopped.";
   }
 
   composer.stop.addEventListener("click", stop);
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.defaultPrevented || document.querySelector("dialog[open]")) return;
     if (!drawer.hidden) { closeDrawer(); return; }
-    if (live && !composer.stop.disabled) { event.preventDefault(); stop(); }
+    if (live && !composer.stop.hidden) { event.preventDefault(); stop(); }
   });
 
   thread.addEventListener("click", (event) => {

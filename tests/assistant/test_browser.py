@@ -1,0 +1,205 @@
+"""The assistant and Write in a real browser: by keyboard, on a phone, through a lost line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.assistant.talking import Server, conversation_for
+from tests.documents.helpers import HANDBOOK, ready
+from tests.support.browser import PHONE
+from tests.support.cast import MAX, PASSWORD, Person
+from tests.support.localaws import LocalAws
+
+if TYPE_CHECKING:
+    OpenPage = Callable[..., AbstractContextManager[Page]]
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+STREAM = {"operation": "ConverseStream"}
+QUESTION = "How many days may employees work abroad in a calendar year?"
+
+
+def sign_in(page: Page, server: Server, person: Person, path: str = "/assistant/") -> None:
+    page.goto(f"http://{server.host(person)}/sign-in/?next={path}")
+    page.fill("[name=email]", person.email)
+    page.fill("[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "/sign-in/" not in url)
+
+
+def check(page: Page) -> None:
+    """Let axe find nothing."""
+    found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+
+
+@pytest.fixture
+def max_page(server: Server, page: Page) -> Iterator[Page]:
+    """Max's page, in a workspace with one document."""
+    ready("Travel policy.md", HANDBOOK)
+    sign_in(page, server, MAX)
+    yield page
+
+
+def answers(page: Page, count: int) -> None:
+    """Wait until that many answers stand on the page, whole."""
+    expect(page.locator("[data-status=complete]")).to_have_count(count)
+
+
+def test_a_conversation_by_keyboard_alone(max_page: Page) -> None:
+    page = max_page
+    check(page)
+    expect(page.locator("textarea")).to_be_focused()
+    page.keyboard.type(QUESTION)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/assistant/*-*/")
+    answers(page, 1)
+    expect(page.locator("[data-answer]").first).to_contain_text("30 days")
+    expect(page.locator("[data-grounded]").first).to_have_text("Backed by your documents")
+    expect(page.locator("textarea")).to_be_focused()
+    page.keyboard.type("And how much may a hotel room cost?")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("A night, I mean.")
+    page.keyboard.press("Enter")
+    answers(page, 2)
+    expect(page.locator("[data-answer]").last).to_contain_text("140 euros")
+    expect(page.locator("[data-title]")).not_to_have_text("New conversation")
+    expect(page.locator("[data-entry][aria-current=page]")).to_have_count(1)
+    page.locator("[data-answer] a.cite").last.focus()
+    page.keyboard.press("Enter")
+    drawer = page.locator("[data-drawer]")
+    expect(drawer.locator("[aria-current] blockquote")).to_contain_text("140 euros")
+    page.locator("[data-why] summary").last.click()
+    expect(page.locator("[data-why-body] dl")).to_contain_text("us-east-1")
+    check(page)
+    drawer.locator("[aria-current] a").focus()
+    page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+    expect(page.locator("[data-answer] a.cite").last).to_be_focused()
+    page.reload()
+    answers(page, 2)
+    expect(page.locator("[data-answer]").last).to_contain_text("140 euros")
+
+
+def test_a_citation_leads_to_the_passage(max_page: Page) -> None:
+    max_page.keyboard.type(QUESTION)
+    max_page.keyboard.press("Enter")
+    answers(max_page, 1)
+    max_page.locator("a.cite").first.click()
+    max_page.locator("[data-drawer] .source__name").click()
+    expect(max_page.locator("#passage")).to_contain_text("30 days")
+
+
+def test_escape_stops_and_the_answer_can_be_made_again(
+    max_page: Page, server: Server, localaws: LocalAws
+) -> None:
+    localaws.script(chunks=["word "] * 50, delay_ms=40, match=STREAM)
+    max_page.goto(f"http://{server.host(MAX)}/assistant/{conversation_for(MAX)}/")
+    max_page.keyboard.type("Tell me everything.")
+    max_page.keyboard.press("Enter")
+    expect(max_page.locator("[data-answer]")).to_contain_text("word word")
+    max_page.keyboard.press("Escape")
+    expect(max_page.locator("[data-note]")).to_contain_text("Stopped")
+    expect(max_page.locator("[data-status=stopped]")).to_have_count(1)
+    max_page.locator("[data-actions] [data-regenerate]:visible").click()
+    answers(max_page, 1)
+    expect(max_page.locator("[data-thread] article.message")).to_have_count(2)
+
+
+def test_a_question_after_stop_waits_for_the_answer_to_be_settled(
+    max_page: Page, server: Server, localaws: LocalAws
+) -> None:
+    localaws.script(chunks=["word "] * 40, delay_ms=50, match=STREAM)
+    max_page.goto(f"http://{server.host(MAX)}/assistant/{conversation_for(MAX)}/")
+    max_page.keyboard.type("Tell me everything.")
+    max_page.keyboard.press("Enter")
+    expect(max_page.locator("[data-answer]")).to_contain_text("word word")
+    max_page.keyboard.press("Escape")
+    max_page.keyboard.type(QUESTION)
+    max_page.keyboard.press("Enter")
+    answers(max_page, 1)
+    expect(max_page.locator("[data-answer]").last).to_contain_text("30 days")
+
+
+def test_a_reload_in_mid_answer_goes_on_where_it_was(max_page: Page, localaws: LocalAws) -> None:
+    localaws.script(chunks=[f"word{n} " for n in range(60)], delay_ms=40, match=STREAM)
+    max_page.keyboard.type("Tell me everything.")
+    max_page.keyboard.press("Enter")
+    expect(max_page.locator("[data-answer]")).to_contain_text("word5")
+    max_page.reload()
+    expect(max_page.locator("[data-answer]")).to_contain_text("word0 word1")
+    answers(max_page, 1)
+    expect(max_page.locator("[data-answer]")).to_contain_text("word0 word1")
+    expect(max_page.locator("[data-answer]")).to_contain_text("word59")
+
+
+def test_a_withdrawn_answer_leaves_the_page(
+    max_page: Page, server: Server, localaws: LocalAws
+) -> None:
+    localaws.script(
+        chunks=["secret "] * 5, stop_reason="guardrail_intervened", delay_ms=20, match=STREAM
+    )
+    max_page.keyboard.type("Tell me everything.")
+    max_page.keyboard.press("Enter")
+    expect(max_page.locator("[data-status=withdrawn] [data-note]")).to_be_visible()
+    expect(max_page.locator("[data-thread]")).not_to_contain_text("secret")
+
+
+def test_too_long_a_message_is_told_before_it_is_sent(max_page: Page) -> None:
+    max_page.fill("textarea", "x" * 8_001)
+    expect(max_page.locator("[data-problem]")).to_contain_text("Shorten it by 1")
+    expect(max_page.locator("[data-send]")).to_be_disabled()
+
+
+def test_a_conversation_is_renamed_and_deleted(max_page: Page, server: Server) -> None:
+    max_page.goto(f"http://{server.host(MAX)}/assistant/{conversation_for(MAX)}/")
+    more = max_page.get_by_label("More about this conversation")
+    more.click()
+    max_page.get_by_role("button", name="Rename").first.click()
+    max_page.fill("#title", "Journeys")
+    max_page.keyboard.press("Enter")
+    expect(max_page.locator("h1")).to_have_text("Journeys")
+    more.click()
+    max_page.get_by_role("button", name="Delete").click()
+    max_page.locator("#confirm [data-confirm-action]").click()
+    max_page.wait_for_url("**/assistant/")
+    expect(max_page.locator("[data-entry]")).to_have_count(0)
+
+
+def test_the_assistant_fits_a_phone(server: Server, open_page: OpenPage) -> None:
+    ready("Travel policy.md", HANDBOOK)
+    conversation_for(MAX, "Journeys")
+    with open_page(PHONE) as page:
+        sign_in(page, server, MAX)
+        page.get_by_role("button", name="Conversations").click()
+        expect(page.locator("[data-entry]")).to_be_visible()
+        check(page)
+        page.locator("[data-entry]").click()
+        page.locator("[data-suggestion]").first.click()
+        answers(page, 1)
+        check(page)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= PHONE[0]
+
+
+def test_write_summarizes_a_document_and_rewrites_a_text(server: Server, page: Page) -> None:
+    ready("Travel policy.md", HANDBOOK)
+    sign_in(page, server, MAX, "/write/")
+    check(page)
+    page.get_by_label("Travel policy.md").check()
+    page.get_by_role("button", name="Summarize").click()
+    expect(page.locator("[data-write-meta]")).to_contain_text("tokens")
+    expect(page.locator("[data-write-text] a.cite").first).to_be_visible()
+    check(page)
+    page.get_by_role("link", name="Rewrite").click()
+    page.get_by_role("button", name="Rewrite").click()
+    expect(page.locator("[data-write-problem]")).to_have_text("Give the text to rewrite.")
+    page.get_by_label("Text", exact=True).fill("In order to save money, please note that we act.")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("[data-write-text]")).to_contain_text("save money")
+    expect(page.locator("[data-write-text]")).not_to_contain_text("In order to")
