@@ -56,6 +56,8 @@ def _schedule(sender: Celery, **_: Any) -> None:
     for config in apps.get_app_configs():
         try:
             tasks = importlib.import_module(f"{config.name}.tasks")
-        except ModuleNotFoundError:
+        except ModuleNotFoundError as error:
+            if error.name != f"{config.name}.tasks":
+                raise
             continue
         sender.conf.beat_schedule.update(getattr(tasks, "BEAT", {}))

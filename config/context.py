@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
 from billing.selectors import plan_name
 from tenants.context import current_or_none
@@ -19,7 +20,9 @@ def workspace(_request: HttpRequest) -> dict[str, Any]:
             "name": tenant.name,
             "slug": tenant.slug,
             "plan": tenant.plan,
-            "plan_name": plan_name(tenant.plan),
+            # Read only where shown: an unresolved address is rendered in another thread than the
+            # request's, whose connection stands in no tenant.
+            "plan_name": SimpleLazyObject(lambda: plan_name(tenant.plan)),
             "posture": tenant.posture,
             "region": tenant.region,
             "retrieval": tenant.retrieval,

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
-from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from psycopg_pool import PoolTimeout
@@ -44,7 +44,7 @@ class _Wrapped(TenantryError):
     """A framework's error with its status, in our form."""
 
     def __init__(self, code: str, status: int, detail: str, **extra: Any) -> None:
-        self.code, self.status = code, status  # type: ignore[misc]
+        self.code, self.status = code, status
         super().__init__(detail, **extra)
 
 
@@ -79,6 +79,12 @@ def ours(error: BaseException) -> TenantryError:
             return _Wrapped("unsupported_media_type", 415, _text(error))
         case drf.NotAcceptable():
             return _Wrapped("not_acceptable", 406, _text(error))
+        case RequestDataTooBig():
+            return _Wrapped("too_large", 413, "The body is too large; files go to documents/.")
+        case RecursionError():  # json's answer to a body nested thousands deep
+            return Invalid("The body is nested too deeply.")
+        case SuspiciousOperation() | DataError():  # the database's answer to NUL in a text
+            return Invalid("The request holds a value that cannot be read or stored.")
         case drf.APIException():
             return _Wrapped(str(error.default_code), error.status_code, _text(error))
     if isinstance(error, PASSING):

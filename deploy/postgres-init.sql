@@ -46,6 +46,7 @@ SELECT format('CREATE DATABASE %I OWNER owner ENCODING ''UTF8'' TEMPLATE templat
 
 REVOKE ALL ON DATABASE :"database_name" FROM PUBLIC;
 GRANT CONNECT ON DATABASE :"database_name" TO app, ops;
+REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC;
 
 \connect :"database_name"
 
@@ -53,6 +54,9 @@ GRANT CONNECT ON DATABASE :"database_name" TO app, ops;
 ALTER SCHEMA public OWNER TO owner;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO app_public, staff, ops, tenant;
+
+-- Large objects belong to no schema, so no role of ours may make one.
+REVOKE EXECUTE ON FUNCTION lo_create(oid), lo_creat(integer), lo_from_bytea(oid, bytea) FROM PUBLIC;
 
 -- Types and operators live apart from tables, so that a tenant's path reaches them and no table.
 CREATE SCHEMA IF NOT EXISTS extensions;

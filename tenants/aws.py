@@ -68,7 +68,9 @@ class _Vending:
 
     def __init__(self) -> None:
         self._vended: dict[tuple[str, ...], _Vended] = {}
-        self._lock = threading.Lock()
+        self._locks: dict[
+            tuple[str, ...], threading.Lock
+        ] = {}  # one slow answer holds up one tenant
         self._refreshing: set[tuple[str, ...]] = set()
 
     def credentials(self, tenant: TenantContext) -> Credentials:
@@ -76,7 +78,7 @@ class _Vending:
         vended = self._vended.get(key)
         left = vended.expires - time.monotonic() if vended else 0
         if vended is None or left <= 60:
-            with self._lock:
+            with self._locks.setdefault(key, threading.Lock()):
                 vended = self._vended.get(key)
                 if vended is None or vended.expires - time.monotonic() <= 60:
                     vended = self._vended[key] = self._assume(tenant)
@@ -124,7 +126,7 @@ def _config(service: str) -> Config:
         # time-out. A model call is never repeated below us: each attempt has to be metered.
         retries={"mode": "standard", "total_max_attempts": 1 if "runtime" in service else 3},
         connect_timeout=3,
-        read_timeout=120,
+        read_timeout=120 if "runtime" in service else 10,
         max_pool_connections=64,
         tcp_keepalive=True,
         signature_version="s3v4" if service == "s3" else None,
@@ -132,9 +134,8 @@ def _config(service: str) -> Config:
     )
 
 
-@cache
 def _sts(region: str) -> Any:
-    return boto3.client("sts", region_name=region, config=_config("sts"))
+    return _built("sts", region, "ops")
 
 
 @cache

@@ -10,6 +10,7 @@ therefore enters the seam there: `in_tenant` from coroutines, `entered` in threa
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ R = TypeVar("R")
 PublicRole = Literal["app_public", "staff", "ops", "owner"]
 
 # Transaction control touches no rows, and Django sends it outside any scope (test transactions).
-UNGUARDED: Final = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
+UNGUARDED: Final = re.compile(r'(?:SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) "\w+"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ def statement_guard(
     """
     scope = _scope.get()
     if scope is None:
-        if isinstance(sql, str) and sql.startswith(UNGUARDED):
+        if isinstance(sql, str) and UNGUARDED.fullmatch(sql):
             return execute(sql, params, many, context)
         raise NoTenant("A database statement ran outside any tenant; enter one first.")
     standing = context["connection"]
@@ -176,4 +177,5 @@ def statement_guard(
             f"The connection stands in {standing.schema_name} as {standing.role},"
             f" the scope is {scope.schema_name} as {scope.role}."
         )
+    standing.take_standing()  # a cursor may be older than the scope
     return execute(sql, params, many, context)

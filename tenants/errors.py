@@ -4,7 +4,7 @@ Each app grows its own branch in its `errors.py`. `config/errors.py` renders the
 problem+json for REST, as a page for people, as an `error` frame for sockets.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 
 class TenantryError(Exception):
@@ -14,10 +14,10 @@ class TenantryError(Exception):
     whether the same request may succeed later. `extra` members appear in the problem document.
     """
 
-    code: ClassVar[str] = "error"
-    status: ClassVar[int] = 400
-    retryable: ClassVar[bool] = False
-    title: ClassVar[str] = "The request could not be carried out"
+    code: str = "error"
+    status: int = 400
+    retryable: bool = False
+    title: str = "The request could not be carried out"
 
     def __init__(self, detail: str | None = None, **extra: Any) -> None:
         self.detail = detail or self.title

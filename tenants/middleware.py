@@ -23,7 +23,7 @@ def host_of(raw: str) -> str:
 
 def is_public_host(host: str) -> bool:
     """Return whether a name is the product's own host, which belongs to no tenant."""
-    return host in (settings.BASE_HOST, "127.0.0.1")
+    return host == settings.BASE_HOST
 
 
 class TenantMiddleware:

@@ -21,7 +21,7 @@ def bucket(region: str) -> str:
 
 
 def _absolute(key: str) -> str:
-    if not key or key.startswith("/") or ".." in key.split("/"):
+    if not key.isprintable() or any(part in ("", ".", "..") for part in key.split("/")):
         raise ValueError(f"not a relative object key: {key!r}")
     return f"tenants/{current().id}/{key}"
 

@@ -87,8 +87,12 @@ class TenantSocketMiddleware:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get(b"host", "")
-        origin = urlsplit(headers.get(b"origin", ""))
-        if not host or origin.netloc.lower() != host.lower() or is_public_host(host_of(host)):
+        try:
+            origin = urlsplit(headers.get(b"origin", ""))
+        except ValueError:
+            return await self._refuse(send)
+        same = (origin.scheme, origin.netloc.lower()) == (settings.PUBLIC_SCHEME, host.lower())
+        if not host or not same or is_public_host(host_of(host)):
             return await self._refuse(send)
         try:
             tenant = await in_public("app_public", tenant_by_host, host_of(host))
@@ -96,7 +100,8 @@ class TenantSocketMiddleware:
             return await self._refuse(send)
         cookies = SimpleCookie(headers.get(b"cookie", ""))
         morsel = cookies.get(settings.SESSION_COOKIE_NAME)
-        session_key = morsel.value if morsel else ""
+        # Keys are letters and digits; a quoted cookie may hold anything, NUL included.
+        session_key = morsel.value if morsel and morsel.value.isalnum() else ""
         kind, _, secret = headers.get(b"authorization", "").partition(" ")
         secret = secret.strip() if kind.lower() == "bearer" else ""
         found = await in_tenant(tenant, _identify, session_key, secret)

@@ -41,7 +41,7 @@ class TenantTaskBase(Task):
     def __call__(self, tenant_id: str, *args: Any, **kwargs: Any) -> Any:
         try:
             tenant = tenant_by_id(UUID(tenant_id))
-        except (TenantUnavailable, ValueError) as exc:
+        except (TenantUnavailable, ValueError, TypeError, AttributeError) as exc:
             log.warning("task.refused", task=self.name, tenant_id=tenant_id)
             raise Reject("the tenant is not available", requeue=False) from exc
         with entered(tenant), bound(request_id=self.request.id, task=self.name):

@@ -114,8 +114,15 @@ CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         "CONFIG": {
-            # The time-out must exceed channels_redis' blocking pop of 5 s, or sockets die.
-            "hosts": [{"address": env.redis_url, "socket_timeout": 20}],
+            # The time-out must exceed channels_redis' blocking pop of 5 s, or sockets die. A
+            # connection that a restart of Redis has cut is opened again, for some eight seconds.
+            "hosts": [
+                {
+                    "address": env.redis_url,
+                    "socket_timeout": 20,
+                    "retry": Retry(ExponentialBackoff(cap=1, base=0.1), 10),
+                }
+            ],
             "capacity": 2000,
             "prefix": "channels",
         },
@@ -210,6 +217,7 @@ UNFOLD = {
     "SITE_SYMBOL": "domain",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "LOGIN": {"form": "tenants.accounts.forms.StaffSignInForm"},
     # The product's accent, #2b50d4, and its lighter and darker steps.
     "COLORS": {
         "primary": {

@@ -1,5 +1,6 @@
 """Behind TLS, on managed PostgreSQL, managed Redis and AWS."""
 
+import os
 from urllib.parse import unquote, urlsplit
 
 from config.env import BadEnvironment
@@ -8,6 +9,9 @@ from config.settings.base import env
 
 if env.scheme != "https":
     raise BadEnvironment("PUBLIC_SCHEME must be https in production.")
+for _name in ("BASE_HOST", "AWS_TENANT_ROLE_ARN"):
+    if not os.environ.get(_name):
+        raise BadEnvironment(f"{_name} is not set: production has no default for it.")
 if not env.email_url:
     raise BadEnvironment("EMAIL_URL is not set: smtp://user:password@host:587 (STARTTLS is used).")
 

@@ -25,12 +25,13 @@ class RolePermission(BasePermission):
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        needed = getattr(view, "roles", {}).get(request.method or "")
+        method = "GET" if request.method == "HEAD" else request.method or ""
+        needed = getattr(view, "roles", {}).get(method)
         user: Any = request.user
         if not isinstance(user, User):
             return False
         if needed is None:
-            return not hasattr(view, (request.method or "").lower())  # then DRF answers 405
+            return not hasattr(view, method.lower())  # then DRF answers 405
         if not role_reaches(user.role, needed):
             raise Forbidden
         return True

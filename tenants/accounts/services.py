@@ -84,8 +84,9 @@ def sign_out(request: HttpRequest) -> None:
     if isinstance(user, User):
         actor = Actor(user_id=user.id, role=user.role, kind="session")
         audit_write(actor, action="session.end", object_type="user", object_id=user.id)
-        sockets_close(user.id)
     logout(request)
+    if isinstance(user, User):
+        sockets_close(user.id)  # last: the session ends even when Redis is away
 
 
 @transaction.atomic

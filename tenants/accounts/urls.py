@@ -7,7 +7,7 @@ from tenants.accounts import views
 html_urlpatterns = [
     path("sign-in/", views.sign_in_page, name="sign-in"),
     path("sign-out/", views.sign_out_action, name="sign-out"),
-    path("password-reset/", views.PasswordResetView.as_view(), name="password-reset"),
+    path("password-reset/", views.password_reset_page, name="password-reset"),
     path("password-reset/sent/", views.PasswordResetSentView.as_view(), name="password-reset-sent"),
     path(
         "password-reset/<uidb64>/<token>/",

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth import authenticate
 from django.contrib.auth import views as auth_views
-from django.core.cache import cache
+from django.contrib.auth.forms import PasswordResetForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
@@ -15,13 +15,14 @@ from django.views.decorators.http import require_POST
 
 from tenants.accounts.access import api_key_of
 from tenants.accounts.forms import SignInForm
+from tenants.accounts.limits import RESET, SIGN_IN, attempt_count, attempt_forgive
 from tenants.accounts.models import User
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of, keys_of, members
 from tenants.accounts.services import api_key_create, api_key_revoke, sign_in, sign_out
-from tenants.errors import Invalid, RateLimited
-
-ATTEMPTS, ATTEMPT_WINDOW = 10, 300  # wrong sign-ins for one address, within so many seconds
+from tenants.accounts.tasks import password_mail
+from tenants.errors import Invalid
+from tenants.middleware import host_of
 
 
 @sensitive_post_parameters("password")
@@ -32,28 +33,17 @@ def sign_in_page(request: HttpRequest) -> HttpResponse:
     status = 200
     if request.method == "POST" and form.is_valid():
         email = form.cleaned_data["email"].lower()
-        _limit_attempts(email)
+        attempt_count(SIGN_IN, request, email)
         user = authenticate(request, username=email, password=form.cleaned_data["password"])
         if isinstance(user, User):
             sign_in(request, user)
-            cache.delete(f"sign-in:{email}")
+            attempt_forgive(SIGN_IN, request, email)
             return redirect(_next_of(request))
         form.add_error(None, "That e-mail address and password do not match a user here.")
     if request.method == "POST":
         status = 422
     context = {"form": form, "next": _next_of(request)}
     return render(request, "auth/sign_in.html", context, status=status)
-
-
-def _limit_attempts(email: str) -> None:
-    key = f"sign-in:{email}"
-    cache.add(key, 0, ATTEMPT_WINDOW)
-    if cache.incr(key) > ATTEMPTS:
-        raise RateLimited(
-            "Too many attempts to sign in with this address; wait five minutes, or reset the"
-            " password.",
-            retry_after=ATTEMPT_WINDOW,
-        )
 
 
 def _next_of(request: HttpRequest) -> str:
@@ -68,13 +58,16 @@ def sign_out_action(request: HttpRequest) -> HttpResponse:
     return redirect("sign-in")
 
 
-class PasswordResetView(auth_views.PasswordResetView):
+def password_reset_page(request: HttpRequest) -> HttpResponse:
     """Send a link to the address if a user here has it; the answer is the same either way."""
-
-    template_name = "auth/password_reset_request.html"
-    email_template_name = "auth/password_reset_email.txt"
-    subject_template_name = "auth/password_reset_subject.txt"
-    success_url = reverse_lazy("password-reset-sent")
+    form = PasswordResetForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        email = form.cleaned_data["email"].lower()
+        attempt_count(RESET, request, email)
+        password_mail.dispatch(email, host_of(request.get_host()))
+        return redirect("password-reset-sent")
+    status = 422 if request.method == "POST" else 200
+    return render(request, "auth/password_reset_request.html", {"form": form}, status=status)
 
 
 class PasswordResetSentView(auth_views.PasswordResetDoneView):

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db.utils import InternalError
 from django_tenants.postgresql_backend.base import DatabaseWrapper as TenantsDatabaseWrapper
+from psycopg.pq import TransactionStatus
 
 from tenants.backend.pool import SET_STANDING
 from tenants.context import statement_guard
@@ -49,6 +50,16 @@ class DatabaseWrapper(TenantsDatabaseWrapper):
         self._applied = None
         super().close()
 
+    def commit(self) -> None:
+        # PostgreSQL answers the COMMIT of a failed transaction by rolling back, without an error.
+        failed = (
+            self.connection is not None
+            and self.connection.info.transaction_status == TransactionStatus.INERROR
+        )
+        super().commit()
+        if failed:
+            self._applied = None
+
     def rollback(self) -> None:
         self._applied = None
         super().rollback()
@@ -64,6 +75,10 @@ class DatabaseWrapper(TenantsDatabaseWrapper):
         # Types and operators (pgvector) live in a schema of their own, without tables. Not through
         # PG_EXTRA_SEARCH_PATHS: with it, django-tenants queries the database while apps load.
         return [*super()._get_cursor_search_paths(), "extensions"]
+
+    def take_standing(self) -> None:
+        """Stand where `set_tenant` said, for a cursor that was opened before."""
+        self._handle_search_path()
 
     def _handle_search_path(self, cursor: Any = None) -> None:
         if self._setting_search_path:

@@ -11,10 +11,14 @@ from psycopg import sql
 from tenants.accounts.models import Role, User
 from tenants.accounts.services import user_create
 from tenants.context import entered, public_scope
+from tenants.errors import Conflict, Invalid
 from tenants.lifecycle.steps import steps
 from tenants.registry.models import Domain, Status, Tenant
 
-# What a tenant's role may do in its own schema. The record of migrations is the owner's alone.
+RESERVED_SLUGS = frozenset("admin api app help mail public staff static status support www".split())
+
+# What a tenant's role may do in its own schema: the record of migrations is the owner's alone, and
+# the audit is only ever added to.
 GRANTS = """
     GRANT USAGE ON SCHEMA {schema} TO {schema};
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {schema};
@@ -23,6 +27,7 @@ GRANTS = """
         GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {schema};
     ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT USAGE, SELECT ON SEQUENCES TO {schema};
     REVOKE INSERT, UPDATE, DELETE ON {schema}.django_migrations FROM {schema};
+    REVOKE UPDATE, DELETE ON {schema}.accounts_auditevent FROM {schema};
 """
 
 
@@ -44,6 +49,8 @@ def tenant_create(
     Without a password the owner sets one by password reset.
     """
     tenant: Tenant
+    if slug in RESERVED_SLUGS:
+        raise Invalid(f"{slug} is reserved for the product's own addresses; choose another name.")
     with public_scope("owner"):
         tenant, made = Tenant.objects.get_or_create(
             slug=slug,
@@ -61,7 +68,11 @@ def tenant_create(
             tenant.save(update_fields=["schema_name"])
         if tenant.status == Status.ACTIVE:
             return tenant
-        Domain.objects.get_or_create(domain=host.lower(), defaults={"tenant": tenant})
+        if tenant.status != Status.PROVISIONING:
+            raise Conflict(f"The workspace {slug} exists and is {tenant.get_status_display()}.")
+        domain, _ = Domain.objects.get_or_create(domain=host.lower(), defaults={"tenant": tenant})
+        if domain.tenant_id != tenant.id:
+            raise Conflict(f"The host {host} leads to another workspace.")
         role_ensure(tenant.schema_name)
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f'CREATE SCHEMA IF NOT EXISTS "{tenant.schema_name}"')

@@ -1,13 +1,16 @@
 """Sessions, keys and reset tokens belong to one tenant."""
 
 import re
+from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.test import Client
 
 from tenants.accounts.models import AuditEvent, User
 from tenants.accounts.services import user_disable
+from tenants.accounts.tasks import password_mail
 from tenants.context import SYSTEM, entered
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, PASSWORD
 from tests.support.clients import api, browser_of, code_of, stranger, tenant_of, user_of
@@ -106,8 +109,8 @@ def test_signing_in_and_out_is_audited() -> None:
 
 def test_a_reset_link_works_once_and_only_in_its_workspace() -> None:
     client = stranger(ALICE.host)
-    sent = client.post("/password-reset/", {"email": ALICE.email})
-    assert sent.status_code == 302
+    with entered(tenant_of(ALICE)):
+        password_mail(ALICE.email, ALICE.host)
     [message] = mail.outbox
     link = re.search(r"http://acme\.localhost[^/]*(/password-reset/\S+)", message.body)
     assert link is not None
@@ -125,10 +128,55 @@ def test_a_reset_link_works_once_and_only_in_its_workspace() -> None:
     assert b"new_password1" not in stranger(ALICE.host).get(path, follow=True).content
 
 
-def test_asking_for_a_reset_of_an_unknown_address_looks_the_same_and_sends_nothing() -> None:
-    answer = stranger(ALICE.host).post("/password-reset/", {"email": "no@one.example"})
-    assert answer.status_code == 302
+def test_asking_for_a_reset_looks_the_same_for_every_address(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    with django_capture_on_commit_callbacks() as queued:
+        answers = [
+            stranger(ALICE.host).post("/password-reset/", {"email": email})
+            for email in (ALICE.email, "no@one.example")
+        ]
+    assert [(answer.status_code, answer["Location"]) for answer in answers] == [
+        (302, "/password-reset/sent/")
+    ] * 2
+    assert len(queued) == 2
+
+
+def test_an_unknown_address_gets_no_mail() -> None:
+    with entered(tenant_of(ALICE)):
+        password_mail("no@one.example", ALICE.host)
     assert mail.outbox == []
+
+
+def test_the_port_in_a_reset_mail_is_ours_not_the_requests() -> None:
+    with entered(tenant_of(ALICE)):
+        password_mail(ALICE.email, ALICE.host)
+    [message] = mail.outbox
+    assert f"http://{ALICE.host}:{settings.PORT}/password-reset/" in message.body
+
+
+def test_asking_for_many_resets_is_slowed_down() -> None:
+    client = stranger(ALICE.host)
+    answers = [client.post("/password-reset/", {"email": BOB.email}) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [302] * 5 + [429]
+
+
+def test_one_password_cannot_be_tried_on_many_addresses() -> None:
+    client = stranger(ALICE.host)
+    codes = [
+        client.post(
+            "/sign-in/", {"email": f"user{n}@acme.example", "password": "guess"}
+        ).status_code
+        for n in range(51)
+    ]
+    assert codes == [422] * 50 + [429]
+
+
+def test_guessing_at_the_staff_admin_is_slowed_down() -> None:
+    client = Client(headers={"Host": "localhost"})
+    form = {"username": "staff@tenantry.example", "password": "guess"}
+    codes = [client.post("/admin/login/", form).status_code for _ in range(11)]
+    assert codes == [200] * 10 + [429]
 
 
 def test_signing_in_never_leads_to_another_site() -> None:

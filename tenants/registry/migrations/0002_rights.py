@@ -4,12 +4,15 @@ from typing import ClassVar
 
 from django.db import migrations
 
-STAFF_TABLES = (
-    "registry_tenant, registry_domain, accounts_user, accounts_user_groups,"
-    " accounts_user_user_permissions, accounts_apikey, accounts_auditevent, auth_group,"
-    " auth_permission, auth_group_permissions, django_content_type, django_session,"
-    " django_admin_log"
+# What the staff admin does, and no more: workspaces are made by onboarding, people are disabled
+# rather than deleted, and what was recorded stays.
+STAFF_EDITS = (
+    "auth_group, auth_group_permissions, accounts_user_groups, accounts_user_user_permissions,"
+    " django_session, registry_domain"
 )
+STAFF_ADDS = "accounts_auditevent, django_admin_log"
+STAFF_READS = "auth_permission, django_content_type"
+ALL = f"{STAFF_EDITS}, {STAFF_ADDS}, {STAFF_READS}, accounts_user, registry_tenant"
 
 
 class Migration(migrations.Migration):
@@ -25,10 +28,14 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             f"""
             GRANT SELECT ON registry_tenant, registry_domain TO app_public, ops;
-            GRANT SELECT, INSERT, UPDATE, DELETE ON {STAFF_TABLES} TO staff;
+            GRANT SELECT, INSERT, UPDATE, DELETE ON {STAFF_EDITS} TO staff;
+            GRANT SELECT, INSERT ON {STAFF_ADDS} TO staff;
+            GRANT SELECT ON {STAFF_READS} TO staff;
+            GRANT SELECT, INSERT, UPDATE ON accounts_user TO staff;
+            GRANT SELECT, UPDATE ON registry_tenant TO staff;
             """,
             f"""
-            REVOKE ALL ON {STAFF_TABLES} FROM staff;
+            REVOKE ALL ON {ALL} FROM staff;
             REVOKE ALL ON registry_tenant, registry_domain FROM app_public, ops;
             """,
         )

@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from tenants.lifecycle.onboarding import tenant_create
@@ -30,7 +31,7 @@ class Command(BaseCommand):
         slug = options["slug"].lower()
         try:
             Tenant(slug=slug, name=options["name"], schema_name=f"t_{slug}").clean_fields()
-        except Exception as error:
+        except ValidationError as error:
             raise CommandError(f"{slug!r} cannot be a workspace's name: {error}") from error
         tenant = tenant_create(
             slug=slug,

@@ -1,0 +1,59 @@
+"""Slow down guessing: passwords and reset mails, per address and per client.
+
+Counts failures in windows, in Redis, keyed by tenant (or `public`, for the staff). Both counts must
+pass: the address together with the client, so that a stranger elsewhere cannot lock its owner out,
+and the client alone, so that one password is not tried on many addresses.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.core.cache import cache
+from django.http import HttpRequest
+
+from tenants.errors import RateLimited
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLimit:
+    """How many attempts within `window` seconds; `advice` says what else the user can do."""
+
+    kind: str
+    per_address: int
+    per_client: int
+    window: int
+    advice: str
+
+
+SIGN_IN: Final = AttemptLimit("sign-in", 10, 50, 300, "wait five minutes, or reset the password")
+RESET: Final = AttemptLimit("reset", 5, 30, 3600, "look for the mail already sent, or wait an hour")
+
+
+def _keys(limit: AttemptLimit, request: HttpRequest, address: str) -> dict[str, int]:
+    client = request.META.get("REMOTE_ADDR", "")
+    return {
+        f"{limit.kind}:{client}:{address.lower()}": limit.per_address,
+        f"{limit.kind}:{client}": limit.per_client,
+    }
+
+
+def attempt_count(limit: AttemptLimit, request: HttpRequest, address: str) -> None:
+    """Count an attempt before it is carried out. Raises RateLimited."""
+    for key, most in _keys(limit, request, address).items():
+        cache.add(key, 0, limit.window)
+        try:
+            count = cache.incr(key)
+        except ValueError:  # the window ended between the two
+            continue
+        if count > most:
+            raise RateLimited(f"Too many attempts; {limit.advice}.", retry_after=limit.window)
+
+
+def attempt_forgive(limit: AttemptLimit, request: HttpRequest, address: str) -> None:
+    """Take back the attempt that succeeded, and those before it for the address."""
+    own, client = _keys(limit, request, address)
+    cache.delete(own)
+    try:
+        cache.decr(client)
+    except ValueError:
+        return
