@@ -10,12 +10,13 @@ http = get_asgi_application()
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 - after Django's set-up
 
 from assistant.routing import websocket_urlpatterns  # noqa: E402
+from config.bodies import with_bounded_bodies  # noqa: E402
 from config.static import with_static  # noqa: E402
 from tenants.sockets import TenantSocketMiddleware  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": with_static(http),
+        "http": with_bounded_bodies(with_static(http)),
         "websocket": TenantSocketMiddleware(URLRouter(websocket_urlpatterns)),
     }
 )
