@@ -6,6 +6,9 @@
 from typing import Any
 
 from django.urls import reverse_lazy
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from config.env import ROOT, environment
 from config.logging import logging_config
@@ -120,7 +123,9 @@ CHANNEL_LAYERS = {
                 {
                     "address": env.redis_url,
                     "socket_timeout": 20,
-                    "retry": Retry(ExponentialBackoff(cap=1, base=0.1), 10),
+                    "retry": Retry(
+                        ExponentialBackoff(cap=1, base=0.1), 10, (RedisConnectionError,)
+                    ),
                 }
             ],
             "capacity": 2000,
