@@ -51,7 +51,7 @@ possible document know soon fast quick quickly kind type another other country t
 currently normally look along case mean usually usual actually our someone anyone anybody everyone
 somebody reach
 concern regard apply available amount information detail question answer cover valid take takes
-last lasts require required must able ask asked fine okay ok
+last lasts require required must able ask asked fine okay ok include included
 """
 
 
