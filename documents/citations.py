@@ -229,10 +229,15 @@ def _is_supported(
         return False
     quoted = " ".join(_quoted(quote, passages) for quote in cited)
     share = _share(words(claim.text), numbers(claim.text), quoted)
-    contradicted = (
-        share >= NEAR_VERBATIM and len(cited) == 1 and negated(claim.text) != negated(quoted)
-    )
+    contradicted = share >= NEAR_VERBATIM and len(cited) == 1 and _denies(claim.text, quoted)
     return share >= least and not contradicted
+
+
+def _denies(claim: str, quoted: str) -> bool:
+    """Whether the sentence of the quotation that is nearest to the claim says the contrary."""
+    wanted, needed = words(claim), numbers(claim)
+    nearest = max(sentences(quoted), key=lambda part: _share(wanted, needed, part.text))
+    return negated(claim) != negated(nearest.text)
 
 
 def _borrowed(claim: _Claim, claims: Sequence[_Claim], passages: Sequence[Passage]) -> list[_Quote]:

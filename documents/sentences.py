@@ -10,6 +10,8 @@ _BREAK: Final = re.compile(
     r"\n\s*\n|\n(?=\s*(?:[-*•+]|\d{1,3}[.)])\s)|\n(?=\s*#{1,6}\s)|(?<=\|)\n"
     r"|\n(?=[^\n]* \| )|\n(?=[^\n:;]{1,48}: [^\n;]*; [^\n:;]{1,48}: )"  # rows, records
 )
+# What a guardrail puts in place of personal data: {NAME}, {PHONE}, a regex's own name.
+_MASK: Final = re.compile(r"\{[A-Z][A-Za-z0-9_]*\}")
 _END: Final = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)|[。！？]+|(?<=[:;])\n")
 _SHORT: Final = frozenset(
     "e.g i.e dr mr mrs ms prof no nos vs cf al approx dept inc ltd co corp st fig figs eq sec ch"
@@ -121,7 +123,7 @@ def words(text: str) -> set[str]:
     """Return the stems of the words that carry meaning."""
     return {
         stem(word)
-        for found in _WORD.finditer(text.casefold().replace("’", "'"))
+        for found in _WORD.finditer(_MASK.sub(" ", text).casefold().replace("’", "'"))
         if (word := found.group().removesuffix("'s")) not in _EMPTY and word not in _SPELLED
     }
 

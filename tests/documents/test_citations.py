@@ -6,7 +6,7 @@ import pytest
 
 from documents.citations import cite, renumbered
 from documents.models import DocumentText
-from documents.sentences import numbers, sentences
+from documents.sentences import numbers, sentences, words
 from search.retrieval import Passage
 from tenants.context import entered
 from tests.documents.helpers import ready, text_of
@@ -130,3 +130,15 @@ def test_numbers_and_dates_meet_in_one_spelling() -> None:
     assert numbers("1,000.50 and thirty") == {"1000.5", "30"}
     assert numbers("2025-03-01") == numbers("1 March 2025") == {"2025", "1", "month 3"}
     assert "month 5" not in numbers("you may come")
+
+
+def test_a_row_of_a_table_is_quoted_alone_and_what_other_rows_deny_does_not_count() -> None:
+    row = "Plan: Workshop; Users: 10; Invoices per month: 2000; Support: one hour"
+    table = "Plan: Free; Users: 1; Invoices per month: 10; Support: not available\n" + row
+    piped = "City | Limit per night\nMunich | EUR 165\nLondon | GBP 190"
+    assert [part.text for part in sentences(table)][1] == row
+    assert [part.text for part in sentences(piped)][2] == "London | GBP 190"
+
+
+def test_what_stands_in_place_of_personal_data_is_no_word_of_the_claim() -> None:
+    assert words("Report it to the hotline {PHONE} at once") == words("Report it to the hotline")
