@@ -99,14 +99,14 @@ def _server(application: Any, bound: socket.socket) -> Any:
     from waitress.channel import HTTPChannel
     from waitress.task import WSGITask
 
-    class Task(WSGITask):  # type: ignore[misc]
+    class Task(WSGITask):
         """Writes user metadata's names in lower case, as S3 does; waitress capitalizes them."""
 
         def build_response_header(self) -> bytes:
             head: bytes = super().build_response_header()
             return re.sub(rb"(?m)^X-Amz-Meta-[^:\n]+", lambda name: name[0].lower(), head)
 
-    class Channel(HTTPChannel):  # type: ignore[misc]
+    class Channel(HTTPChannel):
         task_class = Task
 
     server = create_server(
