@@ -11,7 +11,7 @@ from documents.prompts import CITE_RULES, DATA_RULES, ask_content, contained
 from search.retrieval import Passage
 
 HISTORY_CHARACTERS: Final = 12_000  # of earlier messages, newest first
-SHORT_QUESTION: Final = 60  # characters; shorter ones often lean on what was said before
+SHORT_QUESTION: Final = 32  # characters; shorter ones often lean on what was said before
 SAID_CHARACTERS: Final = 1_000  # of a message that helps to understand the next question
 _LEANING: Final = re.compile(
     r"\b(it|its|they|them|their|this|that|these|those|he|she|him|her|one|ones|there|then|also|else"

@@ -120,6 +120,19 @@ def turn_stop(conversation_id: UUID) -> None:
         redis_client().set(tenant_key("stop", elsewhere.id.hex), b"1", ex=STOP_KEPT)
 
 
+def turns_end(within: float) -> bool:
+    """Stop the turns of this process and wait until they are stored; return whether all were.
+
+    For a process that is about to end. What it leaves is found by the reaper.
+    """
+    until = time.monotonic() + within
+    with _lock:
+        turns = list(_running.values())
+    for running in turns:
+        running.cancelled.set()
+    return all(running.frames.wait(max(0.0, until - time.monotonic())) for running in turns)
+
+
 def work_aside(tenant: TenantContext, work: Callable[[], Any]) -> None:
     """Run `work` for the tenant in one of the turns' threads; what it raises is only logged."""
 

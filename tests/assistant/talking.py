@@ -2,13 +2,17 @@
 
 import json
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import httpx
+from django.db import connection
 from websockets.sync.client import ClientConnection, connect
 
 from assistant.models import Conversation, Message
@@ -106,8 +110,8 @@ def talking(
         compression=None,
         open_timeout=PATIENCE,
         proxy=None,
-    ) as connection:
-        yield Talk(connection)
+    ) as opened:
+        yield Talk(opened)
 
 
 def actor_for(person: Person) -> Actor:
@@ -145,11 +149,21 @@ def kinds(frames: list[dict[str, Any]]) -> list[str]:
     return found
 
 
+def aside(work: Callable[[], object]) -> None:
+    """Do the work in a thread of its own: beside a browser's event loop, which the main one has."""
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(run).result(PATIENCE)
+
+
 def eventually(holds: Callable[[], bool], within: float = PATIENCE) -> None:
     """Wait until it holds. For what another thread or process does."""
-    import threading
-    import time
-
     until = time.monotonic() + within
     tick = threading.Event()
     while not holds():

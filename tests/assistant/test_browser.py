@@ -163,7 +163,7 @@ def test_a_conversation_is_renamed_and_deleted(max_page: Page, server: Server) -
     max_page.get_by_role("button", name="Rename").first.click()
     max_page.fill("#title", "Journeys")
     max_page.keyboard.press("Enter")
-    expect(max_page.locator("h1")).to_have_text("Journeys")
+    expect(max_page.locator("[data-title]")).to_have_text("Journeys")
     more.click()
     max_page.get_by_role("button", name="Delete").click()
     max_page.locator("#confirm [data-confirm-action]").click()

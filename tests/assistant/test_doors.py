@@ -17,6 +17,7 @@ from tenants.sockets import sockets_close
 from tests.assistant.talking import (
     Server,
     Talk,
+    aside,
     conversation_for,
     eventually,
     said_in,
@@ -44,6 +45,11 @@ def closed_with(talk: Talk) -> int | None:
         while True:
             talk.next()
     return caught.value.rcvd.code if caught.value.rcvd else None
+
+
+def in_acme(work: Callable[[], object]) -> None:
+    with entered(tenant_of(BOB)):
+        work()
 
 
 ORIGINS: dict[str, Callable[[Server], str | None]] = {
@@ -146,7 +152,7 @@ def test_signing_out_closes_the_open_socket_and_the_turn_goes_on(
     with talking(server, BOB, conversation, cookie=cookie) as talk:
         talk.say("ask", text="Tell me everything.")
         talk.until("delta")
-        browser.post("/sign-out/")
+        aside(lambda: browser.post("/sign-out/"))
         assert closed_with(talk) == 4401
         assert talk.heard[-1]["type"] == "delta"
     eventually(lambda: said_in(BOB, conversation)[1].status == "complete")
@@ -154,15 +160,13 @@ def test_signing_out_closes_the_open_socket_and_the_turn_goes_on(
 
 def test_disabling_a_user_closes_their_sockets(server: Server) -> None:
     with talking(server, BOB, conversation_for(BOB)) as talk:
-        with entered(tenant_of(BOB)):
-            user_disable(actor=SYSTEM, user=user_of(BOB))
+        aside(lambda: in_acme(lambda: user_disable(actor=SYSTEM, user=user_of(BOB))))
         assert closed_with(talk) == 4401
 
 
 def test_a_closing_order_from_another_process_is_obeyed(server: Server) -> None:
     with talking(server, BOB, conversation_for(BOB)) as talk:
-        with entered(tenant_of(BOB)):
-            sockets_close(user_of(BOB).id)
+        aside(lambda: in_acme(lambda: sockets_close(user_of(BOB).id)))
         assert closed_with(talk) == 4401
 
 

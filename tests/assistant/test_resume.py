@@ -8,7 +8,14 @@ from django.utils import timezone
 from assistant.errors import MESSAGE_CHARACTERS
 from assistant.frames import TurnFrames, first_seq
 from assistant.models import MessageStatus, Turn
-from assistant.runner import running_in
+from assistant.runner import (
+    RunningTurn,
+    _look_for_stops,
+    _tell,
+    running_in,
+    turn_group,
+    turns_end,
+)
 from assistant.services import turn_begin, turn_end
 from assistant.tasks import turns_reap
 from tenants.context import entered
@@ -16,6 +23,7 @@ from tenants.redis import redis_client
 from tests.assistant.talking import (
     Server,
     actor_for,
+    aside,
     conversation_for,
     eventually,
     kinds,
@@ -102,6 +110,45 @@ def test_a_turn_of_another_process_is_followed_to_its_end(server: Server) -> Non
         talk.until("turn.finished")
     assert kinds(talk.heard) == ["turn.started", "delta", "turn.finished"]
     assert text_of(talk.heard) == "Good day."
+
+
+def test_a_socket_is_told_of_a_turn_that_begins_in_another_process(server: Server) -> None:
+    conversation = conversation_for(BOB)
+    with talking(server, BOB, conversation) as talk:
+        talk.ask("Who are you?")
+        turn, frames = elsewhere(conversation)
+        frames.send("turn.started", message_id=str(turn.answer_id))
+        aside(lambda: _tell(turn_group(tenant_of(BOB), conversation), turn.number))
+        assert talk.next()["message_id"] == str(turn.answer_id)
+        with entered(tenant_of(BOB)):
+            turn_end(turn, status=MessageStatus.COMPLETE, text="Good day.")
+        frames.send("turn.finished", message_id=str(turn.answer_id), text="Good day.")
+        assert talk.next()["text"] == "Good day."
+
+
+def test_stop_reaches_a_turn_of_another_process(server: Server) -> None:
+    conversation = conversation_for(BOB)
+    turn, frames = elsewhere(conversation)
+    with talking(server, BOB, conversation) as talk:
+        talk.say("stop")
+        talk.say("confirm", action_id="7", approve=True)
+        talk.until("error")
+    running = RunningTurn(tenant_of(BOB), actor_for(BOB), turn, frames)
+    with entered(tenant_of(BOB)):
+        _look_for_stops([running])
+    assert running.cancelled.is_set()
+
+
+def test_a_process_that_ends_stores_what_its_turns_have(server: Server, localaws: LocalAws) -> None:
+    conversation = conversation_for(BOB)
+    localaws.script(chunks=WORDS, delay_ms=30, match=STREAM)
+    with talking(server, BOB, conversation) as talk:
+        talk.say("ask", text="Tell me everything.")
+        talk.until("delta")
+        assert turns_end(within=10)
+    answer = said_in(BOB, conversation)[1]
+    assert answer.status == "stopped"
+    assert answer.text.startswith("word0 ")
 
 
 def test_a_lost_turn_is_marked_with_what_had_arrived_and_its_readers_are_told(
