@@ -1,0 +1,128 @@
+"""When the first words of an answer arrive, beside a direct stream of the same prompt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from tests.bench import live
+from tests.bench.spread import cells, p95
+from tests.bench.table import Table
+from tests.e2e.talking import ENDS, talking
+from tests.support.live import DemoPerson, LiveStack
+
+WITHIN = 300  # milliseconds
+ADDED = 15  # milliseconds, p95
+Prompt = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """When words arrived after the request was sent, in milliseconds."""
+
+    words: list[float]
+
+    @property
+    def first(self) -> float:
+        return self.words[0]
+
+    @property
+    def gaps(self) -> list[float]:
+        return [later - earlier for earlier, later in zip(self.words, self.words[1:], strict=False)]
+
+
+def run() -> Table:
+    """Ask each question twice in new conversations, the second time beside a direct stream."""
+    stack = live.product()
+    person = stack.person("acme", "viewer")
+    questions = live.questions("acme")
+    _asked(stack, person, questions[0])  # the first turn of a process opens its connections
+    fresh, again, direct = [], [], []
+    for number, question in enumerate(questions):
+        live.fill_buckets(stack)
+        with live.untouched(stack):
+            fresh.append(_asked(stack, person, question))
+            prompt = _prompt(stack)
+            if number % 2:  # whoever comes first has it no easier
+                again.append(_asked(stack, person, question))
+                direct.append(_streamed(stack, prompt))
+            else:
+                direct.append(_streamed(stack, prompt))
+                again.append(_asked(stack, person, question))
+    added = [mine.first - bare.first for mine, bare in zip(again, direct, strict=True)]
+    firsts = [heard.first for heard in fresh]
+    return Table(
+        title="First token over the socket",
+        includes=(
+            "acme's demo documents, one question at a time, each in a new conversation on an open"
+            " socket: from sending `ask` to\nthe first `delta` frame. In it: the socket's right,"
+            " the stored question and lease, retrieval with its metered embedding\ncall, limits,"
+            " reservation, guardrail, the stream. Direct: boto3 ConverseStream with the very"
+            " parameters the product\nsent, guardrail included, to the same local AWS, to its"
+            " first contentBlockDelta."
+        ),
+        columns=("", "median ms", "p95 ms", "least–most", "answers"),
+        rows=[
+            ("product, new question", *cells(firsts)),
+            ("product, question asked before", *cells([heard.first for heard in again])),
+            ("direct stream, same prompts", *cells([heard.first for heard in direct])),
+            ("added by the product, pair by pair", *cells(added)),
+            ("gap between words, product", *cells(_gaps(again))),
+            ("gap between words, direct", *cells(_gaps(direct))),
+        ],
+        target=f"first words within {WITHIN} ms of Send (p95, new question)",
+        reached=p95(firsts) <= WITHIN,
+        notes=[
+            f"Over the direct stream: median {median(added):+.0f} ms, p95 {p95(added):+.0f} ms;"
+            f" the aim is {ADDED} ms at p95, and {_verdict(p95(added) <= ADDED)}."
+        ],
+    )
+
+
+def _verdict(fine: bool) -> str:
+    return "reached" if fine else "not reached"
+
+
+def _gaps(several: Iterable[Heard]) -> list[float]:
+    return [gap for heard in several for gap in heard.gaps]
+
+
+def _asked(stack: LiveStack, person: DemoPerson, question: str) -> Heard:
+    """Ask in a new conversation and say when each delta arrived."""
+    with ExitStack() as held:
+        client = held.enter_context(stack.http(person))
+        made = client.post("/api/v1/conversations/", json={}).raise_for_status().json()
+        talk = held.enter_context(talking(stack, person, made["id"]))
+        message = json.dumps({"type": "ask", "text": question})
+        words = []
+        began = perf_counter()
+        talk.connection.send(message)
+        while (frame := talk.next())["type"] not in ENDS:
+            if frame["type"] == "delta":
+                words.append((perf_counter() - began) * 1000)
+        assert frame["type"] == "turn.finished" and words, frame
+    return Heard(words)
+
+
+def _prompt(stack: LiveStack) -> Prompt:
+    """Return the parameters of the product's last answer, as the local AWS received them."""
+    call = stack.aws.requests("ConverseStream")[-1]
+    return {"modelId": call["modelId"], **call["body"]}
+
+
+def _streamed(stack: LiveStack, prompt: Prompt) -> Heard:
+    """Stream the prompt directly and say when each delta arrived."""
+    client = live.runtime(stack.aws.url, "us-east-1")
+    began = perf_counter()
+    words = [
+        (perf_counter() - began) * 1000
+        for event in client.converse_stream(**prompt)["stream"]
+        if "contentBlockDelta" in event
+    ]
+    assert words
+    return Heard(words)
