@@ -159,7 +159,7 @@ class LiveStack:
         marks = {
             "web": "config.stack.web",
             "worker": "default@",
-            "redis": str(self.var / "redis"),
+            "redis": "redis-server",  # its own title: the folder no longer stands in it
             "postgres": str(self.var / "pg"),
         }
         for child in psutil.Process(self.process.pid).children():
