@@ -104,4 +104,6 @@ def document_counts(actor: Actor) -> dict[str, int]:
 def documents_ready(actor: Actor, *, limit: int) -> list[Document]:
     """Return documents that can be asked, by name, for a chooser."""
     ready = documents_visible(actor).filter(status=Status.READY)
-    return list(ready.order_by(Lower("name")).only("id", "name", "media_type", "pages")[:limit])
+    return list(
+        ready.order_by(Lower("name")).only("id", "name", "title", "media_type", "pages")[:limit]
+    )
