@@ -78,7 +78,7 @@ def started(stack: LiveStack) -> tuple[float, float]:
 
     looking = threading.Thread(target=look)
     looking.start()
-    patience = threading.Timer(START_WITHIN, lambda: stack.process and stack.process.kill())
+    patience = threading.Timer(START_WITHIN, _killed, (stack,))
     patience.start()
     try:
         stack.start()
@@ -89,6 +89,12 @@ def started(stack: LiveStack) -> tuple[float, float]:
         patience.cancel()
         looking.join()
     return ready[0], whole
+
+
+def _killed(stack: LiveStack) -> None:
+    """End a stack that does not come up; its children die with it."""
+    if stack.process is not None:
+        stack.process.kill()
 
 
 def _is_ready(stack: LiveStack) -> bool:

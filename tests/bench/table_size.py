@@ -88,4 +88,4 @@ def _rest(root: psutil.Process) -> bool:
 def _computed(root: psutil.Process) -> float:
     """Return the seconds that all processes have computed so far."""
     times = [process.cpu_times() for _, process in _parts(root)]
-    return sum(each.user + each.system for each in times)
+    return sum((each.user + each.system for each in times), 0.0)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from time import perf_counter
 
@@ -148,7 +149,8 @@ def _logged(stack: LiveStack) -> Iterator[Log]:
 def _messages(stack: LiveStack, log: Log) -> dict[str, list[Count]]:
     """Count first and later messages of conversations, over the socket."""
     person = stack.person("acme", "viewer")
-    first, later = [], []
+    first: list[Count] = []
+    later: list[Count] = []
     with stack.http(person) as client:
         for turn in range(TIMES):
             live.fill_buckets(stack)
@@ -156,7 +158,7 @@ def _messages(stack: LiveStack, log: Log) -> dict[str, list[Count]]:
             with talking(stack, person, made["id"]) as talk:
                 for number, counts in enumerate((first, later)):
                     question = QUESTIONS[turn + number]
-                    counts.append(log.during(lambda q=question: talk.ask(q)))
+                    counts.append(log.during(partial(talk.ask, question)))
                     assert talk.heard[-1]["type"] == "turn.finished", talk.heard[-1]
     return {
         "chat message, the first (with a title)": first,
