@@ -71,6 +71,7 @@ def _running() -> Iterator[None]:
 
 def _shown(name: str) -> bool:
     """Run and print one table; say whether all went well."""
+    print(f"Measuring {name.removeprefix('table_')} …", file=sys.stderr, flush=True)
     try:
         table: Table = importlib.import_module(f"tests.bench.{name}").run()
     except DataMissing as missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 
 from tests.bench import live
@@ -25,7 +26,7 @@ def run() -> Table:
         wholes.append(whole)
         if again < WARM - 1:
             stops.append(_stopped(stack))
-    live.keep(stack)
+    live.keep(replace(stack))  # a fresh one: stopping has closed what this one kept open
     return Table(
         title="Start and stop",
         includes=(
