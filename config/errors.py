@@ -1,4 +1,7 @@
-"""One renderer each for REST (problem+json), pages and sockets, over the whole error tree."""
+"""The renderers of the error tree: problem+json for REST and fragments, a page for people.
+
+Sockets have their own, beside their frames (`assistant/errors.py`).
+"""
 
 import sys
 from typing import Any, Final
@@ -145,16 +148,6 @@ def error_page(request: HttpRequest, error: TenantryError) -> HttpResponse:
     for name, value in _headers(error).items():
         response[name] = value
     return response
-
-
-def error_frame(error: BaseException) -> dict[str, Any]:
-    """Return the socket's `error` frame."""
-    found = ours(error)
-    frame: dict[str, Any] = {"type": "error", "code": found.code, "detail": found.detail}
-    for name in ("retry_after", "upgrade_url"):
-        if name in found.extra:
-            frame[name] = found.extra[name]
-    return frame
 
 
 class RenderErrors:

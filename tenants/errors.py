@@ -1,7 +1,7 @@
 """The root of the product's error tree.
 
-Each app grows its own branch in its `errors.py`. `config/errors.py` renders the whole tree: as
-problem+json for REST, as a page for people, as an `error` frame for sockets.
+Each app grows its own branch in its `errors.py`. `config/errors.py` renders the whole tree, as
+problem+json for REST and as a page for people; `assistant/errors.py` as a socket's `error` frame.
 """
 
 from typing import Any

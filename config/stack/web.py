@@ -10,6 +10,7 @@ closed at its other end: never on an old schema.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from importlib import import_module
@@ -34,7 +35,16 @@ def main(descriptors: list[str]) -> None:
         lifespan="off",
         log_config=None,  # The settings have set logging up.
     )
+    # uvicorn raises the signal that stopped it once more at the end, which must not end us here.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     uvicorn.Server(config).run(sockets=sockets)
+    # What was being answered ends, and its last usage reaches the ledger.
+    from assistant.runner import turns_end
+    from bedrock.gateway import drains_finish
+
+    turns_end(within=2)
+    drains_finish(within=1)
 
 
 if __name__ == "__main__":
