@@ -5,6 +5,7 @@
 
 from typing import Any
 
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
@@ -220,6 +221,13 @@ UNFOLD = {
     "SITE_HEADER": "Tenantry",
     "SITE_SUBHEADER": "Staff",
     "SITE_SYMBOL": "domain",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda _request: static("favicon.svg"),
+        }
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "LOGIN": {"form": "tenants.accounts.forms.StaffSignInForm"},
