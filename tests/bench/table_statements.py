@@ -123,7 +123,7 @@ class Log:
         size = -1
         while size != (now := self._path.stat().st_size) and perf_counter() < give_up:
             size = now
-            self._tick.wait(0.1)
+            self._tick.wait(0.06)
         return size
 
 
