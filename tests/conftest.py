@@ -121,6 +121,7 @@ def _load_django(worker: Worker) -> None:
     TestCase._fixture_teardown = check_and_roll_back  # type: ignore[attr-defined]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep tests of the whole stack in one test process: two stacks would starve each other."""
     for item in items:
