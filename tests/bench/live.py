@@ -136,6 +136,12 @@ def runtime(url: str, region: str) -> Any:
     )
 
 
+def computed(stack: LiveStack, part: str) -> float:
+    """Return the seconds that a part of the stack, of one process, has computed so far."""
+    times = stack.part(part).cpu_times()
+    return float(times.user + times.system)
+
+
 @contextmanager
 def untouched(stack: LiveStack) -> Iterator[None]:
     """Forget scripts and recorded calls before and after a table that uses them."""

@@ -6,10 +6,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import fill
 
 from config.stack.options import REPOSITORY
 
 DATA_VARIABLE = "TENANTRY_DATA"
+WIDTH = 110  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,13 @@ class Table:
     notes: Sequence[str] = field(default_factory=tuple)
 
     def __str__(self) -> str:
-        lines = ["", self.title, "=" * len(self.title), self.includes]
+        lines = ["", self.title, "=" * len(self.title), fill(self.includes, WIDTH)]
         if self.rows:
             lines += ["", *_aligned([self.columns, *self.rows])]
         if self.target:
             verdict = {True: "reached", False: "NOT REACHED", None: "not measured"}[self.reached]
             lines += ["", f"Target: {self.target}: {verdict}."]
-        return "\n".join([*lines, *self.notes])
+        return "\n".join([*lines, *(fill(note, WIDTH) for note in self.notes)])
 
 
 class DataMissing(Exception):

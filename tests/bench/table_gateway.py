@@ -7,7 +7,6 @@ from time import perf_counter
 from typing import Any
 
 import httpx
-import psutil
 
 from tests.bench import live
 from tests.bench.spread import cells, p95
@@ -33,8 +32,7 @@ def run() -> Table:
         _written(client)
         operation, parameters = _call(stack)
         stack.aws.script(text=WRITTEN, match={"operation": operation}, times=2 * (PAIRS + WARM))
-        web = stack.part("web")
-        computed = _computed(web)
+        before = live.computed(stack, "web")
         for number in range(PAIRS + WARM):
             if number % FILL_EVERY == 0:
                 live.fill_buckets(stack)
@@ -44,17 +42,17 @@ def run() -> Table:
             else:
                 bare.append(_sent(stack, operation, parameters))
                 full.append(_written(client))
-    computed = (_computed(web) - computed) * 1000 / len(full)
+        computed = (live.computed(stack, "web") - before) * 1000 / len(full)
     full, bare = full[WARM:], bare[WARM:]
     added = [mine - theirs for mine, theirs in zip(full, bare, strict=True)]
     return Table(
         title="What the product adds to a model call",
         includes=(
             "POST /api/v1/write/, `rewrite` of one sentence, one at a time over an open loopback"
-            " connection; the answer is scripted,\nwithout delay. In it: HTTP, host and API key"
-            " looked up, role, token bucket, reservation, recorded policy decision,\nguardrail,"
+            " connection; the answer is scripted, without delay. In it: HTTP, host and API key"
+            " looked up, role, token bucket, reservation, recorded policy decision, guardrail,"
             f" tenant's credentials, {operation}, settlement on disk, usage read back from the"
-            f" ledger, JSON. Bare: boto3\n{operation} with the very parameters the product sent,"
+            f" ledger, JSON. Bare: boto3 {operation} with the very parameters the product sent,"
             " guardrail included, to the same local AWS, to its last event."
         ),
         columns=("", "median ms", "p95 ms", "least–most", "calls"),
@@ -70,12 +68,6 @@ def run() -> Table:
             " PostgreSQL, Redis, the local AWS, and for a core."
         ],
     )
-
-
-def _computed(web: psutil.Process) -> float:
-    """Return the seconds that the web process has computed so far."""
-    times = web.cpu_times()
-    return float(times.user + times.system)
 
 
 def _written(client: httpx.Client) -> float:

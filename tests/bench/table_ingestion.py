@@ -44,7 +44,7 @@ def run() -> Table:
         title="Ingestion of a 100-page PDF",
         includes=(
             f"Through REST into acme: upload ({len(files[0]) / 1e6:.2f} MB), storage, task queue,"
-            f" parsing in a child process, {chunks} chunks, metered\nembedding calls, index,"
+            f" parsing in a child process, {chunks} chunks, metered embedding calls, index,"
             " search. One document at a time, two worker processes."
         ),
         columns=("", "median s", "least–most", "times"),

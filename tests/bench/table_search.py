@@ -36,7 +36,7 @@ def run() -> Table:
         title="Search over the demo's documents",
         includes=(
             "POST /api/v1/search/, one at a time over an open loopback connection: host and key"
-            " looked up, limits, a metered\nembedding call to the local AWS, BM25 and vectors,"
+            " looked up, limits, a metered embedding call to the local AWS, BM25 and vectors,"
             " fusion, live-row check, JSON."
         ),
         columns=("", "median ms", "p95 ms", "least–most", "searches"),

@@ -46,7 +46,7 @@ def run() -> Table:
         title="Memory at rest",
         includes=(
             "All processes of `manage.py up` with the demo, MB (10⁶ bytes). PSS divides what"
-            " processes share among them; the sum\nof RSS counts it each time."
+            " processes share among them; the sum of RSS counts it each time."
         ),
         columns=("", "processes", "PSS", "RSS"),
         rows=[

@@ -31,7 +31,7 @@ def run() -> Table:
         title="Start and stop",
         includes=(
             "`manage.py up` on installed dependencies, seconds until GET /readyz is 200. From"
-            " nothing: initdb, migrations,\nAWS resources, three demo workspaces and their"
+            " nothing: initdb, migrations, AWS resources, three demo workspaces and their"
             f" {documents} documents, all ready. Stop: SIGTERM until the last process is gone."
         ),
         columns=("", "median s", "least–most", "times", "goal s"),

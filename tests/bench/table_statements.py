@@ -63,9 +63,9 @@ def run() -> Table:
         title="SQL statements",
         includes=(
             "Counted by log_statement = all on the running product: what the login `app` executed"
-            " from sending until the answer had\nended, medians of"
+            " from sending until the answer had ended, medians of"
             f" {TIMES}. Apart: what its connections need (the pool's check, role and search path"
-            " set and taken off, BEGIN, COMMIT).\nA message's model calls are in it, each with"
+            " set and taken off, BEGIN, COMMIT). A message's model calls are in it, each with"
             " admission, policy decision and settlement. Pages are read in a session."
         ),
         columns=("", "statements", "least–most", "for connections"),
@@ -76,6 +76,10 @@ def run() -> Table:
         ],
         target=f"at most {MOST} for a chat message, and pages constant in the number of rows",
         reached=chat <= MOST and constant,
+        notes=[
+            "Pages are judged by their least: caches that are read again every few seconds, and"
+            " tasks of the workers meanwhile, make the rest."
+        ],
     )
 
 
