@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.support.live import DemoPerson
 
+ANSWERED_WITHIN = 20_000  # milliseconds
 SCALE = {"": 1, "k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "bn": 1e9, "billion": 1e9}
 
 
@@ -26,7 +27,8 @@ def sidebar_meter(page: Page) -> Locator:
 
 
 def metered(meter: Locator) -> float:
-    """Return the amount that a meter says is used."""
+    """Return the amount that a meter says is used, once it is there."""
+    expect(meter).to_contain_text(" of ")
     text = " ".join(meter.inner_text().split())
     found = re.match(r"([\d.,]+)\s*([a-zA-Z]*)\s+of\s", text)
     assert found, text
@@ -47,5 +49,5 @@ def last_answer(page: Page) -> Locator:
 def answered(page: Page) -> Locator:
     """Wait until the newest answer is complete and return its element."""
     answer = last_answer(page)
-    expect(answer).to_have_attribute("data-status", "complete")
+    expect(answer).to_have_attribute("data-status", "complete", timeout=ANSWERED_WITHIN)
     return answer

@@ -8,16 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from websockets.exceptions import InvalidStatus
 
 from tests.e2e.people import answered, ask, last_answer, metered, sidebar_meter, sign_in
 from tests.e2e.talking import talking
-from tests.support.browser import PHONE
+from tests.support.browser import PHONE, opened
 from tests.support.files import long_pdf
 from tests.support.live import LiveStack
 from tests.support.waiting import eventually
@@ -33,41 +33,33 @@ QUESTION = "How often is the emergency beacon of the Kestrel depot serviced?"
 READY_WITHIN = 30_000  # milliseconds
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Left:
     """What the walk leaves behind, for a stranger to look for."""
 
-    document_id: str = ""
-    conversation_id: str = ""
-    notes: list[str] = field(default_factory=list)
+    document_id: str
+    conversation_id: str
 
 
 @pytest.fixture(scope="module")
-def left() -> Left:
-    return Left()
+def walked(live_stack: LiveStack, browser: Browser) -> Left:
+    """The member's walk, done once, before whichever test of it runs first."""
+    with opened(browser) as page:
+        return _walk(live_stack, page)
 
 
-@pytest.fixture(scope="module")
-def walked(live_stack: LiveStack, browser: object, left: Left) -> Left:
-    """The member's walk, done once whichever test of it runs first."""
-    from tests.support.browser import opened
-
-    with opened(browser) as page:  # type: ignore[arg-type]
-        _walk(live_stack, page, left)
-    return left
-
-
-def _walk(stack: LiveStack, page: Page, left: Left) -> None:
+def _walk(stack: LiveStack, page: Page) -> Left:
     member = stack.person("acme", "member")
     sign_in(page, member, "/documents/")
     before = metered(sidebar_meter(page))
-    left.document_id = _uploads_and_watches(page)
-    left.conversation_id = _asks_and_sees_words_arrive(stack, page)
+    document_id = _uploads_and_watches(page)
+    conversation_id = _asks_and_sees_words_arrive(stack, page)
     _opens_the_citation(page)
     _finds_it_by_search(page)
     _summarizes_it(page)
     expect(sidebar_meter(page)).to_be_visible()
     eventually(lambda: metered(sidebar_meter(page)) > before)
+    return Left(document_id, conversation_id)
 
 
 def _uploads_and_watches(page: Page) -> str:
@@ -154,7 +146,7 @@ def test_a_member_uploads_asks_reads_finds_summarizes_and_sees_the_meter_move(
 
 
 def test_the_usage_page_moves_with_a_question(
-    live_stack: LiveStack, walked: Left, page: Page, open_page: OpenPage
+    live_stack: LiveStack, walked: Left, page: Page
 ) -> None:
     member = live_stack.person("acme", "member")
     sign_in(page, member, "/usage/")
@@ -267,21 +259,22 @@ def test_the_keyboard_alone_signs_in_asks_and_opens_the_source(
 ) -> None:
     viewer = live_stack.person("acme", "viewer")
     page.goto(f"{viewer.url}/assistant/")
+    expect(page.get_by_label("Email")).to_be_focused()
     keys = page.keyboard
-    keys.type(viewer.email)  # the field has the focus
+    keys.type(viewer.email)
     keys.press("Tab")
     keys.press("Tab")  # past the link for a forgotten password
-    if not page.locator("#id_password").evaluate("field => field === document.activeElement"):
-        pytest.fail("Tab does not lead from the address to the password")
+    expect(page.get_by_label("Password", exact=True)).to_be_focused()
     keys.type(viewer.password)
     keys.press("Enter")
-    page.wait_for_url("**/assistant/")
-    keys.type(QUESTION)  # the composer has the focus
+    page.wait_for_url(f"{viewer.url}/assistant/")
+    expect(page.get_by_label("Your message")).to_be_focused()
+    keys.type(QUESTION)
     keys.press("Enter")
     answer = answered(page)
     expect(page.get_by_label("Your message")).to_be_focused()
     chip = answer.locator("a.cite").first
-    for _ in range(40):
+    for _ in range(40):  # back from the composer, past the answer's own buttons
         keys.press("Shift+Tab")
         if chip.evaluate("link => link === document.activeElement"):
             break
