@@ -139,8 +139,14 @@ def _sts(region: str) -> Any:
 
 
 @cache
+def _session() -> boto3.session.Session:
+    """Return the one session, which keeps the service models it has read; used under a lock."""
+    return boto3.session.Session()
+
+
+@cache
 def _build(service: str, region: str, owner: Literal["tenant", "ops"]) -> Any:
-    made = boto3.session.Session().client(  # type: ignore[call-overload]
+    made = _session().client(  # type: ignore[call-overload]
         service, region_name=region, config=_config(service)
     )
     if owner == "tenant":
@@ -174,3 +180,10 @@ def ops_client(service: Literal["bedrock-runtime"], region: str) -> "BedrockRunt
 def ops_client(service: str, region: str) -> Any:
     """Return a client under the deployment's own credentials, for resources no tenant owns."""
     return _built(service, region, "ops")
+
+
+def clients_build(region: str) -> None:
+    """Build what a first request of the Region's tenants would wait for; nothing is called."""
+    for service in ("bedrock-runtime", "s3"):
+        _built(service, region, "tenant")
+    _sts(region)

@@ -22,6 +22,7 @@ def main(descriptors: list[str]) -> None:
     """Serve until SIGTERM; open requests have three seconds to end."""
     go, *bound = map(int, descriptors)
     application = import_module("config.asgi").application
+    _load_what_first_requests_need()
     os.read(go, 1)
     sockets = [socket.socket(fileno=descriptor) for descriptor in bound]
     config = uvicorn.Config(
@@ -45,6 +46,13 @@ def main(descriptors: list[str]) -> None:
 
     turns_end(within=2)
     drains_finish(within=1)
+
+
+def _load_what_first_requests_need() -> None:
+    """Import every view and build the AWS clients: over a second that the first users would wait."""
+    import_module("config.urls_public")
+    import_module("config.urls_tenant")
+    import_module("tenants.aws").clients_build(os.environ.get("AWS_REGION", "us-east-1"))
 
 
 if __name__ == "__main__":
