@@ -7,6 +7,7 @@ controller of the run, which tells its xdist workers where they are.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
@@ -121,12 +122,12 @@ def _load_django(worker: Worker) -> None:
     TestCase._fixture_teardown = check_and_roll_back  # type: ignore[attr-defined]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep tests of the whole stack in one test process: two stacks would starve each other."""
-    for item in items:
-        if "live_stack" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("live_stack"))
+    from tests.support.scheduling import WholeStackScheduling
+
+    return WholeStackScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -179,6 +180,7 @@ def live_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
         yield stack
     finally:
         stack.stop()
+        shutil.rmtree(stack.var.parent, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -26,8 +26,7 @@ PASSWORDS = {login: f"{login}-has-a-password-of-its-own" for login in postgres.L
 NOTE = b"The archive in Bergen keeps every survey for 19 years."
 QUESTION = "How many years does the archive in Bergen keep a survey?"
 
-# Two whole stacks at once would starve each other.
-pytestmark = [pytest.mark.xdist_group("live_stack"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)  # with the other tests of a live_stack, in one process
 
 
 @dataclass(frozen=True, slots=True)
