@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -188,9 +189,11 @@ class Worker:
 def wait_for(child: Child, within: float = 30) -> None:
     """Wait until a child serves; its last log line is the error otherwise."""
     give_up = time.monotonic() + within
-    while not asyncio.run(_as_coroutine(child.serves)):
-        if child.died() or time.monotonic() > give_up:
-            raise RuntimeError(f"{child.spec.label} did not start{last_words(child.spec.log)}")
+    # In a thread of its own: beside a browser, the main one has a running event loop.
+    with ThreadPoolExecutor(1) as aside:
+        while not aside.submit(lambda: asyncio.run(_as_coroutine(child.serves))).result():
+            if child.died() or time.monotonic() > give_up:
+                raise RuntimeError(f"{child.spec.label} did not start{last_words(child.spec.log)}")
 
 
 def stop(child: Child, within: float = 8) -> None:
