@@ -26,7 +26,10 @@ FIRST: Final = ("table_start", "table_size")  # the stack that was started serve
 
 
 def main(wanted: list[str]) -> int:
-    """Run the tables and return the exit status: 1 if one failed or missed its target."""
+    """Run the tables and return the exit status: 1 if one could not be measured.
+
+    A target that is not reached is a figure like any other: it is printed, and no failure.
+    """
     there = sorted(path.stem for path in Path(__file__).parent.glob("table_*.py"))
     unknown = [name for name in wanted if f"table_{name}" not in there]
     if unknown:
@@ -70,7 +73,7 @@ def _running() -> Iterator[None]:
 
 
 def _shown(name: str) -> bool:
-    """Run and print one table; say whether all went well."""
+    """Run and print one table; say whether it could be measured."""
     print(f"Measuring {name.removeprefix('table_')} …", file=sys.stderr, flush=True)
     try:
         table: Table = importlib.import_module(f"tests.bench.{name}").run()
@@ -82,7 +85,7 @@ def _shown(name: str) -> bool:
         traceback.print_exc()
         return False
     print(table, flush=True)
-    return table.reached is not False
+    return True
 
 
 if __name__ == "__main__":
