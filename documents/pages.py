@@ -23,7 +23,7 @@ from tenants.context import Actor, current
 QUERY_CHARACTERS: Final = 200
 STATES: Final = {"": "All", "in_flight": "In progress", "ready": "Ready", "failed": "Failed"}
 COLUMNS: Final = {"name": "Name", "size": "Size", "created": "Added"}
-SUFFIXES: Final = ".pdf,.docx,.md,.markdown,.txt,.text,.html,.htm,.csv"
+SUFFIXES: Final = ".pdf,.docx,.pptx,.xlsx,.md,.markdown,.txt,.text,.html,.htm,.csv,.eml"
 GROUNDED: Final = {
     "full": ("success", "Supported by the documents"),
     "partly": ("warning", "Partly supported"),

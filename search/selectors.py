@@ -38,7 +38,21 @@ KINDS: Final = (
         "file-word",
         frozenset({"application/vnd.openxmlformats-officedocument.wordprocessingml.document"}),
     ),
-    Kind("table", "Table", "file-table", frozenset({"text/csv"})),
+    Kind(
+        "slides",
+        "Slides",
+        "file-slides",
+        frozenset({"application/vnd.openxmlformats-officedocument.presentationml.presentation"}),
+    ),
+    Kind(
+        "table",
+        "Table",
+        "file-table",
+        frozenset(
+            {"text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+        ),
+    ),
+    Kind("mail", "E-mail", "file-mail", frozenset({"message/rfc822"})),
     Kind("web", "Web page", "file-code", frozenset({"text/html"})),
     Kind("markdown", "Markdown", "file-text", frozenset({"text/markdown"})),
     Kind("text", "Text", "file-text", frozenset({"text/plain"})),

@@ -19,10 +19,13 @@ from documents.parsing.model import Limits, MediaType, Refused
 _READERS = {
     MediaType.PDF: "pdf",
     MediaType.DOCX: "docx",
+    MediaType.PPTX: "slides",
+    MediaType.XLSX: "sheets",
     MediaType.MARKDOWN: "markdown",
     MediaType.TEXT: "plain",
     MediaType.HTML: "html",
     MediaType.CSV: "table",
+    MediaType.EMAIL: "mail",
 }
 _FORBIDDEN = (
     "socket.",

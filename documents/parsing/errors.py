@@ -29,7 +29,8 @@ class UnsupportedType(ParsingError):
     status = 415
     title = (
         "This kind of file is not supported, or its content does not match its name. "
-        "Upload a PDF, Word (.docx), Markdown, plain text, HTML or CSV file."
+        "Upload a PDF, Word (.docx), PowerPoint (.pptx), Excel (.xlsx), Markdown, plain text, "
+        "HTML, CSV or e-mail (.eml) file."
     )
 
 

@@ -14,10 +14,13 @@ class MediaType(StrEnum):
 
     PDF = "application/pdf"
     DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+    PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+    XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     MARKDOWN = "text/markdown"
     TEXT = "text/plain"
     HTML = "text/html"
     CSV = "text/csv"
+    EMAIL = "message/rfc822"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ NAME_CHARACTERS = 200
 _EXTENSIONS = {
     "pdf": MediaType.PDF,
     "docx": MediaType.DOCX,
+    "pptx": MediaType.PPTX,
+    "xlsx": MediaType.XLSX,
     "md": MediaType.MARKDOWN,
     "markdown": MediaType.MARKDOWN,
     "txt": MediaType.TEXT,
@@ -31,7 +33,9 @@ _EXTENSIONS = {
     "html": MediaType.HTML,
     "htm": MediaType.HTML,
     "csv": MediaType.CSV,
+    "eml": MediaType.EMAIL,
 }
+_OFFICE = (MediaType.DOCX, MediaType.PPTX, MediaType.XLSX)
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _BINARY_MAGIC = (
     b"PK\x03\x04",
@@ -57,6 +61,7 @@ _BINARY_MAGIC = (
 _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _PDF_ANYWHERE = re.compile(rb"(?:^|[\r\n])%PDF-\d")
 _MARKUP = re.compile(rb"^\s*<(?:!doctype\s+html|html|head|body|script|svg|\?xml)\b", re.I)
+_HEADER = re.compile(rb"^(?:from|to|date|subject|received|return-path|message-id):", re.I | re.M)
 _TAG = re.compile(rb"<[!/?a-zA-Z]")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _UNSEEN = re.compile(f"[{INVISIBLE}]")
@@ -83,8 +88,8 @@ def detect(name: str, head: bytes, size: int, *, max_bytes: int = MAX_FILE_BYTES
         raise UnsupportedType
     if kind is MediaType.PDF:
         _check_pdf(head)
-    elif kind is MediaType.DOCX:
-        _check_docx(head)
+    elif kind in _OFFICE:
+        _check_office(head)
     else:
         _check_text(kind, head)
     return kind
@@ -115,7 +120,7 @@ def _check_pdf(head: bytes) -> None:
         raise UnsupportedType
 
 
-def _check_docx(head: bytes) -> None:
+def _check_office(head: bytes) -> None:
     if head.startswith(_OLE):  # Office wraps a document with a password into this container.
         raise EncryptedFile
     if head.startswith(b"PK\x05\x06"):
@@ -133,6 +138,9 @@ def _check_text(kind: MediaType, head: bytes) -> None:
         raise UnsupportedType
     if kind is MediaType.HTML:
         if not _TAG.search(head):
+            raise UnsupportedType
+    elif kind is MediaType.EMAIL:
+        if not _HEADER.search(head):
             raise UnsupportedType
     elif kind is not MediaType.MARKDOWN and _MARKUP.match(head.removeprefix(b"\xef\xbb\xbf")):
         raise UnsupportedType

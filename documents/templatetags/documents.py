@@ -14,7 +14,10 @@ register = template.Library()
 _ICONS: dict[str, str] = {
     MediaType.PDF: "file-pdf",
     MediaType.DOCX: "file-word",
+    MediaType.PPTX: "file-slides",
+    MediaType.XLSX: "file-table",
     MediaType.CSV: "file-table",
+    MediaType.EMAIL: "file-mail",
     MediaType.HTML: "file-code",
 }
 

@@ -10,10 +10,9 @@ from documents.parsing import clean
 from documents.parsing.archive import Archive
 from documents.parsing.builder import TextBuilder
 from documents.parsing.model import Limits, ParsedText, Refused
+from documents.parsing.readers import ooxml
 from documents.parsing.readers.docx_styles import Numbering, Styles, value, w
 
-_DOCUMENT = "/officeDocument"
-_DC_TITLE = "{http://purl.org/dc/elements/1.1/}title"
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _CONTAINERS = frozenset(map(w, ("sdt", "sdtContent", "customXml", "ins", "moveTo", "smartTag")))
 _UNSEEN = frozenset([*map(w, ("del", "moveFrom", "instrText", "delText", "rPr", "pPr")), _FALLBACK])
@@ -23,55 +22,20 @@ _ON = (None, "1", "true", "on")
 def read(data: bytes, limits: Limits) -> ParsedText:
     """Read a .docx. Only the XML parts with words in them are ever unpacked."""
     archive = Archive(data, limits)
-    name = _main_part(archive)
+    name = ooxml.main_part(archive, "word")
     folder = name.rpartition("/")[0]
     builder = TextBuilder(limits)
-    if "docProps/core.xml" in archive:
-        builder.title = parse_xml(archive, "docProps/core.xml").findtext(_DC_TITLE) or ""
-    styles = Styles(_optional(archive, f"{folder}/styles.xml"))
-    numbering = Numbering(_optional(archive, f"{folder}/numbering.xml"))
-    body = parse_xml(archive, name).find(w("body"))
+    builder.title = ooxml.core_title(archive)
+    styles = Styles(ooxml.optional_xml(archive, f"{folder}/styles.xml"))
+    numbering = Numbering(ooxml.optional_xml(archive, f"{folder}/numbering.xml"))
+    body = ooxml.parse_xml(archive, name).find(w("body"))
     if body is None:
         raise Refused("corrupt_file")
     _Story(builder, styles, numbering).write(body)
-    notes = _optional(archive, f"{folder}/footnotes.xml")
+    notes = ooxml.optional_xml(archive, f"{folder}/footnotes.xml")
     if notes is not None:
         _write_notes(notes, builder)
     return builder.finish()
-
-
-def parse_xml(archive: Archive, name: str) -> etree._Element:
-    """Parse a part without entities, external files or a document type."""
-    content = archive.read(name)
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        raise Refused("corrupt_file")
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-    )
-    try:
-        return etree.fromstring(content, parser)
-    except etree.XMLSyntaxError as error:
-        raise Refused("corrupt_file") from error
-
-
-def _optional(archive: Archive, name: str) -> etree._Element | None:
-    return parse_xml(archive, name) if name in archive else None
-
-
-def _main_part(archive: Archive) -> str:
-    """Return the name of the document's main part; another Office format is refused."""
-    if "[Content_Types].xml" not in archive or "_rels/.rels" not in archive:
-        raise Refused("unsupported_type")
-    for relation in parse_xml(archive, "_rels/.rels"):
-        if str(relation.get("Type", "")).endswith(_DOCUMENT):
-            name = str(relation.get("Target", "")).lstrip("/")
-            if name in archive and name.startswith("word/"):
-                return name
-    raise Refused("unsupported_type")
 
 
 class _Story:

@@ -39,6 +39,13 @@ _CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w-]+)""", re.I)
 
 def read(data: bytes, limits: Limits) -> ParsedText:
     """Read a page's visible text, with headings, lists and tables."""
+    builder = TextBuilder(limits)
+    write(_decoded(data), builder)
+    return builder.finish()
+
+
+def write(page: str, builder: TextBuilder) -> None:
+    """Write a page's visible text; its title names the document, unless it has a name."""
     parser = etree.HTMLParser(
         encoding="utf-8",
         no_network=True,
@@ -47,15 +54,13 @@ def read(data: bytes, limits: Limits) -> ParsedText:
         huge_tree=False,
     )
     try:
-        root = etree.fromstring(_decoded(data).encode("utf-8", "ignore"), parser)
+        root = etree.fromstring(page.encode("utf-8", "ignore"), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise Refused("corrupt_file") from error
     if root is None:
         raise Refused("no_text")
-    builder = TextBuilder(limits)
-    builder.title = root.findtext(".//head/title") or ""
+    builder.title = builder.title or root.findtext(".//head/title") or ""
     _Page(builder).walk(root)
-    return builder.finish()
 
 
 def _decoded(data: bytes) -> str:

@@ -28,11 +28,11 @@ def read(data: bytes, limits: Limits) -> ParsedText:
             if not any(cells):
                 continue
             if header is None:
-                if _is_header(cells):
+                if is_header(cells):
                     header = cells
                     continue
                 header = []
-            builder.row(_sentence(header, cells))
+            builder.row(sentence(header, cells))
     except csv.Error as error:
         raise Refused("corrupt_file") from error
     if header and not builder.length:
@@ -47,7 +47,8 @@ def _dialect(sample: str) -> type[csv.Dialect]:
         return csv.excel
 
 
-def _is_header(cells: list[str]) -> bool:
+def is_header(cells: list[str]) -> bool:
+    """Say whether a row names its columns: short, different from one another, no numbers."""
     named = [cell for cell in cells if cell]
     return (
         len(named) == len(set(named)) >= max(1, len(cells) - 1)
@@ -56,7 +57,8 @@ def _is_header(cells: list[str]) -> bool:
     )
 
 
-def _sentence(header: list[str], cells: list[str]) -> str:
+def sentence(header: list[str], cells: list[str]) -> str:
+    """Return a row as `Column: value; Column: value`."""
     pairs = []
     for index, cell in enumerate(cells):
         if cell:

@@ -1,0 +1,217 @@
+"""Presentations, workbooks and messages: their text is what a person sees in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+
+from documents.parsing import MediaType, ParsedText, detect, parse
+from documents.parsing.errors import ParsingError
+from tests.support import files, office
+
+Read = Callable[[bytes, MediaType], ParsedText]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    def _read(content: bytes, media_type: MediaType) -> ParsedText:
+        path = tmp_path / "upload"
+        path.write_bytes(content)
+        parsed = parse(path, media_type)
+        for heading in parsed.headings:
+            assert parsed.text.startswith(heading.title, heading.start)
+        return parsed
+
+    return _read
+
+
+def pages(parsed: ParsedText) -> list[str]:
+    return [parsed.text[page.start : page.end] for page in parsed.pages]
+
+
+def test_a_presentation_gives_a_page_a_slide_with_lists_tables_figures_and_notes(
+    read: Read,
+) -> None:
+    def build(show: Any) -> None:
+        office.slide(show, "Autumn plan", ["Hire", ("Two engineers", 1), "Ship"], notes="Say why.")
+        hidden = office.slide(show, "Never shown", ["SECRET"])
+        hidden._element.set("show", "0")
+        office.slide(show, "Prices", table=[["Item", "EUR"], ["Tent", "249"]])
+        office.slide(
+            show, "Growth", figures={"2025": {"Q1": 10, "Q2": 12.5}, "2026": {"Q1": 14, "Q2": 20}}
+        )
+        shape = show.slides[3].shapes.add_textbox(0, 0, 100, 100)
+        shape.text_frame.text = "SECRET"
+        shape._element.nvSpPr.cNvPr.set("hidden", "1")
+
+    parsed = read(office.pptx(build), MediaType.PPTX)
+    assert pages(parsed) == [
+        "Autumn plan\n\n- Hire\n  - Two engineers\n- Ship\n\nNotes: Say why.",
+        "",
+        "Prices\n\nItem | EUR\nTent | 249",
+        "Growth\n\nQ1; 2025: 10; 2026: 14\nQ2; 2025: 12.5; 2026: 20",
+    ]
+    assert [page.number for page in parsed.pages] == [1, 2, 3, 4]
+    assert [h.title for h in parsed.headings] == ["Autumn plan", "Prices", "Growth"]
+
+
+def test_a_slide_inside_a_group_is_read_and_its_title_comes_first(read: Read) -> None:
+    def build(show: Any) -> None:
+        made = office.slide(show, "Title")
+        group = made.shapes.add_group_shape()
+        group.shapes.add_textbox(0, 0, 9, 9).text_frame.text = "Inside the group"
+        tree = made.shapes._spTree
+        tree.insert(2, group._element)
+
+    assert read(office.pptx(build), MediaType.PPTX).text == "Title\n\nInside the group"
+
+
+def test_a_workbook_gives_rows_that_carry_their_columns_as_they_are_shown(read: Read) -> None:
+    checked = datetime.fromisoformat("2026-03-15 09:45")
+
+    def build(book: Workbook) -> None:
+        sheet = book.active
+        assert sheet is not None
+        sheet.title = "Stock"
+        office.rows(
+            sheet,
+            [
+                ["Stock of the depot"],
+                [],
+                ["Item", "Checked", "Share", "Price", "Ready", "Opens", "Total"],
+                ["Tent", date(2026, 3, 14), 0.125, 249.10, True, time(8, 30), "=D4*2"],
+                ["Stove", checked, 1, 0.1 + 0.2, False, None, None],
+            ],
+        )
+        for row in (4, 5):
+            sheet.cell(row, 3).number_format = "0.0%"
+        sheet.row_dimensions[5].height = 20
+        sheet.append(["SECRET", None])
+        sheet.row_dimensions[6].hidden = True
+        sheet.append(["Rope", None, None, 12, None, None, None, "SECRET"])
+        sheet.column_dimensions["H"].hidden = True
+        book.create_sheet("Empty")
+        kept = book.create_sheet("Kept")
+        kept.append(["SECRET"])
+        kept.sheet_state = "hidden"
+        office.rows(book.create_sheet("Next"), [["Name", "Born"], ["Ana", "yes"]])
+
+    parsed = read(office.xlsx(build), MediaType.XLSX)
+    assert pages(parsed) == [
+        "Stock\n\nStock of the depot\n\n"
+        "Item: Tent; Checked: 2026-03-14; Share: 12.5%; Price: 249.1; Ready: yes; Opens: 08:30\n"
+        "Item: Stove; Checked: 2026-03-15 09:45; Share: 100%; Price: 0.3; Ready: no\n"
+        "Item: Rope; Price: 12",
+        "",
+        "",
+        "Next\n\nName: Ana; Born: yes",
+    ]
+    assert [h.title for h in parsed.headings] == ["Stock", "Next"]
+
+
+def test_a_large_workbook_is_read_within_the_child_s_memory(read: Read) -> None:
+    def build(book: Workbook) -> None:
+        sheet = book.active
+        assert sheet is not None
+        office.rows(sheet, [["Number", "Name"], *([n, f"Part {n}"] for n in range(20_000))])
+
+    assert read(office.xlsx(build), MediaType.XLSX).text.endswith("Number: 19999; Name: Part 19999")
+
+
+def test_a_message_gives_its_headers_body_and_the_names_of_its_attachments(read: Read) -> None:
+    content = office.eml(
+        "Hello Ana,\n\nthe crate arrives on Monday.\n",
+        html="<p>Hello <b>Ana</b></p>",
+        attachments=["crate list.pdf"],
+        from_="Bo Lindt <bo@acme.example>",
+        to="ana@acme.example",
+        date="Sat, 14 Mar 2026 09:30:00 +0100",
+        subject="Where is the =?utf-8?q?K=C3=B6lner?= crate?",
+    )
+    parsed = read(content, MediaType.EMAIL)
+    assert parsed.text == (
+        "Where is the Kölner crate?\n\nFrom: Bo Lindt <bo@acme.example>\nTo: ana@acme.example\n"
+        "Date: 2026-03-14 09:30 +0100\n\nHello Ana,\n\nthe crate arrives on Monday.\n\n"
+        "Attachments: crate list.pdf"
+    )
+    assert parsed.title == "Where is the Kölner crate?"
+
+
+def test_a_message_in_html_shows_only_what_was_to_be_seen(read: Read) -> None:
+    content = office.eml(
+        html="<h1>Offer</h1><p>Ten percent<span style='display:none'>SECRET</span></p>",
+        from_="bo@acme.example",
+        subject="Offer of the week",
+    )
+    parsed = read(content, MediaType.EMAIL)
+    assert parsed.text == ("Offer of the week\n\nFrom: bo@acme.example\n\nOffer\n\nTen percent")
+
+
+def _entities(content: bytes, part: str) -> bytes:
+    bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&b;</x>'
+    return office.with_part(content, part, bomb)
+
+
+PPTX = office.pptx(lambda show: office.slide(show, "A slide"))
+XLSX = office.xlsx(lambda book: office.rows(book.active, [["A", "B"], [1, 2]]))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "code"),
+    [
+        (_entities(PPTX, "ppt/slides/slide1.xml"), MediaType.PPTX, "corrupt_file"),
+        (_entities(XLSX, "xl/worksheets/sheet1.xml"), MediaType.XLSX, "corrupt_file"),
+        (office.with_part(XLSX, "xl/a.xml", b" " * (80 << 20)), MediaType.XLSX, "archive_bomb"),
+        (XLSX, MediaType.PPTX, "unsupported_type"),
+        (files.docx(), MediaType.XLSX, "unsupported_type"),
+        (PPTX[: len(PPTX) // 2], MediaType.PPTX, "corrupt_file"),
+        (
+            office.with_part(
+                XLSX,
+                "xl/worksheets/sheet1.xml",
+                b'<x><sheetData><row><c r="ZZZZ1"><v>1</v></c></row></sheetData></x>',
+            ),
+            MediaType.XLSX,
+            "corrupt_file",
+        ),
+        (b"Subject only: no\n\nHello", MediaType.EMAIL, "corrupt_file"),
+        (
+            b"From: a@b.example\nContent-Type: multipart/mixed; boundary=x\n\n"
+            + b"--x\n\nhi\n" * 5_000,
+            MediaType.EMAIL,
+            "archive_bomb",
+        ),
+    ],
+)
+def test_a_hostile_office_file_is_refused(
+    content: bytes, media_type: MediaType, code: str, read: Read
+) -> None:
+    with pytest.raises(ParsingError) as refusal:
+        read(content, media_type)
+    assert refusal.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "media_type"),
+    [
+        ("a.pptx", PPTX[:4096], MediaType.PPTX),
+        ("a.xlsx", XLSX[:4096], MediaType.XLSX),
+        ("a.eml", b"Received: by x\r\nFrom: a@b.example\r\n", MediaType.EMAIL),
+    ],
+)
+def test_the_formats_are_recognised(name: str, head: bytes, media_type: MediaType) -> None:
+    assert detect(name, head, len(head)) == media_type
+
+
+@pytest.mark.parametrize(
+    ("name", "head"), [("a.eml", b"no headers here"), ("a.xlsx", b"a,b\n1,2"), ("a.pptx", b"%PDF-")]
+)
+def test_content_of_another_kind_is_refused(name: str, head: bytes) -> None:
+    with pytest.raises(ParsingError) as refusal:
+        detect(name, head, len(head))
+    assert refusal.value.code == "unsupported_type"
