@@ -1,40 +1,57 @@
-"""The only module that knows boto3: clients signed for the entered tenant.
+"""The only module that knows boto3: clients signed for the entered tenant, or for a role of ours.
 
 One client per service and Region serves every tenant; each call is signed with the credentials of
 the tenant that is entered when the call is made (building a client per tenant costs about 70 ms).
 The credentials come from one AssumeRole per tenant, with session tags that the role's policies and
 the cost reports read, and the tenant in the session's name, which invocation logs keep.
 
-`ops_client` is for resources that belong to the deployment: buckets, guardrails, profiles, logging.
+`ops_client` is for resources that belong to the deployment: buckets, guardrails, profiles, logging,
+batch jobs, Knowledge Bases. `retrieval_client` reads the shared Knowledge Base, which no tenant's
+session may. `deployment_client` has the process's own credentials: it takes the roles and, where
+an operator lets it, makes them.
 """
 
 import threading
-import time
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import boto3
 import structlog
 from botocore.config import Config
-from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
-from django.conf import settings
 
-from tenants.context import TenantContext, current
+from tenants.context import current
 from tenants.errors import TenantryError
+from tenants.vending import EXPIRED_CODES, Vending, Wanted, role_arn
 
 if TYPE_CHECKING:
+    from mypy_boto3_bcm_data_exports import BillingandCostManagementDataExportsClient
     from mypy_boto3_bedrock import BedrockClient
+    from mypy_boto3_bedrock_agent import AgentsforBedrockClient
+    from mypy_boto3_bedrock_agent_runtime import AgentsforBedrockRuntimeClient
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
+    from mypy_boto3_ce import CostExplorerClient
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sts import STSClient
 
 log = structlog.get_logger(__name__)
 
-SESSION_SECONDS: Final = 3600  # role chaining allows no more
-REFRESH_BEFORE: Final = 900  # seconds of life left when a refresh starts behind the caller's back
+Owner = Literal["tenant", "ops", "retrieval", "deployment"]
 
-__all__ = ["AwsError", "BotoCoreError", "ClientError", "client", "ops_client", "translated"]
+OPS_SESSION: Final = "ops"
+
+__all__ = [
+    "AwsError",
+    "BotoCoreError",
+    "ClientError",
+    "client",
+    "deployment_client",
+    "ops_client",
+    "retrieval_client",
+    "role_arn",
+    "translated",
+]
 
 
 class AwsError(TenantryError):
@@ -57,67 +74,47 @@ def translated(error: Exception) -> AwsError:
     return AwsError(aws_code=code)
 
 
-@dataclass(frozen=True, slots=True)
-class _Vended:
-    credentials: Credentials
-    expires: float
+def _assume(wanted: Wanted) -> Any:
+    return deployment_client("sts", wanted.region).assume_role(**wanted.arguments())
 
 
-class _Vending:
-    """Credentials by tenant and tags: cached, refreshed in a thread before they run out."""
-
-    def __init__(self) -> None:
-        self._vended: dict[tuple[str, ...], _Vended] = {}
-        self._locks: dict[
-            tuple[str, ...], threading.Lock
-        ] = {}  # one slow answer holds up one tenant
-        self._refreshing: set[tuple[str, ...]] = set()
-
-    def credentials(self, tenant: TenantContext) -> Credentials:
-        key = (tenant.id.hex, tenant.plan, tenant.posture, tenant.region)
-        vended = self._vended.get(key)
-        left = vended.expires - time.monotonic() if vended else 0
-        if vended is None or left <= 60:
-            with self._locks.setdefault(key, threading.Lock()):
-                vended = self._vended.get(key)
-                if vended is None or vended.expires - time.monotonic() <= 60:
-                    vended = self._vended[key] = self._assume(tenant)
-        elif left <= REFRESH_BEFORE and key not in self._refreshing:
-            self._refreshing.add(key)
-            threading.Thread(target=self._refresh, args=(key, tenant), daemon=True).start()
-        return vended.credentials
-
-    def _refresh(self, key: tuple[str, ...], tenant: TenantContext) -> None:
-        try:
-            self._vended[key] = self._assume(tenant)
-        except (BotoCoreError, ClientError) as error:
-            log.warning("aws.refresh_failed", error=type(error).__name__)
-        finally:
-            self._refreshing.discard(key)
-
-    def _assume(self, tenant: TenantContext) -> _Vended:
-        answer = _sts(tenant.region).assume_role(
-            RoleArn=settings.AWS_TENANT_ROLE_ARN,
-            RoleSessionName=f"tenant-{tenant.id.hex}",
-            DurationSeconds=SESSION_SECONDS,
-            Tags=[
-                {"Key": "TenantId", "Value": str(tenant.id)},
-                {"Key": "Tier", "Value": tenant.plan},
-                {"Key": "Posture", "Value": tenant.posture},
-            ],
-        )["Credentials"]
-        return _Vended(
-            Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"]),
-            time.monotonic() + SESSION_SECONDS,
-        )
+vending: Final = Vending(_assume)
 
 
-_vending = _Vending()
+def _wanted(owner: Owner, region: str) -> Wanted:
+    """Return the session that a call of this client is signed with, at the moment of the call."""
+    if owner == "tenant":
+        return Wanted.for_tenant(current())
+    if owner == "retrieval":
+        return Wanted.for_tenant(current(), "retrieval")
+    return Wanted("ops", OPS_SESSION, region)
 
 
-def _sign_for_tenant(context: dict[str, Any], **_: Any) -> None:
-    """Give botocore the entered tenant's credentials for this one request."""
-    context.setdefault("signing", {})["request_credentials"] = _vending.credentials(current())
+def _sign(owner: Owner, region: str, context: dict[str, Any]) -> None:
+    """Give botocore the owner's credentials for this one request."""
+    wanted = _wanted(owner, region)
+    signing = context.setdefault("signing", {})
+    signing["request_credentials"] = vending.credentials(wanted)
+    signing["wanted"] = wanted
+
+
+def _sign_again(
+    response: Any, attempts: int, request_dict: dict[str, Any], **_: Any
+) -> float | None:
+    """Send a call once more with new credentials where AWS refused the old ones as expired.
+
+    Such a refusal comes before any work and costs nothing. botocore signs each attempt anew.
+    """
+    code = response[1].get("Error", {}).get("Code") if response is not None else None
+    if code not in EXPIRED_CODES or request_dict["context"].get("signed_again"):
+        return None
+    signing = request_dict["context"]["signing"]
+    signing["request_credentials"] = vending.replaced(
+        signing["wanted"], signing["request_credentials"]
+    )
+    request_dict["context"]["signed_again"] = True
+    log.info("aws.credentials_expired", role=signing["wanted"].role, refused=vending.refused)
+    return 0.0
 
 
 def _config(service: str) -> Config:
@@ -134,10 +131,6 @@ def _config(service: str) -> Config:
     )
 
 
-def _sts(region: str) -> Any:
-    return _built("sts", region, "ops")
-
-
 @cache
 def _session() -> boto3.session.Session:
     """Return the one session, which keeps the service models it has read; used under a lock."""
@@ -145,25 +138,34 @@ def _session() -> boto3.session.Session:
 
 
 @cache
-def _build(service: str, region: str, owner: Literal["tenant", "ops"]) -> Any:
+def _build(service: str, region: str, owner: Owner) -> Any:
     made = _session().client(  # type: ignore[call-overload]
         service, region_name=region, config=_config(service)
     )
-    if owner == "tenant":
-        made.meta.events.register(f"before-parameter-build.{service}.*", _sign_for_tenant)
+    if owner != "deployment":
+
+        def sign(context: dict[str, Any], **_: Any) -> None:
+            _sign(owner, region, context)
+
+        made.meta.events.register("before-parameter-build", sign)
+        made.meta.events.register_first("needs-retry", _sign_again)
     return made
 
 
 _building = threading.Lock()
 
 
-def _built(service: str, region: str, owner: Literal["tenant", "ops"]) -> Any:
+def _built(service: str, region: str, owner: Owner) -> Any:
     with _building:  # two threads must not build the same client at once
         return _build(service, region, owner)
 
 
 @overload
 def client(service: Literal["bedrock-runtime"]) -> "BedrockRuntimeClient": ...
+@overload
+def client(service: Literal["bedrock-agent-runtime"]) -> "AgentsforBedrockRuntimeClient": ...
+@overload
+def client(service: Literal["bedrock-agent"]) -> "AgentsforBedrockClient": ...
 @overload
 def client(service: Literal["s3"]) -> "S3Client": ...
 def client(service: str) -> Any:
@@ -174,16 +176,48 @@ def client(service: str) -> Any:
 @overload
 def ops_client(service: Literal["bedrock"], region: str) -> "BedrockClient": ...
 @overload
-def ops_client(service: Literal["s3"], region: str) -> "S3Client": ...
+def ops_client(service: Literal["bedrock-agent"], region: str) -> "AgentsforBedrockClient": ...
+@overload
+def ops_client(
+    service: Literal["bedrock-agent-runtime"], region: str
+) -> "AgentsforBedrockRuntimeClient": ...
 @overload
 def ops_client(service: Literal["bedrock-runtime"], region: str) -> "BedrockRuntimeClient": ...
+@overload
+def ops_client(service: Literal["s3"], region: str) -> "S3Client": ...
+@overload
+def ops_client(service: Literal["ce"], region: str) -> "CostExplorerClient": ...
+@overload
+def ops_client(
+    service: Literal["bcm-data-exports"], region: str
+) -> "BillingandCostManagementDataExportsClient": ...
 def ops_client(service: str, region: str) -> Any:
-    """Return a client under the deployment's own credentials, for resources no tenant owns."""
+    """Return a client under the ops role, for resources no tenant owns and for batch jobs.
+
+    Billing services (`ce`, `bcm-data-exports`) answer in us-east-1 alone.
+    """
     return _built(service, region, "ops")
+
+
+def retrieval_client(region: str) -> "AgentsforBedrockRuntimeClient":
+    """Return the client that may read the shared Knowledge Base, in the entered tenant's name.
+
+    IAM cannot force a Knowledge Base's filter: one function calls this, and it builds the filter.
+    """
+    return _built("bedrock-agent-runtime", region, "retrieval")  # type: ignore[no-any-return]
+
+
+@overload
+def deployment_client(service: Literal["sts"], region: str) -> "STSClient": ...
+@overload
+def deployment_client(service: Literal["iam"], region: str) -> "IAMClient": ...
+def deployment_client(service: str, region: str) -> Any:
+    """Return a client under the process's own credentials: to take roles, or to make them."""
+    return _built(service, region, "deployment")
 
 
 def clients_build(region: str) -> None:
     """Build what a first request of the Region's tenants would wait for; nothing is called."""
     for service in ("bedrock-runtime", "s3"):
         _built(service, region, "tenant")
-    _sts(region)
+    _built("sts", region, "deployment")
