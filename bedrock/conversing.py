@@ -71,6 +71,11 @@ def converse_parameters(request: ModelRequest, policy: Policy, *, stream: bool) 
     return parameters
 
 
+def stamped(parameters: Mapping[str, Any], call: MeteredCall) -> dict[str, Any]:
+    """Return the parameters of the call's present attempt, which its log record will name."""
+    return {**parameters, "requestMetadata": {**parameters["requestMetadata"], **call.stamp}}
+
+
 def max_tokens(request: ModelRequest, policy: Policy) -> int:
     """Return the limit to send: always one, or the service reserves the model's own maximum."""
     if request.max_tokens < 1:
@@ -161,7 +166,7 @@ def converse(request: ModelRequest) -> ModelAnswer:
     call = text_call_open(request, policy, operation="Converse", stream=False)
     runtime = client("bedrock-runtime")
     connection_rest()
-    received = sent(call, lambda: runtime.converse(**parameters))
+    received = sent(call, lambda: runtime.converse(**stamped(parameters, call)))
     trace = received.get("trace", {}).get("guardrail", {})
     usage = usage_of(received["usage"], trace)
     call.finish(units_of_usage(usage))

@@ -72,7 +72,7 @@ def embed(
         policy=policy,
     )
     attempts = ATTEMPTS if purpose == "query" else DOCUMENT_ATTEMPTS
-    stamp = metadata_of(feature, request_id, actor.user_id)
+    stamp = metadata_of(feature, request_id, actor.user_id) | call.stamp
     sender = _Sender(tenant, policy, stamp, attempts)
     try:
         if len(texts) == 1:

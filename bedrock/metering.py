@@ -19,6 +19,7 @@ from bedrock.estimates import units_of
 from bedrock.failures import ATTEMPTS, Failure, Kind, failure_of, pause
 from bedrock.policy import GuardrailPolicy, Policy
 from billing.admission import Estimate, Reservation, admit
+from billing.reservations import ATTEMPTS_PER_CALL
 from billing.settlement import release, settle
 from billing.units import GUARDRAIL_KEY, Unit
 from tenants.aws import BotoCoreError, ClientError
@@ -74,6 +75,12 @@ class MeteredCall:
     profile_arn: str = ""
     attempt: int = 1
     ended: bool = False
+
+    @property
+    def stamp(self) -> dict[str, str]:
+        """What ties a logged call to its rows in the ledger, even where no answer arrives."""
+        attempt = self.reservation.call * ATTEMPTS_PER_CALL + self.attempt
+        return {"reservation": str(self.reservation.id), "attempt": str(attempt)}
 
     def finish(self, units: Mapping[Unit, int], *, estimated: bool = False) -> None:
         """Settle what the service counted; `estimated` where part of it is only reckoned."""

@@ -24,7 +24,13 @@ from bedrock.calls import (
     ToolUse,
     Usage,
 )
-from bedrock.conversing import answer_of, converse_parameters, text_call_open, usage_of
+from bedrock.conversing import (
+    answer_of,
+    converse_parameters,
+    stamped,
+    text_call_open,
+    usage_of,
+)
 from bedrock.errors import ModelStreamInterrupted
 from bedrock.failures import ATTEMPTS, Failure, Kind, failure_of
 from bedrock.metering import MeteredCall, connection_rest, sent, units_of_usage
@@ -182,7 +188,7 @@ def converse_stream(
     runtime = client("bedrock-runtime")
     while True:
         connection_rest()
-        received = sent(call, lambda: runtime.converse_stream(**parameters))
+        received = sent(call, lambda: runtime.converse_stream(**stamped(parameters, call)))
         reading = _Reading(request, policy, call, received["stream"])
         try:
             yield from _shown(reading, cancelled)

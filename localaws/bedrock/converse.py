@@ -247,7 +247,7 @@ class Conversations:
         except AwsError as error:
             self._fail(turn.call, error)
             yield eventstream.exception(error.member, {"message": error.message, **error.extra})
-        except GeneratorExit:
+        except (GeneratorExit, Truncated):  # the client is gone: served and billed to the end
             turn.call.abandoned = True
             stop = next((e[1] for e in events if e[0] == "stop"), stop)
             self._settle(turn, stop, self._output(turn))
@@ -336,7 +336,14 @@ class Conversations:
                 call.usage = settled(call.usage, call.usage["outputTokens"])
         call.stop_reason = stop.reason
         call.latency_ms = round((time.time() - call.started) * 1000)
-        call.output = {"output": output, "stopReason": stop.reason, "usage": call.usage}
+        call.output = {
+            "output": output,
+            "stopReason": stop.reason,
+            "usage": call.usage,
+            "metrics": {"latencyMs": call.latency_ms},
+        }
+        if turn.guard is not None and (trace := turn.guard.trace()):
+            call.output["trace"] = {"guardrail": trace}
         self._log.finish(call)
 
     def _fail(self, call: Call, error: AwsError) -> None:

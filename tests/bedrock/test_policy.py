@@ -45,6 +45,8 @@ def test_the_recorded_decision_is_what_the_service_received(
         "request_id": str(asked.request_id),
         "feature": "ask",
         "user": "system",
+        "reservation": str(decision.reservation_id),
+        "attempt": "101",
     }
 
 
