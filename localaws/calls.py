@@ -36,6 +36,7 @@ class Call:
     output: Any = None
     latency_ms: int = 0
     finished: bool = False
+    ended: float = 0
     abandoned: bool = False
     loggable: bool = False
 
@@ -105,7 +106,8 @@ class CallLog:
             if call.finished:
                 return
             call.finished = True
-            call.latency_ms = round((time.time() - call.started) * 1000)
+            call.ended = time.time()
+            call.latency_ms = round((call.ended - call.started) * 1000)
         self._on_finish(call)
 
     def entries(self) -> list[Json]:

@@ -120,3 +120,13 @@ def resolve(model_id: str, account: str, region: str, store: JsonStore) -> Found
             "your request with the ID or ARN of an inference profile that contains this model."
         )
     return model
+
+
+def places(model_id: str, account: str, region: str, store: JsonStore) -> list[str]:
+    """The Regions in which a call to a `modelId` may be served; the caller's own where unsure."""
+    name = model_id.rpartition("/")[2] if model_id.startswith("arn:") else model_id
+    if ":application-inference-profile/" in model_id:
+        profile = store.load("inference-profiles", account, region).get(name)
+        found = [model["modelArn"].split(":")[3] for model in profile["models"]] if profile else []
+        return found or [region]
+    return profile_regions(name, region) if name in system_profiles(region) else [region]

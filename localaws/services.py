@@ -42,7 +42,7 @@ class LocalAws:
         store = JsonStore(state / "bedrock")
         self._log = InvocationLog(store, objects)
         scripts, calls = ScriptQueue(), CallLog(self._log.add)
-        self._workbench = Workbench(scripts, calls)
+        self._workbench = Workbench(scripts, calls, self._log)
         guardrails, meter = Guardrails(store), Meter(self.embedder.count)
         shared: dict[str, Any] = {
             "meter": meter,
@@ -89,7 +89,7 @@ class LocalAws:
                     "TagResource": control.tag,
                     "UntagResource": control.untag,
                     "ListTagsForResource": control.list_tags,
-                    "PutModelInvocationLoggingConfiguration": control.put_logging,
+                    "PutModelInvocationLoggingConfiguration": self._log.put_logging,
                     "GetModelInvocationLoggingConfiguration": control.get_logging,
                     "DeleteModelInvocationLoggingConfiguration": control.delete_logging,
                 },

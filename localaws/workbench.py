@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from localaws.bedrock.invocation_log import InvocationLog
 from localaws.calls import CallLog
 from localaws.errors import AwsError
 from localaws.script import ScriptQueue
@@ -13,9 +14,10 @@ from localaws.wire import Request, Response
 class Workbench:
     """The endpoints that AWS does not have."""
 
-    def __init__(self, scripts: ScriptQueue, calls: CallLog) -> None:
+    def __init__(self, scripts: ScriptQueue, calls: CallLog, log: InvocationLog) -> None:
         self._scripts = scripts
         self._calls = calls
+        self._log = log
 
     def handle(self, request: Request) -> Response:
         """Answer one of them."""
@@ -27,7 +29,10 @@ class Workbench:
             case "POST", ("reset",):
                 self._scripts.clear()
                 self._calls.clear()
+                self._log.faults.reset()
                 return Response.of_json({"queued": 0})
+            case "POST", ("logs",):
+                return self._deliver(request)
             case "GET", ("requests",):
                 return Response.of_json({"requests": self._calls.entries()})
             case "DELETE", ("requests",):
@@ -40,3 +45,14 @@ class Workbench:
             return Response.of_json({"queued": self._scripts.add(json.loads(request.body))})
         except (AwsError, TypeError, ValueError) as error:
             return Response.of_json({"message": str(error)}, status=400)
+
+    def _deliver(self, request: Request) -> Response:
+        """Set the log's switches, and deliver now what is due."""
+        try:
+            document = json.loads(request.body or b"{}")
+            repair = document.pop("repair", False)
+            self._log.faults.set(document)
+        except (AwsError, AttributeError, ValueError) as error:
+            return Response.of_json({"message": str(error)}, status=400)
+        repaired = self._log.repair() if repair else 0
+        return Response.of_json({"waiting": self._log.flush(), "repaired": repaired})

@@ -186,17 +186,6 @@ class ControlPlane:
 
     # Invocation logging ---------------------------------------------------------------------
 
-    def put_logging(self, request: Request, params: Json) -> Json:
-        """PutModelInvocationLoggingConfiguration: one for each account and Region."""
-        if not params["loggingConfig"].get("s3Config"):
-            raise invalid(
-                "The local AWS delivers invocation logs to S3: loggingConfig.s3Config is needed."
-            )
-        with self._store.lock:
-            self._document("logging", request)["loggingConfig"] = params["loggingConfig"]
-            self._save("logging", request)
-        return {}
-
     def get_logging(self, request: Request, params: Json) -> Json:
         """GetModelInvocationLoggingConfiguration; empty where none was put."""
         return dict(self._document("logging", request))

@@ -61,6 +61,10 @@ class Server:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own loopback
             return json.load(answer)
 
+    def post(self, path: str, body: Any) -> Any:
+        """One POST to `/_localaws/<path>`."""
+        return self.call("POST", f"/_localaws/{path}", body)
+
     def script(self, *scripts: dict[str, Any]) -> None:
         """Queue scripted answers."""
         self.call("POST", "/_localaws/script", list(scripts))

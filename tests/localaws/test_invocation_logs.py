@@ -41,12 +41,15 @@ def test_invocation_logs_are_delivered_in_bedrocks_format(server):
     for _ in range(100):
         listed = s3.list_objects_v2(Bucket="logs").get("Contents", [])
         keys = [row["Key"] for row in listed]
-        records = [json.loads(x) for k in keys if "/data/" not in k for x in read(k).splitlines()]
+        logs = [key for key in keys if key.endswith(".json.gz") and "/data/" not in key]
+        records = [json.loads(line) for key in logs for line in read(key).splitlines()]
         if len(records) == 4:
             break
         waiting.wait(0.1)
-    folder = "audit/AWSLogs/123456789012/BedrockModelInvocationLogs/eu-west-1/"
-    assert all(key.startswith(folder) for key in keys)
+    folder = "audit/AWSLogs/123456789012/BedrockModelInvocationLogs/"
+    marker = f"{folder}amazon-bedrock-logs-permission-check"
+    assert marker in keys
+    assert all(key.startswith(f"{folder}eu-west-1/") for key in keys if key != marker)
     by_operation = {(record["operation"], record.get("errorCode")): record for record in records}
     assert len(records) == 4
     plain = by_operation["Converse", None]
@@ -60,12 +63,53 @@ def test_invocation_logs_are_delivered_in_bedrocks_format(server):
     assert plain["output"]["outputBodyJson"]["output"]["message"]["content"][0]["text"] == said(
         answer
     )
+    assert plain["inferenceRegion"] in ("eu-west-1", "eu-central-1", "eu-west-3")
     large = by_operation["ConverseStream", None]["input"]
     assert "inputBodyJson" not in large
     bucket, key = large["inputBodyS3Path"].removeprefix("s3://").split("/", 1)
     assert bucket == "logs" and "x" * 200_000 in read(key)
     assert ("Converse", "ThrottlingException") in by_operation
     assert by_operation["InvokeModel", None]["input"]["inputTokenCount"] == 1
+
+
+def test_deliveries_go_wrong_as_they_are_told_to(server):
+    region = "eu-west-3"
+    s3 = server.client("s3", region=region)
+    s3.create_bucket(Bucket="faulty", CreateBucketConfiguration={"LocationConstraint": region})
+    control = server.client("bedrock", region=region)
+    wanted = {"s3Config": {"bucketName": "nowhere"}, "textDataDeliveryEnabled": True}
+    with pytest.raises(control.exceptions.ValidationException):
+        control.put_model_invocation_logging_configuration(loggingConfig=wanted)
+    wanted["s3Config"]["bucketName"] = "faulty"
+    control.put_model_invocation_logging_configuration(loggingConfig=wanted)
+    runtime = server.client("bedrock-runtime", region=region)
+
+    def ask(times):
+        for _ in range(times):
+            runtime.converse(modelId=NOVA, messages=[user("hello")])
+
+    def files():
+        listed = s3.list_objects_v2(Bucket="faulty").get("Contents", [])
+        keys = [row["Key"] for row in listed if row["Key"].endswith(".json.gz")]
+        return [s3.get_object(Bucket="faulty", Key=key)["Body"].read() for key in keys]
+
+    def identifiers():
+        lines = b"".join(gzip.decompress(content) for content in files()).splitlines()
+        return [json.loads(line)["requestId"] for line in lines]
+
+    assert server.post("logs", {"hold": True}) == {"waiting": 0, "repaired": 0}
+    ask(3)
+    assert server.post("logs", {"truncate": 1})["waiting"] == 3
+    assert server.post("logs", {"hold": False})["waiting"] == 0
+    with pytest.raises(EOFError):
+        gzip.decompress(files()[0])
+    assert server.post("logs", {"repair": True})["repaired"] == 1
+    assert len(set(identifiers())) == 3
+    server.post("logs", {"hold": True, "duplicate": 1, "drop": 1})
+    ask(2)
+    server.post("logs", {"hold": False})
+    assert len(identifiers()) == 6  # one was dropped, the other came three times
+    assert len(set(identifiers())) == 4
 
 
 def test_a_session_knows_itself(server):

@@ -21,6 +21,11 @@ class LocalAws:
         """Queue one scripted answer: `script(text="Hello", match={"operation": "Converse"})`."""
         self._http.post("/script", json=members).raise_for_status()
 
+    def logs(self, **switches: Any) -> dict[str, Any]:
+        """Set switches of the invocation log and have delivered what is due."""
+        answer: dict[str, Any] = self._http.post("/logs", json=switches).raise_for_status().json()
+        return answer
+
     def requests(self, operation: str | None = None) -> list[dict[str, Any]]:
         """Return the calls received since the reset, oldest first."""
         received = self._http.get("/requests").raise_for_status().json()
