@@ -39,6 +39,7 @@ class Call:
     ended: float = 0
     abandoned: bool = False
     loggable: bool = False
+    batch: bool = False
 
     @classmethod
     def begin(cls, operation: str, request: Request, params: Json, body: Any) -> Call:
@@ -84,6 +85,7 @@ class Call:
             "latencyMs": self.latency_ms,
             "finished": self.finished,
             "abandoned": self.abandoned,
+            "batch": self.batch,
         }
 
 

@@ -67,14 +67,19 @@ class Embedder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, one row a text; a text without tokens is a zero row."""
+        return self.embed_counted(texts)[0]
+
+    def embed_counted(self, texts: Sequence[str]) -> tuple[Vectors, list[int]]:
+        """Unit vectors as `embed` gives them, and each text's tokens; all are tokenized at once."""
         table: Vectors = self._loaded().embedding
         rows = np.zeros((len(texts), NATIVE_DIMENSIONS), dtype=np.float32)
-        for row, ids in enumerate(self.token_ids(texts)):
+        tokens = self.token_ids(texts)
+        for row, ids in enumerate(tokens):
             if ids:
                 rows[row] = table[np.clip(ids, 0, len(table) - 1)].mean(axis=0)
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         rows /= np.where(lengths > 0, lengths, np.float32(1))
-        return rows
+        return rows, [len(ids) for ids in tokens]
 
     def words(self, words: Sequence[str]) -> Vectors:
         """Unit vectors of single words, remembered since texts repeat them."""

@@ -81,6 +81,34 @@ class ObjectStore:
         stored.set_metadata({"Content-Type": content_type})
         self.sync_key(bucket, key)
 
+    def new_body(self, bucket: str) -> Path:
+        """Where a large body may be written for `put_file`; the next start removes leftovers."""
+        return self.root / bucket / f"body-{uuid.uuid4().hex}"
+
+    def put_file(self, bucket: str, key: str, path: Path, content_type: str) -> None:
+        """Store a file of `new_body` as an object, without reading it into memory."""
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "md5").hexdigest()
+        owner = s3_backends.bucket_accounts[bucket]
+        with self._lock:
+            stored = s3_backends[owner[1]][owner[0]].put_object(bucket, key, b"")
+            stored.set_metadata({"Content-Type": content_type})
+            stored._etag, stored.contentsize = digest, path.stat().st_size
+            self._adopt(stored, path)
+            self.sync_key(bucket, key)
+
+    def files(self, bucket: str, key: str) -> dict[str, Path]:
+        """Bodies on disk by key: of one object, or of all under a prefix that ends in a slash."""
+        live = self.bucket(bucket)
+        found: dict[str, Path] = {}
+        for name in sorted(live.keys) if live is not None else []:
+            body = getattr(live.keys[name], "_value_buffer", None)  # type: ignore[union-attr]
+            if (name == key or (key[-1:] in ("", "/") and name.startswith(key))) and isinstance(
+                body, DiskBody
+            ):
+                found[name] = body.path
+        return found
+
     def sync_key(self, bucket: str, key: str) -> None:
         """Make the disk say what moto says about one key."""
         with self._lock:

@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from localaws.bedrock.batch import BatchJobs
+from localaws.bedrock.batch_run import Runner
+from localaws.bedrock.batch_text import BatchText
 from localaws.bedrock.control import ControlPlane
 from localaws.bedrock.converse import Conversations, Model
 from localaws.bedrock.invocation_log import InvocationLog
@@ -53,13 +56,29 @@ class LocalAws:
             "log": calls,
             "stopping": self.stopping,
         }
+        model = _model(self.embedder)
+        self._jobs = BatchJobs(
+            store,
+            Runner(
+                store=store,
+                objects=objects,
+                embedder=self.embedder,
+                text=BatchText(model, meter),
+                scripts=scripts,
+                log=calls,
+                stopping=self.stopping,
+            ),
+            scripts,
+            self.stopping,
+        )
         conversations = Conversations(
-            model=_model(self.embedder),
+            model=model,
             token_delay_ms=float(os.environ.get("LOCALAWS_TOKEN_DELAY_MS", "8")),
             **shared,
         )
         invocations = Invocations(**shared)
         control = ControlPlane(store)
+        jobs = self._jobs
         self._services: list[tuple[Router, dict[str, Handler]]] = [
             (
                 Router("bedrock-runtime"),
@@ -89,6 +108,10 @@ class LocalAws:
                     "TagResource": control.tag,
                     "UntagResource": control.untag,
                     "ListTagsForResource": control.list_tags,
+                    "CreateModelInvocationJob": jobs.create,
+                    "GetModelInvocationJob": jobs.get,
+                    "ListModelInvocationJobs": jobs.list,
+                    "StopModelInvocationJob": jobs.stop_job,
                     "PutModelInvocationLoggingConfiguration": self._log.put_logging,
                     "GetModelInvocationLoggingConfiguration": control.get_logging,
                     "DeleteModelInvocationLoggingConfiguration": control.delete_logging,
@@ -100,10 +123,12 @@ class LocalAws:
         """Begin the background work."""
         self.embedder.start()
         self._log.start()
+        self._jobs.start()
 
     def stop(self) -> None:
         """End streams at once and deliver the logs that wait."""
         self.stopping.set()
+        self._jobs.stop()
         self._log.stop()
 
     def __call__(

@@ -151,6 +151,7 @@ class ControlPlane:
         for collection, kind in (
             ("inference-profiles", "application-inference-profile"),
             ("guardrails", "guardrail"),
+            ("batch-jobs", "model-invocation-job"),
         ):
             prefix = f"arn:aws:bedrock:{request.caller.region}:{request.caller.account}:{kind}/"
             if arn.startswith(prefix):

@@ -4,6 +4,7 @@ from contextlib import closing
 from threading import Event
 
 import pytest
+from botocore.exceptions import ClientError
 
 from .conftest import NOVA, said, user
 
@@ -155,3 +156,26 @@ def test_cohere_embeds_many_texts_at_once(runtime):
     answer = runtime.invoke_model(modelId="cohere.embed-v4:0", body=json.dumps(body))
     vectors = json.loads(answer["body"].read())["embeddings"]
     assert [len(vector) for vector in vectors] == [512, 512]
+
+
+def test_cohere_v4_reads_inputs_and_refuses_what_it_does_not_know(runtime):
+    def asked(**body):
+        answer = runtime.invoke_model(modelId="cohere.embed-v4:0", body=json.dumps(body))
+        return json.loads(answer["body"].read())
+
+    texts = {"input_type": "search_document", "output_dimension": 512}
+    part = {"content": [{"type": "text", "text": "a red door"}]}
+    by_input = asked(inputs=[part], embedding_types=["float", "int8"], **texts)["embeddings"]
+    by_text = asked(texts=["a red door"], **texts)["embeddings"]
+    assert by_input["float"] == by_text
+    assert len(by_input["int8"][0]) == 512
+    for odd in (
+        {"texts": ["x"] * 97},
+        {"texts": ["x"], "truncate": "START"},
+        {"texts": ["x"], "embedding_types": ["double"]},
+        {"texts": ["x"], "output_dimension": 300},
+        {"texts": ["x"], "inputs": [part]},
+    ):
+        with pytest.raises(ClientError) as error:
+            asked(**{**texts, **odd})
+        assert error.value.response["Error"]["Code"] == "ValidationException"
