@@ -140,6 +140,7 @@ def _streamed(
         system=SYSTEM_ASSISTANT,
         messages=turn_messages(history, question.text, made.passages),
         max_tokens=ANSWER_TOKENS,
+        thorough=running.thorough,
     )
     finished: Finished | None = None
     for event in converse_stream(request, cancelled=running.cancelled.is_set):

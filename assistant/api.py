@@ -18,6 +18,7 @@ from assistant.answering import answer
 from assistant.models import Conversation, Message, Turn
 from assistant.runner import turn_run, turn_stop, work_aside
 from assistant.serializers import (
+    AgainSerializer,
     AskMessageSerializer,
     ConversationDetailSerializer,
     ConversationSerializer,
@@ -29,6 +30,7 @@ from assistant.services import (
     conversation_create,
     conversation_delete,
     conversation_rename,
+    thorough_checked,
     turn_again,
     turn_begin,
 )
@@ -121,10 +123,11 @@ class MessageListView(APIView):
         given = AskMessageSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         actor = actor_of(request)
+        thorough = thorough_checked(given.validated_data.get("thorough", False), "assistant")
         turn = turn_begin(
             actor=actor, conversation_id=conversation_id, text=given.validated_data["text"]
         )
-        return _answered(request, actor, turn)
+        return _answered(request, actor, turn, thorough)
 
 
 class MessageAgainView(APIView):
@@ -135,13 +138,16 @@ class MessageAgainView(APIView):
 
     @extend_schema(
         operation_id="messages_regenerate",
-        request=None,
+        request=AgainSerializer,
         responses={201: MessageSerializer, (200, "text/event-stream"): str},
     )
     def post(self, request: Request, conversation_id: UUID, message_id: UUID) -> HttpResponseBase:
+        given = AgainSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
         actor = actor_of(request)
+        thorough = thorough_checked(given.validated_data.get("thorough", False), "assistant")
         turn = turn_again(actor=actor, conversation_id=conversation_id, message_id=message_id)
-        return _answered(request, actor, turn)
+        return _answered(request, actor, turn, thorough)
 
 
 class StopView(APIView):
@@ -156,8 +162,8 @@ class StopView(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _answered(request: Request, actor: Actor, turn: Turn) -> HttpResponseBase:
-    running = turn_run(current(), actor, turn, answer)
+def _answered(request: Request, actor: Actor, turn: Turn, thorough: bool) -> HttpResponseBase:
+    running = turn_run(current(), actor, turn, answer, thorough=thorough)
     connection.close()  # whoever waits for a model must not keep a pooled connection
     if wants_events(request):
         running.frames.wait_decided(DECIDED_WITHIN)
@@ -205,4 +211,5 @@ def _write_members(data: dict[str, Any]) -> dict[str, Any]:
         "instructions": data.get("instructions") or "",
         "text": data.get("text") or "",
         "document_ids": data.get("document_ids") or [],
+        "thorough": data.get("thorough", False),
     }

@@ -15,6 +15,11 @@ MEMBERS: Final[dict[str, dict[str, type]]] = {
     "confirm": {"action_id": str, "approve": bool},
     "resume": {"after": int},
 }
+# Members that a type may have beside those.
+OPTIONAL: Final[dict[str, dict[str, type]]] = {
+    "ask": {"thorough": bool},
+    "regenerate": {"thorough": bool},
+}
 MOST_SEQ: Final = 2**62  # beyond it no number is a frame's
 
 
@@ -34,9 +39,11 @@ def client_frame(text: str | None) -> Frame:
     wanted = MEMBERS.get(kind) if isinstance(kind, str) else None
     if wanted is None:
         raise BadFrame(f"The type is one of {', '.join(MEMBERS)}.")
-    if set(frame) - {"type"} != set(wanted):
+    optional = OPTIONAL.get(kind, {})
+    if not set(wanted) <= set(frame) - {"type"} <= {*wanted, *optional}:
         raise BadFrame(f"A frame {kind} has the members: {', '.join(wanted) or 'none'}.")
-    for name, kind_of in wanted.items():
+    members = {**wanted, **{name: optional[name] for name in optional if name in frame}}
+    for name, kind_of in members.items():
         if type(frame[name]) is not kind_of:
             raise BadFrame(f"{name} must be a JSON {_JSON_NAMES[kind_of]}.")
     _check_values(frame)

@@ -22,7 +22,7 @@ from assistant.following import frames_elsewhere, frames_of
 from assistant.frames import ENDS, Frame, first_seq, turn_of
 from assistant.runner import RunningTurn, running_in, turn_group, turn_run, turn_stop, watch
 from assistant.selectors import Missed, missed_since
-from assistant.services import turn_again, turn_begin
+from assistant.services import thorough_checked, turn_again, turn_begin
 from assistant.watchkeeper import socket_closed, socket_opened
 from tenants.context import Actor, TenantContext, in_tenant
 from tenants.errors import TenantryError
@@ -122,23 +122,29 @@ class AssistantConsumer(AsyncWebsocketConsumer):
 
     async def _ask(self, frame: Frame) -> None:
         await self._begin(
+            frame,
             lambda actor: turn_begin(
                 actor=actor, conversation_id=self.conversation_id, text=frame["text"]
-            )
+            ),
         )
 
     async def _regenerate(self, frame: Frame) -> None:
         await self._begin(
+            frame,
             lambda actor: turn_again(
                 actor=actor,
                 conversation_id=self.conversation_id,
                 message_id=frame["message_id"],
-            )
+            ),
         )
 
-    async def _begin(self, begin: Callable[[Actor], Any]) -> None:
-        actor, turn = await self._allowed(lambda actor: (actor, begin(actor)))
-        turn_run(self.tenant, actor, turn, answer)  # tells this socket too
+    async def _begin(self, frame: Frame, begin: Callable[[Actor], Any]) -> None:
+        def begun(actor: Actor) -> tuple[Actor, bool, Any]:
+            thorough = thorough_checked(frame.get("thorough", False), "assistant")
+            return actor, thorough, begin(actor)
+
+        actor, thorough, turn = await self._allowed(begun)
+        turn_run(self.tenant, actor, turn, answer, thorough=thorough)  # tells this socket too
 
     async def _stop(self, _frame: Frame) -> None:
         await self._allowed(lambda _actor: turn_stop(self.conversation_id))

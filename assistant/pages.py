@@ -10,12 +10,12 @@ from django.utils.safestring import SafeString
 
 from assistant.models import Conversation, Message, MessageRole, MessageStatus
 from assistant.shapes import citations_of
-from bedrock.selectors import decision_of
-from billing.selectors import request_cost
+from bedrock.selectors import decisions_of
+from bedrock.why import explained
 from documents.pages import suggestions
 from documents.rendering import answer_html, viewer_address
 from documents.selectors import documents_ready
-from tenants.context import Actor, current
+from tenants.context import Actor
 
 SUGGESTED_FROM: Final = 3  # documents
 GROUNDED: Final = {
@@ -101,14 +101,4 @@ def starters(actor: Actor) -> list[str]:
 def why(message: Message) -> dict[str, Any]:
     """Return how an answer was made and what it cost, as recorded when it was."""
     assert message.request_id is not None  # every answer has one
-    decision = decision_of(message.request_id)
-    cost = request_cost(message.request_id)
-    return {
-        "message": message,
-        "decision": decision,
-        "profile": decision.profile_arn.rsplit("/", 1)[-1] if decision else "",
-        "posture": current().posture,
-        "units": [(unit.replace("_", " "), quantity) for unit, quantity in cost.units.items()],
-        "usd": cost.usd,
-        "estimated": any(row["estimated"] for row in cost.rows),
-    }
+    return explained(message.request_id, decisions_of(message.request_id))

@@ -45,6 +45,7 @@ class RunningTurn:
     actor: Actor
     turn: Turn
     frames: TurnFrames
+    thorough: bool = False
     cancelled: threading.Event = field(default_factory=threading.Event)
     error: TenantryError | None = None
     shown: bool = False
@@ -66,11 +67,14 @@ def turn_group(tenant: TenantContext, conversation_id: UUID) -> str:
     return f"conversation.{tenant.id.hex}.{conversation_id.hex}"
 
 
-def turn_run(tenant: TenantContext, actor: Actor, turn: Turn, work: Work) -> RunningTurn:
+def turn_run(
+    tenant: TenantContext, actor: Actor, turn: Turn, work: Work, *, thorough: bool = False
+) -> RunningTurn:
     """Make the answer in a thread of its own, tell the open sockets, and return at once."""
     global _keeper
     conversation_id = turn.conversation_id
     running = RunningTurn(tenant, actor, turn, TurnFrames(tenant, conversation_id, turn.number))
+    running.thorough = thorough
     with _lock:
         before = _running.get(conversation_id)
         _running[conversation_id] = running

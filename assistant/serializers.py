@@ -12,6 +12,15 @@ class AskMessageSerializer(serializers.Serializer[Any]):
     """What the user says."""
 
     text = serializers.CharField(allow_blank=True, trim_whitespace=False)
+    thorough = serializers.BooleanField(
+        required=False, help_text="Let the frontier model answer, where the plan has the choice."
+    )
+
+
+class AgainSerializer(serializers.Serializer[Any]):
+    """How to answer once more."""
+
+    thorough = serializers.BooleanField(required=False)
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -68,6 +77,9 @@ class WriteSerializer(serializers.Serializer[Any]):
     )
     document_ids = serializers.ListField(
         child=serializers.UUIDField(), required=False, allow_null=True
+    )
+    thorough = serializers.BooleanField(
+        required=False, help_text="Let the frontier model write, where the plan has the choice."
     )
 
 

@@ -20,9 +20,11 @@ from assistant.errors import (
 from assistant.frames import first_seq, frame_keep, frames_after, frames_forget, turn_of
 from assistant.models import Conversation, Message, MessageRole, MessageStatus, Turn
 from assistant.shapes import citation_dict, final_frame
+from bedrock.errors import ChoiceNotInPlan
+from bedrock.routing import may_choose
 from documents.citations import Citation
 from tenants.accounts.audit import audit_write
-from tenants.context import Actor
+from tenants.context import Actor, current
 from tenants.errors import Invalid, NotAuthenticated, NotFound
 
 LEASE: Final = timedelta(seconds=15)
@@ -76,6 +78,13 @@ def message_checked(text: Any) -> str:
     if len(said) > MESSAGE_CHARACTERS:
         raise MessageTooLong(limit=MESSAGE_CHARACTERS)
     return said
+
+
+def thorough_checked(wanted: bool, feature: str) -> bool:
+    """Return whether the frontier model is to answer. Raises ChoiceNotInPlan."""
+    if wanted and not may_choose(current(), feature):
+        raise ChoiceNotInPlan
+    return wanted
 
 
 def turn_begin(*, actor: Actor, conversation_id: UUID, text: Any) -> Turn:

@@ -29,8 +29,11 @@ from assistant.services import (
     conversation_delete,
     conversation_rename,
     message_checked,
+    thorough_checked,
     turn_begin,
 )
+from bedrock.errors import ChoiceNotInPlan
+from bedrock.routing import may_choose
 from bedrock.selectors import capabilities
 from documents.pages import ids_of
 from documents.selectors import documents_ready
@@ -55,6 +58,7 @@ def _sidebar(actor: Actor, chosen: UUID | None = None) -> dict[str, Any]:
         "limit": MESSAGE_CHARACTERS,
         "limit_text": f"{MESSAGE_CHARACTERS:,}",
         "title_limit": TITLE_CHARACTERS,
+        "may_choose": may_choose(current(), "assistant"),
     }
 
 
@@ -78,11 +82,12 @@ def _asked(
     request: HttpRequest, actor: Actor, conversation_id: UUID, text: str | None
 ) -> HttpResponse:
     try:
+        thorough = thorough_checked("thorough" in request.POST, "assistant")
         turn = turn_begin(actor=actor, conversation_id=conversation_id, text=text)
-    except (MessageEmpty, MessageTooLong, TurnRunning) as error:
+    except (MessageEmpty, MessageTooLong, TurnRunning, ChoiceNotInPlan) as error:
         messages.warning(request, error.detail)
     else:
-        turn_run(current(), actor, turn, answer)
+        turn_run(current(), actor, turn, answer, thorough=thorough)
     return redirect("conversation", conversation_id)
 
 
@@ -159,7 +164,7 @@ def conversation_delete_submit(request: HttpRequest, conversation_id: UUID) -> H
 def answer_why(request: HttpRequest, message_id: UUID) -> HttpResponse:
     """Return how an answer was made and what it cost."""
     message = answer_to_explain(actor_of(request), message_id)
-    return render(request, "assistant/_why.html", why(message))
+    return render(request, "bedrock/_why.html", why(message))
 
 
 @require_GET
@@ -180,6 +185,7 @@ def write_page(request: HttpRequest) -> HttpResponse:
             "chosen": ids_of(request.GET.getlist("document")),
             "documents": documents_ready(actor_of(request), limit=CHOOSABLE_DOCUMENTS),
             "model": capabilities(),
+            "may_choose": may_choose(current(), "write"),
             "languages": LANGUAGES,
             "text_limit": f"{TEXT_CHARACTERS:,}",
             "instruction_limit": f"{INSTRUCTION_CHARACTERS:,}",

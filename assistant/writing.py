@@ -24,6 +24,7 @@ from assistant.errors import (
 )
 from assistant.frames import LiveFrames
 from assistant.reading import PART_CHARACTERS, reading_of
+from assistant.services import thorough_checked
 from assistant.shapes import citation_dict
 from assistant.writeprompts import SYSTEMS, Kind, write_content
 from bedrock.gateway import (
@@ -60,10 +61,17 @@ class WriteTask:
     instructions: str
     text: str
     documents: tuple[Document, ...]
+    thorough: bool = False
 
 
 def task_checked(
-    *, actor: Actor, kind: Kind, instructions: str, text: str, document_ids: Sequence[UUID]
+    *,
+    actor: Actor,
+    kind: Kind,
+    instructions: str,
+    text: str,
+    document_ids: Sequence[UUID],
+    thorough: bool = False,
 ) -> WriteTask:
     """Return the task. Raises what is wrong with it; nothing is ever cut.
 
@@ -84,7 +92,8 @@ def task_checked(
         raise NothingToWrite("Give the text to rewrite.")
     if kind == "summarize" and bool(text) == bool(wanted):
         raise NothingToWrite("Give either a text or documents to summarize.")
-    return WriteTask(kind, instructions, text, _documents(actor, wanted))
+    thorough = thorough_checked(thorough, FEATURE)
+    return WriteTask(kind, instructions, text, _documents(actor, wanted), thorough)
 
 
 def _documents(actor: Actor, wanted: list[UUID]) -> tuple[Document, ...]:
@@ -181,14 +190,16 @@ class Writing:
 
     def _carrying(self, part: list[Passage]) -> list[Passage]:
         """Return the passages of a part that its own summary rests on."""
-        reply = converse(self._request(part, PART_TOKENS))
+        reply = converse(self._request(part, PART_TOKENS, part=True))
         if reply.blocked:
             return []
         named = [int(mark[1]) for mark in MARK.finditer(reply.text)]
         kept = sorted({number for number in named if 1 <= number <= len(part)})
         return [part[number - 1] for number in kept] or part[:1]
 
-    def _request(self, passages: list[Passage], max_tokens: int) -> ModelRequest:
+    def _request(
+        self, passages: list[Passage], max_tokens: int, *, part: bool = False
+    ) -> ModelRequest:
         task = self.task
         return ModelRequest(
             feature=FEATURE,
@@ -202,6 +213,7 @@ class Writing:
                 }
             ],
             max_tokens=max_tokens,
+            thorough=task.thorough and not part,
         )
 
     def _streamed(self, passages: list[Passage]) -> ModelAnswer:

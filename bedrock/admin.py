@@ -17,6 +17,9 @@ from bedrock.models import (
     Model,
     ModelRoute,
     PolicyDecision,
+    ProfileCheck,
+    ProvisionedModel,
+    RoutePolicy,
     Tier,
 )
 
@@ -66,6 +69,31 @@ class TierAdmin(ModelAdmin):
         return ["plan"] if obj else []
 
 
+@admin.register(RoutePolicy)
+class RoutePolicyAdmin(ModelAdmin):
+    """What leads a plan's feature to the frontier model; in effect within seconds."""
+
+    list_display: ClassVar = [
+        "feature", "plan", "role", "tool_rounds", "context_tokens", "least_grounding", "choice",
+        "service_tier", "effort", "cache_hour",
+    ]  # fmt: skip
+    list_filter: ClassVar = ["feature", "plan"]
+
+
+@admin.register(ProvisionedModel)
+class ProvisionedModelAdmin(ModelAdmin):
+    """Throughput bought by the hour, and whom it serves."""
+
+    list_display: ClassVar = [
+        "arn", "region", "role", "plan", "tenant_id", "model", "usd_per_hour", "serving"
+    ]  # fmt: skip
+    list_filter: ClassVar = ["region", "role", "serving"]
+    list_select_related: ClassVar = ["model"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # the ledger names it; take it out of service instead
+
+
 class ReadOnly(ModelAdmin):
     """What provisioning made or what happened: nothing here is changed by hand."""
 
@@ -98,17 +126,38 @@ class GuardrailAdmin(ReadOnly):
 
 @admin.register(InferenceProfile)
 class InferenceProfileAdmin(ReadOnly):
-    list_display: ClassVar = ["name", "region", "plan", "role", "model", "tenant_id", "arn"]
-    list_filter: ClassVar = ["region", "plan", "role"]
+    list_display: ClassVar = [
+        "name", "region", "plan", "role", "model", "tenant_id", "state", "checked_at",
+        "retired_at", "deleted_at",
+    ]  # fmt: skip
+    list_filter: ClassVar = ["region", "plan", "role", "state"]
     list_select_related: ClassVar = ["model"]
     search_fields: ClassVar = ["name", "arn", "tenant_id"]
+
+
+@admin.register(ProfileCheck)
+class ProfileCheckAdmin(ModelAdmin):
+    """What the last reconciliation of each Region found; the quota alone is edited."""
+
+    list_display: ClassVar = [
+        "region", "checked_at", "total", "quota", "foreign", "waiting", "warning"
+    ]  # fmt: skip
+    readonly_fields: ClassVar = [
+        "region", "checked_at", "total", "foreign", "waiting", "done", "warning"
+    ]  # fmt: skip
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(PolicyDecision)
 class PolicyDecisionAdmin(ReadOnly):
     list_display: ClassVar = [
-        "created_at", "tenant_id", "feature", "operation", "region", "role", "model_id",
-        "guardrail_version", "stream_mode", "call",
+        "created_at", "tenant_id", "feature", "operation", "region", "role", "reason",
+        "model_id", "guardrail_version", "stream_mode", "call",
     ]  # fmt: skip
     list_filter: ClassVar = ["operation", "region", "feature"]
     search_fields: ClassVar = ["request_id", "tenant_id", "profile_arn"]

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from tenants.context import Actor
 
-TextRole = Literal["small", "frontier"]
 Json = dict[str, Any]
 
 
@@ -16,7 +15,9 @@ class ModelRequest:
     """One question to a text model.
 
     `messages` and `tools` have the shapes of Converse; callers build the content blocks. Passages
-    stand in `guardContent` blocks, so that the guardrail reads them.
+    stand in `guardContent` blocks, so that the guardrail reads them. Which model serves is decided
+    in `bedrock.routing`: `thorough` is the user's own choice of the frontier model, `grounding` the
+    score of the answer before, when it is made once more.
     """
 
     feature: str
@@ -25,9 +26,10 @@ class ModelRequest:
     system: str
     messages: Sequence[Json]
     max_tokens: int
-    role: TextRole = "small"
     tools: Sequence[Json] = ()
     temperature: float | None = None
+    thorough: bool = False
+    grounding: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +43,19 @@ class Usage:
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
     guardrail: Mapping[str, int] = field(default_factory=dict)
     estimated: bool = False
 
     @property
     def total_tokens(self) -> int:
-        """All four kinds together."""
+        """All kinds together."""
         return (
             self.input_tokens
             + self.output_tokens
             + self.cache_read_tokens
             + self.cache_write_tokens
+            + self.cache_write_1h_tokens
         )
 
 

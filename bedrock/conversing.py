@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bedrock.caching import LONGEST_TOKEN, prefixed
 from bedrock.calls import Json, ModelAnswer, ModelRequest, ToolUse, Usage
 from bedrock.errors import ModelRefused
 from bedrock.estimates import request_text, tokens_of
@@ -16,12 +17,14 @@ from bedrock.metering import (
     sent,
     units_of_usage,
 )
-from bedrock.policy import Policy, policy_of
+from bedrock.models import Role
+from bedrock.policy import Policy
+from bedrock.routing import policy_routed, route_of
 from billing.units import Unit
 from tenants.aws import client
 from tenants.context import current
+from tenants.errors import QuotaExhausted
 
-WRITTEN_PER_TOKEN: Final = 6  # characters that a token of an answer holds at the most, as a rule
 METADATA_FORBIDS: Final = re.compile(r"[^a-zA-Z0-9\s:_@$#=/+,.-]")
 
 
@@ -44,9 +47,6 @@ def converse_parameters(request: ModelRequest, policy: Policy, *, stream: bool) 
     """Return what is sent: profile, guardrail, limit and stamp are ours, never the caller's."""
     if request.tools and not policy.model.supports_tools:
         raise ModelRefused(f"{policy.model.name} cannot use tools.")
-    system: list[Json] = [{"text": request.system}] if request.system else []
-    if system and _cacheable(request.system, policy):
-        system.append({"cachePoint": {"type": "default"}})
     limits: Json = {"maxTokens": max_tokens(request, policy)}
     if request.temperature is not None:
         limits["temperature"] = request.temperature
@@ -64,11 +64,17 @@ def converse_parameters(request: ModelRequest, policy: Policy, *, stream: bool) 
         "guardrailConfig": guardrail,
         "requestMetadata": metadata_of(request.feature, request.request_id, request.actor.user_id),
     }
-    if system:
-        parameters["system"] = system
+    if request.system:
+        parameters["system"] = [{"text": request.system}]
     if request.tools:
         parameters["toolConfig"] = {"tools": list(request.tools)}
-    return parameters
+    if policy.service_tier:
+        parameters["serviceTier"] = {"type": policy.service_tier}
+    if policy.latency:
+        parameters["performanceConfig"] = {"latency": policy.latency}
+    if policy.effort:
+        parameters["outputConfig"] = {"effort": policy.effort}
+    return prefixed(parameters, policy)
 
 
 def stamped(parameters: Mapping[str, Any], call: MeteredCall) -> dict[str, Any]:
@@ -83,10 +89,23 @@ def max_tokens(request: ModelRequest, policy: Policy) -> int:
     return min(request.max_tokens, policy.model.max_output)
 
 
-def _cacheable(prefix: str, policy: Policy) -> bool:
-    """Say whether a prefix is surely long enough; a shorter one would be ignored in silence."""
-    minimum = policy.model.cache_minimum
-    return minimum is not None and len(prefix) >= minimum * WRITTEN_PER_TOKEN
+def text_call_routed(
+    request: ModelRequest, *, operation: str, stream: bool
+) -> tuple[MeteredCall, Policy]:
+    """Choose the model and admit the call at its upper bound.
+
+    Where the allowance does not reach for the frontier model, small serves and the record says why.
+    """
+    tenant = current()
+    route = route_of(tenant, request)
+    policy = policy_routed(tenant, route)
+    try:
+        return text_call_open(request, policy, operation=operation, stream=stream), policy
+    except QuotaExhausted:
+        if route.role != Role.FRONTIER:
+            raise
+    policy = policy_routed(tenant, route.within_budget())
+    return text_call_open(request, policy, operation=operation, stream=stream), policy
 
 
 def text_call_open(
@@ -96,7 +115,7 @@ def text_call_open(
     text = request_text(request)
     limit = max_tokens(request, policy)
     units: dict[Unit, int] = {Unit.INPUT: tokens_of(text, policy.model), Unit.OUTPUT: limit}
-    units |= guardrail_estimate(policy.guardrail, len(text) + limit * WRITTEN_PER_TOKEN)
+    units |= guardrail_estimate(policy.guardrail, len(text) + limit * LONGEST_TOKEN)
     return call_open(
         actor=request.actor,
         feature=request.feature,
@@ -111,12 +130,18 @@ def text_call_open(
 
 
 def usage_of(usage: Mapping[str, Any], trace: Mapping[str, Any]) -> Usage:
-    """Return the service's count in our form."""
+    """Return the service's count in our form; what is cached for an hour has a price of its own."""
+    hour = sum(
+        int(detail.get("inputTokens", 0))
+        for detail in usage.get("cacheDetails", ())
+        if detail.get("ttl") == "1h"
+    )
     return Usage(
         input_tokens=int(usage.get("inputTokens", 0)),
         output_tokens=int(usage.get("outputTokens", 0)),
         cache_read_tokens=int(usage.get("cacheReadInputTokens", 0)),
-        cache_write_tokens=int(usage.get("cacheWriteInputTokens", 0)),
+        cache_write_tokens=int(usage.get("cacheWriteInputTokens", 0)) - hour,
+        cache_write_1h_tokens=hour,
         guardrail=units_of_trace(trace),
     )
 
@@ -161,9 +186,8 @@ def converse(request: ModelRequest) -> ModelAnswer:
     A blocked input or output is an ordinary answer with `blocked` set. Raises RateLimited and
     QuotaExhausted before anything is sent, otherwise this app's errors.
     """
-    policy = policy_of(current(), request.role)
-    parameters = converse_parameters(request, policy, stream=False)
-    call = text_call_open(request, policy, operation="Converse", stream=False)
+    call, policy = text_call_routed(request, operation="Converse", stream=False)
+    parameters = call.prepared(lambda: converse_parameters(request, policy, stream=False))
     runtime = client("bedrock-runtime")
     connection_rest()
     received = sent(call, lambda: runtime.converse(**stamped(parameters, call)))

@@ -17,9 +17,9 @@ RECORD: Final = """
     WITH unhurried AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
     INSERT INTO bedrock_policydecision
            (id, tenant_id, request_id, call, reservation_id, feature, user_id, api_key_id, region,
-            operation, role, model_id, profile_arn, guardrail_id, guardrail_version, stream_mode,
-            max_tokens)
-    SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM unhurried
+            operation, role, reason, service_tier, model_id, profile_arn, guardrail_id,
+            guardrail_version, stream_mode, max_tokens)
+    SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM unhurried
 """
 
 
@@ -46,6 +46,8 @@ def decision_record(
         tenant.region,
         operation,
         policy.role if policy else "",
+        policy.reason[:200] if policy else "",
+        policy.service_tier if policy else "",
         policy.model.model_id if policy else "",
         policy.profile_arn if policy else "",
         guardrail.id if guardrail else "",

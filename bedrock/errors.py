@@ -70,3 +70,11 @@ class OutsideRegion(ModelError):
     code = "outside_region"
     status = 500
     title = "This request would have left your workspace's Region, so it was not sent"
+
+
+class ChoiceNotInPlan(ModelError):
+    """The thorough model was asked for where the plan leaves no choice; nothing was sent."""
+
+    code = "choice_not_in_plan"
+    status = 403
+    title = "Your plan does not include the choice of the thorough model; leave it out or upgrade"

@@ -59,6 +59,7 @@ def units_of_usage(usage: Usage) -> dict[Unit, int]:
         Unit.OUTPUT: usage.output_tokens,
         Unit.CACHE_READ: usage.cache_read_tokens,
         Unit.CACHE_WRITE: usage.cache_write_tokens,
+        Unit.CACHE_WRITE_1H: usage.cache_write_1h_tokens,
     }
     for name, amount in usage.guardrail.items():
         if unit := USAGE_UNITS.get(name):
@@ -81,6 +82,14 @@ class MeteredCall:
         """What ties a logged call to its rows in the ledger, even where no answer arrives."""
         attempt = self.reservation.call * ATTEMPTS_PER_CALL + self.attempt
         return {"reservation": str(self.reservation.id), "attempt": str(attempt)}
+
+    def prepared(self, prepare: Callable[[], R]) -> R:
+        """Return what is to be sent; where it cannot be made, the call ends and cost nothing."""
+        try:
+            return prepare()
+        except BaseException:
+            self.cancel()
+            raise
 
     def finish(self, units: Mapping[Unit, int], *, estimated: bool = False) -> None:
         """Settle what the service counted; `estimated` where part of it is only reckoned."""

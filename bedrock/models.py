@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 
 class Role(models.TextChoices):
-    """What a model is for. `small` serves unless a caller asks for `frontier`."""
+    """What a model is for. `small` serves unless a `RoutePolicy` leads to `frontier`."""
 
     SMALL = "small", "Small"
     FRONTIER = "frontier", "Frontier"
@@ -40,6 +40,23 @@ class Model(models.Model):
     )
     cache_minimum = models.PositiveIntegerField(
         null=True, blank=True, help_text="Fewest tokens of a cacheable prefix; empty: no caching."
+    )
+    caches_tools = models.BooleanField(
+        default=False, help_text="A cache point may stand behind the tools too (not with Nova)."
+    )
+    cache_hour = models.BooleanField(
+        default=False, help_text="Keeps a prefix for an hour where it is asked to."
+    )
+    service_tiers = models.JSONField(
+        default=list, blank=True, help_text="Tiers it is offered in beside default."
+    )
+    optimized_latency = models.BooleanField(default=False)
+    supports_effort = models.BooleanField(default=False)
+    silence_seconds = models.DecimalField(
+        max_digits=5,
+        decimal_places=1,
+        default=30,
+        help_text="A stream silent for so long is given up; what had come is kept.",
     )
     supports_tools = models.BooleanField(default=False)
     supports_translate = models.BooleanField(default=False)
@@ -95,6 +112,109 @@ class Tier(models.Model):
         return self.plan
 
 
+class ServiceTier(models.TextChoices):
+    """How urgently the service works a call off, each at a price of its own.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/service-tiers-inference.html
+    """
+
+    DEFAULT = "default", "Default"
+    PRIORITY = "priority", "Priority"
+    FLEX = "flex", "Flex"
+    RESERVED = "reserved", "Reserved"
+
+
+class RoutePolicy(models.Model):
+    """Which role serves a feature of a plan, what leads to `frontier`, and how it is asked.
+
+    The most particular row counts: feature and plan, then feature, then plan, then neither. A
+    threshold that is empty leads nowhere.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    feature = models.CharField(max_length=40, blank=True, help_text="Empty: every feature.")
+    plan = models.CharField(max_length=40, blank=True, help_text="Empty: every plan.")
+    role = models.CharField(
+        max_length=20,
+        choices=[(Role.SMALL, Role.SMALL.label), (Role.FRONTIER, Role.FRONTIER.label)],
+        default=Role.SMALL,
+    )
+    tool_rounds = models.PositiveSmallIntegerField(
+        "frontier from tool round", null=True, blank=True
+    )
+    context_tokens = models.PositiveIntegerField(
+        "frontier above tokens to read", null=True, blank=True
+    )
+    least_grounding = models.DecimalField(
+        "frontier once more below grounding",
+        max_digits=3,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="0 to 1. An answer that scores less is made once more.",
+    )
+    choice = models.BooleanField("the user may choose", default=False)
+    service_tier = models.CharField(max_length=10, choices=ServiceTier, blank=True)
+    latency = models.CharField(
+        max_length=10,
+        choices=[("optimized", "Optimized")],
+        blank=True,
+        help_text="Empty: standard.",
+    )
+    cache_hour = models.BooleanField(
+        "cache for an hour",
+        default=False,
+        help_text="Tools and system prompt, where it can; else five minutes.",
+    )
+    effort = models.CharField(
+        max_length=6, choices=[(e, e) for e in ("low", "medium", "high")], blank=True
+    )
+
+    class Meta:
+        ordering: ClassVar = ["feature", "plan"]
+        verbose_name_plural = "route policies"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["feature", "plan"], name="one_route_policy_a_feature"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.feature or 'every feature'}, {self.plan or 'every plan'}"
+
+
+class ProvisionedModel(models.Model):
+    """Provisioned throughput that serves a role in a Region, for a tenant, a plan or everybody.
+
+    It is billed by the hour whether used or not, so its calls carry the prices of the model key
+    `…@provisioned`: tokens are counted at 0 and the hours stand here, outside the ledger.
+    https://docs.aws.amazon.com/bedrock/latest/userguide/prov-throughput.html
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    region = models.CharField(max_length=20)
+    role = models.CharField(max_length=20, choices=Role)
+    plan = models.CharField(max_length=40, blank=True, help_text="Empty: every plan.")
+    tenant_id = models.UUIDField(null=True, blank=True)
+    model = models.ForeignKey(Model, on_delete=models.PROTECT, related_name="provisioned")
+    arn = models.CharField(max_length=200, unique=True)
+    usd_per_hour = models.DecimalField(max_digits=12, decimal_places=4)
+    serving = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["region", "role", "plan"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["region", "role", "plan", "tenant_id"],
+                condition=models.Q(serving=True),
+                name="one_provisioned_model_a_role",
+                nulls_distinct=False,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.arn.rsplit("/", 1)[-1]
+
+
 class Guardrail(models.Model):
     """A posture's guardrail in one Region, at the numbered version that calls carry."""
 
@@ -131,13 +251,24 @@ class InferenceProfile(models.Model):
     name = models.CharField(max_length=64)
     arn = models.CharField(max_length=200, unique=True)
     source = models.CharField(max_length=200, help_text="The ARN that it was copied from.")
+    state = models.CharField(
+        max_length=120, default="as it should be", help_text="As it was found at the last check."
+    )
+    checked_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    retired_at = models.DateTimeField(
+        null=True, help_text="Serves no new call; deleted when nothing uses it any more."
+    )
+    deleted_at = models.DateTimeField(
+        null=True, help_text="Gone from AWS; the row still explains old bills and logs."
+    )
 
     class Meta:
         ordering: ClassVar = ["region", "plan", "role"]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["region", "plan", "role", "tenant_id"],
+                condition=models.Q(retired_at=None),
                 name="one_profile_a_role",
                 nulls_distinct=False,
             ),
@@ -145,6 +276,27 @@ class InferenceProfile(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ProfileCheck(models.Model):
+    """What the last reconciliation of a Region's inference profiles found."""
+
+    region = models.CharField(primary_key=True, max_length=20)
+    quota = models.PositiveIntegerField(
+        default=1000, help_text="Profiles that AWS lets the account have in this Region."
+    )
+    total = models.PositiveIntegerField(default=0, help_text="All in the account.")
+    foreign = models.PositiveIntegerField(default=0, help_text="Not this deployment's; left alone.")
+    waiting = models.PositiveIntegerField(default=0, help_text="Retired, not yet deleted.")
+    done = models.TextField(blank=True, help_text="What was made, mended and deleted.")
+    warning = models.CharField(max_length=200, blank=True)
+    checked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["region"]
+
+    def __str__(self) -> str:
+        return self.region
 
 
 class PolicyDecision(models.Model):
@@ -165,6 +317,10 @@ class PolicyDecision(models.Model):
     region = models.CharField(max_length=20)
     operation = models.CharField(max_length=20)
     role = models.CharField(max_length=20, blank=True)
+    reason = models.CharField(
+        max_length=200, blank=True, db_default="", help_text="Why this role serves."
+    )
+    service_tier = models.CharField(max_length=10, blank=True, db_default="")
     model_id = models.CharField(max_length=100, blank=True)
     profile_arn = models.CharField(max_length=200, blank=True)
     guardrail_id = models.CharField(max_length=40, blank=True)

@@ -12,7 +12,7 @@ from typing import Final
 from django.db.models import F, Q
 
 from bedrock.errors import NotProvisioned, OutsideRegion
-from bedrock.models import Guardrail, InferenceProfile, Model
+from bedrock.models import Guardrail, InferenceProfile, Model, ProvisionedModel
 from tenants.context import TenantContext
 
 KEEP_SECONDS: Final = 5.0
@@ -37,7 +37,10 @@ class Policy:
     """Everything that a call of one role carries.
 
     `price_model` tells the rate card by which route the model is reached: the id of the system
-    profile (`us.amazon.nova-lite-v1:0`), or the model's own id within one Region.
+    profile (`us.amazon.nova-lite-v1:0`), or the model's own id within one Region; `@flex` and the
+    like behind it tell a tier, `@provisioned` throughput that is paid by the hour. `profile_arn` is
+    what is called: the inference profile, or the provisioned model. `reason` says why the role
+    serves.
     """
 
     region: str
@@ -46,6 +49,12 @@ class Policy:
     price_model: str
     profile_arn: str
     guardrail: GuardrailPolicy
+    provisioned: bool = False
+    reason: str = ""
+    service_tier: str = ""
+    latency: str = ""
+    effort: str = ""
+    cache_hour: bool = False
 
 
 class _Kept:
@@ -70,12 +79,12 @@ class _Kept:
             self._kept.clear()
 
 
-_kept = _Kept()
+kept = _Kept()
 
 
 def forget() -> None:
     """Drop what this process keeps, after its own edit of the rows."""
-    _kept.clear()
+    kept.clear()
 
 
 def policy_of(tenant: TenantContext, role: str) -> Policy:
@@ -85,11 +94,11 @@ def policy_of(tenant: TenantContext, role: str) -> Policy:
     points elsewhere: both before anything is sent.
     """
     key = (tenant.id.hex, tenant.plan, tenant.posture, tenant.region, role)
-    found = _kept.get(key)
+    found = kept.get(key)
     if isinstance(found, Policy):
         return found
     profile = (
-        InferenceProfile.objects.filter(region=tenant.region, role=role)
+        InferenceProfile.objects.filter(region=tenant.region, role=role, retired_at=None)
         .filter(Q(tenant_id=tenant.id) | Q(tenant_id=None), plan=tenant.plan)
         .select_related("model")
         .order_by(F("tenant_id").asc(nulls_last=True))
@@ -99,22 +108,47 @@ def policy_of(tenant: TenantContext, role: str) -> Policy:
         raise NotProvisioned(f"{tenant.region} has no {role} profile for the plan {tenant.plan}.")
     _check_region(tenant.region, profile.arn)
     _check_geography(tenant.region, profile.source)
-    policy = Policy(
-        region=tenant.region,
-        role=role,
-        model=profile.model,
-        price_model=profile.source.split("/", 1)[1],
-        profile_arn=profile.arn,
-        guardrail=guardrail_of(tenant),
-    )
-    _kept.put(key, policy)
+    provisioned = _provisioned(tenant, role)
+    if provisioned is not None:
+        _check_region(tenant.region, provisioned.arn)
+        policy = Policy(
+            region=tenant.region,
+            role=role,
+            model=provisioned.model,
+            price_model=f"{provisioned.model_id}@provisioned",
+            profile_arn=provisioned.arn,
+            guardrail=guardrail_of(tenant),
+            provisioned=True,
+        )
+    else:
+        policy = Policy(
+            region=tenant.region,
+            role=role,
+            model=profile.model,
+            price_model=profile.source.split("/", 1)[1],
+            profile_arn=profile.arn,
+            guardrail=guardrail_of(tenant),
+        )
+    kept.put(key, policy)
     return policy
+
+
+def _provisioned(tenant: TenantContext, role: str) -> ProvisionedModel | None:
+    """Return the throughput that serves a role: the tenant's own, its plan's, or everybody's."""
+    return (
+        ProvisionedModel.objects.filter(region=tenant.region, role=role, serving=True)
+        .filter(Q(tenant_id=tenant.id) | Q(tenant_id=None))
+        .filter(Q(plan=tenant.plan) | Q(plan=""))
+        .select_related("model")
+        .order_by(F("tenant_id").asc(nulls_last=True), F("plan").desc())
+        .first()
+    )
 
 
 def guardrail_of(tenant: TenantContext) -> GuardrailPolicy:
     """Return the guardrail of the tenant's posture. Raises NotProvisioned, OutsideRegion."""
     key = (tenant.posture, tenant.region)
-    found = _kept.get(key)
+    found = kept.get(key)
     if isinstance(found, GuardrailPolicy):
         return found
     row = Guardrail.objects.filter(posture=tenant.posture, region=tenant.region).first()
@@ -130,7 +164,7 @@ def guardrail_of(tenant: TenantContext) -> GuardrailPolicy:
         blocked_output=row.definition["blockedOutputsMessaging"],
         policies=frozenset(name for name in row.definition if name.endswith("PolicyConfig")),
     )
-    _kept.put(key, policy)
+    kept.put(key, policy)
     return policy
 
 

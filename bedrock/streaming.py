@@ -28,13 +28,13 @@ from bedrock.conversing import (
     answer_of,
     converse_parameters,
     stamped,
-    text_call_open,
+    text_call_routed,
     usage_of,
 )
 from bedrock.errors import ModelStreamInterrupted
 from bedrock.failures import ATTEMPTS, Failure, Kind, failure_of
 from bedrock.metering import MeteredCall, connection_rest, sent, units_of_usage
-from bedrock.policy import Policy, policy_of
+from bedrock.policy import Policy
 from tenants.aws import ClientError, client
 from tenants.context import TenantContext, current, entered
 
@@ -182,9 +182,8 @@ def converse_stream(
     delta; before it, the call is repeated where that may help.
     """
     tenant = current()
-    policy = policy_of(tenant, request.role)
-    parameters = converse_parameters(request, policy, stream=True)
-    call = text_call_open(request, policy, operation="ConverseStream", stream=True)
+    call, policy = text_call_routed(request, operation="ConverseStream", stream=True)
+    parameters = call.prepared(lambda: converse_parameters(request, policy, stream=True))
     runtime = client("bedrock-runtime")
     while True:
         connection_rest()

@@ -6,6 +6,8 @@ from rest_framework.permissions import AllowAny
 
 from assistant.urls import api_urlpatterns as assistant_api
 from assistant.urls import html_urlpatterns as assistant_html
+from bedrock.urls import api_urlpatterns as bedrock_api
+from bedrock.urls import html_urlpatterns as bedrock_html
 from billing.urls import api_urlpatterns as billing_api
 from billing.urls import html_urlpatterns as billing_html
 from config.views import api_docs, api_not_found, home
@@ -22,6 +24,7 @@ urlpatterns = [
     *documents_html,
     *search_html,
     *billing_html,
+    *bedrock_html,
     # The same for every workspace, so anyone may read it.
     path(
         "api/v1/schema/",
@@ -29,7 +32,10 @@ urlpatterns = [
         name="api-schema",
     ),
     path("api/v1/docs/", api_docs, name="api-docs"),
-    path("api/v1/", include([*assistant_api, *documents_api, *search_api, *billing_api])),
+    path(
+        "api/v1/",
+        include([*assistant_api, *documents_api, *search_api, *billing_api, *bedrock_api]),
+    ),
     path("api/<path:_rest>", api_not_found),
 ]
 handler404 = "config.errors.not_found"

@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from bedrock.gateway import ModelRequest, converse, grounding
+from bedrock.gateway import ModelAnswer, ModelRequest, converse, grounding
+from bedrock.routing import regenerates_below
 from billing.selectors import request_cost
 from documents.citations import MARK, Citation, Grounded, cite, renumbered
 from documents.errors import QUESTION_CHARACTERS, QuestionEmpty, QuestionTooLong
 from documents.prompts import NOT_FOUND, SYSTEM_ASK, ask_content
 from search.retrieval import Passage, RetrievalScope, retrieve
-from tenants.context import Actor
+from tenants.context import Actor, current
 
+FEATURE: Final = "ask"
 PASSAGES: Final = 8
 ANSWER_TOKENS: Final = 800
 LEAST_GROUNDING: Final = 0.5  # below, an answer is at most partly borne out, whatever its words
@@ -46,7 +48,8 @@ def question_checked(question: str) -> str:
 def ask(*, actor: Actor, question: str, scope: RetrievalScope, request_id: UUID) -> Answer:
     """Answer from the documents in `scope` that the actor may see.
 
-    One embedding, one small-model call and one grounding check, all under `request_id`. Raises
+    One embedding, one model call and one grounding check, all under `request_id`; where the check
+    finds little and the plan has it, the answer is made once more by the frontier model. Raises
     NotFound for unknown ids in the scope, RateLimited, QuotaExhausted, ModelError.
     """
     asked = question_checked(question)
@@ -55,38 +58,62 @@ def ask(*, actor: Actor, question: str, scope: RetrievalScope, request_id: UUID)
     )
     if not passages:
         return _answer(NOT_FOUND, "none", [], {"action": "none"}, request_id)
-    reply = converse(
-        ModelRequest(
-            feature="ask",
-            actor=actor,
-            request_id=request_id,
-            system=SYSTEM_ASK,
-            messages=[{"role": "user", "content": ask_content(passages, asked)}],
-            max_tokens=ANSWER_TOKENS,
-        )
-    )
-    if reply.blocked:
-        return _answer(reply.text, "none", [], reply.guardrail, request_id)
-    citations, grounded = cite(reply.text, passages)
-    if grounded == "full" and not _holds(actor, asked, reply.text, passages, request_id):
+    reply = _replied(actor, asked, passages, request_id)
+    citations, grounded = _cited(reply, passages)
+    least = regenerates_below(current(), FEATURE)
+    answered = not reply.blocked and reply.text.strip() != NOT_FOUND
+    score: float | None = None
+    if answered and (grounded == "full" or least is not None):
+        score = _grounding(actor, asked, reply.text, passages, request_id)
+    if score is not None and least is not None and score < least:
+        reply = _replied(actor, asked, passages, request_id, grounding=score)
+        citations, grounded = _cited(reply, passages)
+        score = _grounding(actor, asked, reply.text, passages, request_id)
+    if grounded == "full" and score is not None and score < LEAST_GROUNDING:
         grounded = "partly"
     text, numbered = renumbered(reply.text, citations)
     return _answer(text, grounded, numbered, reply.guardrail, request_id)
 
 
-def _holds(
+def _replied(
+    actor: Actor,
+    asked: str,
+    passages: list[Passage],
+    request_id: UUID,
+    *,
+    grounding: float | None = None,
+) -> ModelAnswer:
+    return converse(
+        ModelRequest(
+            feature=FEATURE,
+            actor=actor,
+            request_id=request_id,
+            system=SYSTEM_ASK,
+            messages=[{"role": "user", "content": ask_content(passages, asked)}],
+            max_tokens=ANSWER_TOKENS,
+            grounding=grounding,
+        )
+    )
+
+
+def _cited(reply: ModelAnswer, passages: list[Passage]) -> tuple[list[Citation], Grounded]:
+    """Return what is cited; a blocked answer rests on nothing."""
+    return ([], "none") if reply.blocked else cite(reply.text, passages)
+
+
+def _grounding(
     actor: Actor, question: str, answer: str, passages: list[Passage], request_id: UUID
-) -> bool:
-    """Whether the guardrail's own grounding check, if there is one, agrees with the quotations."""
+) -> float | None:
+    """Return how far the guardrail's own check, if there is one, finds the answer borne out."""
     judged = grounding(
         sources=[passage.text for passage in passages],
         question=question,
         answer=MARK.sub("", answer),
         actor=actor,
-        feature="ask",
+        feature=FEATURE,
         request_id=request_id,
     )
-    return judged is None or judged.grounding >= LEAST_GROUNDING
+    return None if judged is None else judged.grounding
 
 
 def _answer(

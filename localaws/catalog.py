@@ -105,7 +105,10 @@ def resolve(model_id: str, account: str, region: str, store: JsonStore) -> Found
                 raise missing(f"The inference profile {name} was not found.")
             return models()[profile["modelId"]]
         if kind == "provisioned-model":
-            raise missing("Could not find the provisioned model.")
+            throughput = store.load("provisioned-models", account, region).get(name)
+            if throughput is None or found[2] != account:
+                raise missing("Could not find the provisioned model.")
+            return models()[throughput["modelId"]]
         model_id = name
         if kind == "inference-profile" and name not in system_profiles(region):
             raise missing(f"The inference profile {name} was not found.")

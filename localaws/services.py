@@ -17,6 +17,7 @@ from localaws.bedrock.converse import Conversations, Model
 from localaws.bedrock.invocation_log import InvocationLog
 from localaws.bedrock.invoke import Invocations
 from localaws.bedrock.metering import Meter
+from localaws.bedrock.provisioned import Provisioned
 from localaws.calls import CallLog
 from localaws.embedder import Embedder
 from localaws.errors import AwsError, invalid
@@ -77,7 +78,7 @@ class LocalAws:
             **shared,
         )
         invocations = Invocations(**shared)
-        control = ControlPlane(store)
+        control, provisioned = ControlPlane(store), Provisioned(store)
         jobs = self._jobs
         self._services: list[tuple[Router, dict[str, Handler]]] = [
             (
@@ -105,6 +106,10 @@ class LocalAws:
                     "ListInferenceProfiles": control.list_profiles,
                     "GetFoundationModel": control.get_model,
                     "ListFoundationModels": control.list_models,
+                    "CreateProvisionedModelThroughput": provisioned.create,
+                    "DeleteProvisionedModelThroughput": provisioned.delete,
+                    "GetProvisionedModelThroughput": provisioned.get,
+                    "ListProvisionedModelThroughputs": provisioned.list,
                     "TagResource": control.tag,
                     "UntagResource": control.untag,
                     "ListTagsForResource": control.list_tags,

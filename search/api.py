@@ -28,6 +28,7 @@ class SearchView(APIView):
         given = SearchSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         wanted: dict[str, Any] = given.validated_data
+        request_id = uuid4()
         passages = search(
             actor=actor_of(request),
             query=wanted["query"],
@@ -36,9 +37,10 @@ class SearchView(APIView):
                 collection_ids=_set(wanted.get("collection_ids")),
             ),
             limit=wanted["limit"],
-            request_id=uuid4(),
+            request_id=request_id,
         )
-        return Response(ResultsSerializer({"results": passages}).data)
+        found = {"results": passages, "request_id": request_id}
+        return Response(ResultsSerializer(found).data)
 
 
 class CollectionListView(GenericAPIView[Collection]):

@@ -53,6 +53,7 @@ class PassageSerializer(serializers.Serializer[Any]):
 
 class ResultsSerializer(serializers.Serializer[Any]):
     results = PassageSerializer(many=True)
+    request_id = serializers.UUIDField(help_text="`GET requests/{id}/` tells what it cost.")
 
 
 class CollectionSerializer(serializers.ModelSerializer[Collection]):

@@ -39,7 +39,8 @@ def search_page(request: HttpRequest) -> HttpResponse:
     status = 200
     if query:
         try:
-            context["results"] = _results(actor, query, request.GET)
+            context["request_id"] = request_id = uuid4()
+            context["results"] = _results(actor, query, request.GET, request_id)
         except TenantryError as error:
             # Shown where results would be: what was typed stays, and may be typed on.
             context["error"], status = error, error.status
@@ -58,13 +59,13 @@ def search_page(request: HttpRequest) -> HttpResponse:
     return render(request, "search/page.html", context, status=status)
 
 
-def _results(actor: Actor, query: str, given: Any) -> list[Any]:
+def _results(actor: Actor, query: str, given: Any, request_id: UUID) -> list[Any]:
     kind = kind_named(given.get("type", ""))
     scope = RetrievalScope(
         collection_ids=_collection_ids(actor, given.get("collection", "")),
         media_types=kind.media_types if kind else None,
     )
-    found = search(actor=actor, query=query, scope=scope, limit=SHOWN, request_id=uuid4())
+    found = search(actor=actor, query=query, scope=scope, limit=SHOWN, request_id=request_id)
     return results_of(found, query)
 
 

@@ -152,6 +152,7 @@ class ControlPlane:
             ("inference-profiles", "application-inference-profile"),
             ("guardrails", "guardrail"),
             ("batch-jobs", "model-invocation-job"),
+            ("provisioned-models", "provisioned-model"),
         ):
             prefix = f"arn:aws:bedrock:{request.caller.region}:{request.caller.account}:{kind}/"
             if arn.startswith(prefix):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from localaws import catalog, eventstream
-from localaws.bedrock.metering import Meter, settled
+from localaws.bedrock.metering import Meter, check_cache_points, settled
 from localaws.calls import Call, CallLog
 from localaws.catalog import FoundationModel
 from localaws.embedder import Embedder
@@ -114,7 +114,7 @@ class Conversations:
         }
         if turn.guard is not None and (trace := turn.guard.trace()):
             answer["trace"] = {"guardrail": trace}
-        return answer
+        return answer | _served(turn.params)
 
     def converse_stream(self, request: Request, params: Json) -> Json:
         """`POST /model/{modelId}/converse-stream`; refusals come before the stream begins."""
@@ -138,6 +138,7 @@ class Conversations:
             if model.kind != "text":
                 raise invalid("This action doesn't support the model that you provided.")
             _check(params, model)
+            check_cache_points(params, model)
             guard = None
             if params.get("guardrailConfig"):
                 guard = Guard.begin(
@@ -309,7 +310,7 @@ class Conversations:
         metadata: Json = {"usage": turn.call.usage, "metrics": metrics}
         if turn.guard is not None and (trace := turn.guard.trace()):
             metadata["trace"] = {"guardrail": trace}
-        return metadata
+        return metadata | _served(turn.params)
 
     def _output(self, turn: Turn) -> Json:
         text = turn.guard.shown if turn.guard is not None and turn.guard.shown else turn.text
@@ -364,6 +365,11 @@ def _scripted(script: Script) -> Iterator[Piece]:
 
 def _tool_use(piece: ToolPiece) -> Json:
     return {"toolUseId": piece.id, "name": piece.name, "input": piece.input}
+
+
+def _served(params: Json) -> Json:
+    """How the call was served, as it was asked for: tier and latency are echoed."""
+    return {key: params[key] for key in ("serviceTier", "performanceConfig") if params.get(key)}
 
 
 def _delta(index: int, delta: Json) -> Json:

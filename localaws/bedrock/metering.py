@@ -15,9 +15,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from localaws.catalog import FoundationModel
+from localaws.errors import invalid
 from localaws.wire import Json
 
 _TTL_SECONDS = {"5m": 300.0, "1h": 3600.0}
+POINTS = 4
 
 
 def _parts(params: Json) -> Iterator[Json]:
@@ -59,33 +61,57 @@ class Meter:
     def usage(self, params: Json, model: FoundationModel, owner: str) -> Json:
         """Input usage of a request that the model reads now; `owner` is account and Region."""
         texts: list[str] = []
-        points: list[tuple[str, int, float]] = []
+        points: list[tuple[str, int, str]] = []
         for part in _parts(params):
             if "cachePoint" in part:
                 prefix = "\n".join(texts)
                 key = hashlib.sha256(f"{owner}\0{model.id}\0{prefix}".encode()).hexdigest()
-                ttl = _TTL_SECONDS.get(part["cachePoint"].get("ttl", "5m"), 300.0)
-                points.append((key, self.count(prefix), ttl))
+                points.append((key, self.count(prefix), part["cachePoint"].get("ttl", "5m")))
             else:
                 texts.append(_text(part))
         total = self.count("\n".join(texts))
         minimum = model.cache_minimum
         points = [point for point in points if minimum is not None and point[1] >= minimum]
-        read = write = 0
+        read = 0
+        written: dict[str, int] = {}
         now = time.monotonic()
         with self._lock:
             self._cache = {key: end for key, end in self._cache.items() if end > now}
             for key, tokens, _ in points:
                 if key in self._cache:
                     read = tokens
-            if points:
-                write = max(0, points[-1][1] - read)
-            for key, _, ttl in points:
-                self._cache[key] = now + ttl
-        usage = {"inputTokens": max(0, total - read - write)}
+            behind = read
+            for key, tokens, ttl in points:
+                if tokens > behind:
+                    written[ttl] = written.get(ttl, 0) + tokens - behind
+                    behind = tokens
+                self._cache[key] = now + _TTL_SECONDS.get(ttl, 300.0)
+        write = sum(written.values())
+        usage: Json = {"inputTokens": max(0, total - read - write)}
         if points:
             usage |= {"cacheReadInputTokens": read, "cacheWriteInputTokens": write}
+        if written:
+            usage["cacheDetails"] = [
+                {"ttl": ttl, "inputTokens": tokens} for ttl, tokens in written.items()
+            ]
         return usage
+
+
+def check_cache_points(params: Json, model: FoundationModel) -> None:
+    """Refuse cache points that the service refuses: too many, misplaced, in the wrong order."""
+    tools = (params.get("toolConfig") or {}).get("tools", [])
+    points = [part["cachePoint"] for part in _parts(params) if "cachePoint" in part]
+    if not points:
+        return
+    if len(points) > POINTS:
+        raise invalid(f"A request has at most {POINTS} cache points; this one has {len(points)}.")
+    if model.provider != "Anthropic" and any("cachePoint" in tool for tool in tools):
+        raise invalid(f"{model.id} does not support cachePoint in toolConfig.tools.")
+    ttls = [point.get("ttl", "5m") for point in points]
+    if model.provider != "Anthropic" and "1h" in ttls:
+        raise invalid(f"{model.id} does not support a cache TTL of 1h.")
+    if "5m" in ttls and "1h" in ttls[ttls.index("5m") :]:
+        raise invalid("A cache point with ttl 1h must not come after one with ttl 5m.")
 
 
 def settled(usage: Json, output_tokens: int) -> Json:

@@ -165,11 +165,11 @@
   composer.form.addEventListener("composer:send", (event) => {
     event.preventDefault();
     one("[data-starters]")?.remove();
-    const { text } = event.detail;
+    const { text, thorough } = event.detail;
     asked = { text, element: answers.user("", text) };
     keepingPlace(() => thread.append(asked.element), true);
     busy(true);
-    const frame = { type: "ask", text };
+    const frame = thorough ? { type: "ask", text, thorough } : { type: "ask", text };
     if (live) held = frame; else send(frame);
   });
 
@@ -196,7 +196,8 @@
       event.preventDefault();
       openDrawer(answer, chip);
     } else if (event.target.closest("[data-regenerate]") && !live) {
-      send({ type: "regenerate", message_id: answer.dataset.message });
+      const again = { type: "regenerate", message_id: answer.dataset.message };
+      send(composer.thorough() ? { ...again, thorough: true } : again);
     } else if (event.target.closest("[data-copy-answer]")) {
       copy(answer);
     }

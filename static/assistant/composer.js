@@ -1,6 +1,6 @@
 /* The composer: Enter sends, Shift+Enter makes a line, the limit is told before it is reached.
-   Dispatches "composer:send" (detail.text; preventDefault takes it over) on its form; without a
-   listener the form is sent as forms are. Public: window.composer {text, busy(on), problem(text)}. */
+   Dispatches "composer:send" (detail.text and .thorough; preventDefault takes it over) on its form; without a
+   listener the form is sent as forms are. Public: window.composer {thorough(), busy(on), problem(text)}. */
 (() => {
   "use strict";
 
@@ -11,6 +11,7 @@
   const send = form.querySelector("[data-send]");
   const stop = form.querySelector("[data-stop]");
   const problem = document.querySelector("[data-problem]");
+  const thorough = form.querySelector("[data-thorough]"); // only where the plan has the choice
   const limit = Number(form.dataset.limit);
   let busy = false;
   let sent = false;
@@ -47,7 +48,7 @@
       return;
     }
     if (busy) { event.preventDefault(); return; }
-    const asked = new CustomEvent("composer:send", { detail: { text }, cancelable: true });
+    const asked = new CustomEvent("composer:send", { detail: { text, thorough: Boolean(thorough?.checked) }, cancelable: true });
     if (!form.dispatchEvent(asked)) {
       event.preventDefault();
       set("");
@@ -75,6 +76,7 @@
     form,
     stop,
     focus: () => area.focus(),
+    thorough: () => Boolean(thorough?.checked),
     restore: (text) => { if (!area.value) set(text); },
     problem: say,
     busy(on) {

@@ -25,6 +25,7 @@
     const body = { task: form.dataset.write, instructions };
     if (form.elements.text?.value.trim()) body.text = form.elements.text.value;
     if (documents.length) body.document_ids = documents;
+    if (form.elements.thorough?.checked) body.thorough = true;
     return body;
   }
 
@@ -125,6 +126,7 @@
     const tokens = (frame.usage.input_tokens ?? 0) + (frame.usage.output_tokens ?? 0);
     part("meta").textContent = `${tokens.toLocaleString("en")} tokens`;
     part("meta").hidden = false;
+    why(frame.request_id);
     part("announce").textContent = "The text is finished.";
   }
 
@@ -145,6 +147,14 @@
     }));
   }
 
+  function why(request) {
+    const box = part("why");
+    box.open = false;
+    box.hidden = false;
+    box.setAttribute("hx-get", `/requests/${encodeURIComponent(request)}/why/`);
+    window.htmx?.process(box);
+  }
+
   function note(words) {
     const line = part("note");
     line.textContent = words;
@@ -156,7 +166,7 @@
     part("empty").hidden = true;
     text.replaceChildren(document.createTextNode(""));
     text.classList.add("caret", "answer-live");
-    for (const name of ["note", "sources", "meta", "tools"]) part(name).hidden = true;
+    for (const name of ["note", "sources", "meta", "tools", "why"]) part(name).hidden = true;
   }
 
   function tools() {

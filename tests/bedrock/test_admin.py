@@ -57,6 +57,8 @@ def test_a_model_is_edited_and_a_guardrail_is_only_read(staff: Client) -> None:
         "letters_per_token": row.letters_per_token,
         "cache_minimum": row.cache_minimum or "",
         "supports_tools": "on",
+        "silence_seconds": row.silence_seconds,
+        "service_tiers": "[]",
     }
     page = address("model", "change", quote(row.pk))
     assert staff.post(page, form).status_code == 302

@@ -104,7 +104,7 @@ def test_the_calls_of_one_request_are_numbered(acme: TenantContext, localaws: Lo
 
 def test_the_frontier_model_is_used_when_asked_for(acme: TenantContext, localaws: LocalAws) -> None:
     with entered(acme):
-        answer = gateway.converse(question(role="frontier"))
+        answer = gateway.converse(question(feature="assistant", thorough=True))
     assert answer.model == "anthropic.claude-sonnet-4-6"
 
 

@@ -80,6 +80,7 @@ def test_an_invented_number_is_not_borne_out(localaws: LocalAws) -> None:
     ready("Travel policy.md", HANDBOOK)
     localaws.script(
         match={"operation": "Converse"},
+        times=2,  # the frontier model, asked because of this, says the same
         text="Employees may work abroad for up to 90 days in a calendar year [1].",
     )
     answer = ask("How many days may employees work abroad in a year?").json()
@@ -90,6 +91,7 @@ def test_an_answer_that_is_borne_out_in_part_says_so(localaws: LocalAws) -> None
     ready("Travel policy.md", HANDBOOK)
     localaws.script(
         match={"operation": "Converse"},
+        times=2,  # the frontier model, asked because of this, says the same
         text="Breakfast is part of the room rate [1]. Dinner is served by candlelight [1].",
     )
     answer = ask("Is breakfast part of the room rate?").json()

@@ -1,0 +1,68 @@
+"""How a request was answered and what it cost, as recorded: what people read as "why"."""
+
+from typing import Any
+from uuid import UUID
+
+from bedrock.models import InferenceProfile, Model, PolicyDecision
+from bedrock.selectors import decisions_of
+from billing.selectors import request_cost
+from tenants.accounts.models import role_reaches
+from tenants.context import Actor, current
+from tenants.errors import NotFound
+
+
+def request_explained(actor: Actor, request_id: UUID) -> dict[str, Any]:
+    """Return the calls of a request with their reasons, units and dollars; four statements.
+
+    Members see their own requests, admins everybody's. Raises NotFound for all others.
+    """
+    decisions = decisions_of(request_id)
+    if not role_reaches(actor.role, "admin"):
+        decisions = [row for row in decisions if row.user_id == actor.user_id]
+    if not decisions:
+        raise NotFound("There is no such request.")
+    return explained(request_id, decisions)
+
+
+def explained(request_id: UUID, decisions: list[PolicyDecision]) -> dict[str, Any]:
+    """Return what is told of a request whose decisions the reader was found to see."""
+    names = dict(Model.objects.values_list("model_id", "name"))
+    profiles = dict(
+        InferenceProfile.objects.filter(arn__in=[row.profile_arn for row in decisions])
+        .values_list("arn", "name")
+    )  # fmt: skip
+    cost = request_cost(request_id)
+    texts = [row for row in decisions if row.max_tokens is not None]
+    main = (texts or decisions)[-1] if decisions else None
+    return {
+        "request_id": str(request_id),
+        "decision": main,
+        "model_name": names.get(main.model_id, main.model_id) if main else "",
+        "posture": current().posture,
+        "profile": _profile_name(main, profiles) if main else "",
+        "calls": [
+            {
+                "call": row.call,
+                "operation": row.operation,
+                "feature": row.feature,
+                "role": row.role,
+                "reason": row.reason,
+                "model": row.model_id,
+                "model_name": names.get(row.model_id, row.model_id),
+                "profile": _profile_name(row, profiles),
+                "service_tier": row.service_tier,
+                "guardrail_version": row.guardrail_version,
+                "region": row.region,
+            }
+            for row in decisions
+        ],
+        "units": [(unit.replace("_", " "), quantity) for unit, quantity in cost.units.items()],
+        "usage": {**cost.units, "cost_usd": f"{cost.usd.normalize():f}"},
+        "usd": cost.usd,
+        "estimated": any(row["estimated"] for row in cost.rows),
+        "attempts": len({row["attempt"] for row in cost.rows}),
+    }
+
+
+def _profile_name(row: PolicyDecision, profiles: dict[str, str]) -> str:
+    return profiles.get(row.profile_arn, row.profile_arn.rsplit("/", 1)[-1])
