@@ -138,11 +138,12 @@ class MessageAgainView(APIView):
 
     @extend_schema(
         operation_id="messages_regenerate",
-        request=AgainSerializer,
+        parameters=[AgainSerializer],
+        request=None,
         responses={201: MessageSerializer, (200, "text/event-stream"): str},
     )
     def post(self, request: Request, conversation_id: UUID, message_id: UUID) -> HttpResponseBase:
-        given = AgainSerializer(data=request.data)
+        given = AgainSerializer(data=request.query_params)
         given.is_valid(raise_exception=True)
         actor = actor_of(request)
         thorough = thorough_checked(given.validated_data.get("thorough", False), "assistant")

@@ -39,7 +39,7 @@ def client_frame(text: str | None) -> Frame:
     wanted = MEMBERS.get(kind) if isinstance(kind, str) else None
     if wanted is None:
         raise BadFrame(f"The type is one of {', '.join(MEMBERS)}.")
-    optional = OPTIONAL.get(kind, {})
+    optional = OPTIONAL.get(str(kind), {})
     if not set(wanted) <= set(frame) - {"type"} <= {*wanted, *optional}:
         raise BadFrame(f"A frame {kind} has the members: {', '.join(wanted) or 'none'}.")
     members = {**wanted, **{name: optional[name] for name in optional if name in frame}}

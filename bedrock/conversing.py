@@ -78,7 +78,12 @@ def converse_parameters(request: ModelRequest, policy: Policy, *, stream: bool) 
 
 
 def stamped(parameters: Mapping[str, Any], call: MeteredCall) -> dict[str, Any]:
-    """Return the parameters of the call's present attempt, which its log record will name."""
+    """Return the parameters of the call's present attempt, which its log record will name.
+
+    Without `maxTokens` the service would reserve the model's own maximum, so that is never sent.
+    """
+    if not parameters["inferenceConfig"].get("maxTokens"):
+        raise ModelRefused("A model call needs a limit of what it may write.")
     return {**parameters, "requestMetadata": {**parameters["requestMetadata"], **call.stamp}}
 
 

@@ -190,7 +190,7 @@ def test_why_an_answer_came_about_is_for_its_owner_and_admins() -> None:
         page = browser_of(person).get(path)
         assert page.status_code == status
     shown = browser_of(ADA).get(path).content.decode()
-    assert "nova-lite" in shown
+    assert "Nova Lite" in shown
     assert "us-east-1" in shown
     assert answer.json()["text"] not in shown
 
