@@ -32,6 +32,7 @@ class FoundationModel:
     streaming: bool
     cache_minimum: int | None
     counts_tokens: bool
+    regions: tuple[str, ...] = ()  # where it is offered; empty: everywhere
 
 
 @cache
@@ -39,12 +40,17 @@ def models() -> dict[str, FoundationModel]:
     """Every foundation model by id."""
     path = Path(__file__).parent / "data" / "models.json"
     rows: list[dict[str, Any]] = json.loads(path.read_text())
-    tuples = ("input", "output", "geographies")
+    tuples = ("input", "output", "geographies", "regions")
     found = {}
     for row in rows:
         fields: dict[str, Any] = {k: tuple(v) if k in tuples else v for k, v in row.items()}
         found[row["id"]] = FoundationModel(**fields)
     return found
+
+
+def offered(model: FoundationModel, region: str) -> bool:
+    """Whether a Region has the model."""
+    return not model.regions or region in model.regions
 
 
 def system_profiles(region: str) -> dict[str, FoundationModel]:

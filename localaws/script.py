@@ -31,6 +31,7 @@ class Script:
     stall: Json | None = None
     first_delay_ms: float = 0
     delay_ms: float | None = None
+    results: list[Json] | None = None
 
     @classmethod
     def of_json(cls, document: Any) -> Script:

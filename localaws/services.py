@@ -23,6 +23,7 @@ from localaws.embedder import Embedder
 from localaws.errors import AwsError, invalid
 from localaws.guard.store import Guardrails
 from localaws.identity import Sessions
+from localaws.kb.services import Agents
 from localaws.model.extractive import ExtractiveModel
 from localaws.moto_front import MotoFront
 from localaws.objects import ObjectStore
@@ -79,6 +80,14 @@ class LocalAws:
         )
         invocations = Invocations(**shared)
         control, provisioned = ControlPlane(store), Provisioned(store)
+        agents = Agents(
+            state,
+            store=store,
+            embedder=self.embedder,
+            scripts=scripts,
+            log=calls,
+            stopping=self.stopping,
+        )
         jobs = self._jobs
         self._services: list[tuple[Router, dict[str, Handler]]] = [
             (
@@ -122,6 +131,7 @@ class LocalAws:
                     "DeleteModelInvocationLoggingConfiguration": control.delete_logging,
                 },
             ),
+            *agents.services,
         ]
 
     def start(self) -> None:

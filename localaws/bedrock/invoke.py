@@ -16,6 +16,7 @@ from localaws.embedder import Embedder
 from localaws.errors import AwsError, invalid
 from localaws.guard.conversation import apply_guardrail
 from localaws.guard.store import Guardrails
+from localaws.kb.rerank import invoked
 from localaws.script import ScriptQueue
 from localaws.state import JsonStore
 from localaws.wire import Json, Request
@@ -87,6 +88,9 @@ class Invocations:
         def work(call: Call) -> Json:
             started = time.perf_counter()
             model = catalog.resolve(call.model_id, call.account, call.region, self._store)
+            if model.kind == "rerank":
+                answer, call.usage = invoked(body, model, call.region, self._embedder)
+                return {"body": json.dumps(answer).encode(), "contentType": "application/json"}
             if model.kind != "embedding":
                 raise invalid(
                     f"{model.id} answers Converse and ConverseStream here; its own InvokeModel "

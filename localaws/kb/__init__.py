@@ -1,0 +1,1 @@
+"""Knowledge Bases and reranking: bedrock-agent and bedrock-agent-runtime."""
