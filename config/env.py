@@ -44,6 +44,7 @@ class Environment:
     var_dir: Path
     tenant_role_arn: str
     bucket_prefix: str
+    pg_dump: str
     email_url: str
     default_from_email: str
 
@@ -118,6 +119,7 @@ def environment() -> Environment:
             "AWS_TENANT_ROLE_ARN", "arn:aws:iam::123456789012:role/tenantry-tenant"
         ),
         bucket_prefix=os.environ.get("AWS_BUCKET_PREFIX", "tenantry-documents"),
+        pg_dump=os.environ.get("PG_DUMP", "pg_dump"),
         email_url=os.environ.get("EMAIL_URL", ""),
         default_from_email=os.environ.get(
             "DEFAULT_FROM_EMAIL", "Tenantry <no-reply@tenantry.example>"

@@ -1,4 +1,4 @@
-"""What every request gets before any tenant is known: an id, probes, headers, error pages."""
+"""What every request gets before its user is known: an id, probes, headers, maintenance."""
 
 import re
 import uuid
@@ -7,7 +7,10 @@ from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 
+from config.errors import error_page
 from config.health import healthz, readyz
+from tenants.errors import UnderMaintenance
+from tenants.lifecycle.standing import schema_require
 from tenants.logging import bound
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -55,3 +58,21 @@ class RequestMiddleware:
             "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()"
         )
         return response
+
+
+class MaintenanceMiddleware:
+    """Answer for a tenant whose schema stands behind the code, before anything reads it."""
+
+    sync_capable = True
+    async_capable = False
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if hasattr(request, "tenant"):
+            try:
+                schema_require()
+            except UnderMaintenance as error:
+                return error_page(request, error)
+        return self.get_response(request)

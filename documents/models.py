@@ -66,7 +66,10 @@ class Document(models.Model):
             models.Index(
                 fields=["dispatched_at"],
                 name="document_in_flight",
-                condition=models.Q(status__in=["queued", "parsing", "embedding"]),
+                # Not `__in`: PostgreSQL writes its arrays of casts differently once dumped.
+                condition=models.Q(status="queued")
+                | models.Q(status="parsing")
+                | models.Q(status="embedding"),
             ),
         ]
         constraints: ClassVar = [

@@ -113,3 +113,19 @@ class TenantUnavailable(TenantryError):
     code = "tenant_unavailable"
     status = 404
     title = "This workspace is not available"
+
+
+class UnderMaintenance(TenantryError):
+    """The tenant's schema stands behind the code: an update is under way or was cut off."""
+
+    code = "maintenance"
+    status = 503
+    retryable = True
+    title = "This workspace is being updated"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This workspace is being updated to a newer version. Nothing is lost; try again in a"
+            " minute.",
+            retry_after=30,
+        )

@@ -19,7 +19,8 @@ from django.contrib.auth import get_user
 
 from tenants.accounts.models import User
 from tenants.context import Actor, TenantContext, current, in_public, in_tenant
-from tenants.errors import TenantUnavailable
+from tenants.errors import TenantUnavailable, UnderMaintenance
+from tenants.lifecycle.standing import schema_require
 from tenants.middleware import SESSION_TENANT, host_of, is_public_host
 from tenants.registry.selectors import tenant_by_host
 
@@ -57,6 +58,7 @@ def session_user(session_key: str) -> User | None:
 def _identify(session_key: str, secret: str) -> tuple[User, Actor] | None:
     from tenants.accounts.services import api_key_check
 
+    schema_require()
     if secret:
         key = api_key_check(secret)
         if key is None:
@@ -104,7 +106,10 @@ class TenantSocketMiddleware:
         session_key = morsel.value if morsel and morsel.value.isalnum() else ""
         kind, _, secret = headers.get(b"authorization", "").partition(" ")
         secret = secret.strip() if kind.lower() == "bearer" else ""
-        found = await in_tenant(tenant, _identify, session_key, secret)
+        try:
+            found = await in_tenant(tenant, _identify, session_key, secret)
+        except UnderMaintenance:
+            return await self._refuse(send)
         if found is None:
             return await self._refuse(send)
         user, actor = found

@@ -21,7 +21,8 @@ from celery.exceptions import Reject
 from django.db import connection, transaction
 
 from tenants.context import current, entered
-from tenants.errors import TenantUnavailable
+from tenants.errors import TenantUnavailable, UnderMaintenance
+from tenants.lifecycle.standing import schema_require
 from tenants.logging import bound
 from tenants.registry.selectors import tenant_by_id
 
@@ -45,6 +46,10 @@ class TenantTaskBase(Task):
             log.warning("task.refused", task=self.name, tenant_id=tenant_id)
             raise Reject("the tenant is not available", requeue=False) from exc
         with entered(tenant), bound(request_id=self.request.id, task=self.name):
+            try:
+                schema_require()
+            except UnderMaintenance as error:  # the work is not lost: it comes again
+                raise self.retry(exc=error, countdown=30, max_retries=None) from error
             return self.run(*args, **kwargs)
 
 

@@ -6,6 +6,7 @@ as the owner if it wanted to.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import sys
@@ -13,9 +14,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from config.stack.errors import StackError
 from config.stack.http import answers_200
 from config.stack.options import DATABASE_VARIABLES, REPOSITORY, Options
 from config.stack.ports import LOOPBACK
+from config.stack.postgres import binary
 from config.stack.process import Spec
 
 Login = Literal["app", "owner", "ops"]
@@ -148,6 +151,9 @@ def child_environment(options: Options, addresses: Addresses, login: Login) -> d
         DATABASE_VARIABLES[login]: addresses.database_urls[login],
         "PYTHONUNBUFFERED": "1",
     }
+    if login == "owner" and "PG_DUMP" not in env:
+        with contextlib.suppress(StackError):  # else the path's; without any, migrations run
+            env["PG_DUMP"] = str(binary("pg_dump"))
     if options.local_aws:
         for name in FOREIGN_CREDENTIALS:
             env.pop(name, None)

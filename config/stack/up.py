@@ -136,7 +136,7 @@ class Stack:
         bound = [sock.fileno() for sock in self.sockets]
         web = self.supervisor.start("ours", parts.web(waits, bound))
         with self.console.step("Database schema"):
-            await run_once(parts.manage("The migration", "migrate_schemas", "owner"))
+            await run_once(parts.manage("The migration", "migrate_tenants", "owner"))
         # Whoever finds the product ready finds its demo, so the first start seeds before it serves.
         first = not (options.var / "demo.json").exists()
         if first:

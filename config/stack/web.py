@@ -49,9 +49,10 @@ def main(descriptors: list[str]) -> None:
 
 
 def _load_what_first_requests_need() -> None:
-    """Import every view and build the AWS clients, which the first users would wait for."""
+    """Import views and migrations and build AWS clients, which the first users would wait for."""
     import_module("config.urls_public")
     import_module("config.urls_tenant")
+    import_module("tenants.lifecycle.standing").wanted()
     import_module("tenants.aws").clients_build(os.environ.get("AWS_REGION", "us-east-1"))
 
 

@@ -4,31 +4,18 @@ Runs under the owner's login. Every step can be repeated, so a workspace whose m
 finished by asking for it again.
 """
 
-from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection
 from psycopg import sql
 
 from tenants.accounts.models import Role, User
 from tenants.accounts.services import user_create
 from tenants.context import entered, public_scope
 from tenants.errors import Conflict, Invalid
+from tenants.lifecycle.schema import schema_make
 from tenants.lifecycle.steps import steps
 from tenants.registry.models import Domain, Status, Tenant
 
 RESERVED_SLUGS = frozenset("admin api app help mail public staff static status support www".split())
-
-# What a tenant's role may do in its own schema: the record of migrations is the owner's alone, and
-# the audit is only ever added to.
-GRANTS = """
-    GRANT USAGE ON SCHEMA {schema} TO {schema};
-    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {schema};
-    GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {schema};
-    ALTER DEFAULT PRIVILEGES IN SCHEMA {schema}
-        GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {schema};
-    ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT USAGE, SELECT ON SEQUENCES TO {schema};
-    REVOKE INSERT, UPDATE, DELETE ON {schema}.django_migrations FROM {schema};
-    REVOKE UPDATE, DELETE ON {schema}.accounts_auditevent FROM {schema};
-"""
 
 
 def tenant_create(
@@ -74,17 +61,7 @@ def tenant_create(
         if domain.tenant_id != tenant.id:
             raise Conflict(f"The host {host} leads to another workspace.")
         role_ensure(tenant.schema_name)
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f'CREATE SCHEMA IF NOT EXISTS "{tenant.schema_name}"')
-    call_command(
-        "migrate_schemas",
-        schema_name=tenant.schema_name,
-        tenant=True,
-        interactive=False,
-        verbosity=0,
-    )
-    with public_scope("owner"), connection.cursor() as cursor:
-        cursor.execute(GRANTS.format(schema=f'"{tenant.schema_name}"'))
+    schema_make(tenant.schema_name)
     with entered(tenant.context):
         if not User.objects.filter(email=owner_email.lower()).exists():
             user_create(

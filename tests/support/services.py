@@ -232,7 +232,7 @@ def _build_template(folder: Path, kept: Path) -> None:
         urls = {login: cluster.url(login) for login in postgres.LOGINS}
         addresses = Addresses(urls, buckets.url, SECRET_KEY)
         steps: list[tuple[Login, list[str]]] = [
-            ("owner", ["manage.py", "migrate_schemas", "--verbosity", "0"]),
+            ("owner", ["manage.py", "migrate_tenants", "--verbosity", "0"]),
             ("owner", ["manage.py", "provision_aws"]),
             ("owner", ["-m", "tests.support.build"]),
         ]
