@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from django.db import connection
 
 from config.stack.postgres import binary
 from tenants.lifecycle import standing
@@ -20,10 +21,14 @@ Manage = Callable[..., str]
 
 @pytest.fixture
 def owner(worker: Worker) -> Iterator[psycopg.Connection]:
+    connection.close()
+    connection.close_pool()  # its connections end with the database that is replaced
     worker.clone_database()
     url = worker.served.cluster().url("owner", worker.database)
-    with psycopg.connect(url, autocommit=True) as connection:
-        yield connection
+    with psycopg.connect(url, autocommit=True) as opened:
+        yield opened
+    connection.close()
+    connection.close_pool()
     worker.clone_database()
 
 
