@@ -97,6 +97,7 @@ class LocalAws:
                     "Converse": conversations.converse,
                     "ConverseStream": conversations.converse_stream,
                     "CountTokens": invocations.count_tokens,
+                    "InvokeGuardrailChecks": invocations.guardrail_checks,
                     "InvokeModel": invocations.invoke,
                 },
             ),

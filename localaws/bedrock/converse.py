@@ -26,6 +26,7 @@ from localaws.state import JsonStore
 from localaws.wire import Json, Request
 
 _WORDS = re.compile(r"\s*\S+\s*")
+_HELD = 1000  # characters of an answer that are held back until they are checked: one text unit
 
 
 class Model(Protocol):
@@ -197,6 +198,9 @@ class Conversations:
                     turn.text += piece.text
                 yield piece
             return
+        if turn.call.operation == "ConverseStream" and not guard.streams_first:
+            yield from self._held_in_parts(turn, guard)
+            return
         pieces: list[Piece] = []
         for piece in self._pieces(turn):
             pieces.append(piece)
@@ -216,6 +220,38 @@ class Conversations:
             if not guard.blocked_output:
                 yield from (p for p in pieces if isinstance(p, ToolPiece))
         yield StopPiece("guardrail_intervened", stop.input_tokens, stop.output_tokens)
+
+    def _held_in_parts(self, turn: Turn, guard: Guard) -> Iterator[Piece]:
+        """`sync`: text is held until it is checked, a text unit at a time.
+
+        A long answer is thus shown in parts, and a block may come after some have been shown.
+        """
+        stop, tools, released, refused = StopPiece(), list[Piece](), 0, False
+        for piece in self._pieces(turn):
+            if isinstance(piece, StopPiece):
+                stop = piece
+            elif isinstance(piece, ToolPiece):
+                tools.append(piece)
+            else:
+                turn.text += piece.text
+                end = _part_end(turn.text, released)
+                if end and (shown := guard.passed(turn.text[released:end])) is not None:
+                    yield from map(TextPiece, _WORDS.findall(shown))
+                    released = end
+                elif end:
+                    refused = True
+                    break
+        guard.check_output(turn.text)
+        if guard.blocked_output or refused:
+            guard.shown = str(guard.definition["blockedOutputsMessaging"])
+            yield TextPiece(guard.shown)
+            yield StopPiece("guardrail_intervened", stop.input_tokens, stop.output_tokens)
+            return
+        rest = guard.passed(turn.text[released:]) or ""
+        yield from map(TextPiece, _WORDS.findall(rest))
+        yield from tools
+        reason = "guardrail_intervened" if guard.shown else stop.reason
+        yield StopPiece(reason, stop.input_tokens, stop.output_tokens)
 
     # Streaming ------------------------------------------------------------------------------
 
@@ -350,6 +386,13 @@ class Conversations:
     def _fail(self, call: Call, error: AwsError) -> None:
         call.error, call.status = error.code, error.status
         self._log.finish(call)
+
+
+def _part_end(text: str, start: int) -> int:
+    """Where the next part to be checked ends, at a word's end; 0 while there is less than one."""
+    if len(text) - start < _HELD:
+        return 0
+    return text.rfind(" ", start, start + _HELD) + 1 or start + _HELD
 
 
 def _scripted(script: Script) -> Iterator[Piece]:

@@ -14,6 +14,7 @@ from localaws.bedrock.metering import Meter
 from localaws.calls import Call, CallLog
 from localaws.embedder import Embedder
 from localaws.errors import AwsError, invalid
+from localaws.guard.checks import invoke_checks
 from localaws.guard.conversation import apply_guardrail
 from localaws.guard.store import Guardrails
 from localaws.kb.rerank import invoked
@@ -141,3 +142,13 @@ class Invocations:
 
         body = {key: params[key] for key in ("source", "content")}
         return self._recorded("ApplyGuardrail", request, params, body, work)
+
+    def guardrail_checks(self, request: Request, params: Json) -> Json:
+        """InvokeGuardrailChecks: needs no guardrail."""
+
+        def work(call: Call) -> Json:
+            answer = invoke_checks(params)
+            call.usage = answer["usage"]
+            return answer
+
+        return self._recorded("InvokeGuardrailChecks", request, params, params, work)

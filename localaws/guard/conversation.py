@@ -103,6 +103,12 @@ class Guard:
             return self.shown
         return None
 
+    def passed(self, part: str) -> str | None:
+        """A part of an answer as it may be shown, masked or not; None where it is blocked."""
+        definition = {k: v for k, v in self.definition.items() if not k.startswith("contextual")}
+        verdict = evaluate(definition, "output", [part] if part else [], self.embedder)
+        return None if verdict.blocked else "".join(verdict.texts)
+
     def trace(self) -> Json:
         """`trace.guardrail`, empty unless tracing was asked for."""
         if self.traced not in ("enabled", "enabled_full"):

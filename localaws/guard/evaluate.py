@@ -145,7 +145,8 @@ def _usage(definition: Json, direction: str, characters: int, grounded: int) -> 
     if _active(definition.get("topicPolicyConfig"), "topicsConfig", direction):
         usage["topicPolicyUnits"] = units
     if any(
-        r.get(f"{direction}Strength") != "NONE" for r in (content or {}).get("filtersConfig", [])
+        r.get(f"{direction}Strength") != "NONE" and r.get(f"{direction}Enabled", True) is not False
+        for r in (content or {}).get("filtersConfig", [])
     ):
         usage["contentPolicyUnits"] = units
     if _active(word, "wordsConfig", direction) or _active(
@@ -156,6 +157,7 @@ def _usage(definition: Json, direction: str, characters: int, grounded: int) -> 
         usage["sensitiveInformationPolicyUnits"] = units
     if _active(sensitive, "regexesConfig", direction):
         usage["sensitiveInformationPolicyFreeUnits"] = units
-    if direction == "output" and definition.get("contextualGroundingPolicyConfig"):
+    grounding = (definition.get("contextualGroundingPolicyConfig") or {}).get("filtersConfig", [])
+    if direction == "output" and any(r.get("enabled", True) is not False for r in grounding):
         usage["contextualGroundingPolicyUnits"] = math.ceil(grounded / _TEXT_UNIT)
     return usage

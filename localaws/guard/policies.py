@@ -75,6 +75,33 @@ def _phrases(kind: str, level: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{joined})(?!\w)", re.IGNORECASE)
 
 
+_LEAKAGE = re.compile(r"system prompt|initial prompt|hidden instructions", re.IGNORECASE)
+_INJECTION = re.compile(
+    r"ignore|disregard|forget|override|new instructions|must obey|no longer bound|from now on"
+    r"|your instructions",
+    re.IGNORECASE,
+)
+
+
+def attack_of(phrase: str) -> str:
+    """Which of InvokeGuardrailChecks' prompt attacks a phrase of the lexicon is."""
+    if _LEAKAGE.search(phrase):
+        return "PROMPT_LEAKAGE"
+    return "PROMPT_INJECTION" if _INJECTION.search(phrase) else "JAILBREAK"
+
+
+def confidence(kind: str, text: str, attack: str = "") -> str:
+    """The highest confidence at which the lexicon of `kind` finds something: NONE to HIGH.
+
+    `attack` looks for that kind of prompt attack alone.
+    """
+    for level in reversed(_LEVELS[1:]):
+        for match in _phrases(kind, level).finditer(text):
+            if not attack or attack_of(match[0]) == attack:
+                return level
+    return "NONE"
+
+
 def check_words(text: str, policy: Json, direction: str) -> Findings:
     """Custom words and phrases, and the managed profanity list; case does not matter."""
     found = Findings()
@@ -99,18 +126,16 @@ def check_content(text: str, policy: Json, direction: str, full: bool) -> Findin
         action = action_of(rule, direction)
         if action is None or strength == "NONE":
             continue
-        confidence = next(
-            (lv for lv in reversed(_LEVELS[1:]) if _phrases(rule["type"], lv).search(text)), "NONE"
-        )
-        rank = _LEVELS.index(confidence)
+        level = confidence(rule["type"], text)
+        rank = _LEVELS.index(level)
         detected = rank > 0 and rank >= 4 - _LEVELS.index(strength)
-        if not detected and not (full and rank >= 0):
+        if not detected and not full:
             continue
         found.add(
             "filters",
             {
                 "type": rule["type"],
-                "confidence": confidence,
+                "confidence": level,
                 "filterStrength": strength,
                 "action": _TAKEN[action] if detected else "NONE",
                 "detected": detected,
@@ -154,13 +179,19 @@ def _topic_score(parts: list[str], rule: Json, embedder: Embedder) -> float:
     return best
 
 
+def _silent(rule: Json, direction: str, action: str) -> bool:
+    """A side that does nothing, and was not asked to detect by an action of its own or `NONE`."""
+    asked = rule.get(f"{direction}Action") or (rule.get("action") == "NONE")
+    return action == "NONE" and not asked
+
+
 def check_sensitive(text: str, policy: Json, direction: str, full: bool) -> Findings:
     """PII entities and the guardrail's own regular expressions."""
     found = Findings()
     rules = {rule["type"]: rule for rule in policy.get("piiEntitiesConfig", [])}
     for entity in pii.find(text, set(rules)):
         action = action_of(rules[entity.type], direction)
-        if action is None or (action == "NONE" and not full):
+        if action is None or (not full and _silent(rules[entity.type], direction, action)):
             continue
         entry = {"match": entity.match, "type": entity.type, "action": _TAKEN[action]}
         found.add("piiEntities", {**entry, "detected": True})
@@ -168,7 +199,7 @@ def check_sensitive(text: str, policy: Json, direction: str, full: bool) -> Find
             found.spans.append((entity.start, entity.end, entity.type))
     for rule in policy.get("regexesConfig", []):
         action = action_of(rule, direction)
-        if action is None or (action == "NONE" and not full):
+        if action is None or (not full and _silent(rule, direction, action)):
             continue
         for match in re.finditer(rule["pattern"], text):
             if not match[0]:

@@ -31,7 +31,11 @@ _CONFIGS = {
     ),
     "contextualGroundingPolicyConfig": ("contextualGroundingPolicy", {"filtersConfig": "filters"}),
 }
-_PLAIN = ("name", "description", "blockedInputMessaging", "blockedOutputsMessaging", "kmsKeyId")
+_PLAIN = ("name", "description", "blockedInputMessaging", "blockedOutputsMessaging")
+_ASIDE = ("kmsKeyId", "crossRegionConfig")
+_TAGS = 200
+_WORDS_IN_A_PHRASE = 3
+_CLASSIC_DEFINITION = 200  # characters of a topic's definition; the STANDARD tier takes 1,000
 
 
 def now() -> str:
@@ -87,6 +91,8 @@ class Guardrails:
         """CreateGuardrail."""
         account, region = request.caller.account, request.caller.region
         _check(params)
+        if len(params.get("tags", [])) > _TAGS:
+            raise AwsError("TooManyTagsException", f"A resource has at most {_TAGS} tags.")
         with self._store.lock:
             guardrails = self._all(account, region)
             token = params.get("clientRequestToken")
@@ -134,6 +140,9 @@ class Guardrails:
         account, region = request.caller.account, request.caller.region
         with self._store.lock:
             record = self.find(account, region, params["guardrailIdentifier"])
+            made = record.setdefault("versionTokens", {})
+            if (token := params.get("clientRequestToken")) in made:
+                return {"guardrailId": record["guardrailId"], "version": made[token]}
             if len(record["versions"]) - 1 >= VERSIONS_PER_GUARDRAIL:
                 raise AwsError(
                     "ServiceQuotaExceededException",
@@ -146,6 +155,8 @@ class Guardrails:
             if "description" in params:
                 frozen["description"] = params["description"]
             record["versions"][version] = frozen
+            if token:
+                made[token] = version
             self._store.save("guardrails", account, region)
         return {"guardrailId": record["guardrailId"], "version": version}
 
@@ -160,6 +171,10 @@ class Guardrails:
         answer = {key: definition[key] for key in _PLAIN if definition.get(key)}
         answer |= {**_identity(record), "version": version, "status": "READY"}
         answer |= {key: definition[key] for key in ("createdAt", "updatedAt")}
+        answer |= _across(definition, account, region)
+        if key := definition.get("kmsKeyId"):
+            named = key if key.startswith("arn:") else f"arn:aws:kms:{region}:{account}:key/{key}"
+            answer["kmsKeyArn"] = named
         for config, (member, lists) in _CONFIGS.items():
             if policy := definition.get(config):
                 answer[member] = {
@@ -177,7 +192,11 @@ class Guardrails:
             rows = [(record, version) for version in record["versions"]]
         else:
             rows = [(record, "DRAFT") for record in self._all(account, region).values()]
-        return page(params, "guardrails", [_summary(record, version) for record, version in rows])
+        found = [
+            _summary(record, version) | _across(record["versions"][version], account, region)
+            for record, version in rows
+        ]
+        return page(params, "guardrails", found)
 
     def delete(self, request: Request, params: Json) -> Json:
         """DeleteGuardrail: one version, or all."""
@@ -229,31 +248,80 @@ def _summary(record: Json, version: str) -> Json:
     }
 
 
+def _across(definition: Json, account: str, region: str) -> Json:
+    """`crossRegionDetails` of a guardrail that may be served by other Regions."""
+    found = (definition.get("crossRegionConfig") or {}).get("guardrailProfileIdentifier")
+    if not found:
+        return {}
+    name = str(found).rsplit("/", 1)[-1]
+    arn = f"arn:aws:bedrock:{region}:{account}:guardrail-profile/{name}"
+    return {"crossRegionDetails": {"guardrailProfileId": name, "guardrailProfileArn": arn}}
+
+
 def _definition(params: Json) -> Json:
-    kept = {key: params[key] for key in (*_PLAIN, *_CONFIGS, "crossRegionConfig") if key in params}
+    kept = {key: params[key] for key in (*_PLAIN, *_CONFIGS, *_ASIDE) if key in params}
     return {**kept, "createdAt": now(), "updatedAt": now()}
 
 
 def _check(params: Json) -> None:
     """What the service refuses beyond its model's constraints."""
+    if "automatedReasoningPolicyConfig" in params:
+        raise invalid("The local AWS does not offer automated reasoning policies.")
     if not any(config in params for config in _CONFIGS):
         raise invalid("A guardrail must have at least one policy.")
-    sensitive = params.get("sensitiveInformationPolicyConfig") or {}
-    for rule in sensitive.get("regexesConfig", []):
-        if re.search(r"\(\?<?[=!]", rule["pattern"]):
-            raise invalid(f"The regex {rule['name']} has a lookaround, which is not supported.")
-        try:
-            re.compile(rule["pattern"])
-        except re.error as error:
-            raise invalid(f"The regex {rule['name']} is not valid: {error}") from None
-    for rule in (params.get("contentPolicyConfig") or {}).get("filtersConfig", []):
+    if not re.fullmatch(r"[0-9a-zA-Z-_]{1,50}", params["name"]):
+        raise invalid("The name must satisfy regular expression pattern: [0-9a-zA-Z-_]+")
+    _check_sensitive(params.get("sensitiveInformationPolicyConfig") or {})
+    filters = (params.get("contentPolicyConfig") or {}).get("filtersConfig", [])
+    _once("content filter", [rule["type"] for rule in filters])
+    for rule in filters:
         if rule["type"] not in policies.lexicon():
             raise invalid(f"There is no content filter {rule['type']}.")
         if rule["type"] == "PROMPT_ATTACK" and rule["outputStrength"] != "NONE":
             raise invalid("The output strength of PROMPT_ATTACK must be NONE.")
+    for rule in (params.get("wordPolicyConfig") or {}).get("wordsConfig", []):
+        if len(rule["text"].split()) > _WORDS_IN_A_PHRASE:
+            raise invalid(f"A word filter holds at most {_WORDS_IN_A_PHRASE} words.")
+    _check_topics(params.get("topicPolicyConfig") or {})
+    _once("grounding filter", [rule["type"] for rule in _filters(params)])
     tiers = [
         (params.get(config) or {}).get("tierConfig", {}).get("tierName")
         for config in ("topicPolicyConfig", "contentPolicyConfig")
     ]
     if "STANDARD" in tiers and not params.get("crossRegionConfig"):
         raise invalid("The STANDARD tier needs a crossRegionConfig.")
+
+
+def _filters(params: Json) -> list[Json]:
+    found: list[Json] = (params.get("contextualGroundingPolicyConfig") or {}).get(
+        "filtersConfig", []
+    )
+    return found
+
+
+def _once(kind: str, names: list[str]) -> None:
+    if len(names) != len(set(names)):
+        raise invalid(f"A {kind} is given more than once.")
+
+
+def _check_sensitive(policy: Json) -> None:
+    _once("PII entity", [rule["type"] for rule in policy.get("piiEntitiesConfig", [])])
+    _once("regex name", [rule["name"] for rule in policy.get("regexesConfig", [])])
+    for rule in policy.get("regexesConfig", []):
+        if re.search(r"\(\?<?[=!]", rule["pattern"]):
+            raise invalid(f"The regex {rule['name']} has a lookaround, which is not supported.")
+        try:
+            re.compile(rule["pattern"])
+        except re.error as error:
+            raise invalid(f"The regex {rule['name']} is not valid: {error}") from None
+
+
+def _check_topics(policy: Json) -> None:
+    topics = policy.get("topicsConfig", [])
+    _once("topic name", [rule["name"] for rule in topics])
+    standard = policy.get("tierConfig", {}).get("tierName") == "STANDARD"
+    for rule in topics:
+        if not standard and len(rule["definition"]) > _CLASSIC_DEFINITION:
+            raise invalid(
+                f"The definition of {rule['name']} has more than {_CLASSIC_DEFINITION} characters."
+            )
