@@ -238,12 +238,16 @@ def _broken(running: RunningTurn, error: TenantryError, made: _Answer) -> None:
     turn = running.turn
     running.error = error
     status = MessageStatus.INTERRUPTED if made.shown else MessageStatus.FAILED
+    text, citations = made.text, list[Citation]()
+    if text and made.passages:
+        text, citations = renumbered(text, cite(text, made.passages)[0])
     try:
         _stored(
             lambda: turn_end(
                 turn,
                 status=status,
-                text=made.text,
+                text=text,
+                citations=citations,
                 stop_reason="error",
                 error_code=error.code,
                 error=error.detail,

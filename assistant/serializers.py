@@ -100,5 +100,6 @@ class WrittenSerializer(serializers.Serializer[Any]):
     read = ReadSerializer(many=True)
     guardrail = serializers.DictField()
     usage = serializers.DictField()
-    stop_reason = serializers.CharField()
+    stop_reason = serializers.CharField(help_text="`interrupted` where the text broke off.")
+    error = ErrorSerializer(allow_null=True, help_text="Why the text broke off.")
     request_id = serializers.UUIDField()

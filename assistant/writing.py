@@ -27,6 +27,7 @@ from assistant.reading import PART_CHARACTERS, reading_of
 from assistant.services import thorough_checked
 from assistant.shapes import citation_dict
 from assistant.writeprompts import SYSTEMS, Kind, write_content
+from bedrock.errors import ModelStreamInterrupted
 from bedrock.gateway import (
     Finished,
     ModelAnswer,
@@ -132,22 +133,33 @@ class Writing:
             self.frames.finish()
 
     def write(self) -> dict[str, Any]:
-        """Write, and return the finished text as REST has it. Raises what the gateway refuses."""
+        """Write, and return the text as REST has it, broken off or not.
+
+        Raises what the gateway refuses.
+        """
         passages = self._passages()
-        reply = self._streamed(passages)
-        text, citations = reply.text, list[Citation]()
-        if reply.blocked and self.shown:
+        broken: ModelStreamInterrupted | None = None
+        citations: list[Citation] = []
+        try:
+            reply = self._streamed(passages)
+            text, blocked, stop_reason = reply.text, reply.blocked, reply.stop_reason
+            action = reply.guardrail.get("action", "none")
+        except ModelStreamInterrupted as error:  # what had arrived is the user's, and marked
+            broken, text, blocked = error, error.partial_text, False
+            stop_reason, action = "interrupted", "none"
+        if blocked and self.shown:
             self.frames.send("withdrawn", reason="guardrail")
-        elif passages and not reply.blocked:
+        elif passages and not blocked:
             citations, _ = cite(text, passages)
             text, citations = renumbered(text, citations)
         result = {
             "text": text,
             "citations": [citation_dict(citation) for citation in citations],
             "read": self._read,
-            "guardrail": {"action": reply.guardrail.get("action", "none")},
+            "guardrail": {"action": action},
             "usage": usage_of(self.request_id),
-            "stop_reason": reply.stop_reason,
+            "stop_reason": stop_reason,
+            "error": error_members(broken) if broken else None,
             "request_id": str(self.request_id),
         }
         self.frames.send("finished", html=str(answer_html(text, citations)), **result)

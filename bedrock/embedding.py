@@ -15,8 +15,8 @@ from uuid import UUID
 from bedrock.conversing import metadata_of
 from bedrock.errors import InputTooLong
 from bedrock.estimates import tokens_of
-from bedrock.failures import ATTEMPTS, Failure, failure_of, pause
-from bedrock.metering import MeteredCall, call_open, connection_rest
+from bedrock.failures import Failure, failure_of, pause
+from bedrock.metering import MeteredCall, call_open, connection_rest, repeated
 from bedrock.policy import Policy, policy_of
 from billing.units import Unit
 from tenants.aws import BotoCoreError, ClientError, client
@@ -71,7 +71,7 @@ def embed(
         units={Unit.EMBEDDING: sum(bounds)},
         policy=policy,
     )
-    attempts = ATTEMPTS if purpose == "query" else DOCUMENT_ATTEMPTS
+    attempts = None if purpose == "query" else DOCUMENT_ATTEMPTS
     stamp = metadata_of(feature, request_id, actor.user_id) | call.stamp
     sender = _Sender(tenant, policy, stamp, attempts)
     try:
@@ -90,8 +90,8 @@ def _settled(call: MeteredCall, outcomes: list[_Outcome]) -> list[list[float]]:
     """Settle all the calls together and return the vectors, or raise the first failure."""
     last = None
     for outcome in outcomes:
-        for failure in outcome.failures:
-            call.note(failure, may_be_billed=failure.may_be_billed)
+        for number, failure in enumerate(outcome.failures, start=1):
+            call.note(failure, may_be_billed=failure.may_be_billed, attempt=number)
         if outcome.vector is None and outcome.failures:
             last = last or outcome.failures[-1]
     used = sum(outcome.tokens + outcome.lost_tokens for outcome in outcomes)
@@ -112,7 +112,7 @@ class _Sender:
     tenant: TenantContext
     policy: Policy
     stamp: dict[str, str]
-    attempts: int
+    attempts: int | None
     failed: threading.Event = field(default_factory=threading.Event)
 
     def send(self, text: str, bound: int) -> _Outcome:
@@ -125,7 +125,8 @@ class _Sender:
                 outcome.failures.append(failure)
                 if failure.may_be_billed:
                     outcome.lost_tokens = bound
-                if failure.may_be_sent_again and len(outcome.failures) < self.attempts:
+                if repeated(failure, len(outcome.failures), attempts=self.attempts):
+                    connection_rest()
                     pause(len(outcome.failures), failure)
                     continue
                 self.failed.set()

@@ -26,11 +26,9 @@ from tenants.aws import ClientError
 
 log = structlog.get_logger(__name__)
 
-ATTEMPTS: Final = 2
-PAUSE_SECONDS: Final = (
-    0.1  # doubled with each attempt, then jittered between half and one and a half
-)
+PAUSE_SECONDS: Final = 0.1  # at the most before the second attempt, then doubled; jittered to 0
 PAUSE_AT_MOST: Final = 2.0
+ATTEMPTS_PAID: Final = 2  # of a call whose attempts may be billed though they brought nothing
 
 THROTTLED: Final = {"throttlingexception", "toomanyrequestsexception", "modelnotreadyexception"}
 PASSING: Final = {"internalserverexception", "serviceunavailableexception"}
@@ -47,6 +45,10 @@ class Kind(Enum):
     MISSING = "missing"
 
 
+# Half of the calls throttled leave one in sixty-four without an answer after six attempts.
+ATTEMPTS: Final = {Kind.THROTTLED: 6, Kind.PASSING: 2}
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A failed call, judged."""
@@ -58,7 +60,12 @@ class Failure:
 
     @property
     def may_be_sent_again(self) -> bool:
-        return self.kind in (Kind.THROTTLED, Kind.PASSING)
+        return self.kind in ATTEMPTS
+
+    def attempts(self, *, paid: bool) -> int:
+        """Return how many attempts a call that failed like this has, the first included."""
+        wanted = ATTEMPTS.get(self.kind, 1)
+        return min(wanted, ATTEMPTS_PAID) if paid else wanted
 
     @property
     def may_be_billed(self) -> bool:
@@ -113,6 +120,13 @@ def _retry_after(answer: dict[str, Any]) -> float | None:
 
 
 def pause(attempt: int, failure: Failure) -> None:
-    """Wait before the next attempt: what AWS asks for, else doubling, with jitter, never long."""
-    wanted = failure.retry_after or PAUSE_SECONDS * 2 ** (attempt - 1)
-    time.sleep(min(PAUSE_AT_MOST, wanted * random.uniform(0.5, 1.5)))  # noqa: S311 - only jitter
+    """Wait before the next attempt: what AWS asks for, else up to a bound that doubles; never long.
+
+    The whole wait is jittered, so that calls that failed together do not come back together.
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+    """
+    most = min(PAUSE_AT_MOST, PAUSE_SECONDS * 2 ** (attempt - 1))
+    wait = random.uniform(0, most)  # noqa: S311 - only jitter
+    if failure.retry_after is not None:
+        wait = min(PAUSE_AT_MOST, failure.retry_after) + random.uniform(0, PAUSE_SECONDS)  # noqa: S311
+    time.sleep(wait)

@@ -16,9 +16,11 @@ from bedrock import policy as policies
 from bedrock.calls import Usage
 from bedrock.decisions import decision_record, failure_record
 from bedrock.estimates import units_of
-from bedrock.failures import ATTEMPTS, Failure, Kind, failure_of, pause
+from bedrock.failures import Failure, Kind, failure_of, pause
 from bedrock.policy import GuardrailPolicy, Policy
 from billing.admission import Estimate, Reservation, admit
+from billing.bucket import retry_take
+from billing.catalog import plan_terms
 from billing.reservations import ATTEMPTS_PER_CALL
 from billing.settlement import release, settle
 from billing.units import GUARDRAIL_KEY, Unit
@@ -101,13 +103,21 @@ class MeteredCall:
             self.note(failure, may_be_billed=True)
         self._settle(self.reservation.estimate.units, estimated=True, final=True)
 
-    def try_again(self, failure: Failure, *, may_be_billed: bool = False) -> None:
-        """Close an attempt that showed nothing and wait for the next one's turn."""
+    def try_again(self, failure: Failure, *, may_be_billed: bool = False) -> bool:
+        """Close an attempt that showed nothing and wait for the next one's turn, if it has one.
+
+        A repetition comes out of the tenant's own share. Where it returns False the attempt is
+        still open: the caller gives up, or settles it.
+        """
+        if not repeated(failure, self.attempt, paid=may_be_billed):
+            return False
         self.note(failure, may_be_billed=may_be_billed)
         if may_be_billed:
             self._settle(self.reservation.estimate.units, estimated=True, final=False)
+        connection_rest()
         pause(self.attempt, failure)
         self.attempt += 1
+        return True
 
     def give_up(self, failure: Failure) -> None:
         """End a call whose last attempt failed before anything was received."""
@@ -128,11 +138,14 @@ class MeteredCall:
             except DatabaseError:
                 log.exception("model.release_failed", reservation=str(self.reservation.id))
 
-    def note(self, failure: Failure, *, may_be_billed: bool) -> None:
+    def note(self, failure: Failure, *, may_be_billed: bool, attempt: int | None = None) -> None:
         """Keep a failed attempt countable; where that fails, the log has it."""
         try:
             failure_record(
-                self.reservation, attempt=self.attempt, failure=failure, billed=may_be_billed
+                self.reservation,
+                attempt=attempt or self.attempt,
+                failure=failure,
+                billed=may_be_billed,
             )
         except DatabaseError:
             log.exception("model.attempt_unrecorded", reservation=str(self.reservation.id))
@@ -194,6 +207,21 @@ def call_open(
     return call
 
 
+def repeated(
+    failure: Failure, attempt: int, *, paid: bool = False, attempts: int | None = None
+) -> bool:
+    """Take a repetition from the tenant's own share; False where there is none, or none helps.
+
+    `attempts` is how many the call has, where that is not the usual number.
+    """
+    if not failure.may_be_sent_again or attempt >= (attempts or failure.attempts(paid=paid)):
+        return False
+    if retry_take(plan_terms(current().plan).rates):
+        return True
+    log.warning("model.retries_used_up", aws_code=failure.aws_code, attempt=attempt)
+    return False
+
+
 def connection_rest() -> None:
     """Give the database connection back to the pool while the service works.
 
@@ -214,8 +242,7 @@ def sent(call: MeteredCall, send: Callable[[], R]) -> R:
             return send()
         except (BotoCoreError, ClientError) as error:
             failure = failure_of(error)
-            if failure.may_be_sent_again and call.attempt < ATTEMPTS:
-                call.try_again(failure)
+            if call.try_again(failure):
                 continue
             call.give_up(failure)
             raise failure.error() from error

@@ -32,10 +32,10 @@ from bedrock.conversing import (
     usage_of,
 )
 from bedrock.errors import ModelStreamInterrupted
-from bedrock.failures import ATTEMPTS, Failure, Kind, failure_of
+from bedrock.failures import Failure, Kind, failure_of
 from bedrock.metering import MeteredCall, connection_rest, sent, units_of_usage
 from bedrock.policy import Policy
-from tenants.aws import ClientError, client
+from tenants.aws import ClientError, streaming_client
 from tenants.context import TenantContext, current, entered
 
 log = structlog.get_logger(__name__)
@@ -184,7 +184,7 @@ def converse_stream(
     tenant = current()
     call, policy = text_call_routed(request, operation="ConverseStream", stream=True)
     parameters = call.prepared(lambda: converse_parameters(request, policy, stream=True))
-    runtime = client("bedrock-runtime")
+    runtime = streaming_client(float(policy.model.silence_seconds))
     while True:
         connection_rest()
         received = sent(call, lambda: runtime.converse_stream(**stamped(parameters, call)))
@@ -194,12 +194,12 @@ def converse_stream(
         except _Broken as broken:
             failure = broken.failure
             begun = bool(reading.text or reading.tool_uses)
-            if begun or not failure.may_be_sent_again or call.attempt >= ATTEMPTS:
-                call.estimate(failure)
-                if begun:
-                    raise ModelStreamInterrupted("".join(reading.text)) from broken
-                raise failure.error() from broken
-            call.try_again(failure, may_be_billed=True)
+            if not begun and call.try_again(failure, may_be_billed=True):
+                continue
+            call.estimate(failure)
+            if begun:
+                raise ModelStreamInterrupted("".join(reading.text)) from broken
+            raise failure.error() from broken
         except BaseException:  # the caller went away, or failed in the middle
             if not call.ended:
                 _drain_behind(reading, tenant)

@@ -29,6 +29,9 @@ from tenants.redis import redis_client, tenant_key
 
 log = structlog.get_logger(__name__)
 
+RETRY_SHARE: Final = 0.2
+"""Repetitions a minute, as a share of the plan's requests a minute; at least RETRIES_AT_LEAST."""
+RETRIES_AT_LEAST: Final = 10
 LEASE: Final = 180
 """Seconds after which the place of a stream whose process died is free again."""
 FALLBACK_SHARE: Final = 0.1
@@ -58,6 +61,27 @@ def take(rates: Rates, amounts: Mapping[Metric, Any], *, stream: UUID | None) ->
         limit = _capacities(rates)[which - 1]
         detail = f"Your plan allows {limit:,} {name} a minute; wait a moment and try again."
     raise RateLimited(detail, retry_after=max(1, math.ceil(wait / 1000)), limit=name)
+
+
+def retry_take(rates: Rates) -> bool:
+    """Take the repetition of a call from the entered tenant's own share; say whether it had one.
+
+    A repetition is a request like any other, and there are few of them: while the service throttles
+    everybody, who sends most runs out first, and the others still get through. While Redis is away
+    nothing is repeated.
+    """
+    capacity = max(RETRIES_AT_LEAST, int(rates.requests * RETRY_SHARE))
+    try:
+        taken = _scripts()[0](
+            keys=[tenant_key("retries"), tenant_key("streams")],
+            args=[1, 1, capacity, "", 0, 0],
+        )
+        if int(taken[0]):
+            return False
+        take(rates, {}, stream=None)
+    except (redis.RedisError, RateLimited):
+        return False
+    return True
 
 
 def give_back(rates: Rates, amounts: Mapping[Metric, Any], *, stream: UUID | None) -> None:

@@ -117,13 +117,16 @@ def _sign_again(
     return 0.0
 
 
-def _config(service: str) -> Config:
+USUAL_SILENCE: Final = 30.0  # seconds; what a model's row says unless staff have changed it
+
+
+def _config(service: str, silence: float | None) -> Config:
     return Config(
         # `standard` counts attempts openly; the `legacy` default repeats paid calls after a read
         # time-out. A model call is never repeated below us: each attempt has to be metered.
         retries={"mode": "standard", "total_max_attempts": 1 if "runtime" in service else 3},
         connect_timeout=3,
-        read_timeout=120 if "runtime" in service else 10,
+        read_timeout=silence or (120 if "runtime" in service else 10),
         max_pool_connections=64,
         tcp_keepalive=True,
         signature_version="s3v4" if service == "s3" else None,
@@ -138,9 +141,9 @@ def _session() -> boto3.session.Session:
 
 
 @cache
-def _build(service: str, region: str, owner: Owner) -> Any:
+def _build(service: str, region: str, owner: Owner, silence: float | None) -> Any:
     made = _session().client(  # type: ignore[call-overload]
-        service, region_name=region, config=_config(service)
+        service, region_name=region, config=_config(service, silence)
     )
     if owner != "deployment":
 
@@ -155,9 +158,9 @@ def _build(service: str, region: str, owner: Owner) -> Any:
 _building = threading.Lock()
 
 
-def _built(service: str, region: str, owner: Owner) -> Any:
+def _built(service: str, region: str, owner: Owner, silence: float | None = None) -> Any:
     with _building:  # two threads must not build the same client at once
-        return _build(service, region, owner)
+        return _build(service, region, owner, silence)
 
 
 @overload
@@ -171,6 +174,15 @@ def client(service: Literal["s3"]) -> "S3Client": ...
 def client(service: str) -> Any:
     """Return the client of the entered tenant's Region; each call is signed for that tenant."""
     return _built(service, current().region, "tenant")
+
+
+def streaming_client(silence: float) -> "BedrockRuntimeClient":
+    """Return the entered tenant's client for streams that may be silent for so many seconds.
+
+    A read that takes longer raises botocore's ReadTimeoutError. Time-outs belong to a client, so
+    each number has one of its own.
+    """
+    return _built("bedrock-runtime", current().region, "tenant", silence)  # type: ignore[no-any-return]
 
 
 @overload
@@ -220,4 +232,5 @@ def clients_build(region: str) -> None:
     """Build what a first request of the Region's tenants would wait for; nothing is called."""
     for service in ("bedrock-runtime", "s3"):
         _built(service, region, "tenant")
+    _built("bedrock-runtime", region, "tenant", USUAL_SILENCE)
     _built("sts", region, "deployment")

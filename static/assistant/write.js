@@ -121,13 +121,15 @@
     text.classList.remove("answer-live");
     sources(frame.citations);
     const parted = frame.read.filter((each) => each.read < each.characters);
-    if (frame.stop_reason === "max_tokens") note("The text reached the longest length the model writes at once. Ask for less, or go on from its end.");
+    if (frame.error) say(frame.error.detail);
+    if (frame.error) note("This text is not whole: it broke off here.");
+    else if (frame.stop_reason === "max_tokens") note("The text reached the longest length the model writes at once. Ask for less, or go on from its end.");
     else if (parted.length) note(parted.map((each) => `Of ${each.document_name}, ${Math.round((100 * each.read) / each.characters)} % was read: the passages closest to its subject.`).join(" "));
     const tokens = (frame.usage.input_tokens ?? 0) + (frame.usage.output_tokens ?? 0);
     part("meta").textContent = `${tokens.toLocaleString("en")} tokens`;
     part("meta").hidden = false;
     why(frame.request_id);
-    part("announce").textContent = "The text is finished.";
+    part("announce").textContent = frame.error ? frame.error.detail : "The text is finished.";
   }
 
   function sources(found) {

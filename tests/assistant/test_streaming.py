@@ -172,7 +172,7 @@ def test_a_refusal_before_the_first_word_fails_the_answer_and_it_can_be_tried_ag
     server: Server, localaws: LocalAws
 ) -> None:
     conversation = conversation_for(MAX)
-    localaws.script(error={"code": "ThrottlingException", "status": 429}, times=2, match=STREAM)
+    localaws.script(error={"code": "ThrottlingException", "status": 429}, times=6, match=STREAM)
     with talking(server, MAX, conversation) as talk:
         end = talk.ask("Tell me everything.")[-1]
         talk.say("regenerate", message_id=end["message_id"])

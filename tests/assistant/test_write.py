@@ -171,4 +171,5 @@ def test_a_stream_that_breaks_says_so(server: Server, localaws: LocalAws) -> Non
         http.stream("POST", PATH, json={"task": "rewrite", "text": WORDY}, headers=EVENTS) as said,
     ):
         frames = events(said.read().decode())
-    assert frames[-1]["code"] == "stream_interrupted"
+    assert frames[-1]["error"]["code"] == "stream_interrupted"
+    assert (frames[-1]["text"], frames[-1]["stop_reason"]) == ("one two ", "interrupted")
