@@ -10,7 +10,7 @@ from typing import BinaryIO, Final
 from django.conf import settings
 
 from tenants.aws import BotoCoreError, ClientError, client, ops_client, translated
-from tenants.context import current
+from tenants.context import TenantContext, current
 
 DELETE_BATCH: Final = 1000  # S3's own limit for one DeleteObjects call
 
@@ -61,6 +61,44 @@ def objects_delete(keys: Iterable[str]) -> None:
                     "Quiet": True,
                 },
             )
+    except (BotoCoreError, ClientError) as error:
+        raise translated(error) from error
+
+
+def tenant_objects_erase(tenant: TenantContext) -> int:
+    """Delete everything under a tenant's prefix, older versions too; return how many.
+
+    With the deployment's own credentials: a tenant that leaves has none any more. Raises AwsError.
+    """
+    s3 = ops_client("s3", tenant.region)
+    erased = 0
+    try:
+        for page in s3.get_paginator("list_object_versions").paginate(
+            Bucket=bucket(tenant.region), Prefix=f"tenants/{tenant.id}/"
+        ):
+            found = [
+                {"Key": entry["Key"], "VersionId": entry["VersionId"]}
+                for entry in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+            ]
+            if found:
+                s3.delete_objects(
+                    Bucket=bucket(tenant.region),
+                    Delete={"Objects": found, "Quiet": True},  # type: ignore[typeddict-item]
+                )
+            erased += len(found)
+    except (BotoCoreError, ClientError) as error:
+        raise translated(error) from error
+    return erased
+
+
+def tenant_objects_count(tenant: TenantContext) -> int:
+    """Return how many objects and older versions stand under a tenant's prefix."""
+    pages = ops_client("s3", tenant.region).get_paginator("list_object_versions")
+    try:
+        return sum(
+            len(page.get("Versions", ())) + len(page.get("DeleteMarkers", ()))
+            for page in pages.paginate(Bucket=bucket(tenant.region), Prefix=f"tenants/{tenant.id}/")
+        )
     except (BotoCoreError, ClientError) as error:
         raise translated(error) from error
 

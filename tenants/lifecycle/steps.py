@@ -3,8 +3,9 @@
 The ground floor never imports upwards: each app registers its steps in `AppConfig.ready`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from tenants.context import TenantContext
 
@@ -29,3 +30,49 @@ def step_register(name: str, run: Callable[[TenantContext], None], *, order: int
 def steps() -> list[Step]:
     """Return the registered steps in their order."""
     return sorted(_steps.values(), key=lambda step: step.order)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """A line of the receipt: how much of `what` was erased `where`.
+
+    `until` is set for what cannot be erased at once: by then it has expired.
+    """
+
+    what: str
+    where: str
+    count: int
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EraseStep:
+    """One idempotent piece of erasing a tenant; `order` sorts, lower first.
+
+    `run` erases and tells what; it may be cut off and run again. `left` counts what is still there.
+    Both run under the owner's login inside the tenant, whose schema stands until order 90.
+    """
+
+    name: str
+    run: Callable[[TenantContext], Sequence[Erased]]
+    left: Callable[[TenantContext], int]
+    order: int
+
+
+_erasing: dict[str, EraseStep] = {}
+
+
+def erase_register(
+    name: str,
+    run: Callable[[TenantContext], Sequence[Erased]],
+    left: Callable[[TenantContext], int],
+    *,
+    order: int,
+) -> None:
+    """Add a step that erases what an app keeps of a tenant outside its schema; orders 30 to 69."""
+    _erasing[name] = EraseStep(name, run, left, order)
+
+
+def erase_steps() -> list[EraseStep]:
+    """Return the registered steps of erasing in their order."""
+    return sorted(_erasing.values(), key=lambda step: step.order)

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin, TabularInline
 
-from tenants.registry.models import Domain, Tenant
+from tenants.registry.models import Domain, Offboarding, Tenant
 
 
 class DomainInline(TabularInline):
@@ -32,3 +32,21 @@ class TenantAdmin(ModelAdmin):
 class DomainAdmin(ModelAdmin):
     list_display = ["domain", "tenant", "is_primary"]
     search_fields = ["domain"]
+
+
+@admin.register(Offboarding)
+class OffboardingAdmin(ModelAdmin):
+    """Workspaces on their way out; a receipt stands on the row when all is erased."""
+
+    list_display = ["slug", "state", "requested_at", "due_at", "finished_at", "error"]
+    list_filter = ["state"]
+    search_fields = ["slug", "tenant_id"]
+
+    def has_add_permission(self, request: object) -> bool:
+        return False
+
+    def has_change_permission(self, request: object, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: object, obj: object = None) -> bool:
+        return False

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models.functions import Now
 from django_tenants.models import DomainMixin, TenantMixin
 
 from tenants.context import TenantContext
@@ -76,3 +77,61 @@ class Tenant(TenantMixin):
 
 class Domain(DomainMixin):
     """A host name, without a port, that leads to a tenant."""
+
+
+class Offboarding(models.Model):
+    """A workspace on its way out: asked for, waiting, being erased step by step, then a receipt.
+
+    `erased` holds what each finished step erased, so that a run that was cut off goes on behind it.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Being erased"
+        DONE = "done", "Erased"
+        CANCELLED = "cancelled", "Cancelled"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant_id = models.UUIDField()
+    slug = models.CharField(max_length=40)
+    requested_by = models.UUIDField(null=True)
+    requested_at = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    erased = models.JSONField(default=dict)  # by step: a list of lines
+    error = models.TextField(blank=True)
+    finished_at = models.DateTimeField(null=True)
+    receipt = models.JSONField(null=True)
+    signature = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-requested_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tenant_id"],
+                name="one_offboarding_at_a_time",
+                condition=models.Q(state="waiting") | models.Q(state="running"),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.slug}: {self.get_state_display()}"
+
+
+class AuditArchive(models.Model):
+    """An erased workspace's audit rows, each sealed with the one before, so that a change shows."""
+
+    id = models.BigAutoField(primary_key=True)
+    tenant_id = models.UUIDField()
+    number = models.BigIntegerField(help_text="The row's id in the workspace.")
+    event = models.JSONField()
+    seal = models.CharField(max_length=64, help_text="SHA-256 of the seal before and the event.")
+
+    class Meta:
+        ordering: ClassVar = ["tenant_id", "number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant_id", "number"], name="one_row_an_event")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id} {self.number}"

@@ -1,0 +1,52 @@
+"""Leaving: an owner asks, a waiting time passes in which it can be taken back, then all is erased.
+
+Until the waiting time is over the workspace works as before, so that its people can take their data
+with them. `erasing.py` does the erasing.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from tenants.accounts.audit import audit_write
+from tenants.context import Actor, current
+from tenants.errors import Conflict, Forbidden, NotFound
+from tenants.registry.models import Offboarding
+
+WAIT: Final = timedelta(days=30)
+
+
+def offboarding_request(*, actor: Actor, wait: timedelta = WAIT) -> Offboarding:
+    """Ask for the entered workspace to be erased `wait` from now. Raises Forbidden, Conflict."""
+    _require_owner(actor)
+    try:
+        with transaction.atomic():
+            asked = Offboarding.objects.create(
+                tenant_id=current().id,
+                slug=current().slug,
+                requested_by=actor.user_id,
+                due_at=timezone.now() + wait,
+            )
+            audit_write(actor, action="workspace.leaving", due_at=asked.due_at.isoformat())
+    except IntegrityError as error:
+        raise Conflict("This workspace is leaving already.") from error
+    return asked
+
+
+def offboarding_cancel(*, actor: Actor) -> None:
+    """Take the request back. Raises Forbidden, or NotFound where nothing waits any more."""
+    _require_owner(actor)
+    with transaction.atomic():
+        changed = Offboarding.objects.filter(
+            tenant_id=current().id, state=Offboarding.State.WAITING
+        ).update(state=Offboarding.State.CANCELLED)
+        if not changed:
+            raise NotFound("No erasure of this workspace is waiting.")
+        audit_write(actor, action="workspace.staying")
+
+
+def _require_owner(actor: Actor) -> None:
+    if actor.role != "owner":
+        raise Forbidden("Only an owner may have the workspace erased.")

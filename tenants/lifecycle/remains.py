@@ -1,0 +1,164 @@
+"""The ground floor's steps of erasing: sockets, audit, objects, Redis, rows, schema, role."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.db import connection, transaction
+from psycopg import sql
+
+from tenants.accounts.models import AuditEvent, User
+from tenants.context import TenantContext
+from tenants.lifecycle.steps import Erased, erase_register
+from tenants.objects import bucket, tenant_objects_count, tenant_objects_erase
+from tenants.redis import redis_client
+from tenants.registry.models import AuditArchive, Domain
+from tenants.sockets import sockets_close
+
+# Rows of `public` that stay: amounts for accounting, the sealed audit, and the record of leaving.
+KEPT: Final = frozenset(
+    {"billing_ledgerentry", "billing_awscostline", "registry_auditarchive", "registry_offboarding"}
+)
+TABLES: Final = """
+    SELECT columns.table_name FROM information_schema.columns columns
+    JOIN pg_class c ON c.relname = columns.table_name AND c.relnamespace = 'public'::regnamespace
+    WHERE columns.table_schema = 'public' AND columns.column_name = 'tenant_id'
+      AND columns.udt_name = 'uuid' AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    ORDER BY 1
+"""
+SCAN: Final = 1000
+
+
+def register() -> None:
+    """Add the steps; called once the app is ready."""
+    erase_register("sockets", _close_sockets, _nothing, order=10)
+    erase_register("audit", _archive_audit, _nothing, order=20)
+    erase_register("objects", _erase_objects, _objects_left, order=70)
+    erase_register("shared state", _erase_redis, _redis_left, order=75)
+    erase_register("rows", _erase_rows, _rows_left, order=80)
+    erase_register("schema", _drop_schema, _schema_left, order=90)
+    erase_register("role", _drop_role, _role_left, order=95)
+
+
+def _nothing(_: TenantContext) -> int:
+    return 0
+
+
+def _close_sockets(_: TenantContext) -> Sequence[Erased]:
+    users = list(User.objects.values_list("id", flat=True))
+    for user in users:
+        sockets_close(user)
+    return [Erased("open connections of users", "web processes", len(users))]
+
+
+def _archive_audit(tenant: TenantContext) -> Sequence[Erased]:
+    """Copy the audit to `public`, each row sealed with the one before."""
+    events = list(AuditEvent.objects.order_by("id"))
+    seal = ""
+    rows = []
+    for event in events:
+        told: dict[str, Any] = {
+            "at": event.at.isoformat(),
+            "actor_id": str(event.actor_id or ""),
+            "actor_kind": event.actor_kind,
+            "action": event.action,
+            "object_type": event.object_type,
+            "object_id": event.object_id,
+            "request_id": event.request_id,
+            "data": event.data,
+        }
+        seal = hashlib.sha256((seal + json.dumps(told, sort_keys=True)).encode()).hexdigest()
+        rows.append(AuditArchive(tenant_id=tenant.id, number=event.id, event=told, seal=seal))
+    with transaction.atomic():
+        AuditArchive.objects.filter(tenant_id=tenant.id).delete()
+        AuditArchive.objects.bulk_create(rows, batch_size=1000)
+    return []
+
+
+def _erase_objects(tenant: TenantContext) -> Sequence[Erased]:
+    count = tenant_objects_erase(tenant)
+    return [Erased("stored objects", f"bucket {bucket(tenant.region)}", count)]
+
+
+def _objects_left(tenant: TenantContext) -> int:
+    return tenant_objects_count(tenant)
+
+
+def _keys(tenant: TenantContext) -> list[bytes]:
+    return list(redis_client().scan_iter(match=f"*{tenant.id.hex}*", count=SCAN))
+
+
+def _erase_redis(tenant: TenantContext) -> Sequence[Erased]:
+    keys = _keys(tenant)
+    for start in range(0, len(keys), SCAN):
+        redis_client().unlink(*keys[start : start + SCAN])
+    return [Erased("cached and queued state", "Redis", len(keys))]
+
+
+def _redis_left(tenant: TenantContext) -> int:
+    return len(_keys(tenant))
+
+
+def _tables() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(TABLES)
+        return [name for (name,) in cursor.fetchall() if name not in KEPT]
+
+
+def _erase_rows(tenant: TenantContext) -> Sequence[Erased]:
+    """Delete the tenant's rows of `public` and the host names that lead to it."""
+    erased = []
+    for table in _tables():
+        count = _on_rows("DELETE FROM public.{table} WHERE tenant_id = %s", table, tenant)
+        if count:
+            erased.append(Erased("rows", f"table {table}", count))
+    return erased
+
+
+def _rows_left(tenant: TenantContext) -> int:
+    query = "SELECT FROM public.{table} WHERE tenant_id = %s"
+    return sum(_on_rows(query, table, tenant) for table in _tables())
+
+
+def _on_rows(statement: str, table: str, tenant: TenantContext) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL(statement).format(table=sql.Identifier(table)), [tenant.id])
+        return int(cursor.rowcount)
+
+
+def _drop_schema(tenant: TenantContext) -> Sequence[Erased]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '5s'")
+        cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = %s", [tenant.schema])
+        (tables,) = cursor.fetchone()
+        statement = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE")
+        cursor.execute(statement.format(sql.Identifier(tenant.schema)))
+    Domain.objects.filter(tenant_id=tenant.id).delete()
+    return [Erased("tables with all rows and vectors", f"schema {tenant.schema}", tables)]
+
+
+def _schema_left(tenant: TenantContext) -> int:
+    return _counted("SELECT count(*) FROM pg_namespace WHERE nspname = %s", tenant)
+
+
+def _drop_role(tenant: TenantContext) -> Sequence[Erased]:
+    """Drop the role; whoever drops what it owns must be able to take it."""
+    if not _role_left(tenant):
+        return []
+    role = sql.Identifier(tenant.schema)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH INHERIT TRUE, SET TRUE").format(role))
+        cursor.execute(sql.SQL("DROP OWNED BY {}").format(role))
+        cursor.execute(sql.SQL("DROP ROLE {}").format(role))
+    return [Erased("database role", tenant.schema, 1)]
+
+
+def _role_left(tenant: TenantContext) -> int:
+    return _counted("SELECT count(*) FROM pg_roles WHERE rolname = %s", tenant)
+
+
+def _counted(query: str, tenant: TenantContext) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(query, [tenant.schema])
+        return int(cursor.fetchone()[0])

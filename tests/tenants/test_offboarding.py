@@ -1,0 +1,135 @@
+"""A workspace leaves: after its waiting time nothing of it is left, and a receipt says what was."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from django.db import connection
+
+from documents.services import document_upload
+from tenants.accounts.models import User
+from tenants.accounts.services import api_key_create
+from tenants.context import Actor, entered, public_scope
+from tenants.errors import Conflict, Forbidden, NotFound
+from tenants.lifecycle.offboarding import offboarding_cancel, offboarding_request
+from tenants.lifecycle.receipts import is_genuine
+from tenants.objects import object_put
+from tenants.redis import redis_client, tenant_key
+from tenants.registry.models import Offboarding, Status, Tenant
+from tests.support.cast import ALICE, CHARLIE, MAX
+from tests.support.clients import api, stranger, tenant_of, user_of
+from tests.support.services import Worker
+
+Manage = Callable[..., str]
+pytestmark = pytest.mark.django_db(transaction=True)
+HOST = "leaving.localhost"
+
+
+@pytest.fixture
+def leaving(worker: Worker, manage: Manage) -> Iterator[Tenant]:
+    """A workspace of its own, with a document, keys in Redis and rows in the ledger."""
+    manage(
+        "owner", "create_workspace", "leaving", "--name", "Leaving", "--owner-email", "o@l.example"
+    )
+    with public_scope("app_public"):
+        tenant = Tenant.objects.get(slug="leaving")
+    with entered(tenant.context):
+        owner = User.objects.get()
+        actor = Actor(owner.id, owner.role, "session")
+        document_upload(actor=actor, file=io.BytesIO(b"A canary of its own."), name="canary.txt")
+        object_put("batch/rest.jsonl", b"{}", content_type="application/json")
+        redis_client().set(tenant_key("turn", 1), "x")
+    yield tenant
+    # Roles are the cluster's, not the database's: what a test that failed leaves behind goes here.
+    url = worker.served.cluster().url("owner", worker.database)
+    with psycopg.connect(url, autocommit=True) as owner_login:
+        role = tenant.schema_name
+        if owner_login.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).rowcount:
+            owner_login.execute(f"GRANT {role} TO owner WITH INHERIT TRUE, SET TRUE")
+            owner_login.execute(f"DROP OWNED BY {role} CASCADE")
+            owner_login.execute(f"DROP ROLE {role}")
+
+
+def test_nothing_of_an_erased_workspace_is_left_and_the_receipt_says_what_was(
+    leaving: Tenant, manage: Manage
+) -> None:
+    with entered(leaving.context):
+        owner = User.objects.get()
+        _, key = api_key_create(
+            actor=Actor(owner.id, owner.role, "session"), user=owner, name="A key"
+        )
+    connection.close()
+    headers = {"Authorization": f"Bearer {key}"}
+    assert stranger(HOST).get("/api/v1/documents/", headers=headers).status_code == 200
+    told = manage("owner", "offboard_workspace", "leaving", "--now")
+    receipt = json.loads(told[told.index("{\n") :])
+    erased = {(line["what"], line["where"]): line["count"] for line in receipt["receipt"]["erased"]}
+    assert erased["stored objects", "bucket tenantry-documents-us-east-1"] == 2
+    assert erased["database role", leaving.schema_name] == 1
+    assert erased["cached and queued state", "Redis"] >= 1
+    key_of_deployment = receipt["receipt"]["public_key"]
+    assert is_genuine(receipt["receipt"], receipt["signature"], key_of_deployment)
+    forged = {**receipt["receipt"], "workspace": "acme"}
+    assert not is_genuine(forged, receipt["signature"], key_of_deployment)
+    assert "Nothing of leaving is left." in manage(
+        "owner", "offboard_workspace", "leaving", "--check"
+    )
+    assert stranger(HOST).get("/api/v1/documents/", headers=headers).status_code == 404
+    # The neighbours have theirs, and the audit outlives the workspace.
+    assert api(ALICE).get("/api/v1/documents/").status_code == 200
+    assert api(CHARLIE).get("/api/v1/documents/").status_code == 200
+    with public_scope("staff"), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT event->>'action' FROM registry_auditarchive WHERE tenant_id = %s", [leaving.id]
+        )
+        actions = {action for (action,) in cursor.fetchall()}
+    assert {"api_key.create", "workspace.leaving"} <= actions
+
+
+def test_an_erasure_that_is_cut_off_goes_on_behind_its_last_step(
+    leaving: Tenant, manage: Manage, worker: Worker
+) -> None:
+    url = worker.served.cluster().url("owner", worker.database)
+    with psycopg.connect(url) as holding:
+        # Whoever reads a table of the schema keeps it from being dropped.
+        holding.execute(f"SELECT FROM {leaving.schema_name}.accounts_user")
+        holding.execute("SET LOCAL statement_timeout = 0")
+        with pytest.raises(RuntimeError, match="lock timeout"):
+            manage("owner", "offboard_workspace", "leaving", "--now")
+    with public_scope("staff"):
+        cut = Offboarding.objects.get(slug="leaving")
+        assert (cut.state, Tenant.objects.get(slug="leaving").status) == (
+            Offboarding.State.RUNNING,
+            Status.SUSPENDED,
+        )
+        assert cut.error.startswith("schema: ")
+        objects = cut.erased["objects"]
+    assert (
+        "objects" not in manage("owner", "offboard_workspace", "leaving", "--now").split("{\n")[0]
+    )
+    with public_scope("staff"):
+        done = Offboarding.objects.get(slug="leaving")
+        assert done.state == Offboarding.State.DONE
+        assert done.erased["objects"] == objects
+
+
+def test_only_an_owner_may_ask_and_can_take_it_back() -> None:
+    owner, member = user_of(ALICE), user_of(MAX)
+    with entered(tenant_of(ALICE)):
+        with pytest.raises(Forbidden):
+            offboarding_request(actor=Actor(member.id, member.role, "session"))
+        actor = Actor(owner.id, owner.role, "session")
+        offboarding_request(actor=actor)
+        with pytest.raises(Conflict):
+            offboarding_request(actor=actor)
+    with entered(tenant_of(CHARLIE)), pytest.raises(NotFound):
+        offboarding_cancel(actor=Actor(user_of(CHARLIE).id, "owner", "session"))
+    with entered(tenant_of(ALICE)):
+        offboarding_cancel(actor=actor)
+        with pytest.raises(NotFound):
+            offboarding_cancel(actor=actor)
+    assert api(ALICE).get("/api/v1/documents/").status_code == 200
