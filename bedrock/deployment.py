@@ -6,6 +6,8 @@ from typing import Final
 from django.conf import settings
 
 LOG_PREFIX: Final = "invocation-logs"
+UNASSIGNED_PREFIX: Final = "invocation-unassigned"
+"""Contents of logged calls that no tenant's session signed."""
 
 
 def resource_prefix() -> str:

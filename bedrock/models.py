@@ -10,6 +10,11 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 
+from bedrock.loggedmodels import LogCursor as LogCursor
+from bedrock.loggedmodels import LogFinding as LogFinding
+from bedrock.loggedmodels import LoggedCall as LoggedCall
+from bedrock.loggedmodels import LogObject as LogObject
+
 
 class Role(models.TextChoices):
     """What a model is for. `small` serves unless a `RoutePolicy` leads to `frontier`."""
@@ -104,6 +109,11 @@ class Tier(models.Model):
 
     plan = models.CharField(primary_key=True, max_length=40)
     profiles = models.CharField(max_length=10, choices=Profiles, default=Profiles.PLAN)
+    log_days = models.PositiveSmallIntegerField(
+        default=30,
+        verbose_name="Keeps logged calls, days",
+        help_text="How long questions and answers are kept under the workspace's prefix.",
+    )
 
     class Meta:
         ordering: ClassVar = ["plan"]

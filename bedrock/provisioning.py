@@ -15,12 +15,13 @@ import structlog
 from django.db import connection
 
 from bedrock import policy
-from bedrock.deployment import LOG_PREFIX, resource_prefix
+from bedrock.deployment import LOG_PREFIX, UNASSIGNED_PREFIX, resource_prefix
 from bedrock.models import Guardrail, InferenceProfile, Model, Tier
 from bedrock.postures import fingerprint, postures
 from bedrock.profiles import profiles_ensure
 from tenants.aws import BotoCoreError, ClientError, ops_client, translated
 from tenants.context import PublicRole, TenantContext, public_scope
+from tenants.deployment_objects import expiry_ensure
 from tenants.objects import bucket, bucket_ensure
 from tenants.registry.models import Status, Tenant
 
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 LOCK = "bedrock.provisioning"
 DEFAULT_REGION = "us-east-1"
+RAW_LOG_DAYS = 7
+UNASSIGNED_DAYS = 30
 
 
 def regions_in_use() -> list[str]:
@@ -51,6 +54,7 @@ def region_ensure(region: str) -> list[str]:
         with _alone():
             made = [f"bucket {bucket(region)}"] if bucket_ensure(region) else []
             made += ensure_logging(region)
+            made += ensure_expiry(region)
             made += ensure_guardrails(region)
             made += ensure_profiles(region)
     except (BotoCoreError, ClientError) as error:
@@ -83,6 +87,15 @@ def ensure_logging(region: str) -> list[str]:
         return []
     bedrock.put_model_invocation_logging_configuration(loggingConfig=wanted)  # type: ignore[arg-type]
     return [f"invocation log to {bucket(region)}/{LOG_PREFIX}/"]
+
+
+def ensure_expiry(region: str) -> list[str]:
+    """Have the bucket let go of what the readers of logs have left behind."""
+    changed = expiry_ensure(
+        region,
+        {f"{LOG_PREFIX}/": RAW_LOG_DAYS, f"{UNASSIGNED_PREFIX}/": UNASSIGNED_DAYS},
+    )
+    return ["expiry of invocation logs"] if changed else []
 
 
 def ensure_guardrails(region: str) -> list[str]:

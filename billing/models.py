@@ -143,6 +143,7 @@ class Reservation(models.Model):
         SETTLED = "settled", "Settled"
         RELEASED = "released", "Released"
         SWEPT = "swept", "Settled as an estimate"
+        TRUED = "trued", "Settled from the provider's log"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant_id = models.UUIDField()

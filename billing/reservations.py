@@ -14,7 +14,8 @@ ATTEMPTS_PER_CALL: Final = 100
 """The ledger's `attempt` is `call` × this + the attempt at that call: 203 is call 2, attempt 3."""
 SWEPT_ATTEMPT: Final = 99
 REVERSAL_ATTEMPT: Final = 98
-LAST_ATTEMPT: Final = 97
+LAST_ATTEMPT: Final = 50
+"""Above it, up to 97, stand the corrections by which a call was trued up."""
 
 
 @dataclass(frozen=True, slots=True)

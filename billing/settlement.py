@@ -85,7 +85,7 @@ def settle(
     final: bool = True,
     region: str = "",
 ) -> None:
-    """Record what attempt number `attempt` (1–97) of the reserved call used.
+    """Record what attempt number `attempt` (1–50) of the reserved call used.
 
     `final` ends the reservation: what it still holds goes back to quotas, buckets and streams. An
     attempt that failed after it was charged is settled with `final=False`. A reservation that was

@@ -4,7 +4,7 @@ The only module that calls S3. Keys given and returned are relative to `tenants/
 absolute key never leaves this file.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Final
 
 from django.conf import settings
@@ -46,6 +46,19 @@ def object_get(key: str) -> bytes | None:
             return None
         raise translated(error) from error
     except BotoCoreError as error:
+        raise translated(error) from error
+
+
+def objects_list(folder: str) -> Iterator[str]:
+    """Yield the keys under a folder, in their order. Raises AwsError."""
+    whole = f"{_absolute(folder)}/"
+    root = len(_absolute("x")) - 1
+    try:
+        pages = client("s3").get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=bucket(current().region), Prefix=whole):
+            for found in page.get("Contents", []):
+                yield found["Key"][root:]
+    except (BotoCoreError, ClientError) as error:
         raise translated(error) from error
 
 
