@@ -1,4 +1,4 @@
-"""REST-JSON services routed, validated and serialized from botocore's own service models.
+"""Services of REST-JSON and JSON 1.1, routed and serialized from botocore's own models.
 
 An operation's path, its parameters' places and constraints, and where each member of its answer
 goes are read from the model, so that what is served cannot drift from what SDKs expect.
@@ -27,22 +27,28 @@ class Router:
 
     def __init__(self, service: str) -> None:
         model = Loader().load_service_model(service, "service-2")
+        self.service = service
         self.model = ServiceModel(model, service)
+        self.signing_name = self.model.signing_name
+        self._target = self.model.metadata.get("targetPrefix", "")
         self._validator = ParamValidator()
-        self._routes: list[tuple[str, tuple[str, ...], str]] = []
+        self._routes: dict[tuple[str, int], list[tuple[tuple[str, ...], str]]] = {}
         for name in self.model.operation_names:
             http = self.model.operation_model(name).http
-            path = http["requestUri"].partition("?")[0].strip("/")
-            self._routes.append((http["method"], tuple(path.split("/")), name))
-        # Literal segments win over labels where both fit.
-        self._routes.sort(key=lambda route: sum(part.startswith("{") for part in route[1]))
+            parts = tuple(http["requestUri"].partition("?")[0].strip("/").split("/"))
+            self._routes.setdefault((http["method"], len(parts)), []).append((parts, name))
+        for routes in self._routes.values():
+            # Literal segments win over labels where both fit.
+            routes.sort(key=lambda route: sum(part.startswith("{") for part in route[0]))
 
-    def match(self, method: str, segments: tuple[str, ...]) -> tuple[str, dict[str, str]] | None:
-        """The operation at a path, and its path labels; None where the service has none there."""
-        for verb, parts, name in self._routes:
-            if verb != method or len(parts) != len(segments):
-                continue
-            pairs = list(zip(parts, segments, strict=True))
+    def match(self, request: Request) -> tuple[str, dict[str, str]] | None:
+        """The operation asked for, and its path labels; None where the service has none there."""
+        if self._target:
+            prefix, _, name = request.headers.get("x-amz-target", "").rpartition(".")
+            known = prefix == self._target and name in self.model.operation_names
+            return (name, {}) if known else None
+        for parts, name in self._routes.get((request.method, len(request.segments)), ()):
+            pairs = list(zip(parts, request.segments, strict=True))
             if all(part.startswith("{") or part == given for part, given in pairs):
                 return name, {p[1:-1]: given for p, given in pairs if p.startswith("{")}
         return None
@@ -88,7 +94,7 @@ class Router:
         shape = model.output_shape
         if shape is None:
             response.body = b"{}"
-            return response
+            return self._typed(response)
         body = dict(result)
         response.headers.update(body.pop("headers", {}))
         for name, member in shape.members.items():
@@ -103,6 +109,23 @@ class Router:
         response.body = body[payload] if payload else _dump(body)
         if payload and shape.members[payload].serialization.get("eventstream"):
             response.content_type = eventstream.CONTENT_TYPE
+        return self._typed(response)
+
+    def refusal(self, error: AwsError) -> Response:
+        """An error as the protocol carries it: its code in a header, or as the body's `__type`."""
+        body = {"message": error.message, **error.extra}
+        if self._target:
+            body = {"__type": error.code, **body}
+        # JSON 1.1 knows one status for what the caller did wrong.
+        status = min(error.status, 400) if self._target and error.status < 500 else error.status
+        response = Response.of_json(body, status)
+        if not self._target:
+            response.headers["x-amzn-errortype"] = error.code
+        return self._typed(response)
+
+    def _typed(self, response: Response) -> Response:
+        if self._target:
+            response.content_type = f"application/x-amz-json-{self.model.metadata['jsonVersion']}"
         return response
 
 

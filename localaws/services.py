@@ -19,18 +19,18 @@ from localaws.bedrock.invoke import Invocations
 from localaws.bedrock.metering import Meter
 from localaws.bedrock.provisioned import Provisioned
 from localaws.calls import CallLog
+from localaws.dispatch import Dispatcher, Service
 from localaws.embedder import Embedder
-from localaws.errors import AwsError, invalid
 from localaws.guard.store import Guardrails
 from localaws.identity import Sessions
 from localaws.kb.services import Agents
 from localaws.model.extractive import ExtractiveModel
 from localaws.moto_front import MotoFront
 from localaws.objects import ObjectStore
-from localaws.router import Handler, Router
+from localaws.router import Router
 from localaws.script import ScriptQueue
 from localaws.state import JsonStore
-from localaws.wire import Request, Response, StartResponse, read_request
+from localaws.wire import StartResponse, read_request
 from localaws.workbench import Workbench
 
 
@@ -89,7 +89,7 @@ class LocalAws:
             stopping=self.stopping,
         )
         jobs = self._jobs
-        self._services: list[tuple[Router, dict[str, Handler]]] = [
+        services: list[Service] = [
             (
                 Router("bedrock-runtime"),
                 {
@@ -134,6 +134,7 @@ class LocalAws:
             ),
             *agents.services,
         ]
+        self._dispatcher = Dispatcher(services, lambda *_: None)
 
     def start(self) -> None:
         """Begin the background work."""
@@ -156,37 +157,10 @@ class LocalAws:
         if path.startswith("/_localaws/"):
             request = read_request(environ, caller, "")
             return self._workbench.handle(request).send(start_response)
-        if caller.service == "bedrock":
+        if self._dispatcher.offers(caller.service):
             request = read_request(environ, caller, str(uuid.uuid4()))
-            return self._bedrock(request).send(start_response)
+            return self._dispatcher.handle(request).send(start_response)
         return self._moto.handle(caller.service or _unsigned(environ), environ, start_response)
-
-    def _bedrock(self, request: Request) -> Response:
-        try:
-            if request.caller.expired:
-                raise AwsError(
-                    "ExpiredTokenException",
-                    "The security token included in the request is expired",
-                )
-            response = self._answer(request)
-        except AwsError as error:
-            response = Response.of_json({"message": error.message, **error.extra}, error.status)
-            response.headers["x-amzn-errortype"] = error.code
-        response.headers["x-amzn-requestid"] = request.request_id
-        return response
-
-    def _answer(self, request: Request) -> Response:
-        for router, handlers in self._services:
-            matched = router.match(request.method, request.segments)
-            if matched is None:
-                continue
-            operation, labels = matched
-            handler = handlers.get(operation)
-            if handler is None:
-                raise invalid(f"The local AWS does not offer {operation}.")
-            params = router.parse(operation, labels, request)
-            return router.answer(operation, handler(request, params))
-        raise AwsError("UnknownOperationException", "There is no such operation.")
 
 
 def _unsigned(environ: dict[str, Any]) -> str:

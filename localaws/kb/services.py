@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from localaws.calls import CallLog
+from localaws.dispatch import Service
 from localaws.embedder import Embedder
 from localaws.kb.bases import KnowledgeBases
 from localaws.kb.documents import Documents
 from localaws.kb.ingestion import Ingestion
 from localaws.kb.limits import Limits
 from localaws.kb.runtime import Retrieval
-from localaws.router import Handler, Router
+from localaws.router import Router
 from localaws.script import ScriptQueue
 from localaws.state import JsonStore
 
@@ -45,7 +46,7 @@ class Agents:
             "stopping": stopping,
         }
         ingestion, retrieval = Ingestion(**shared), Retrieval(**shared)
-        self.services: list[tuple[Router, dict[str, Handler]]] = [
+        self.services: list[Service] = [
             (
                 Router("bedrock-agent"),
                 {
