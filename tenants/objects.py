@@ -49,15 +49,15 @@ def object_get(key: str) -> bytes | None:
         raise translated(error) from error
 
 
-def objects_list(folder: str) -> Iterator[str]:
-    """Yield the keys under a folder, in their order. Raises AwsError."""
-    whole = f"{_absolute(folder)}/"
-    root = len(_absolute("x")) - 1
+def objects_list(folder: str = "") -> Iterator[str]:
+    """Yield the keys under a folder, or all of the tenant's, in their order. Raises AwsError."""
+    root = f"tenants/{current().id}/"
+    whole = f"{_absolute(folder)}/" if folder else root
     try:
         pages = client("s3").get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=bucket(current().region), Prefix=whole):
             for found in page.get("Contents", []):
-                yield found["Key"][root:]
+                yield found["Key"].removeprefix(root)
     except (BotoCoreError, ClientError) as error:
         raise translated(error) from error
 
