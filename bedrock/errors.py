@@ -78,3 +78,22 @@ class ChoiceNotInPlan(ModelError):
     code = "choice_not_in_plan"
     status = 403
     title = "Your plan does not include the choice of the thorough model; leave it out or upgrade"
+
+
+class ProfileQuotaReached(ModelError):
+    """The account has as many inference profiles in the Region as AWS allows."""
+
+    code = "profile_quota_reached"
+    status = 503
+    title = (
+        "The account has no inference profile left in this Region; ask AWS for a higher quota, or"
+        " let the plan share its profiles"
+    )
+
+
+class UnknownProfile(ModelError):
+    """Usage of an ARN that no row knows: it can be neither priced nor attributed."""
+
+    code = "unknown_profile"
+    status = 500
+    title = "This usage belongs to no known inference profile, so it cannot be priced"

@@ -9,17 +9,29 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Final
 from uuid import UUID
 
+from django.db import transaction
+
+from bedrock.calls import Json
 from bedrock.deployment import account_id, resource_prefix
-from bedrock.models import InferenceProfile, Model, ModelRoute
+from bedrock.errors import ProfileQuotaReached, UnknownProfile
+from bedrock.models import InferenceProfile, Model, ModelRoute, ProfileCheck, ProvisionedModel
 from bedrock.policy import geography
-from tenants.aws import ops_client
+from tenants.aws import ClientError, ops_client
+
+AS_IT_SHOULD_BE: Final = "as it should be"
+USUAL_QUOTA: Final = (
+    1000  # of an account and Region, https://docs.aws.amazon.com/general/latest/gr/bedrock.html
+)
+Owner = tuple[str, UUID | None]  # plan, and the tenant where the profile is its own
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class Wanted:
+    """A profile as it should be."""
+
     role: str
     plan: str
     tenant_id: UUID | None
@@ -63,56 +75,120 @@ def source_arn(region: str, route: ModelRoute) -> str:
     return f"arn:aws:bedrock:{region}::foundation-model/{route.model_id}"
 
 
-def profiles_ensure(region: str, owners: Sequence[tuple[str, UUID | None]]) -> list[str]:
-    """Make the profile of every role for each (plan, tenant or None); return what was made."""
-    bedrock = ops_client("bedrock", region)
-    there = {
-        found["inferenceProfileName"]: found["inferenceProfileArn"]
-        for page in bedrock.get_paginator("list_inference_profiles").paginate(
-            typeEquals="APPLICATION"
-        )
+def wanted_profiles(region: str, owners: Sequence[Owner]) -> list[Wanted]:
+    """Return the profile of every role for each (plan, tenant or None)."""
+    return [
+        Wanted(route.role, plan, tenant_id, route.model, source_arn(region, route), region)
+        for route in routes_of(region)
+        for plan, tenant_id in owners
+    ]
+
+
+def application_profiles(region: str) -> dict[str, Json]:
+    """Return every application profile of the account in a Region by its ARN, ours or not."""
+    pages = (
+        ops_client("bedrock", region)
+        .get_paginator("list_inference_profiles")
+        .paginate(typeEquals="APPLICATION")
+    )
+    return {
+        found["inferenceProfileArn"]: dict(found)
+        for page in pages
         for found in page["inferenceProfileSummaries"]
     }
-    rows = {
-        (row.plan, row.tenant_id, row.role): row
-        for row in InferenceProfile.objects.filter(region=region)
-    }
+
+
+def profiles_ensure(region: str, owners: Sequence[Owner]) -> list[str]:
+    """Make the profile of every role for each (plan, tenant or None); return what was made.
+
+    Raises ProfileQuotaReached.
+    """
+    there = application_profiles(region)
     made = []
-    for route in routes_of(region):
-        for plan, tenant_id in owners:
-            source = source_arn(region, route)
-            wanted = _Wanted(route.role, plan, tenant_id, route.model, source, region)
-            row = rows.get((plan, tenant_id, route.role))
-            arn = there.get(wanted.name)
-            if row is not None and arn is not None and row.arn == arn:
-                continue
-            if arn is None:
-                arn = _created(bedrock, wanted)
-                made.append(f"profile {wanted.name}")
-            _stored(wanted, arn)
+    for wanted in wanted_profiles(region, owners):
+        made += profile_ensure(wanted, there)
     return made
 
 
-def _created(bedrock: Any, wanted: _Wanted) -> str:
-    answer = bedrock.create_inference_profile(
-        inferenceProfileName=wanted.name,
-        description=f"{wanted.model.name} for {wanted.tenant_id or wanted.plan}",
-        modelSource={"copyFrom": wanted.source},
-        tags=[{"key": key, "value": value} for key, value in wanted.tags.items()],
-    )
-    return str(answer["inferenceProfileArn"])
+def profile_ensure(wanted: Wanted, there: dict[str, Json]) -> list[str]:
+    """Let the row be in force and its profile stand in AWS; return what was made.
 
-
-def _stored(wanted: _Wanted, arn: str) -> None:
-    InferenceProfile.objects.update_or_create(
+    A profile is immutable: another source is another profile, and the row of the old one retires.
+    """
+    row = InferenceProfile.objects.filter(
         region=wanted.region,
         role=wanted.role,
         plan=wanted.plan,
         tenant_id=wanted.tenant_id,
-        defaults={
-            "model": wanted.model,
-            "name": wanted.name,
-            "arn": arn,
-            "source": wanted.source,
-        },
-    )
+        retired_at=None,
+    ).first()
+    if row is not None and row.name == wanted.name and row.arn in there:
+        return []
+    named = [arn for arn, found in there.items() if found["inferenceProfileName"] == wanted.name]
+    arn = named[0] if named else _created(wanted, there)
+    now = datetime.now(UTC)
+    with transaction.atomic():
+        if row is not None:
+            gone = row.arn not in there
+            InferenceProfile.objects.filter(id=row.id).update(
+                retired_at=now,
+                deleted_at=now if gone else None,
+                state="missing in AWS, made again" if gone else "replaced by another model",
+            )
+        InferenceProfile.objects.update_or_create(
+            arn=arn,
+            defaults={
+                "region": wanted.region,
+                "role": wanted.role,
+                "plan": wanted.plan,
+                "tenant_id": wanted.tenant_id,
+                "model": wanted.model,
+                "name": wanted.name,
+                "source": wanted.source,
+                "state": AS_IT_SHOULD_BE,
+                "checked_at": now,
+                "retired_at": None,
+                "deleted_at": None,
+            },
+        )
+    return [] if named else [f"profile {wanted.name}"]
+
+
+def _created(wanted: Wanted, there: dict[str, Json]) -> str:
+    quota = profile_quota(wanted.region)
+    if len(there) >= quota:
+        raise ProfileQuotaReached(region=wanted.region, quota=quota)
+    try:
+        answer = ops_client("bedrock", wanted.region).create_inference_profile(
+            inferenceProfileName=wanted.name,
+            description=f"{wanted.model.name} for {wanted.tenant_id or wanted.plan}",
+            modelSource={"copyFrom": wanted.source},
+            tags=[{"key": key, "value": value} for key, value in wanted.tags.items()],
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ServiceQuotaExceededException":
+            raise ProfileQuotaReached(region=wanted.region, quota=len(there)) from error
+        raise
+    arn = str(answer["inferenceProfileArn"])
+    there[arn] = {"inferenceProfileName": wanted.name, "inferenceProfileArn": arn}
+    return arn
+
+
+def profile_quota(region: str) -> int:
+    """Return how many application profiles the account may have in a Region, as staff know it."""
+    kept = ProfileCheck.objects.filter(region=region).values_list("quota", flat=True).first()
+    return kept if kept is not None else USUAL_QUOTA
+
+
+def price_model_of(arn: str) -> str:
+    """Return the rate card's key of what an ARN calls, in use or retired long ago.
+
+    Raises UnknownProfile: usage of something nobody knows is an error, never free.
+    """
+    source = InferenceProfile.objects.filter(arn=arn).values_list("source", flat=True).first()
+    if source is not None:
+        return source.split("/", 1)[1]
+    bought = ProvisionedModel.objects.filter(arn=arn).values_list("model_id", flat=True).first()
+    if bought is not None:
+        return f"{bought}@provisioned"
+    raise UnknownProfile(f"{arn} is no profile of this deployment.")

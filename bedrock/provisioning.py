@@ -18,7 +18,8 @@ from bedrock import policy
 from bedrock.deployment import LOG_PREFIX, UNASSIGNED_PREFIX, resource_prefix
 from bedrock.models import Guardrail, InferenceProfile, Model, Tier
 from bedrock.postures import fingerprint, postures
-from bedrock.profiles import profiles_ensure
+from bedrock.profiles import Owner, profiles_ensure
+from bedrock.reconciling import profiles_reconcile
 from tenants.aws import BotoCoreError, ClientError, ops_client, translated
 from tenants.context import PublicRole, TenantContext, public_scope
 from tenants.deployment_objects import expiry_ensure
@@ -65,10 +66,22 @@ def region_ensure(region: str) -> list[str]:
 
 def ensure_profiles(region: str) -> list[str]:
     """Make each plan's profiles in a Region, and those of tenants that have their own."""
-    wanted: list[tuple[str, Any]] = [
-        (plan, None) for plan in Tier.objects.values_list("plan", flat=True)
-    ]
-    return profiles_ensure(region, wanted + tenants_with_profiles(region))
+    return profiles_ensure(region, profile_owners(region))
+
+
+def profile_owners(region: str) -> list[Owner]:
+    """Return for whom a Region has profiles: each plan, and tenants that have their own."""
+    plans: list[Owner] = [(plan, None) for plan in Tier.objects.values_list("plan", flat=True)]
+    return plans + tenants_with_profiles(region)
+
+
+def reconcile_profiles(region: str) -> list[str]:
+    """Put a Region's profiles right, alone; return what was done. Raises AwsError."""
+    try:
+        with _alone():
+            return profiles_reconcile(region, profile_owners(region))
+    except (BotoCoreError, ClientError) as error:
+        raise translated(error) from error
 
 
 def ensure_logging(region: str) -> list[str]:
@@ -198,7 +211,10 @@ def tenant_substrate_ensure(tenant: TenantContext) -> None:
 def _is_whole(tenant: TenantContext) -> bool:
     own = Tier.objects.filter(plan=tenant.plan, profiles=Tier.Profiles.TENANT).exists()
     profiles = InferenceProfile.objects.filter(
-        region=tenant.region, plan=tenant.plan, tenant_id=tenant.id if own else None
+        region=tenant.region,
+        plan=tenant.plan,
+        tenant_id=tenant.id if own else None,
+        retired_at=None,
     )
     guardrail = Guardrail.objects.filter(region=tenant.region, posture=tenant.posture)
     return profiles.exists() and guardrail.exists()

@@ -1,11 +1,16 @@
-"""The substrate's own upkeep, outside every tenant, under the ops login."""
+"""The substrate's own upkeep, outside every tenant: logs under `ops`, profiles under `owner`."""
 
 from typing import Any, Final
 
+import structlog
 from celery import shared_task
 
 from bedrock import invocations
+from bedrock.provisioning import reconcile_profiles, regions_in_use
+from tenants.aws import AwsError
 from tenants.context import public_scope
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task(name="bedrock.read_logs")
@@ -24,6 +29,17 @@ def logs_check() -> None:
         invocations.rows_purge()
 
 
+@shared_task(name="bedrock.profiles")
+def profiles_upkeep() -> None:
+    """Reconcile the inference profiles of every Region in use; one that fails stops no other."""
+    with public_scope("owner"):
+        for region in regions_in_use():
+            try:
+                reconcile_profiles(region)
+            except AwsError as error:
+                log.error("profiles.not_reconciled", region=region, aws_code=error.aws_code)
+
+
 BEAT: Final[dict[str, dict[str, Any]]] = {
     "bedrock.read_logs": {
         "task": "bedrock.read_logs",
@@ -34,5 +50,10 @@ BEAT: Final[dict[str, dict[str, Any]]] = {
         "task": "bedrock.check_logs",
         "schedule": 3600.0,
         "options": {"queue": "ops", "expires": 3500},
+    },
+    "bedrock.profiles": {
+        "task": "bedrock.profiles",
+        "schedule": 600.0,
+        "options": {"queue": "provisioning", "expires": 590},
     },
 }

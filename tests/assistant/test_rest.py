@@ -175,7 +175,7 @@ def test_stop_by_rest_stops_the_socket_s_answer(server: Server, localaws: LocalA
 def test_a_refusal_before_the_first_word_is_the_answer_of_the_request(
     headers: dict[str, str], localaws: LocalAws
 ) -> None:
-    localaws.script(error={"code": "ThrottlingException", "status": 429}, times=2, match=STREAM)
+    localaws.script(error={"code": "ThrottlingException", "status": 429}, times=6, match=STREAM)
     path = f"{HOME}{conversation_for(BOB)}/messages/"
     answer = post(BOB, path, {"text": "Who are you?"}, headers=headers)
     assert (answer.status_code, code_of(answer)) == (503, "model_busy")

@@ -111,9 +111,10 @@ def test_a_profile_deleted_in_aws_is_made_again() -> None:
     row = InferenceProfile.objects.get(region=REGION, plan="trial", role="small")
     aws().delete_inference_profile(inferenceProfileIdentifier=row.arn)
     assert len(provisioning.ensure_profiles(REGION)) == 1
-    again = InferenceProfile.objects.get(region=REGION, plan="trial", role="small")
-    assert again.id == row.id
+    again = InferenceProfile.objects.get(region=REGION, plan="trial", role="small", retired_at=None)
     assert again.arn != row.arn
+    row.refresh_from_db()
+    assert row.deleted_at is not None
 
 
 @pytest.mark.usefixtures("_as_staff")
