@@ -26,7 +26,7 @@ from assistant.services import thorough_checked, turn_again, turn_begin
 from assistant.watchkeeper import socket_closed, socket_opened
 from tenants.context import Actor, TenantContext, in_tenant
 from tenants.errors import TenantryError
-from tenants.sockets import SIGNED_OUT, group_of, still_valid
+from tenants.sockets import SIGNED_OUT, group_of, still_valid, workspace_group_of
 
 R = TypeVar("R")
 DENIED: Final = 4404
@@ -62,6 +62,7 @@ class AssistantConsumer(AsyncWebsocketConsumer):
             raise DenyConnection from error
         assert actor.user_id is not None  # sockets belong to people
         joined = (
+            workspace_group_of(self.tenant),
             group_of(self.tenant, actor.user_id),
             turn_group(self.tenant, self.conversation_id),
         )
@@ -102,7 +103,7 @@ class AssistantConsumer(AsyncWebsocketConsumer):
         await self.close(code=SIGNED_OUT)
 
     async def force_close(self, _event: dict[str, Any]) -> None:
-        """The user was signed out or disabled, in whichever process."""
+        """The user was signed out or disabled, or the workspace suspended, in whichever process."""
         await self.sign_out()
 
     async def turn_begun(self, event: dict[str, Any]) -> None:

@@ -46,6 +46,17 @@ def sockets_close(user_id: UUID) -> None:
     async_to_sync(layer.group_send)(group_of(current(), user_id), {"type": "force.close"})
 
 
+def workspace_group_of(tenant: TenantContext) -> str:
+    """Return the channel group of every open socket of a workspace."""
+    return f"workspace.{tenant.id.hex}"
+
+
+def workspace_sockets_close(tenant: TenantContext) -> None:
+    """Close every socket of a workspace, in every process: it was suspended or is leaving."""
+    layer = get_channel_layer()
+    async_to_sync(layer.group_send)(workspace_group_of(tenant), {"type": "force.close"})
+
+
 def session_user(session_key: str) -> User | None:
     """Return the active user of a session of the entered tenant."""
     store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)

@@ -8,13 +8,13 @@ from typing import Any, Final
 from django.db import connection, transaction
 from psycopg import sql
 
-from tenants.accounts.models import AuditEvent, User
+from tenants.accounts.models import AuditEvent
 from tenants.context import TenantContext
 from tenants.lifecycle.steps import Erased, erase_register
 from tenants.objects import bucket, tenant_objects_count, tenant_objects_erase
 from tenants.redis import redis_client
 from tenants.registry.models import AuditArchive, Domain
-from tenants.sockets import sockets_close
+from tenants.sockets import workspace_sockets_close
 
 # Rows of `public` that stay: amounts for accounting, the sealed audit, and the record of leaving.
 KEPT: Final = frozenset(
@@ -45,11 +45,9 @@ def _nothing(_: TenantContext) -> int:
     return 0
 
 
-def _close_sockets(_: TenantContext) -> Sequence[Erased]:
-    users = list(User.objects.values_list("id", flat=True))
-    for user in users:
-        sockets_close(user)
-    return [Erased("open connections of users", "web processes", len(users))]
+def _close_sockets(tenant: TenantContext) -> Sequence[Erased]:
+    workspace_sockets_close(tenant)
+    return []
 
 
 def _archive_audit(tenant: TenantContext) -> Sequence[Erased]:

@@ -1,9 +1,13 @@
 """Staff: tenants and their host names."""
 
 from django.contrib import admin
+from django.db import transaction
+from django.forms import ModelForm
+from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
-from tenants.registry.models import Domain, Offboarding, Tenant
+from tenants.registry.models import Domain, Offboarding, Status, Tenant
+from tenants.sockets import workspace_sockets_close
 
 
 class DomainInline(TabularInline):
@@ -20,6 +24,13 @@ class TenantAdmin(ModelAdmin):
     search_fields = ["slug", "name", "id"]
     readonly_fields = ["id", "slug", "schema_name", "region", "retrieval", "created_at"]
     inlines = [DomainInline]
+
+    def save_model(self, request: HttpRequest, obj: Tenant, form: ModelForm, change: bool) -> None:
+        """Save, and end what is open once the workspace is no longer to be served."""
+        super().save_model(request, obj, form, change)
+        if "status" in form.changed_data and obj.status != Status.ACTIVE:
+            context = obj.context
+            transaction.on_commit(lambda: workspace_sockets_close(context))
 
     def has_add_permission(self, request: object) -> bool:
         return False  # a row alone is no workspace: `create_workspace` makes schema and role too

@@ -25,7 +25,7 @@ from tests.assistant.talking import (
     talking,
 )
 from tests.support.cast import ADA, BOB, CHARLIE, Person
-from tests.support.clients import browser_of, tenant_of, user_of
+from tests.support.clients import browser_of, staff_client, stranger, tenant_of, user_of
 from tests.support.localaws import LocalAws
 
 
@@ -168,6 +168,25 @@ def test_a_closing_order_from_another_process_is_obeyed(server: Server) -> None:
     with talking(server, BOB, conversation_for(BOB)) as talk:
         aside(lambda: in_acme(lambda: sockets_close(user_of(BOB).id)))
         assert closed_with(talk) == 4401
+
+
+def test_suspending_a_workspace_closes_its_sockets_at_once_and_no_others(server: Server) -> None:
+    staff, acme = staff_client(), tenant_of(BOB)
+    with (
+        talking(server, BOB, conversation_for(BOB)) as goes,
+        talking(server, CHARLIE, conversation_for(CHARLIE)) as stays,
+    ):
+        form = {
+            **{name: getattr(acme, name) for name in ("name", "plan", "posture")},
+            "status": "suspended",
+            "domains-TOTAL_FORMS": 0,
+            "domains-INITIAL_FORMS": 0,
+        }
+        address = f"/admin/registry/tenant/{acme.id}/change/"
+        aside(lambda: staff.post(address, form))
+        assert closed_with(goes) == 4401
+        assert stays.ask("Who are you?")[-1]["status"] == "complete"
+    assert stranger(BOB.host).get("/sign-in/").status_code == 404
 
 
 def test_a_revoked_key_counts_from_the_next_message_on(server: Server) -> None:

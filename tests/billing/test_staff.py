@@ -10,21 +10,15 @@ from billing.settlement import settle
 from billing.units import Unit
 from tenants.context import entered, public_scope
 from tests.billing.calls import MODEL, reserve
-from tests.support.cast import ALICE, PASSWORD
-from tests.support.clients import tenant_of
+from tests.support.cast import ALICE
+from tests.support.clients import staff_client, tenant_of
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def staff() -> Client:
-    client = Client(headers={"Host": "localhost"})
-    answer = client.post(
-        "/admin/login/?next=/admin/",
-        {"username": "staff@tenantry.example", "password": PASSWORD},
-    )
-    assert answer.status_code == 302, answer.content
-    return client
+    return staff_client()
 
 
 def test_the_ledger_and_reservations_are_read_only(staff: Client) -> None:

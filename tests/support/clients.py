@@ -36,6 +36,17 @@ def browser_of(person: Person) -> Client:
     return client
 
 
+def staff_client() -> Client:
+    """Return a client that has signed in to the staff admin."""
+    client = Client(headers={"Host": "localhost"})
+    answer = client.post(
+        "/admin/login/?next=/admin/",
+        {"username": "staff@tenantry.example", "password": PASSWORD},
+    )
+    assert answer.status_code == 302, answer.content
+    return client
+
+
 def stranger(host: str) -> Client:
     """Return a client without key or session."""
     return Client(headers={"Host": host})
