@@ -11,6 +11,8 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from bedrock.models import (
+    BatchJob,
+    BatchRule,
     FailedAttempt,
     Guardrail,
     InferenceProfile,
@@ -168,3 +170,28 @@ class FailedAttemptAdmin(ReadOnly):
     list_display: ClassVar = ["created_at", "tenant_id", "kind", "aws_code", "attempt", "billed"]
     list_filter: ClassVar = ["kind", "billed"]
     search_fields: ClassVar = ["request_id", "tenant_id"]
+
+
+@admin.register(BatchRule)
+class BatchRuleAdmin(ModelAdmin):
+    """When a plan's documents are embedded by batch jobs; a change takes effect at once."""
+
+    list_display: ClassVar = [
+        "plan", "allowed", "bulk_documents", "bulk_passages", "least_passages", "quiet_seconds",
+        "window_seconds", "poll_seconds", "poll_at_most",
+    ]  # fmt: skip
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["plan"] if obj else []
+
+
+@admin.register(BatchJob)
+class BatchJobAdmin(ReadOnly):
+    """Batch inference jobs and how far they are."""
+
+    list_display: ClassVar = [
+        "created_at", "tenant_id", "feature", "state", "aws_status", "records", "processed",
+        "succeeded", "failed", "tokens", "ended_at",
+    ]  # fmt: skip
+    list_filter: ClassVar = ["state", "aws_status", "region"]
+    search_fields: ClassVar = ["id", "arn", "tenant_id"]

@@ -1,19 +1,18 @@
-"""Embeddings: one text a call at the service, so several calls side by side.
-
-https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html
-"""
+"""Embeddings: as many texts a call as the model takes, several calls side by side."""
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, Literal
+from itertools import islice
+from typing import Any, Final
 from uuid import UUID
 
 from bedrock.conversing import metadata_of
-from bedrock.errors import InputTooLong
+from bedrock.embedding_formats import Format, Purpose, format_of
+from bedrock.errors import EmbeddingModelChanged, InputTooLong
 from bedrock.estimates import tokens_of
 from bedrock.failures import Failure, failure_of, pause
 from bedrock.metering import MeteredCall, call_open, connection_rest, repeated
@@ -23,7 +22,6 @@ from tenants.aws import BotoCoreError, ClientError, client
 from tenants.context import Actor, TenantContext, current, entered
 from tenants.errors import Invalid
 
-CHARACTERS_AT_MOST: Final = 50_000  # of one text
 DOCUMENT_ATTEMPTS: Final = 4  # nobody waits for a document, and its other calls are paid already
 
 # Shared by all tenants of a process. A few suffice: the calls are short, and their rate is limited.
@@ -32,9 +30,9 @@ _pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="embed")
 
 @dataclass(slots=True)
 class _Outcome:
-    """What became of one text."""
+    """What became of the texts of one call. `lost_tokens` are reckoned, not counted."""
 
-    vector: list[float] | None = None
+    vectors: list[list[float]] | None = None
     tokens: int = 0
     lost_tokens: int = 0
     failures: list[Failure] = field(default_factory=list)
@@ -46,23 +44,29 @@ def embed(
     actor: Actor,
     feature: str,
     request_id: UUID,
-    purpose: Literal["document", "query"],
+    purpose: Purpose,
+    model: str | None = None,
 ) -> list[list[float]]:
     """Return one vector for each text, in order.
 
-    Raises Invalid for a blank text, InputTooLong for one over 50,000 characters, RateLimited and
-    QuotaExhausted before anything is sent, otherwise this app's errors. What was embedded before a
-    failure is metered.
+    `model` is the model whose vectors these must be: where another one serves by now, raises
+    EmbeddingModelChanged. Raises Invalid for a blank text, InputTooLong for one over the model's
+    characters, RateLimited and QuotaExhausted before anything is sent, otherwise this app's errors.
+    What was embedded before a failure is metered.
     """
     if not texts:
         return []
     if not all(text.strip() for text in texts):
         raise Invalid("An empty text cannot be embedded.")
-    if any(len(text) > CHARACTERS_AT_MOST for text in texts):
-        raise InputTooLong(f"A text to embed has at most {CHARACTERS_AT_MOST:,} characters.")
     tenant = current()
     policy = policy_of(tenant, "embedding")
-    bounds = [tokens_of(text, policy.model) for text in texts]
+    if model is not None and policy.model.model_id != model:
+        raise EmbeddingModelChanged
+    form = format_of(policy.model.model_id)
+    if any(len(text) > form.characters_at_most for text in texts):
+        raise InputTooLong(f"A text to embed has at most {form.characters_at_most:,} characters.")
+    groups = list(_groups(texts, form.texts_per_call))
+    bounds = [sum(tokens_of(text, policy.model) for text in group) for group in groups]
     call = call_open(
         actor=actor,
         feature=feature,
@@ -73,17 +77,23 @@ def embed(
     )
     attempts = None if purpose == "query" else DOCUMENT_ATTEMPTS
     stamp = metadata_of(feature, request_id, actor.user_id) | call.stamp
-    sender = _Sender(tenant, policy, stamp, attempts)
+    sender = _Sender(tenant, policy, form, purpose, stamp, attempts)
     try:
-        if len(texts) == 1:
-            outcomes = [sender.send(texts[0], bounds[0])]
+        if len(groups) == 1:
+            outcomes = [sender.send(groups[0], bounds[0])]
         else:
             connection_rest()
-            outcomes = list(_pool.map(partial(_entered_send, sender), texts, bounds))
+            outcomes = list(_pool.map(partial(_entered_send, sender), groups, bounds))
     except BaseException:
         call.estimate()
         raise
     return _settled(call, outcomes)
+
+
+def _groups(texts: Sequence[str], size: int) -> Iterator[list[str]]:
+    rest = iter(texts)
+    while group := list(islice(rest, size)):
+        yield group
 
 
 def _settled(call: MeteredCall, outcomes: list[_Outcome]) -> list[list[float]]:
@@ -92,7 +102,7 @@ def _settled(call: MeteredCall, outcomes: list[_Outcome]) -> list[list[float]]:
     for outcome in outcomes:
         for number, failure in enumerate(outcome.failures, start=1):
             call.note(failure, may_be_billed=failure.may_be_billed, attempt=number)
-        if outcome.vector is None and outcome.failures:
+        if outcome.vectors is None and outcome.failures:
             last = last or outcome.failures[-1]
     used = sum(outcome.tokens + outcome.lost_tokens for outcome in outcomes)
     if used:
@@ -102,24 +112,26 @@ def _settled(call: MeteredCall, outcomes: list[_Outcome]) -> list[list[float]]:
         call.cancel()
     if last is not None:
         raise last.error()
-    return [outcome.vector for outcome in outcomes if outcome.vector is not None]
+    return [vector for outcome in outcomes for vector in outcome.vectors or ()]
 
 
 @dataclass(slots=True)
 class _Sender:
-    """Sends the texts of one `embed`. After a failure that stays, the rest is not sent."""
+    """Sends the calls of one `embed`. After a failure that stays, the rest is not sent."""
 
     tenant: TenantContext
     policy: Policy
+    form: Format
+    purpose: Purpose
     stamp: dict[str, str]
     attempts: int | None
     failed: threading.Event = field(default_factory=threading.Event)
 
-    def send(self, text: str, bound: int) -> _Outcome:
+    def send(self, texts: Sequence[str], bound: int) -> _Outcome:
         outcome = _Outcome()
         while not self.failed.is_set():
             try:
-                vector, outcome.tokens = self._once(text)
+                vectors, tokens = self._once(texts)
             except (BotoCoreError, ClientError) as error:
                 failure = failure_of(error)
                 outcome.failures.append(failure)
@@ -131,29 +143,28 @@ class _Sender:
                     continue
                 self.failed.set()
             else:
-                outcome.vector = vector
+                outcome.vectors = vectors
+                if tokens is None:  # not every model counts: the upper bound, marked as estimated
+                    outcome.lost_tokens = bound
+                else:
+                    outcome.tokens = tokens
                 break
         return outcome
 
-    def _once(self, text: str) -> tuple[list[float], int]:
-        body = {
-            "inputText": text,
-            "dimensions": self.policy.model.dimensions,
-            "normalize": True,
-            "embeddingTypes": ["float"],
-        }
+    def _once(self, texts: Sequence[str]) -> tuple[list[list[float]], int | None]:
         answer: Any = client("bedrock-runtime").invoke_model(
             modelId=self.policy.profile_arn,
-            body=json.dumps(body),
+            body=json.dumps(self.form.body(texts, self.purpose, self.policy.model.dimensions or 0)),
             contentType="application/json",
             accept="application/json",
             requestMetadata=json.dumps(self.stamp),
         )
         found = json.loads(answer["body"].read())
-        return found["embedding"], int(found["inputTextTokenCount"])
+        headers = answer["ResponseMetadata"].get("HTTPHeaders", {})
+        return self.form.vectors(found), self.form.tokens(found, headers)
 
 
-def _entered_send(sender: _Sender, text: str, bound: int) -> _Outcome:
-    """Send one text from a thread of the pool: the call is signed for the tenant entered there."""
+def _entered_send(sender: _Sender, texts: Sequence[str], bound: int) -> _Outcome:
+    """Send one call from a thread of the pool: it is signed for the tenant entered there."""
     with entered(sender.tenant):
-        return sender.send(text, bound)
+        return sender.send(texts, bound)

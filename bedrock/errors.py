@@ -97,3 +97,12 @@ class UnknownProfile(ModelError):
     code = "unknown_profile"
     status = 500
     title = "This usage belongs to no known inference profile, so it cannot be priced"
+
+
+class EmbeddingModelChanged(ModelError):
+    """Another embedding model serves by now: vectors of two models cannot be compared."""
+
+    code = "embedding_model_changed"
+    status = 503
+    retryable = True
+    title = "The model behind search has just been changed; try again in a moment"

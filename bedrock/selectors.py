@@ -27,3 +27,8 @@ def decision_of(request_id: UUID) -> PolicyDecision | None:
 def capabilities(role: str = "small") -> Model:
     """Return the row of the model that fills a role for the entered tenant; pages read it."""
     return policy_of(current(), role).model
+
+
+def embedding_model() -> str:
+    """Return the id of the model whose vectors the entered tenant's texts get now."""
+    return policy_of(current(), "embedding").model.model_id

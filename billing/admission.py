@@ -41,12 +41,14 @@ def admit(
     request_id: UUID,
     estimate: Estimate,
     streams: bool = False,
+    paced: bool = True,
 ) -> Reservation:
     """Set the call's upper bound aside, or refuse it.
 
     Each reservation must end in `settle` or `release`; the sweeper settles what a dead process
     left. A request may be admitted several times, once a call. `streams` takes one of the plan's
-    concurrent streams until then.
+    concurrent streams until then. `paced=False` leaves the rates a minute alone and asks the quotas
+    only: for batch jobs, which run when the provider likes.
 
     Raises RateLimited (the buckets; with `retry_after`), QuotaExhausted (a quota; with
     `upgrade_url`), PriceMissing (unknown cost), PlanMissing. Commits by itself and refuses to run
@@ -61,7 +63,8 @@ def admit(
     held[Metric.SPEND] = cost_of(estimate.model, units, datetime.now(UTC).date())
     reservation_id = uuid4()
     stream = reservation_id if streams else None
-    bucket.take(plan.rates, held, stream=stream)
+    if paced:
+        bucket.take(plan.rates, held, stream=stream)
     try:
         month, day, call, refused = _reserve(
             [
@@ -81,7 +84,8 @@ def admit(
         if refused:
             raise exhausted([Metric(metric) for metric in refused], plan, needed=held)
     except BaseException:
-        bucket.give_back(plan.rates, held, stream=stream)
+        if paced:
+            bucket.give_back(plan.rates, held, stream=stream)
         raise
     return Reservation(
         id=reservation_id,
@@ -96,6 +100,7 @@ def admit(
         estimate=Estimate(estimate.model, units),
         call=call,
         streams=streams,
+        paced=paced,
     )
 
 

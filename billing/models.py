@@ -135,7 +135,8 @@ class Reservation(models.Model):
     """An upper bound that was set aside before a call, until the call's usage is known.
 
     `call` numbers the reservations of one request. `held` is what the counters hold for it, by
-    metric. A row that stays `held` belongs to a process that died: the sweeper settles it.
+    metric. A row that stays `held` belongs to a process that died: the sweeper settles it, that of
+    work which takes longer than a call not before `sweep_after`.
     """
 
     class State(models.TextChoices):
@@ -159,6 +160,7 @@ class Reservation(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.HELD)
     created_at = models.DateTimeField(db_default=Now())
     resolved_at = models.DateTimeField(null=True)
+    sweep_after = models.DateTimeField(null=True)
 
     class Meta:
         ordering: ClassVar = ["-created_at"]

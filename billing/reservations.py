@@ -32,7 +32,7 @@ class Reservation:
 
     `month` and `day` are the database's, fixed when it was reserved: the usage belongs to that
     month and is priced as of that day, whenever the call ends. `call` numbers the calls of the
-    request.
+    request. One that is not `paced` took nothing from the buckets and gives nothing back.
     """
 
     id: UUID
@@ -47,6 +47,7 @@ class Reservation:
     estimate: Estimate
     call: int
     streams: bool
+    paced: bool = True
 
 
 def outside_transactions() -> None:

@@ -111,6 +111,8 @@ def release(reservation: Reservation) -> None:
 
 
 def _refund(reservation: Reservation, used: Mapping[Unit, int]) -> None:
+    if not reservation.paced:
+        return
     try:
         rates = plan_terms(reservation.plan).rates
     except PlanMissing:

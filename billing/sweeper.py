@@ -27,6 +27,7 @@ FIND: Final = """
            user_id, api_key_id, model, estimate::text
       FROM billing_reservation
      WHERE state = 'held' AND created_at < now() - %s * interval '1 second'
+       AND (sweep_after IS NULL OR sweep_after < now())
      ORDER BY created_at LIMIT 1
        FOR UPDATE SKIP LOCKED
 """

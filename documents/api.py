@@ -62,6 +62,7 @@ class DocumentListView(GenericAPIView[Document]):
             file=file.file,
             name=file.name or "",
             collection_id=given.validated_data.get("collection"),
+            bulk=given.validated_data["bulk"],
         )
         return Response(DocumentSerializer(document).data, status=status.HTTP_201_CREATED)
 

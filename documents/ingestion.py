@@ -1,42 +1,38 @@
 """From a stored file to searchable passages, in steps that each leave a lasting trace.
 
-1. parse: the canonical text is saved. 2. embed: each batch's vectors are staged. 3. index:
-passages, vectors and the state `ready` appear in one transaction. A delivery that dies is followed
-by another, which finds the traces and does the rest; one that was merely slow finds its lease gone
-at its next write. No AWS call runs inside a transaction.
+1. parse: the canonical text is saved. 2. embed: vectors are staged, by calls here (`vectors.py`) or
+by a batch job, for which the document waits held by nobody (`batching.py`). 3. index: passages,
+vectors and the state `ready` appear in one transaction. A delivery that dies is followed by
+another, which finds the traces and does the rest; one that was merely slow finds its lease gone at
+its next write. No AWS call runs inside a transaction.
 """
 
-import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
-from uuid import UUID, uuid4
+from typing import Final
+from uuid import UUID
 
-import numpy as np
 import structlog
 from django.db.models.functions import Now
 
-from bedrock.gateway import embed
+from bedrock.selectors import embedding_model
+from documents import batching
 from documents.chunking import Chunk, chunk
 from documents.errors import LeaseLost, ServiceBusy, StoredFileMissing
 from documents.lease import Lease, lease_take
-from documents.models import Document, DocumentText, StagedBatch, Status
-from documents.parsing import Heading, PageSpan, ParsedText, parse
+from documents.models import Document, DocumentText, StagedBatch, Status, Way
+from documents.parsing import ParsedText, parse
+from documents.vectors import PARSED, Rows, embed_rest, groups_of
 from search.services import NewChunk, source_index
-from tenants.context import Actor
 from tenants.errors import TenantryError
 from tenants.objects import object_get
 
 log = structlog.get_logger(__name__)
 
-BATCH: Final = 64  # passages embedded and staged together
 WAITS: Final = 10  # times a busy service may send the ingestion away without progress between
 LONGEST_WAIT: Final = 60.0  # seconds
-PARSED: Final = 0.1  # progress once the text is saved
-EMBEDDED: Final = 0.95
 
 
 def ingest(document_id: UUID) -> float | None:
@@ -91,11 +87,14 @@ def _wait(lease: Lease, error: TenantryError) -> float | None:
 
 def _steps(lease: Lease) -> None:
     content = DocumentText.objects.filter(document_id=lease.document.id).first()
-    parsed = _parsed(content) if content else _parse(lease)
+    parsed = batching.parsed_of(content) if content else _parse(lease)
     chunks = chunk(parsed)
     lease.write(status=Status.EMBEDDING, chunks=len(chunks))
-    vectors = _embed(lease, chunks)
-    _index(lease, chunks, vectors)
+    model = embedding_model()
+    groups = list(groups_of(chunks, model))
+    if batching.joined(lease, groups):
+        return
+    _index(lease, chunks, embed_rest(lease, groups))
 
 
 def _parse(lease: Lease) -> ParsedText:
@@ -125,74 +124,7 @@ def _parse(lease: Lease) -> ParsedText:
     return parsed
 
 
-def _parsed(content: DocumentText) -> ParsedText:
-    """Return the saved text in the parser's own form."""
-    return ParsedText(
-        text=content.text,
-        pages=tuple(PageSpan(*page) for page in content.pages),
-        headings=tuple(Heading(*heading) for heading in content.headings),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    first: int
-    texts: list[str]
-
-    @property
-    def digest(self) -> str:
-        joined = "\x00".join(self.texts)
-        return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _batches(chunks: Sequence[Chunk]) -> Iterator[_Batch]:
-    for first in range(0, len(chunks), BATCH):
-        yield _Batch(first, [_embedded_text(part) for part in chunks[first : first + BATCH]])
-
-
-def _embedded_text(part: Chunk) -> str:
-    """A passage is embedded under its headings: alone it often does not say what it is about."""
-    return f"{part.heading}\n{part.text}" if part.heading else part.text
-
-
-def _embed(lease: Lease, chunks: Sequence[Chunk]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Return one row a passage, embedding what no earlier delivery has staged."""
-    document = lease.document
-    staged = {batch.first: batch for batch in StagedBatch.objects.filter(document_id=document.id)}
-    actor = Actor(user_id=document.created_by_id, role="member", kind="task")
-    rows: list[np.ndarray[Any, np.dtype[np.float32]]] = []
-    for batch in _batches(chunks):
-        kept = staged.get(batch.first)
-        if kept is not None and kept.digest == batch.digest:
-            rows.append(np.frombuffer(kept.vectors, "<f4").reshape(-1, kept.dimensions))
-            continue
-        # A fresh id a call: a call that is repeated after a crash was paid for twice, and the
-        # ledger says so.
-        vectors = np.asarray(
-            embed(
-                batch.texts, actor=actor, feature="ingest", request_id=uuid4(), purpose="document"
-            ),
-            dtype="<f4",
-        )
-        rows.append(vectors)
-        done = min(batch.first + BATCH, len(chunks)) / len(chunks)
-        with lease.locked():
-            StagedBatch.objects.update_or_create(
-                document_id=document.id,
-                first=batch.first,
-                defaults={
-                    "digest": batch.digest,
-                    "vectors": vectors.tobytes(),
-                    "dimensions": vectors.shape[1],
-                },
-            )
-            lease.progress(progress=PARSED + (EMBEDDED - PARSED) * done)
-    return np.concatenate(rows)
-
-
-def _index(
-    lease: Lease, chunks: Sequence[Chunk], vectors: np.ndarray[Any, np.dtype[np.float32]]
-) -> None:
+def _index(lease: Lease, chunks: Sequence[Chunk], vectors: Rows) -> None:
     """Make the passages searchable and the document ready, in one transaction."""
     document = lease.document
     with lease.locked():
@@ -217,6 +149,14 @@ def _index(
         )
         StagedBatch.objects.filter(document_id=document.id).delete()
         lease.release(
-            status=Status.READY, progress=1.0, error="", error_code="", attempts=0, waits=0
+            status=Status.READY,
+            progress=1.0,
+            error="",
+            error_code="",
+            attempts=0,
+            waits=0,
+            way=Way.UNDECIDED,
+            batch_job_id=None,
+            batch_times=0,
         )
     log.info("documents.ready", document_id=str(document.id), chunks=len(chunks))

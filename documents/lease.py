@@ -15,7 +15,7 @@ from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 
 from documents.errors import LeaseLost, Quarantined
-from documents.models import IN_FLIGHT, Document, Status
+from documents.models import IN_BATCH, IN_FLIGHT, Document, Status
 from tenants.context import current, entered
 
 log = structlog.get_logger(__name__)
@@ -94,13 +94,15 @@ class Lease:
 def lease_take(document_id: UUID) -> Lease | timedelta | None:
     """Claim the document for this delivery.
 
-    Returns None where there is nothing to do (deleted, ready, failed, or just set aside), and how
-    long to wait where another delivery holds it: that one may be dead, and its lease runs out.
+    Returns None where there is nothing to do (deleted, ready, failed, waiting for a batch job, or
+    just set aside), and how long to wait where another delivery holds it: that one may be dead, and
+    its lease runs out.
     """
     with transaction.atomic():
         document = (
             Document.objects.select_for_update(of=("self",))
             .filter(id=document_id, status__in=IN_FLIGHT)
+            .exclude(way__in=IN_BATCH)
             .annotate(
                 held=ExpressionWrapper(
                     Q(lease_token__isnull=False) & Q(lease_until__gt=Now()),

@@ -17,7 +17,18 @@ class Status(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
+class Way(models.TextChoices):
+    """How a document's passages get their vectors; see `documents/batching.py`."""
+
+    UNDECIDED = "", "Not decided"
+    COLLECTING = "collecting", "Waits for a batch job"
+    SENT = "sent", "In a batch job"
+    CALLS = "calls", "By calls"
+
+
 IN_FLIGHT: Final = (Status.QUEUED, Status.PARSING, Status.EMBEDDING)
+
+IN_BATCH: Final = (Way.COLLECTING, Way.SENT)
 
 
 class Document(models.Model):
@@ -26,7 +37,8 @@ class Document(models.Model):
     `lease_token` fences the ingestion: only the delivery that holds it may write, and it is asked
     for in every write's WHERE. `attempts` counts starts since the last lasting progress, so that a
     document that kills its worker is set aside; `waits` counts how often a busy service sent the
-    ingestion away. `dispatched_at` is when a task was last sent, or may first run.
+    ingestion away. `dispatched_at` is when a task was last sent, or may first run. While `way` is
+    collecting or sent no delivery may hold the document: a batch job will bring its vectors.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -57,6 +69,12 @@ class Document(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     dispatched_at = models.DateTimeField(default=timezone.now)
 
+    bulk = models.BooleanField(default=False)  # its upload said that it is one of many
+    way = models.CharField(max_length=12, choices=Way, default=Way.UNDECIDED, blank=True)
+    batch_job_id = models.UUIDField(null=True, blank=True)
+    batch_times = models.PositiveSmallIntegerField(default=0)  # jobs that have had it
+    collected_at = models.DateTimeField(null=True, blank=True)
+
     class Meta:
         ordering: ClassVar = ["-created_at", "-id"]
         indexes: ClassVar = [
@@ -71,6 +89,11 @@ class Document(models.Model):
                 | models.Q(status="parsing")
                 | models.Q(status="embedding"),
             ),
+            models.Index(
+                fields=["way", "batch_job_id"],
+                name="document_in_batch",
+                condition=models.Q(way="collecting") | models.Q(way="sent"),
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
@@ -80,6 +103,11 @@ class Document(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def by_batch(self) -> bool:
+        """Whether a batch job is to bring, or is making, its vectors."""
+        return self.way in IN_BATCH
 
     @property
     def in_flight(self) -> bool:
@@ -105,9 +133,11 @@ class DocumentText(models.Model):
 
 
 class StagedBatch(models.Model):
-    """Vectors of one finished batch of an unfinished ingestion: paid work that is not repeated.
+    """Vectors of some passages of an unfinished ingestion: paid work that is not repeated.
 
-    `digest` is of the texts that were embedded; another cut of the document does not match it.
+    `digest` is of the model and the texts that were embedded; another cut of the document, or
+    another model, does not match it. A row of NaN is a passage that has no vector yet: a batch job
+    may fail on single records.
     """
 
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="staged")

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import QueryDict
 
+from bedrock.embedding_rule import bulk_documents
 from billing.catalog import plan_terms
 from billing.storage import stored_bytes
 from billing.units import Metric
@@ -87,13 +88,17 @@ class Listing:
 
 
 def upload_limits() -> dict[str, Any]:
-    """Return what the upload box tells before anything is sent; `left` is None without a quota."""
+    """Return what the upload box tells before anything is sent; `left` is None without a quota.
+
+    `bulk` is from how many files on an upload is embedded by batch; None: the plan has no batch.
+    """
     included = plan_terms(current().plan).included[Metric.STORAGE]
     return {
         "file_bytes": MAX_FILE_BYTES,
         "file_megabytes": MAX_FILE_BYTES // (1024 * 1024),
         "left": None if included is None else max(0, int(included - stored_bytes())),
         "suffixes": SUFFIXES,
+        "bulk": bulk_documents(),
     }
 
 

@@ -22,6 +22,11 @@ class DocumentSerializer(serializers.Serializer[Document]):
     sha256 = serializers.CharField(read_only=True)
     status = serializers.ChoiceField(choices=Status.choices, read_only=True)
     progress = serializers.FloatField(read_only=True, help_text="0 to 1.")
+    batch = serializers.BooleanField(
+        source="by_batch",
+        read_only=True,
+        help_text="Whether a batch job makes its vectors: at half the price, within a day.",
+    )
     error = serializers.SerializerMethodField(help_text="Why it failed, for a person.")
     error_code = serializers.SerializerMethodField(help_text="Why it failed; stable.")
     title = serializers.CharField(read_only=True)
@@ -49,6 +54,11 @@ class UploadSerializer(serializers.Serializer[Any]):
 
     file = serializers.FileField(allow_empty_file=True, max_length=None)
     collection = serializers.UUIDField(required=False, allow_null=True)
+    bulk = serializers.BooleanField(
+        default=False,
+        help_text="One of many files that come together: they may be embedded by a batch job, at"
+        " half the price, within a day.",
+    )
 
 
 class TextQuerySerializer(serializers.Serializer[Any]):

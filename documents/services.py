@@ -10,13 +10,14 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
+from bedrock.batch import job_stop
 from billing.storage import release_storage, reserve_storage
 from documents.access import document_locked
 from documents.errors import NotRetryable, UploadInterrupted
-from documents.models import Document, LooseObject, Status
+from documents.models import Document, LooseObject, Status, Way
 from documents.parsing import MAX_FILE_BYTES, detect, safe_name
 from documents.parsing.sniff import HEAD_BYTES
-from documents.tasks import document_ingest, objects_sweep
+from documents.tasks import batch_advance, document_ingest, objects_sweep
 from search.access import collection_of
 from search.services import source_remove
 from tenants.accounts.audit import audit_write
@@ -31,9 +32,14 @@ READ_BYTES: Final = 1 << 20
 
 
 def document_upload(
-    *, actor: Actor, file: BinaryIO, name: str, collection_id: UUID | None = None
+    *,
+    actor: Actor,
+    file: BinaryIO,
+    name: str,
+    collection_id: UUID | None = None,
+    bulk: bool = False,
 ) -> Document:
-    """Store the file and queue its ingestion.
+    """Store the file and queue its ingestion; `bulk`: it is one of many that come together.
 
     `file` is seekable and read twice, never whole into memory. The object is stored before the row,
     outside any transaction: a crash between the two leaves a `LooseObject` that is swept, never a
@@ -55,6 +61,7 @@ def document_upload(
         object_key=f"documents/{document_id}/original",
         collection_id=collection_id,
         created_by_id=actor.user_id,
+        bulk=bulk,
     )
     _object_store(document, file)
     try:
@@ -92,6 +99,10 @@ def document_delete(*, actor: Actor, document_id: UUID | str) -> None:
             size=document.size,
         )
         document.delete()
+        job_id = document.batch_job_id
+        if job_id and not Document.objects.filter(batch_job_id=job_id).exists():
+            job_stop(job_id)  # nobody is left who wants its vectors
+            batch_advance.dispatch(str(job_id))
     try:
         objects_sweep.dispatch()
     except BrokerError:  # the recovery task sweeps what is due
@@ -106,7 +117,8 @@ def document_retry(*, actor: Actor, document_id: UUID | str) -> Document:
             raise NotRetryable
         document.status = Status.QUEUED
         document.error = document.error_code = ""
-        document.attempts = document.waits = 0
+        document.attempts = document.waits = document.batch_times = 0
+        document.way, document.batch_job_id = Way.UNDECIDED, None
         document.progress = 0
         document.dispatched_at = timezone.now()
         document.save()

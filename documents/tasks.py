@@ -11,8 +11,11 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from bedrock.batch import job_advance, jobs_due
+from bedrock.embedding_rule import collection_wait
+from documents.batching import DocumentSource, collection_close
 from documents.ingestion import ingest
-from documents.models import IN_FLIGHT, Document, LooseObject, Status
+from documents.models import IN_BATCH, IN_FLIGHT, Document, LooseObject, Status, Way
 from tenants.context import entered
 from tenants.objects import objects_delete
 from tenants.registry.selectors import active_tenants
@@ -23,6 +26,7 @@ log = structlog.get_logger(__name__)
 QUEUED_PATIENCE: Final = timedelta(seconds=45)  # a waiting message is given this long to arrive
 STALLED_PATIENCE: Final = timedelta(seconds=10)
 SWEEP_BATCH: Final = 500
+LONGEST_MESSAGE: Final = 60.0  # seconds
 
 
 @tenant_task(name="documents.ingest")
@@ -31,6 +35,33 @@ def document_ingest(document_id: str) -> None:
     again_in = ingest(UUID(document_id))
     if again_in is not None:
         document_ingest.dispatch_in(again_in, document_id)
+    elif Document.objects.filter(id=document_id, way=Way.COLLECTING).exists():
+        batch_collect.dispatch_in(collection_wait())
+
+
+@tenant_task(name="documents.batch_collect")
+def batch_collect() -> None:
+    """Make batch jobs of the documents that wait for one, once no more are joining them."""
+    made = collection_close()
+    for job_id in made.jobs:
+        batch_advance.dispatch(str(job_id))
+    for document_id in made.by_calls:
+        document_ingest.dispatch(str(document_id))
+
+
+@tenant_task(name="documents.batch_advance")
+def batch_advance(job_id: str) -> None:
+    """Take a batch job one step on; documents that have their vectors are ingested on."""
+    source = DocumentSource()
+    seconds = job_advance(UUID(job_id), source)
+    for document_id in source.freed:
+        document_ingest.dispatch(str(document_id))
+    if source.collected_again:
+        batch_collect.dispatch_in(collection_wait())
+    # A longer wait is left to the recovery, which looks for what is due: a message that waits
+    # longer than the broker's visibility is delivered twice.
+    if seconds is not None and seconds <= LONGEST_MESSAGE:
+        batch_advance.dispatch_in(seconds, job_id)
 
 
 @tenant_task(name="documents.objects_sweep")
@@ -69,7 +100,7 @@ def recover() -> int:
             dispatched_at__lt=Now() - STALLED_PATIENCE,
         ),
         Q(lease_until=None) | Q(lease_until__lt=Now()),
-    )
+    ).exclude(way__in=IN_BATCH)
     found = list(stuck.values_list("id", flat=True)[:SWEEP_BATCH])
     if found:
         Document.objects.filter(id__in=found, status__in=IN_FLIGHT).update(
@@ -80,6 +111,12 @@ def recover() -> int:
             document_ingest.dispatch(str(document_id))
     if _due_objects().exists():
         objects_sweep.dispatch()
+    for job_id in jobs_due():
+        batch_advance.dispatch(str(job_id))
+    if Document.objects.filter(
+        way=Way.COLLECTING, collected_at__lt=Now() - STALLED_PATIENCE
+    ).exists():
+        batch_collect.dispatch()
     return len(found)
 
 

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from bedrock.embedding_rule import bulk_documents
 from documents import viewer
 from documents.access import document_of, documents_visible
 from documents.ask import ask, question_checked
@@ -82,9 +83,16 @@ def _upload(request: HttpRequest) -> HttpResponse:
     """Take each file of the form; say for each that is refused why."""
     declared_size_check(request.META.get("CONTENT_LENGTH"))
     taken = 0
-    for file in request.FILES.getlist("file"):
+    files = request.FILES.getlist("file")
+    bulk = bulk_documents()
+    for file in files:
         try:
-            document_upload(actor=actor_of(request), file=file.file, name=file.name or "")  # type: ignore[arg-type]
+            document_upload(
+                actor=actor_of(request),
+                file=file.file,  # type: ignore[arg-type]
+                name=file.name or "",
+                bulk=bulk is not None and len(files) >= bulk,
+            )
             taken += 1
         except TenantryError as error:
             messages.error(request, f"{file.name}: {error.detail}", extra_tags="danger")

@@ -5,7 +5,7 @@ absolute key never leaves this file.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from django.conf import settings
 
@@ -13,6 +13,7 @@ from tenants.aws import BotoCoreError, ClientError, client, ops_client, translat
 from tenants.context import TenantContext, current
 
 DELETE_BATCH: Final = 1000  # S3's own limit for one DeleteObjects call
+LINES_AT_ONCE: Final = 1 << 20  # bytes
 
 
 def bucket(region: str) -> str:
@@ -60,6 +61,36 @@ def objects_list(folder: str = "") -> Iterator[str]:
                 yield found["Key"].removeprefix(root)
     except (BotoCoreError, ClientError) as error:
         raise translated(error) from error
+
+
+def object_lines(key: str) -> Iterator[bytes] | None:
+    """Return the object's lines as they arrive, or None where there is none. Raises AwsError.
+
+    The object is never whole in memory. What breaks off in the middle raises while iterating.
+    """
+    try:
+        answer = client("s3").get_object(Bucket=bucket(current().region), Key=_absolute(key))
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            return None
+        raise translated(error) from error
+    except BotoCoreError as error:
+        raise translated(error) from error
+    return _lines(answer["Body"])
+
+
+def _lines(body: Any) -> Iterator[bytes]:
+    try:
+        yield from body.iter_lines(LINES_AT_ONCE)
+    except BotoCoreError as error:
+        raise translated(error) from error
+    finally:
+        body.close()
+
+
+def object_location(key: str) -> str:
+    """Return the `s3://` address of a key, for services of AWS that read or write it themselves."""
+    return f"s3://{bucket(current().region)}/{_absolute(key)}"
 
 
 def objects_delete(keys: Iterable[str]) -> None:

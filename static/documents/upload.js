@@ -14,6 +14,7 @@
   const clear = form.querySelector("[data-queue-clear]");
   const limit = Number(form.dataset.fileBytes);
   const suffixes = form.dataset.suffixes.split(",");
+  const bulk = Number(form.dataset.bulk || Infinity);
   let left = form.dataset.left === undefined ? Infinity : Number(form.dataset.left);
   const items = [];
 
@@ -132,6 +133,7 @@
   function send(item) {
     const body = new FormData();
     body.append("file", item.file, item.file.name);
+    if (item.bulk) body.append("bulk", "true");
     const xhr = new XMLHttpRequest();
     item.xhr = xhr;
     item.state = "sending";
@@ -172,7 +174,13 @@
     pump();
   }
 
-  start.addEventListener("click", () => { running = true; pump(); });
+  start.addEventListener("click", () => {
+    const waiting = inState("waiting");
+    // Many files at once are announced as such: the server may then prepare them by batch.
+    for (const item of waiting) item.bulk = waiting.length >= bulk;
+    running = true;
+    pump();
+  });
   clear.addEventListener("click", () => { for (const item of inState("waiting", "refused", "failed")) remove(item); });
   input.addEventListener("change", () => { add([...input.files]); input.value = ""; start.focus(); });
   for (const opener of document.querySelectorAll("[data-upload-choose]")) opener.addEventListener("click", () => input.click());

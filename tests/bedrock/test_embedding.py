@@ -1,12 +1,15 @@
 """Embeddings keep their order, their tenant and their count."""
 
 import uuid
+from collections.abc import Iterator
 
 import pytest
 
-from bedrock import gateway
-from bedrock.errors import InputTooLong, ModelThrottled
-from tenants.context import SYSTEM, TenantContext, entered
+from bedrock import gateway, policy
+from bedrock.errors import EmbeddingModelChanged, InputTooLong, ModelThrottled
+from bedrock.models import InferenceProfile
+from tenants.aws import ops_client
+from tenants.context import SYSTEM, TenantContext, entered, public_scope
 from tenants.errors import Invalid
 from tests.bedrock.asking import estimated, ledger, states
 from tests.support.localaws import LocalAws
@@ -86,3 +89,54 @@ def test_a_text_too_long_is_refused_not_cut(acme: TenantContext, localaws: Local
     with pytest.raises(InputTooLong):
         embedded(acme, ["x" * 50_001])
     assert localaws.requests() == []
+
+
+@pytest.fixture
+def cohere(acme: TenantContext) -> Iterator[TenantContext]:
+    """Acme's plan as it is after staff have routed embeddings to Cohere Embed v4."""
+    with public_scope("staff"):
+        profile = ops_client("bedrock", acme.region).create_inference_profile(
+            inferenceProfileName=f"cohere {uuid.uuid4().hex[:8]}",
+            modelSource={
+                "copyFrom": f"arn:aws:bedrock:{acme.region}::foundation-model/cohere.embed-v4:0"
+            },
+            tags=[{"key": "Tier", "value": acme.plan}],
+        )
+        InferenceProfile.objects.filter(
+            region=acme.region, plan=acme.plan, role="embedding", tenant_id=None
+        ).update(
+            model_id="cohere.embed-v4:0",
+            arn=profile["inferenceProfileArn"],
+            source=f"arn:aws:bedrock:{acme.region}::foundation-model/cohere.embed-v4:0",
+        )
+    policy.forget()
+    yield acme
+    policy.forget()
+
+
+def test_cohere_embeds_96_texts_a_call_and_is_metered_by_its_header(
+    cohere: TenantContext, localaws: LocalAws
+) -> None:
+    request_id = uuid.uuid4()
+    texts = [f"text {number} about the sea" for number in range(100)]
+    vectors = embedded(cohere, texts, request_id)
+    assert {len(vector) for vector in vectors} == {512}
+    calls = localaws.requests("InvokeModel")
+    assert sorted(len(call["body"]["texts"]) for call in calls) == [4, 96]
+    assert {call["body"]["input_type"] for call in calls} == {"search_document"}
+    used = sum(call["usage"]["inputTokens"] for call in calls)
+    assert ledger(cohere, request_id) == {(1, "embedding_tokens"): used}
+    assert estimated(cohere, request_id) == {False}
+    assert vectors[99] == embedded(cohere, texts[99:])[0]
+
+
+def test_vectors_are_of_the_model_that_was_asked_for(cohere: TenantContext) -> None:
+    with entered(cohere), pytest.raises(EmbeddingModelChanged):
+        gateway.embed(
+            ["a text"],
+            actor=SYSTEM,
+            feature="ingest",
+            request_id=uuid.uuid4(),
+            purpose="document",
+            model="amazon.titan-embed-text-v2:0",
+        )

@@ -8,10 +8,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from bedrock.models import BatchJob, PolicyDecision
 from config.stack.options import REPOSITORY
-from documents.ingestion import BATCH
 from documents.models import Document, StagedBatch
+from documents.vectors import BATCH
 from tenants.context import entered
+from tests.documents import bulk
 from tests.documents.helpers import indexed, ingested, ready, upload
 from tests.support import files
 from tests.support.cast import MAX
@@ -24,12 +26,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 DATA = files.long_pdf(50)
 
 
-def killed(worker: Worker, document_id: str, stage: str) -> None:
-    """Run the ingestion in a process of its own that dies at the stage."""
+def killed(worker: Worker, subject_id: str, stage: str) -> None:
+    """Run the ingestion, or a job's steps, in a process of its own that dies at the stage."""
     died = subprocess.run(
         [
             sys.executable,
-            *("-m", "tests.documents.crash", str(tenant_of(MAX).id), document_id, *stage.split()),
+            *("-m", "tests.documents.crash", str(tenant_of(MAX).id), subject_id, *stage.split()),
         ],
         env=worker.environment("app"),
         cwd=REPOSITORY,
@@ -45,8 +47,8 @@ def killed(worker: Worker, document_id: str, stage: str) -> None:
         ("object_get 1 after", 0),
         ("parse 1 after", 0),
         ("chunk 1 before", 0),
-        ("embed 2 before", 1),
-        ("embed 2 after", 1),
+        ("documents.vectors:embed 2 before", 1),
+        ("documents.vectors:embed 2 after", 1),
         ("source_index 1 before", 2),
         ("source_index 1 after", 2),
     ],
@@ -75,3 +77,41 @@ def test_a_killed_ingestion_is_finished_by_the_next(
     with entered(tenant_of(MAX)):
         assert not StagedBatch.objects.exists()
         assert Document.objects.count() == 2
+
+
+def test_a_batch_job_whose_worker_is_killed_at_every_step_is_one_job(
+    worker: Worker, localaws: LocalAws
+) -> None:
+    bulk.rule()
+    ids = bulk.uploaded(3, 40, bulk=True)
+    (job,) = bulk.collected()
+    for stage, state in (
+        ("bedrock.batch:object_put 1 after", "planned"),
+        ("bedrock.batch_submission:admit 1 after", "written"),
+        ("bedrock.batch_submission:decision_record 1 after", "written"),
+        ("bedrock.batch_submission:submitted 1 after", "written"),
+        ("bedrock.batch_submission:looked_up 1 before", "submitted"),
+        ("bedrock.batch:_results_take 1 before", "ended"),
+        ("documents.batching:stage_found 2 after", "ended"),
+        ("bedrock.metering:settle 1 before", "ended"),
+        ("bedrock.metering:settle 1 after", "ended"),
+        ("bedrock.batch:objects_delete 1 after", "settled"),
+    ):
+        with entered(tenant_of(MAX)):  # as if the dead holder's claim had run out
+            BatchJob.objects.update(claimed_until=None, next_at=job.created_at)
+        killed(worker, str(job.id), f"{stage} job")
+        with entered(tenant_of(MAX)):
+            job.refresh_from_db()
+            assert job.state == state, stage
+            held = Document.objects.filter(id__in=ids, lease_token__isnull=False)
+            assert not held.exists()
+    bulk.finished(job)
+    assert bulk.states(ids) == [("ready", "")] * 3
+    assert [indexed(document_id)["vectors"] for document_id in ids] == [40] * 3
+    (served,) = localaws.requests("ModelInvocationJob")
+    assert bulk.booked(job) == [("batch_embedding_tokens", served["usage"]["inputTokens"], False)]
+    assert bulk.reserved(job) == ["settled"]
+    assert localaws.requests("InvokeModel") == []
+    with entered(tenant_of(MAX)):
+        assert PolicyDecision.objects.filter(request_id=job.id).count() == 1
+        assert not StagedBatch.objects.exists()

@@ -155,7 +155,7 @@ def test_a_service_that_stays_away_ends_in_a_reason(localaws: LocalAws) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_finished_batches_are_not_embedded_again(localaws: LocalAws) -> None:
-    from documents.ingestion import BATCH
+    from documents.vectors import BATCH
 
     data = files.long_pdf(60)
     document_id = uuid.UUID(upload("manual.pdf", data).json()["id"])
