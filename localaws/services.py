@@ -18,7 +18,8 @@ from localaws.bedrock.invocation_log import InvocationLog
 from localaws.bedrock.invoke import Invocations
 from localaws.bedrock.metering import Meter
 from localaws.bedrock.provisioned import Provisioned
-from localaws.calls import CallLog
+from localaws.calls import Call, CallLog
+from localaws.cost.services import Billing
 from localaws.dispatch import Dispatcher, Service
 from localaws.embedder import Embedder
 from localaws.guard.store import Guardrails
@@ -46,8 +47,9 @@ class LocalAws:
         self._moto.restore()
         store = JsonStore(state / "bedrock")
         self._log = InvocationLog(store, objects)
-        scripts, calls = ScriptQueue(), CallLog(self._log.add)
-        self._workbench = Workbench(scripts, calls, self._log)
+        self._billing = Billing(state, store, objects)
+        scripts, calls = ScriptQueue(), CallLog(self._finished)
+        self._workbench = Workbench(scripts, calls, self._log, self._billing)
         guardrails, meter = Guardrails(store), Meter(self.embedder.count)
         shared: dict[str, Any] = {
             "meter": meter,
@@ -140,6 +142,7 @@ class LocalAws:
         """Begin the background work."""
         self.embedder.start()
         self._log.start()
+        self._billing.start()
         self._jobs.start()
 
     def stop(self) -> None:
@@ -147,6 +150,12 @@ class LocalAws:
         self.stopping.set()
         self._jobs.stop()
         self._log.stop()
+        self._billing.stop()
+
+    def _finished(self, call: Call) -> None:
+        """Book what a call used, then log it; both before its caller learns of its end."""
+        self._billing.book.add(call)
+        self._log.add(call)
 
     def __call__(
         self, environ: dict[str, Any], start_response: StartResponse
@@ -157,6 +166,9 @@ class LocalAws:
         if path.startswith("/_localaws/"):
             request = read_request(environ, caller, "")
             return self._workbench.handle(request).send(start_response)
+        if (billing := self._billing.services.get(caller.service)) is not None:
+            request = read_request(environ, caller, str(uuid.uuid4()))
+            return billing.handle(request).send(start_response)
         if self._dispatcher.offers(caller.service):
             request = read_request(environ, caller, str(uuid.uuid4()))
             return self._dispatcher.handle(request).send(start_response)

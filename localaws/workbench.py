@@ -6,6 +6,7 @@ import json
 
 from localaws.bedrock.invocation_log import InvocationLog
 from localaws.calls import CallLog
+from localaws.cost.services import Billing
 from localaws.errors import AwsError
 from localaws.script import ScriptQueue
 from localaws.wire import Request, Response
@@ -14,10 +15,13 @@ from localaws.wire import Request, Response
 class Workbench:
     """The endpoints that AWS does not have."""
 
-    def __init__(self, scripts: ScriptQueue, calls: CallLog, log: InvocationLog) -> None:
+    def __init__(
+        self, scripts: ScriptQueue, calls: CallLog, log: InvocationLog, billing: Billing
+    ) -> None:
         self._scripts = scripts
         self._calls = calls
         self._log = log
+        self._billing = billing
 
     def handle(self, request: Request) -> Response:
         """Answer one of them."""
@@ -30,9 +34,12 @@ class Workbench:
                 self._scripts.clear()
                 self._calls.clear()
                 self._log.faults.reset()
+                self._billing.reset()
                 return Response.of_json({"queued": 0})
             case "POST", ("logs",):
                 return self._deliver(request)
+            case "POST", ("cost",):
+                return self._billing.switch(request)
             case "GET", ("requests",):
                 return Response.of_json({"requests": self._calls.entries()})
             case "DELETE", ("requests",):

@@ -26,6 +26,11 @@ class LocalAws:
         answer: dict[str, Any] = self._http.post("/logs", json=switches).raise_for_status().json()
         return answer
 
+    def cost(self, **switches: Any) -> dict[str, Any]:
+        """Set switches of the bill; `cost(deliver=True)` delivers the exports now."""
+        answer: dict[str, Any] = self._http.post("/cost", json=switches).raise_for_status().json()
+        return answer
+
     def requests(self, operation: str | None = None) -> list[dict[str, Any]]:
         """Return the calls received since the reset, oldest first."""
         received = self._http.get("/requests").raise_for_status().json()

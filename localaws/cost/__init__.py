@@ -1,0 +1,1 @@
+"""Cost Explorer, cost allocation tags and Data Exports, computed from the calls served."""
