@@ -8,7 +8,8 @@ from bedrock.caching import LONGEST_TOKEN, prefixed
 from bedrock.calls import Json, ModelAnswer, ModelRequest, ToolUse, Usage
 from bedrock.errors import ModelRefused
 from bedrock.estimates import request_text, tokens_of
-from bedrock.guarded import outcome, units_of_trace
+from bedrock.guarded import assessments_of, outcome, units_of_trace
+from bedrock.interventions import findings_of, interventions_record
 from bedrock.metering import (
     MeteredCall,
     call_open,
@@ -17,11 +18,13 @@ from bedrock.metering import (
     sent,
     units_of_usage,
 )
-from bedrock.models import Role
+from bedrock.models import Intervention, Role
 from bedrock.policy import Policy
 from bedrock.routing import policy_routed, route_of
+from bedrock.screening import BLOCKED_INPUT, BLOCKED_OUTPUT, Side, call_refused, screen_of
+from bedrock.toolresults import results_screened
 from billing.units import Unit
-from tenants.aws import client
+from tenants.aws import Unguarded, client
 from tenants.context import current
 from tenants.errors import QuotaExhausted
 
@@ -84,6 +87,13 @@ def stamped(parameters: Mapping[str, Any], call: MeteredCall) -> dict[str, Any]:
     """
     if not parameters["inferenceConfig"].get("maxTokens"):
         raise ModelRefused("A model call needs a limit of what it may write.")
+    carried = parameters.get("guardrailConfig", {})
+    decided = call.guardrail
+    if decided is None or (carried.get("guardrailIdentifier"), carried.get("guardrailVersion")) != (
+        decided.id,
+        decided.version,
+    ):
+        raise Unguarded
     return {**parameters, "requestMetadata": {**parameters["requestMetadata"], **call.stamp}}
 
 
@@ -185,13 +195,53 @@ def answer_of(
     )
 
 
+def trace_recorded(call: MeteredCall, policy: Policy, trace: Mapping[str, Any]) -> None:
+    """Store what the guardrail's trace says was blocked or masked."""
+    findings = [
+        found for side, assessed in assessments_of(trace) for found in findings_of(side, assessed)
+    ]
+    interventions_record(
+        call.reservation,
+        findings,
+        origin=Intervention.Origin.GUARDRAIL,
+        guardrail=policy.guardrail,
+    )
+
+
+def answer_refused(
+    request: ModelRequest, policy: Policy, side: Side, usage: Usage | None = None
+) -> ModelAnswer:
+    """Return the answer that the workspace's own rules leave: a sentence that says so."""
+    return ModelAnswer(
+        text=BLOCKED_INPUT if side == "input" else BLOCKED_OUTPUT,
+        tool_uses=(),
+        stop_reason="guardrail_intervened",
+        usage=usage or Usage(),
+        blocked=True,
+        masked=False,
+        request_id=request.request_id,
+        model=policy.model.model_id,
+        profile_arn=policy.profile_arn,
+        guardrail={
+            "id": policy.guardrail.id,
+            "version": policy.guardrail.version,
+            "action": "blocked",
+        },
+    )
+
+
 def converse(request: ModelRequest) -> ModelAnswer:
     """Ask a text model and wait for the whole answer.
 
-    A blocked input or output is an ordinary answer with `blocked` set. Raises RateLimited and
-    QuotaExhausted before anything is sent, otherwise this app's errors.
+    An input or output that the guardrail or the workspace's own rules block is an ordinary answer
+    with `blocked` set. Raises RateLimited and QuotaExhausted before anything is sent, otherwise
+    this app's errors.
     """
+    request = results_screened(request)
     call, policy = text_call_routed(request, operation="Converse", stream=False)
+    screen = screen_of(actor=request.actor, feature=request.feature, request_id=request.request_id)
+    if call_refused(call, screen, request.messages):
+        return answer_refused(request, policy, "input")
     parameters = call.prepared(lambda: converse_parameters(request, policy, stream=False))
     runtime = client("bedrock-runtime")
     connection_rest()
@@ -199,8 +249,9 @@ def converse(request: ModelRequest) -> ModelAnswer:
     trace = received.get("trace", {}).get("guardrail", {})
     usage = usage_of(received["usage"], trace)
     call.finish(units_of_usage(usage))
+    trace_recorded(call, policy, trace)
     content = received["output"].get("message", {}).get("content", [])
-    return answer_of(
+    answer = answer_of(
         request,
         policy,
         text="".join(block["text"] for block in content if "text" in block),
@@ -215,3 +266,6 @@ def converse(request: ModelRequest) -> ModelAnswer:
         usage=usage,
         trace=trace,
     )
+    if not answer.blocked and screen.refuses("output", [answer.text], call.reservation):
+        return answer_refused(request, policy, "output", usage)
+    return answer

@@ -106,3 +106,29 @@ class EmbeddingModelChanged(ModelError):
     status = 503
     retryable = True
     title = "The model behind search has just been changed; try again in a moment"
+
+
+class RulesWrong(ModelError):
+    """A workspace's own safety rules cannot be as they were given."""
+
+    code = "rules_wrong"
+    status = 422
+    title = "These rules cannot be set"
+
+
+class TopicsNotIncluded(ModelError):
+    """Denied topics need a guardrail of one's own, which the plan does not have."""
+
+    code = "topics_not_included"
+    status = 403
+    title = "Denied topics are not part of your plan; blocked words and thresholds are"
+
+
+class GuardrailPoolEmpty(ModelError):
+    """The Region's guardrails are all taken: the service allows an account only so many."""
+
+    code = "guardrail_pool_empty"
+    status = 409
+    title = (
+        "All guardrails of your Region are taken just now, so no topic can be denied; tell support"
+    )

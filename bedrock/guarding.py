@@ -7,7 +7,9 @@ from uuid import UUID
 from bedrock.calls import Grounding, GuardrailVerdict, Json
 from bedrock.errors import InputTooLong
 from bedrock.guarded import actions_of
+from bedrock.interventions import assessed, interventions_record
 from bedrock.metering import USAGE_UNITS, call_open, guardrail_estimate, sent
+from bedrock.models import Intervention
 from bedrock.policy import GuardrailPolicy, guardrail_of
 from billing.units import Unit
 from tenants.aws import client
@@ -136,4 +138,10 @@ def _applied(
         unit: answer["usage"].get(name, 0) for name, unit in USAGE_UNITS.items()
     }
     call.finish(units)
+    interventions_record(
+        call.reservation,
+        assessed(source.lower(), answer["assessments"]),
+        origin=Intervention.Origin.GUARDRAIL,
+        guardrail=guardrail,
+    )
     return answer

@@ -76,6 +76,7 @@ class MeteredCall:
     reservation: Reservation
     model: str
     profile_arn: str = ""
+    guardrail: GuardrailPolicy | None = None
     attempt: int = 1
     ended: bool = False
 
@@ -191,7 +192,8 @@ def call_open(
         estimate=Estimate(model=model, units=units),
         streams=stream,
     )
-    call = MeteredCall(reservation, model, policy.profile_arn if policy else "")
+    profile = policy.profile_arn if policy else ""
+    call = MeteredCall(reservation, model, profile, guardrail)
     try:
         decision_record(
             reservation,

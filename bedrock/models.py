@@ -14,6 +14,9 @@ from bedrock.loggedmodels import LogCursor as LogCursor
 from bedrock.loggedmodels import LogFinding as LogFinding
 from bedrock.loggedmodels import LoggedCall as LoggedCall
 from bedrock.loggedmodels import LogObject as LogObject
+from bedrock.safetymodels import GuardrailCheck as GuardrailCheck
+from bedrock.safetymodels import Intervention as Intervention
+from bedrock.safetymodels import SafetyRules as SafetyRules
 
 
 class Role(models.TextChoices):
@@ -113,6 +116,9 @@ class Tier(models.Model):
         default=30,
         verbose_name="Keeps logged calls, days",
         help_text="How long questions and answers are kept under the workspace's prefix.",
+    )
+    own_guardrail = models.BooleanField(
+        default=False, help_text="A workspace may have denied topics: a guardrail of its own."
     )
 
     class Meta:
@@ -226,27 +232,47 @@ class ProvisionedModel(models.Model):
 
 
 class Guardrail(models.Model):
-    """A posture's guardrail in one Region, at the numbered version that calls carry."""
+    """A guardrail in one Region, at the numbered version that calls carry.
+
+    It is a posture's, for all, or one tenant's own: its posture's definition and its topics. An own
+    one that is not made yet has no version, and the posture's serves meanwhile.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     posture = models.CharField(max_length=20)
     region = models.CharField(max_length=20)
-    guardrail_id = models.CharField(max_length=40)
-    arn = models.CharField(max_length=200)
-    version = models.CharField(max_length=8)
+    tenant_id = models.UUIDField(null=True, blank=True)
+    guardrail_id = models.CharField(max_length=40, blank=True)
+    arn = models.CharField(max_length=200, blank=True)
+    version = models.CharField(max_length=8, blank=True)
     stream_mode = models.CharField(max_length=5, default="sync")
-    definition = models.JSONField(help_text="What was sent to create this version.")
-    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the definition.")
+    definition = models.JSONField(default=dict, help_text="What was sent to create this version.")
+    fingerprint = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of the definition."
+    )
+    state = models.CharField(
+        max_length=120, default="as it should be", help_text="As it was found at the last check."
+    )
+    checked_at = models.DateTimeField(null=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         ordering: ClassVar = ["posture", "region"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["posture", "region"], name="one_guardrail_a_posture"),
+            models.UniqueConstraint(
+                fields=["posture", "region"],
+                condition=models.Q(tenant_id=None),
+                name="one_guardrail_a_posture",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant_id", "region"],
+                condition=models.Q(tenant_id__isnull=False),
+                name="one_guardrail_a_tenant",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.posture} in {self.region}"
+        return f"{self.tenant_id or self.posture} in {self.region}"
 
 
 class InferenceProfile(models.Model):
@@ -325,7 +351,7 @@ class PolicyDecision(models.Model):
     user_id = models.UUIDField(null=True)
     api_key_id = models.UUIDField(null=True)
     region = models.CharField(max_length=20)
-    operation = models.CharField(max_length=20)
+    operation = models.CharField(max_length=40)
     role = models.CharField(max_length=20, blank=True)
     reason = models.CharField(
         max_length=200, blank=True, db_default="", help_text="Why this role serves."

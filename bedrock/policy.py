@@ -21,7 +21,10 @@ KEEP_AT_MOST: Final = 5000  # entries; about 1 kB each
 
 @dataclass(frozen=True, slots=True)
 class GuardrailPolicy:
-    """A posture's guardrail at its numbered version."""
+    """The guardrail that a tenant's calls carry, at its numbered version.
+
+    `least_grounding` is its threshold for an answer's grounding, if it checks that.
+    """
 
     id: str
     arn: str
@@ -30,6 +33,8 @@ class GuardrailPolicy:
     blocked_input: str
     blocked_output: str
     policies: frozenset[str]  # those of the definition that bill text units
+    own: bool = False
+    least_grounding: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +151,23 @@ def _provisioned(tenant: TenantContext, role: str) -> ProvisionedModel | None:
 
 
 def guardrail_of(tenant: TenantContext) -> GuardrailPolicy:
-    """Return the guardrail of the tenant's posture. Raises NotProvisioned, OutsideRegion."""
-    key = (tenant.posture, tenant.region)
+    """Return the tenant's own guardrail, where it has one that is made, else its posture's.
+
+    Raises NotProvisioned, OutsideRegion.
+    """
+    key = ("guardrail", tenant.id.hex, tenant.posture, tenant.region)
     found = kept.get(key)
     if isinstance(found, GuardrailPolicy):
         return found
-    row = Guardrail.objects.filter(posture=tenant.posture, region=tenant.region).first()
+    own = Guardrail.objects.filter(
+        tenant_id=tenant.id, region=tenant.region, posture=tenant.posture
+    ).exclude(version="")
+    shared = Guardrail.objects.filter(tenant_id=None, region=tenant.region, posture=tenant.posture)
+    row = own.first() or shared.first()
     if row is None or not row.version.isdecimal():
         raise NotProvisioned(f"{tenant.region} has no guardrail for the posture {tenant.posture}.")
     _check_region(tenant.region, row.arn)
+    filters = row.definition.get("contextualGroundingPolicyConfig", {}).get("filtersConfig", ())
     policy = GuardrailPolicy(
         id=row.guardrail_id,
         arn=row.arn,
@@ -163,6 +176,8 @@ def guardrail_of(tenant: TenantContext) -> GuardrailPolicy:
         blocked_input=row.definition["blockedInputMessaging"],
         blocked_output=row.definition["blockedOutputsMessaging"],
         policies=frozenset(name for name in row.definition if name.endswith("PolicyConfig")),
+        own=row.tenant_id is not None,
+        least_grounding=next((f["threshold"] for f in filters if f["type"] == "GROUNDING"), None),
     )
     kept.put(key, policy)
     return policy

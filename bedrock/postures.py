@@ -6,7 +6,7 @@ service does not support it for chat, so an answer is never blocked for it while
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,3 +23,26 @@ def postures() -> Mapping[str, dict[str, Any]]:
 def fingerprint(definition: Mapping[str, Any]) -> str:
     """Return a hash that changes with the definition; it stands in the version's description."""
     return hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()
+
+
+def own_definition(posture: str, topics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a posture's definition with a workspace's own denied topics, on both sides.
+
+    A topic of the posture keeps its name: a workspace's own of the same name is left out.
+    """
+    definition = dict(postures()[posture])
+    shared = definition.get("topicPolicyConfig", {}).get("topicsConfig", [])
+    taken = {topic["name"].casefold() for topic in shared}
+    own = [
+        {
+            "name": topic["name"],
+            "definition": topic["definition"],
+            **({"examples": list(topic["examples"])} if topic.get("examples") else {}),
+            "type": "DENY",
+        }
+        for topic in topics
+        if topic["name"].casefold() not in taken
+    ]
+    if shared or own:
+        definition["topicPolicyConfig"] = {"topicsConfig": [*shared, *own]}
+    return definition

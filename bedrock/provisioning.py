@@ -5,19 +5,17 @@ nothing to do makes one list call of each kind. Runs with the deployment's own A
 the right of `staff` or `owner`, outside every tenant; AWS is never called inside a transaction.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from django.db import connection
 
 from bedrock import policy
-from bedrock.deployment import LOG_PREFIX, UNASSIGNED_PREFIX, resource_prefix
+from bedrock.deployment import LOG_PREFIX, UNASSIGNED_PREFIX
+from bedrock.guardrails import ensure_guardrails
 from bedrock.models import Guardrail, InferenceProfile, Model, Tier
-from bedrock.postures import fingerprint, postures
 from bedrock.profiles import Owner, profiles_ensure
 from bedrock.reconciling import profiles_reconcile
 from tenants.aws import BotoCoreError, ClientError, ops_client, translated
@@ -84,6 +82,17 @@ def reconcile_profiles(region: str) -> list[str]:
         raise translated(error) from error
 
 
+def reconcile_guardrails(region: str) -> list[str]:
+    """Find and mend what has drifted between the guardrails' rows and AWS; return what was done."""
+    try:
+        with _alone():
+            done = ensure_guardrails(region)
+    except (BotoCoreError, ClientError) as error:
+        raise translated(error) from error
+    policy.forget()
+    return done
+
+
 def ensure_logging(region: str) -> list[str]:
     """Have every model call of the Region logged to the deployment's bucket."""
     bedrock = ops_client("bedrock", region)
@@ -111,91 +120,6 @@ def ensure_expiry(region: str) -> list[str]:
     return ["expiry of invocation logs"] if changed else []
 
 
-def ensure_guardrails(region: str) -> list[str]:
-    """Make each posture's guardrail, or give it a new version where its definition has changed."""
-    bedrock = ops_client("bedrock", region)
-    there = {
-        found["name"]: found
-        for page in bedrock.get_paginator("list_guardrails").paginate()
-        for found in page["guardrails"]
-    }
-    rows = {row.posture: row for row in Guardrail.objects.filter(region=region)}
-    made = []
-    for posture, definition in postures().items():
-        name = f"{resource_prefix()}-{posture}"
-        mark = fingerprint(definition)
-        found = _Found.of(bedrock, there.get(name), mark)
-        row = rows.get(posture)
-        if row and found and (row.guardrail_id, row.version) == (found.id, found.version):
-            continue
-        if found is None or not found.version:
-            found = _made(bedrock, name, definition, mark, found)
-            made.append(f"guardrail {name} version {found.version}")
-        Guardrail.objects.update_or_create(
-            posture=posture,
-            region=region,
-            defaults={
-                "guardrail_id": found.id,
-                "arn": found.arn,
-                "version": found.version,
-                "definition": definition,
-                "fingerprint": mark,
-            },
-        )
-    return made
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A guardrail in AWS; `version` is the newest that has the wanted definition, or empty."""
-
-    id: str
-    arn: str
-    version: str
-
-    @classmethod
-    def of(cls, bedrock: Any, listed: Any, mark: str) -> "_Found | None":
-        """Look a listed guardrail's versions up: their descriptions hold their fingerprints.
-
-        So a version made by a run that was cut off, or known to a lost database, is found again.
-        """
-        if listed is None:
-            return None
-        pages = bedrock.get_paginator("list_guardrails").paginate(guardrailIdentifier=listed["id"])
-        numbers = [
-            int(version["version"])
-            for page in pages
-            for version in page["guardrails"]
-            if version["version"] != "DRAFT" and version.get("description") == mark
-        ]
-        return cls(listed["id"], listed["arn"], str(max(numbers)) if numbers else "")
-
-
-def _made(
-    bedrock: Any, name: str, definition: dict[str, Any], mark: str, found: _Found | None
-) -> _Found:
-    """Create a guardrail, or bring it to the definition; then number it."""
-    if found is None:
-        made = bedrock.create_guardrail(name=name, **definition)
-        identifier, arn = made["guardrailId"], made["guardrailArn"]
-    else:
-        identifier, arn = found.id, found.arn
-        _wait_until_ready(bedrock, identifier)
-        bedrock.update_guardrail(guardrailIdentifier=identifier, name=name, **definition)
-    _wait_until_ready(bedrock, identifier)
-    numbered = bedrock.create_guardrail_version(guardrailIdentifier=identifier, description=mark)
-    return _Found(identifier, arn, numbered["version"])
-
-
-def _wait_until_ready(bedrock: Any, identifier: str) -> None:
-    """Wait while the service works on a guardrail, at most a minute: it refuses other changes."""
-    until = time.monotonic() + 60
-    while bedrock.get_guardrail(guardrailIdentifier=identifier)["status"] != "READY":
-        if time.monotonic() > until:
-            raise TimeoutError(f"guardrail {identifier} did not become ready within a minute")
-        time.sleep(0.5)
-
-
 def tenant_substrate_ensure(tenant: TenantContext) -> None:
     """Onboarding's step: make the Region's resources and the tenant's own profiles.
 
@@ -216,7 +140,9 @@ def _is_whole(tenant: TenantContext) -> bool:
         tenant_id=tenant.id if own else None,
         retired_at=None,
     )
-    guardrail = Guardrail.objects.filter(region=tenant.region, posture=tenant.posture)
+    guardrail = Guardrail.objects.filter(
+        region=tenant.region, posture=tenant.posture, tenant_id=None
+    )
     return profiles.exists() and guardrail.exists()
 
 

@@ -26,15 +26,19 @@ from bedrock.calls import (
 )
 from bedrock.conversing import (
     answer_of,
+    answer_refused,
     converse_parameters,
     stamped,
     text_call_routed,
+    trace_recorded,
     usage_of,
 )
 from bedrock.errors import ModelStreamInterrupted
 from bedrock.failures import Failure, Kind, failure_of
 from bedrock.metering import MeteredCall, connection_rest, sent, units_of_usage
 from bedrock.policy import Policy
+from bedrock.screening import Screen, call_refused, screen_of
+from bedrock.toolresults import results_screened
 from tenants.aws import ClientError, streaming_client
 from tenants.context import TenantContext, current, entered
 
@@ -133,6 +137,7 @@ class _Reading:
 
     def answer(self, *, stopped: bool) -> ModelAnswer:
         """Return the answer; of a stopped one what was shown, and no tool is to run."""
+        trace_recorded(self.call, self.policy, self.trace)
         answer = answer_of(
             self.request,
             self.policy,
@@ -143,6 +148,11 @@ class _Reading:
             trace=self.trace,
         )
         return replace(answer, stop_reason="stopped") if stopped else answer
+
+    @property
+    def unshown(self) -> str:
+        """What has arrived and was held back."""
+        return "".join(self.text)[sum(map(len, self.shown)) :]
 
     def drain(self, within: float = DRAIN_SECONDS) -> None:
         """Read to the end without showing anything, and settle."""
@@ -182,7 +192,12 @@ def converse_stream(
     delta; before it, the call is repeated where that may help.
     """
     tenant = current()
+    request = results_screened(request)
     call, policy = text_call_routed(request, operation="ConverseStream", stream=True)
+    screen = screen_of(actor=request.actor, feature=request.feature, request_id=request.request_id)
+    if call_refused(call, screen, request.messages):
+        yield Finished(answer_refused(request, policy, "input"))
+        return
     parameters = call.prepared(lambda: converse_parameters(request, policy, stream=True))
     runtime = streaming_client(float(policy.model.silence_seconds))
     while True:
@@ -190,7 +205,7 @@ def converse_stream(
         received = sent(call, lambda: runtime.converse_stream(**stamped(parameters, call)))
         reading = _Reading(request, policy, call, received["stream"])
         try:
-            yield from _shown(reading, cancelled)
+            yield from _shown(reading, screen, cancelled)
         except _Broken as broken:
             failure = broken.failure
             begun = bool(reading.text or reading.tool_uses)
@@ -198,7 +213,7 @@ def converse_stream(
                 continue
             call.estimate(failure)
             if begun:
-                raise ModelStreamInterrupted("".join(reading.text)) from broken
+                raise ModelStreamInterrupted("".join(reading.shown)) from broken
             raise failure.error() from broken
         except BaseException:  # the caller went away, or failed in the middle
             if not call.ended:
@@ -208,22 +223,46 @@ def converse_stream(
             return
 
 
-def _shown(reading: _Reading, cancelled: Callable[[], bool]) -> Iterator[StreamEvent]:
-    stopped = False
+def _shown(
+    reading: _Reading, screen: Screen, cancelled: Callable[[], bool]
+) -> Iterator[StreamEvent]:
+    """Yield what may be shown, then the end.
+
+    Text is released where no blocked word can be in the making; where thresholds are set, nothing
+    is released before the whole was judged. What is refused is read to its end and not shown.
+    """
+    stopped = refused = False
     until = 0.0
+    growing = screen.growing() if screen.rules.words else None
     for event in reading.events():
-        if not stopped and cancelled():
+        if not (stopped or refused) and cancelled():
             stopped, until = True, time.monotonic() + DRAIN_SECONDS
-        if stopped:
+        if stopped or refused:
             if time.monotonic() > until:
                 reading.stream.close()
                 break
-        elif event is not None:
-            if isinstance(event, TextDelta):
-                reading.shown.append(event.text)
+        elif isinstance(event, TextDelta) and not screen.holds_output:
+            shown = event.text if growing is None else growing.grown(event.text)
+            if shown is None:
+                refused, until = True, time.monotonic() + DRAIN_SECONDS
+            elif shown:
+                reading.shown.append(shown)
+                yield TextDelta(shown)
+        elif event is not None and not isinstance(event, TextDelta):
             yield event
     reading.settle()
-    yield Finished(reading.answer(stopped=stopped))
+    answer = reading.answer(stopped=stopped)
+    if refused:
+        screen.word_found("output", reading.call.reservation)
+    elif not (stopped or answer.blocked):
+        refused = screen.refuses("output", [answer.text], reading.call.reservation)
+    if refused and not answer.blocked:
+        yield Finished(answer_refused(reading.request, reading.policy, "output", answer.usage))
+        return
+    if not (stopped or answer.blocked) and (rest := reading.unshown):
+        reading.shown.append(rest)
+        yield TextDelta(rest)
+    yield Finished(answer)
 
 
 _draining: set[threading.Thread] = set()

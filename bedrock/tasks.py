@@ -1,14 +1,15 @@
-"""The substrate's own upkeep, outside every tenant: logs under `ops`, profiles under `owner`."""
+"""The substrate's own upkeep, outside every tenant: logs under `ops`, the rest under `owner`."""
 
 from typing import Any, Final
 
 import structlog
 from celery import shared_task
+from django.db import connection, transaction
 
 from bedrock import invocations
-from bedrock.provisioning import reconcile_profiles, regions_in_use
+from bedrock.provisioning import reconcile_guardrails, reconcile_profiles, regions_in_use
 from tenants.aws import AwsError
-from tenants.context import public_scope
+from tenants.context import TenantContext, public_scope
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +41,33 @@ def profiles_upkeep() -> None:
                 log.error("profiles.not_reconciled", region=region, aws_code=error.aws_code)
 
 
+@shared_task(name="bedrock.guardrails")
+def guardrails_upkeep(region: str = "") -> None:
+    """Make, mend and prune the guardrails of a Region, or of all in use."""
+    with public_scope("owner"):
+        for each in [region] if region else regions_in_use():
+            try:
+                for line in reconcile_guardrails(each):
+                    log.info("guardrail.mended", region=each, what=line)
+            except AwsError as error:
+                log.error("guardrails.not_reconciled", region=each, aws_code=error.aws_code)
+
+
+def own_guardrail_dispatch(tenant: TenantContext) -> None:
+    """Have the guardrails of a tenant's Region looked after once the transaction has committed.
+
+    A broker that is away is logged: the next regular check does the same.
+    """
+
+    def send() -> None:
+        guardrails_upkeep.apply_async(args=(tenant.region,), queue="provisioning")
+
+    if connection.in_atomic_block:
+        transaction.on_commit(send, robust=True)
+    else:
+        send()
+
+
 BEAT: Final[dict[str, dict[str, Any]]] = {
     "bedrock.read_logs": {
         "task": "bedrock.read_logs",
@@ -55,5 +83,10 @@ BEAT: Final[dict[str, dict[str, Any]]] = {
         "task": "bedrock.profiles",
         "schedule": 600.0,
         "options": {"queue": "provisioning", "expires": 590},
+    },
+    "bedrock.guardrails": {
+        "task": "bedrock.guardrails",
+        "schedule": 300.0,
+        "options": {"queue": "provisioning", "expires": 280},
     },
 }

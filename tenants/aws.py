@@ -45,6 +45,7 @@ __all__ = [
     "AwsError",
     "BotoCoreError",
     "ClientError",
+    "Unguarded",
     "client",
     "deployment_client",
     "ops_client",
@@ -88,6 +89,27 @@ def _wanted(owner: Owner, region: str) -> Wanted:
     if owner == "retrieval":
         return Wanted.for_tenant(current(), "retrieval")
     return Wanted("ops", OPS_SESSION, region)
+
+
+class Unguarded(TenantryError):
+    """A text call without a guardrail at a numbered version; it is not sent."""
+
+    code = "model_unguarded"
+    status = 500
+    title = "This request would have gone to a model without its guardrail, so it was not sent"
+
+
+def _refuse_unguarded(params: dict[str, Any], **_: Any) -> None:
+    """Refuse a text call that carries no guardrail, or DRAFT, whoever makes it.
+
+    The roles' policies say the same in AWS; this is before anything leaves the process.
+    """
+    carried = params.get("guardrailConfig") or {}
+    if (
+        not carried.get("guardrailIdentifier")
+        or not str(carried.get("guardrailVersion", "")).isdecimal()
+    ):
+        raise Unguarded
 
 
 def _sign(owner: Owner, region: str, context: dict[str, Any]) -> None:
@@ -145,6 +167,11 @@ def _build(service: str, region: str, owner: Owner, silence: float | None) -> An
     made = _session().client(  # type: ignore[call-overload]
         service, region_name=region, config=_config(service, silence)
     )
+    if service == "bedrock-runtime":
+        for operation in ("Converse", "ConverseStream"):
+            made.meta.events.register_first(
+                f"before-parameter-build.{service}.{operation}", _refuse_unguarded
+            )
     if owner != "deployment":
 
         def sign(context: dict[str, Any], **_: Any) -> None:

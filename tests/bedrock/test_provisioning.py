@@ -71,7 +71,11 @@ def test_a_guardrail_that_drifted_gets_a_new_version_of_its_definition() -> None
     client.delete_guardrail(
         guardrailIdentifier=before.guardrail_id, guardrailVersion=before.version
     )
-    assert len(provisioning.ensure_guardrails(REGION)) == 1
+    name = "guardrail tenantry-documents-internal"
+    assert provisioning.ensure_guardrails(REGION) == [
+        f"{name}: version {before.version} was gone",
+        f"{name}: version {int(before.version) + 1}",
+    ]
     after = Guardrail.objects.get(posture="internal", region=REGION)
     assert after.guardrail_id == before.guardrail_id
     assert int(after.version) > int(before.version)
@@ -119,7 +123,7 @@ def test_a_profile_deleted_in_aws_is_made_again() -> None:
 
 @pytest.mark.usefixtures("_as_staff")
 def test_invocation_logging_is_put_back() -> None:
-    provisioning.ensure_logging(REGION)
+    provisioning.region_ensure(REGION)
     client = aws()
     client.delete_model_invocation_logging_configuration()
     assert len(provisioning.ensure_logging(REGION)) == 1

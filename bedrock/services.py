@@ -1,0 +1,183 @@
+"""Change a workspace's own safety rules. Each change is a new version, and an audit row with it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from django.db import IntegrityError, connection, transaction
+
+from bedrock import policy
+from bedrock.errors import GuardrailPoolEmpty, RulesWrong, TopicsNotIncluded
+from bedrock.models import SafetyRules
+from bedrock.safety import FINDINGS, topics_offered
+from bedrock.tasks import own_guardrail_dispatch
+from bedrock.wordmatch import folded
+from tenants.accounts.audit import audit_write
+from tenants.context import Actor, TenantContext, current
+from tenants.errors import Conflict, NotFound
+
+WORDS_AT_MOST: Final = 1_000
+PHRASE_CHARACTERS: Final = 100
+PHRASE_WORDS: Final = 6
+TOPICS_AT_MOST: Final = 20  # the service takes 30; the rest is the postures'
+# The service's own limits of a topic: https://docs.aws.amazon.com/bedrock/latest/APIReference/
+# API_GuardrailTopicConfig.html
+TOPIC_NAME: Final = re.compile(r"[0-9a-zA-Z\-_ !?.]{1,100}")
+DEFINITION_CHARACTERS: Final = 200
+EXAMPLES_AT_MOST: Final = 5
+EXAMPLE_CHARACTERS: Final = 100
+
+
+def safety_set(
+    *,
+    actor: Actor,
+    words: Sequence[str] | None = None,
+    thresholds: Mapping[str, float | Decimal] | None = None,
+    least_grounding: Decimal | float | None = None,
+    grounding_given: bool = False,
+    topics: Sequence[Mapping[str, Any]] | None = None,
+) -> SafetyRules:
+    """Change what is given and keep the rest; in force within five seconds in every process.
+
+    `grounding_given` tells a `least_grounding` of None, which clears it, from none at all. Raises
+    RulesWrong, TopicsNotIncluded and GuardrailPoolEmpty; then nothing is changed.
+    """
+    tenant = current()
+    before = newest(tenant)
+    values: dict[str, Any] = {
+        "words": before.words if words is None else _words(words),
+        "thresholds": before.thresholds if thresholds is None else _thresholds(thresholds),
+        "least_grounding": _share(least_grounding) if grounding_given else before.least_grounding,
+        "topics": before.topics if topics is None else _topics(topics),
+    }
+    return _stored(actor, tenant, before, values)
+
+
+def safety_restore(*, actor: Actor, version: int) -> SafetyRules:
+    """Set an earlier version again, as a new one. Raises NotFound."""
+    tenant = current()
+    found = SafetyRules.objects.filter(tenant_id=tenant.id, version=version).first()
+    if found is None:
+        raise NotFound("There is no such version of the rules.")
+    names = ("words", "thresholds", "least_grounding", "topics")
+    values = {name: getattr(found, name) for name in names}
+    return _stored(actor, tenant, newest(tenant), values, restored_from=version)
+
+
+def newest(tenant: TenantContext) -> SafetyRules:
+    """Return the version in force; an unsaved version 0 where none was set."""
+    found = SafetyRules.objects.filter(tenant_id=tenant.id).order_by("-version").first()
+    return found or SafetyRules(tenant_id=tenant.id, version=0)
+
+
+def _stored(
+    actor: Actor,
+    tenant: TenantContext,
+    before: SafetyRules,
+    values: dict[str, Any],
+    *,
+    restored_from: int | None = None,
+) -> SafetyRules:
+    topics_changed = values["topics"] != before.topics
+    if values["topics"] and topics_changed:
+        _claim(tenant)
+    try:
+        with transaction.atomic():
+            row = SafetyRules.objects.create(
+                tenant_id=tenant.id,
+                version=before.version + 1,
+                changed_by=actor.user_id,
+                restored_from=restored_from,
+                **values,
+            )
+            audit_write(
+                actor,
+                action="safety.restored" if restored_from else "safety.changed",
+                object_type="safety_rules",
+                object_id=row.id,
+                version=row.version,
+                restored_from=restored_from,
+                words=len(row.words),
+                thresholds=sorted(row.thresholds),
+                topics=[topic["name"] for topic in row.topics],
+            )
+    except IntegrityError as error:
+        raise Conflict("Somebody else changed the rules just now; look at them again.") from error
+    policy.forget()
+    if topics_changed:
+        own_guardrail_dispatch(tenant)
+    return row
+
+
+def _claim(tenant: TenantContext) -> None:
+    """Take a place for a guardrail of the workspace's own from the Region's pool, or refuse."""
+    if not topics_offered(tenant.plan):
+        raise TopicsNotIncluded
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT bedrock_guardrail_claim(%s, %s, %s)",
+            [tenant.id, tenant.region, tenant.posture],
+        )
+        if not cursor.fetchone()[0]:
+            raise GuardrailPoolEmpty
+
+
+def _words(words: Sequence[str]) -> list[str]:
+    found: dict[str, str] = {}
+    for word in words:
+        kept = " ".join(str(word).replace("\x00", "").split())
+        if not kept:
+            continue
+        if len(kept) > PHRASE_CHARACTERS or len(kept.split()) > PHRASE_WORDS:
+            raise RulesWrong(
+                f"A blocked phrase has at most {PHRASE_WORDS} words and {PHRASE_CHARACTERS}"
+                " characters."
+            )
+        if not folded(kept).strip():
+            raise RulesWrong("A blocked word must have a letter, a digit or a sign.")
+        found.setdefault(folded(kept), kept)
+    if len(found) > WORDS_AT_MOST:
+        raise RulesWrong(f"At most {WORDS_AT_MOST:,} words can be blocked.")
+    return list(found.values())
+
+
+def _thresholds(thresholds: Mapping[str, float | Decimal]) -> dict[str, float]:
+    unknown = sorted(set(thresholds) - FINDINGS)
+    if unknown:
+        raise RulesWrong(f"There is no check for {', '.join(unknown)}.")
+    return {name: float(_share(value) or 0) for name, value in thresholds.items()}
+
+
+def _share(value: Decimal | float | None) -> Decimal | None:
+    if value is None:
+        return None
+    share = Decimal(str(value))
+    if not Decimal("0.05") <= share <= 1:
+        raise RulesWrong("A threshold stands between 0.05 and 1.")
+    return share.quantize(Decimal("0.01"))
+
+
+def _topics(topics: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    if len(topics) > TOPICS_AT_MOST:
+        raise RulesWrong(f"At most {TOPICS_AT_MOST} topics can be denied.")
+    found: dict[str, dict[str, Any]] = {}
+    for topic in topics:
+        name = " ".join(str(topic.get("name", "")).split())
+        definition = " ".join(str(topic.get("definition", "")).split())
+        examples = [" ".join(str(e).split()) for e in topic.get("examples", ()) if str(e).strip()]
+        if not TOPIC_NAME.fullmatch(name):
+            raise RulesWrong("A topic's name has up to 100 letters, digits, spaces or -_!?.")
+        if not 1 <= len(definition) <= DEFINITION_CHARACTERS:
+            raise RulesWrong(
+                f"Say in up to {DEFINITION_CHARACTERS} characters what “{name}” covers."
+            )
+        if len(examples) > EXAMPLES_AT_MOST or any(len(e) > EXAMPLE_CHARACTERS for e in examples):
+            raise RulesWrong(
+                f"A topic has at most {EXAMPLES_AT_MOST} examples of {EXAMPLE_CHARACTERS}"
+                " characters."
+            )
+        if name.casefold() in found:
+            raise RulesWrong(f"The topic “{name}” is there twice.")
+        found[name.casefold()] = {"name": name, "definition": definition, "examples": examples}
+    return list(found.values())
