@@ -6,7 +6,9 @@ class BedrockConfig(AppConfig):
     verbose_name = "Models and guardrails"
 
     def ready(self) -> None:
+        from bedrock.batch_upkeep import jobs_erase, jobs_left
         from bedrock.provisioning import tenant_substrate_ensure
-        from tenants.lifecycle.steps import step_register
+        from tenants.lifecycle.steps import erase_register, step_register
 
         step_register("bedrock.substrate", tenant_substrate_ensure, order=10)
+        erase_register("batch jobs", jobs_erase, jobs_left, order=40)

@@ -1,4 +1,5 @@
-"""The substrate's own upkeep, outside every tenant: logs under `ops`, the rest under `owner`."""
+"""The substrate's own upkeep, outside every tenant: logs and batches under `ops`, the rest under
+`owner`."""
 
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ from celery import shared_task
 from django.db import connection, transaction
 
 from bedrock import invocations
+from bedrock.batch_upkeep import orphans_stop
 from bedrock.provisioning import reconcile_guardrails, reconcile_profiles, regions_in_use
 from tenants.aws import AwsError
 from tenants.context import TenantContext, public_scope
@@ -28,6 +30,13 @@ def logs_check() -> None:
         invocations.logs_check()
         invocations.copies_expire()
         invocations.rows_purge()
+
+
+@shared_task(name="bedrock.stop_batches")
+def batches_stop() -> None:
+    """Stop the batch jobs of workspaces that were suspended meanwhile."""
+    with public_scope("ops"):
+        orphans_stop()
 
 
 @shared_task(name="bedrock.profiles")
@@ -78,6 +87,11 @@ BEAT: Final[dict[str, dict[str, Any]]] = {
         "task": "bedrock.check_logs",
         "schedule": 3600.0,
         "options": {"queue": "ops", "expires": 3500},
+    },
+    "bedrock.stop_batches": {
+        "task": "bedrock.stop_batches",
+        "schedule": 60.0,
+        "options": {"queue": "ops", "expires": 55},
     },
     "bedrock.profiles": {
         "task": "bedrock.profiles",

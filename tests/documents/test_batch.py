@@ -1,6 +1,8 @@
 """Bulk uploads are embedded by one batch job, at half the price, whatever happens meanwhile."""
 
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -8,20 +10,25 @@ import pytest
 
 from bedrock import batch
 from bedrock.batch_submission import looked_up
+from bedrock.batch_upkeep import jobs_erase, jobs_left
 from bedrock.models import BatchJob, PolicyDecision
 from billing import catalog
-from billing.models import PlanLimit, Reservation
+from billing.catalog import cost_of
+from billing.models import LedgerEntry, PlanLimit, Reservation
+from billing.units import Unit
 from documents.batching import DocumentSource
 from documents.models import Document, StagedBatch
 from documents.tasks import batch_advance, batch_collect, document_ingest, documents_recover
 from tenants.context import entered, public_scope
 from tenants.objects import bucket, object_get
 from tenants.redis import redis_client, tenant_key
+from tenants.registry.models import Tenant
 from tests.documents import bulk
 from tests.documents.helpers import indexed, ready, upload
 from tests.support.cast import CHARLIE, MAX, Person
 from tests.support.clients import api, tenant_of
 from tests.support.localaws import LocalAws
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +80,26 @@ def test_many_documents_are_one_job_at_half_the_price(localaws: LocalAws) -> Non
     used = sum(call["usage"]["inputTokens"] for call in calls)
     price = (bulk.spent() - by_batch) / used
     assert price == 2 * by_batch / served["usage"]["inputTokens"] > Decimal(0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_thousand_passages_cost_half_of_what_calls_cost(localaws: LocalAws) -> None:
+    bulk.rule()
+    began = time.monotonic()
+    ids = bulk.uploaded(8, 250, bulk=True)
+    (job,) = bulk.collected()
+    bulk.finished(job)
+    taken = time.monotonic() - began
+    assert (job.records, job.succeeded) == (2000, 2000)
+    assert bulk.states(ids) == [("ready", "")] * 8
+    (served,) = localaws.requests("ModelInvocationJob")
+    cost = bulk.spent()
+    assert cost == served["usage"]["inputTokens"] * Decimal("0.01") / 1_000_000
+    with entered(tenant_of(MAX)):
+        day = datetime.now(UTC).date()
+        on_demand = cost_of(job.price_model, {Unit.EMBEDDING: job.tokens}, day)
+    assert on_demand == 2 * cost
+    print(f"2,000 passages of 8 documents by batch in {taken:.1f} s, USD {cost}")
 
 
 def test_few_or_single_uploads_are_embedded_at_once(localaws: LocalAws) -> None:
@@ -247,6 +274,46 @@ def test_deleting_all_documents_stops_the_job(localaws: LocalAws) -> None:
     assert (job.aws_status, job.succeeded) == ("Stopped", 0)
     assert (bulk.booked(job), bulk.reserved(job)) == ([], ["released"])
     assert indexed(ids[0])["sources"] == 0
+
+
+STOP = "from bedrock.tasks import batches_stop; batches_stop()"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_suspended_workspace_has_its_jobs_stopped_and_an_erased_one_has_none(
+    localaws: LocalAws, manage: Callable[..., str]
+) -> None:
+    bulk.rule()
+    localaws.script(match={"operation": "ModelInvocationJob"}, delay_ms=20_000)
+    ids = bulk.uploaded(2, 150, bulk=True)
+    (job,) = bulk.collected()
+    step(job, "submitted")
+    tenant = tenant_of(MAX)
+
+    def processed() -> int:
+        with entered(tenant):
+            return int(looked_up(job)["processedRecordCount"])
+
+    assert eventually(processed, saying="progress") < 300
+    with public_scope("staff"):
+        Tenant.objects.filter(id=tenant.id).update(status="suspended")
+    manage("ops", "shell", "-c", STOP)
+
+    def stopped() -> bool:
+        with entered(tenant):
+            return bool(looked_up(job)["status"] == "Stopped")
+
+    eventually(stopped, saying="the stop")
+    with entered(tenant):
+        (line,) = jobs_erase(tenant)
+        assert (line.what, line.count, jobs_left(tenant)) == ("batch jobs", 1, 0)
+        job.refresh_from_db()
+        assert 0 < job.succeeded < 300
+        assert object_get(f"batch/{job.id}/input/records.jsonl") is None
+        rows = LedgerEntry.objects.filter(request_id=job.id)
+        (served,) = localaws.requests("ModelInvocationJob")
+        assert [row.quantity for row in rows] == [served["usage"]["inputTokens"]]
+    assert len(ids) == 2
 
 
 def test_one_deleted_document_does_not_hold_up_the_others(localaws: LocalAws) -> None:
