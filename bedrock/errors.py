@@ -132,3 +132,20 @@ class GuardrailPoolEmpty(ModelError):
     title = (
         "All guardrails of your Region are taken just now, so no topic can be denied; tell support"
     )
+
+
+class KnowledgePoolEmpty(ModelError):
+    """No Knowledge Base is left to give in the Region; nothing was made."""
+
+    code = "knowledge_pool_empty"
+    status = 409
+    title = "Every Knowledge Base of this Region is taken; choose another retrieval target"
+
+
+class KnowledgeBusy(ModelError):
+    """The account's few places for changing documents are taken; the change is sent later."""
+
+    code = "knowledge_busy"
+    status = 503
+    retryable = True
+    title = "The search index is taking in other documents just now; this one follows"

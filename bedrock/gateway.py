@@ -20,12 +20,15 @@ from bedrock.conversing import converse
 from bedrock.embedding import embed
 from bedrock.errors import ModelStreamInterrupted
 from bedrock.guarding import apply_guardrail, grounding
+from bedrock.knowledge import knowledge_retrieve
+from bedrock.knowledge_documents import KnowledgeChunk, chunk_states, chunks_delete, chunks_put
 from bedrock.streaming import converse_stream, drains_finish
 
 __all__ = [
     "Finished",
     "Grounding",
     "GuardrailVerdict",
+    "KnowledgeChunk",
     "ModelAnswer",
     "ModelRequest",
     "ModelStreamInterrupted",
@@ -34,9 +37,13 @@ __all__ = [
     "ToolUse",
     "Usage",
     "apply_guardrail",
+    "chunk_states",
+    "chunks_delete",
+    "chunks_put",
     "converse",
     "converse_stream",
     "drains_finish",
     "embed",
     "grounding",
+    "knowledge_retrieve",
 ]

@@ -120,6 +120,11 @@ class Tier(models.Model):
     own_guardrail = models.BooleanField(
         default=False, help_text="A workspace may have denied topics: a guardrail of its own."
     )
+    reranked = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        help_text="How many of the passages found are reranked, at most 100; 0: none.",
+    )
 
     class Meta:
         ordering: ClassVar = ["plan"]
@@ -333,6 +338,76 @@ class ProfileCheck(models.Model):
 
     def __str__(self) -> str:
         return self.region
+
+
+class KnowledgePool(models.Model):
+    """How many Knowledge Bases of a kind this deployment may have in a Region.
+
+    `storage` is the classic kind's vector store as CreateKnowledgeBase takes it, with `{region}`
+    and `{name}` where an index is meant; without it none of that kind can be made. The managed kind
+    brings its own.
+    """
+
+    class Kind(models.TextChoices):
+        VECTOR = "VECTOR", "Classic, with a vector store of ours"
+        MANAGED = "MANAGED", "Managed"
+
+    kind = models.CharField(primary_key=True, max_length=10, choices=Kind)
+    position = models.PositiveSmallIntegerField(
+        help_text="The pool with the lowest is tried first."
+    )
+    quota = models.PositiveIntegerField(help_text="What AWS lets the account have in a Region.")
+    reserve = models.PositiveIntegerField(help_text="Kept free of tenants' own ones.")
+    storage = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["position"]
+
+    def __str__(self) -> str:
+        return self.get_kind_display()
+
+
+class KnowledgeBase(models.Model):
+    """A Knowledge Base with its one data source: a tenant's own, or a Region's shared one."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    region = models.CharField(max_length=20)
+    tenant_id = models.UUIDField(null=True, blank=True, help_text="Empty: shared.")
+    kind = models.CharField(max_length=10, choices=KnowledgePool.Kind)
+    name = models.CharField(max_length=100)
+    knowledge_base_id = models.CharField(max_length=10)
+    data_source_id = models.CharField(max_length=10)
+    arn = models.CharField(max_length=200, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["region", "name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["region", "tenant_id"],
+                name="one_knowledge_base_a_tenant",
+                nulls_distinct=False,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Reranker(models.Model):
+    """The reranking model that a Region offers; a Region without a row does not rerank.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/rerank-supported.html
+    """
+
+    region = models.CharField(primary_key=True, max_length=20)
+    model_id = models.CharField(max_length=100)
+
+    class Meta:
+        ordering: ClassVar = ["region"]
+
+    def __str__(self) -> str:
+        return f"{self.model_id} in {self.region}"
 
 
 class PolicyDecision(models.Model):

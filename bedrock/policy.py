@@ -62,7 +62,7 @@ class Policy:
     cache_hour: bool = False
 
 
-class _Kept:
+class Kept:
     """Values by key for a few seconds. Two threads may read the same rows at once: no harm."""
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class _Kept:
             self._kept.clear()
 
 
-kept = _Kept()
+kept = Kept()
 
 
 def forget() -> None:

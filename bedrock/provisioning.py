@@ -15,6 +15,7 @@ from django.db import connection
 from bedrock import policy
 from bedrock.deployment import LOG_PREFIX, UNASSIGNED_PREFIX
 from bedrock.guardrails import ensure_guardrails
+from bedrock.knowledge_bases import region_knowledge_ensure
 from bedrock.models import Guardrail, InferenceProfile, Model, Tier
 from bedrock.profiles import Owner, profiles_ensure
 from bedrock.reconciling import profiles_reconcile
@@ -56,6 +57,7 @@ def region_ensure(region: str) -> list[str]:
             made += ensure_expiry(region)
             made += ensure_guardrails(region)
             made += ensure_profiles(region)
+            made += region_knowledge_ensure(region)
     except (BotoCoreError, ClientError) as error:
         raise translated(error) from error
     policy.forget()

@@ -53,6 +53,9 @@ class Metric(StrEnum):
 GUARDRAIL_KEY: Final = "amazon.bedrock-guardrails"
 """Guardrail units cost the same with every model: this is the model of their price rows."""
 
+KNOWLEDGE_KEY: Final = "amazon.bedrock-knowledge-bases"
+"""Retrievals cost the same with every embedding model: this is the model of their price rows."""
+
 METRIC_OF: Final[Mapping[Unit, Metric]] = {
     Unit.INPUT: Metric.MODEL_TOKENS,
     Unit.OUTPUT: Metric.MODEL_TOKENS,

@@ -44,6 +44,14 @@ class ServiceBusy(Unavailable):
     title = "A service that reads documents did not answer for a long time. Try again."
 
 
+class CopyRefused(TenantryError):
+    """The Knowledge Base that searches the workspace's documents did not take a passage of it."""
+
+    code = "copy_refused"
+    status = 422
+    title = "The search index did not take a passage of this document. Try again."
+
+
 class LeaseLost(Exception):
     """Another delivery took the document over, or it was deleted: this one stops without a word."""
 

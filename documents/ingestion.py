@@ -20,12 +20,14 @@ from django.db.models.functions import Now
 from bedrock.selectors import embedding_model
 from documents import batching
 from documents.chunking import Chunk, chunk
+from documents.copying import copies_await
 from documents.errors import LeaseLost, ServiceBusy, StoredFileMissing
 from documents.lease import Lease, lease_take
 from documents.models import Document, DocumentText, StagedBatch, Status, Way
 from documents.parsing import ParsedText, parse
-from documents.vectors import PARSED, Rows, embed_rest, groups_of
-from search.services import NewChunk, source_index
+from documents.vectors import EMBEDDED, PARSED, Rows, embed_rest, groups_of
+from search.copies import placement
+from search.services import NewChunk, source_index, source_indexed
 from tenants.errors import TenantryError
 from tenants.objects import object_get
 
@@ -56,7 +58,7 @@ def ingest(document_id: UUID) -> float | None:
 
 def _settled(lease: Lease) -> float | None:
     try:
-        _steps(lease)
+        return _steps(lease)
     except LeaseLost:
         raise
     except TenantryError as error:
@@ -85,16 +87,22 @@ def _wait(lease: Lease, error: TenantryError) -> float | None:
     return seconds
 
 
-def _steps(lease: Lease) -> None:
+def _steps(lease: Lease) -> float | None:
+    if source_indexed(lease.document.id):  # all that is missing is its copies' way
+        return copies_await(lease)
     content = DocumentText.objects.filter(document_id=lease.document.id).first()
     parsed = batching.parsed_of(content) if content else _parse(lease)
     chunks = chunk(parsed)
     lease.write(status=Status.EMBEDDING, chunks=len(chunks))
-    model = embedding_model()
-    groups = list(groups_of(chunks, model))
-    if batching.joined(lease, groups):
-        return
-    _index(lease, chunks, embed_rest(lease, groups))
+    where = placement()
+    vectors: Rows | None = None
+    if where.schema:  # a Knowledge Base embeds its copies itself
+        groups = list(groups_of(chunks, embedding_model()))
+        if batching.joined(lease, groups):
+            return None
+        vectors = embed_rest(lease, groups)
+    _index(lease, chunks, vectors, where.bases)
+    return copies_await(lease) if where.bases else None
 
 
 def _parse(lease: Lease) -> ParsedText:
@@ -124,8 +132,13 @@ def _parse(lease: Lease) -> ParsedText:
     return parsed
 
 
-def _index(lease: Lease, chunks: Sequence[Chunk], vectors: Rows) -> None:
-    """Make the passages searchable and the document ready, in one transaction."""
+def _index(
+    lease: Lease, chunks: Sequence[Chunk], vectors: Rows | None, bases: Sequence[UUID]
+) -> None:
+    """Make the passages searchable and the document ready, in one transaction.
+
+    With Knowledge Bases the document is ready only when these have its copies.
+    """
     document = lease.document
     with lease.locked():
         source_index(
@@ -145,9 +158,13 @@ def _index(lease: Lease, chunks: Sequence[Chunk], vectors: Rows) -> None:
                 )
                 for part in chunks
             ],
-            embeddings=list(vectors),
+            embeddings=None if vectors is None else list(vectors),
+            bases=bases,
         )
         StagedBatch.objects.filter(document_id=document.id).delete()
+        if bases:
+            lease.progress(progress=EMBEDDED)
+            return
         lease.release(
             status=Status.READY,
             progress=1.0,

@@ -16,6 +16,7 @@ from bedrock.gateway import embed
 from documents.chunking import Chunk
 from documents.lease import Lease
 from documents.models import StagedBatch
+from search.copies import embedded_text
 from search.models import DIMENSIONS
 from tenants.context import Actor
 
@@ -43,13 +44,8 @@ class Group:
 def groups_of(chunks: Sequence[Chunk], model: str) -> Iterator[Group]:
     """Cut the passages into the groups that are staged together."""
     for first in range(0, len(chunks), BATCH):
-        texts = [embedded_text(part) for part in chunks[first : first + BATCH]]
+        texts = [embedded_text(part.heading, part.text) for part in chunks[first : first + BATCH]]
         yield Group(first, texts, model)
-
-
-def embedded_text(part: Chunk) -> str:
-    """A passage is embedded under its headings: alone it often does not say what it is about."""
-    return f"{part.heading}\n{part.text}" if part.heading else part.text
 
 
 def staged_rows(document_id: UUID, groups: Sequence[Group]) -> list[Rows]:

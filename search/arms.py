@@ -7,6 +7,7 @@ entered tenant decide whose tables these are.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 import numpy as np
 from django.db import connection
@@ -34,6 +35,7 @@ NEAREST: Final = """
     SELECT number, -(embedding <#> %s::halfvec) FROM search_vector
     WHERE {within} ORDER BY embedding <#> %s::halfvec LIMIT %s
 """
+KNOWN: Final = "SELECT number, chunk_id FROM search_chunk WHERE chunk_id = ANY(%s) AND {within}"
 SIMILAR: Final = """
     SELECT number, -(embedding <#> %s::halfvec) FROM search_vector WHERE number = ANY(%s)
 """
@@ -88,6 +90,12 @@ def similarities(numbers: Numbers, vector: Sequence[float]) -> Ranked:
     if not len(numbers):
         return NOTHING
     return _ranked(_rows(SIMILAR, [_literal(vector), numbers.tolist()]))
+
+
+def numbers_of(place: Within, chunk_ids: Sequence[UUID]) -> list[tuple[int, UUID]]:
+    """Return (number, chunk id) of those chunks that there are within a place."""
+    rows = _rows(KNOWN.format(within=place.condition), [list(chunk_ids), *place.params])
+    return [(row[0], row[1]) for row in rows]
 
 
 def _rows(statement: str, params: list[Any]) -> list[tuple[Any, ...]]:

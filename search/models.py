@@ -123,3 +123,70 @@ class Posting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.term} in {self.source_id}"
+
+
+class KnowledgeCopy(models.Model):
+    """A chunk's copy in a Knowledge Base: on its way there, there, or on its way out.
+
+    Written in the transaction that makes or deletes the chunk, and outliving it, so that no crash
+    loses a copy that has to be made or removed. `base_id` is of `bedrock.KnowledgeBase`.
+    """
+
+    class State(models.TextChoices):
+        PUT = "put", "To be sent"
+        SENT = "sent", "Sent, not yet indexed"
+        INDEXED = "indexed", "Indexed"
+        DELETE = "delete", "To be deleted"
+        LEAVING = "leaving", "Deletion sent, not yet gone"
+        FAILED = "failed", "Refused"
+
+    id = models.BigAutoField(primary_key=True)
+    chunk_id = models.UUIDField()
+    source_id = models.UUIDField(db_index=True)
+    base_id = models.UUIDField()
+    state = models.CharField(max_length=8, choices=State, default=State.PUT)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    changed_at = models.DateTimeField(default=timezone.now)
+    reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["chunk_id", "base_id"], name="one_copy_a_base")
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["id"],
+                name="copies_under_way",
+                # Written out: PostgreSQL stores IN as an expression that dumps otherwise.
+                condition=models.Q(state="put")
+                | models.Q(state="sent")
+                | models.Q(state="delete")
+                | models.Q(state="leaving"),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.chunk_id} {self.state}"
+
+
+class RetrievalMove(models.Model):
+    """A move of all chunks to another retrieval target; the old one serves until it is finished."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    origin = models.CharField(max_length=20)
+    target = models.CharField(max_length=20)
+    base_id = models.UUIDField(null=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["-started_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["finished_at"], name="one_move_at_a_time", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.origin} to {self.target}"

@@ -7,12 +7,12 @@ from uuid import UUID
 import numpy as np
 from django.db.models import QuerySet
 
-from bedrock.gateway import embed
 from search.access import collections_visible, sources_visible
-from search.arms import Within, by_meaning, by_words, similarities, within
+from search.arms import Within, by_words, within
 from search.errors import CollectionNotFound, SourceNotFound
 from search.models import Chunk, Source
 from search.ranking import Ranked, fused
+from search.targets import Meaning, joined, meaning_of
 from tenants.context import Actor
 
 CANDIDATES: Final = 100  # of each arm
@@ -64,17 +64,23 @@ def retrieve(
 ) -> list[Passage]:
     """Return the `limit` best passages in `scope`, best first.
 
-    One metered embedding and six statements. Raises NotFound for an id in the scope that does not
-    exist or that the actor may not see, and whatever the gateway refuses.
+    One metered call (an embedding, or a retrieval from a Knowledge Base) and six statements.
+    Raises NotFound for an id in the scope that does not exist or that the actor may not see, and
+    whatever the gateway refuses.
     """
     place = within(sources_in(actor, scope))
     asked = query.replace("\x00", " ").strip()[:QUERY_CHARACTERS]
     if not asked or not place.anything:  # nothing is spent where nothing can be found
         return []
-    vector = embed([asked], actor=actor, feature="search", request_id=request_id, purpose="query")[
-        0
-    ]
-    return live_passages(actor, hybrid(place, asked, vector, count=2 * limit), limit)
+    meaning = meaning_of(
+        asked,
+        actor=actor,
+        scope=scope,
+        place=place,
+        count=max(CANDIDATES, 2 * limit),
+        request_id=request_id,
+    )
+    return live_passages(actor, hybrid(place, asked, meaning, count=2 * limit), limit)
 
 
 def sources_in(actor: Actor, scope: RetrievalScope) -> QuerySet[Source]:
@@ -94,21 +100,17 @@ def sources_in(actor: Actor, scope: RetrievalScope) -> QuerySet[Source]:
     return sources
 
 
-def hybrid(place: Within, query: str, vector: list[float], *, count: int) -> Ranked:
+def hybrid(place: Within, query: str, meaning: Meaning, *, count: int) -> Ranked:
     """Return the `count` best chunks of both arms, best first.
 
-    Each arm brings its best; all of them then get both scores, the missing vectors' by one more
-    statement.
+    Each arm brings its best; all of them then get both scores, the missing vectors' as far as the
+    target knows them: a Knowledge Base tells no cosine beyond its own best hundred.
     """
     words = by_words(place, query)
-    meaning = by_meaning(place, vector, count=max(CANDIDATES, count)).above(NEAR)
+    near = meaning.near.above(NEAR)
     best = words.best(max(CANDIDATES, count))
-    more = similarities(np.setdiff1d(best, meaning.numbers), vector)
-    both = Ranked(
-        np.concatenate([meaning.numbers, more.numbers]),
-        np.concatenate([meaning.scores, more.scores]),
-    )
-    return fused(words.only(np.union1d(best, meaning.numbers)), both, count=count)
+    both = joined(near, meaning.of(np.setdiff1d(best, near.numbers)))
+    return fused(words.only(np.union1d(best, near.numbers)), both, count=count)
 
 
 def live_passages(actor: Actor, ranked: Ranked, limit: int) -> list[Passage]:

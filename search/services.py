@@ -7,9 +7,11 @@ from uuid import UUID
 
 import numpy as np
 from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
 
 from search.errors import CollectionExists
-from search.models import DIMENSIONS, Chunk, Collection, Source, Vector
+from search.models import DIMENSIONS, Chunk, Collection, KnowledgeCopy, Source, Vector
+from search.tasks import copies_sync
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor
 
@@ -65,15 +67,18 @@ def source_index(
     owner_id: UUID | None,
     collection_id: UUID | None,
     chunks: Sequence[NewChunk],
-    embeddings: Sequence[Sequence[float]],
+    embeddings: Sequence[Sequence[float]] | None,
+    bases: Sequence[UUID] = (),
 ) -> None:
     """Make a document retrievable, in place of whatever was indexed for it.
 
     One transaction: others see the old state until it commits, then all of the new one.
-    `embeddings` are one a chunk, in order; each is brought to length one. Raises ValueError when
-    their number or size does not fit.
+    `embeddings` are one a chunk, in order; each is brought to length one. Without them the vectors
+    are in `bases`, the Knowledge Bases that shall have copies, and the document is retrievable only
+    once `copies_advance` found all copies indexed. Raises ValueError when their number or size does
+    not fit.
     """
-    vectors = _unit_vectors(embeddings, len(chunks))
+    vectors = None if embeddings is None else unit_vectors(embeddings, len(chunks))
     Source.objects.update_or_create(
         id=source_id,
         defaults={
@@ -81,7 +86,7 @@ def source_index(
             "media_type": media_type,
             "owner_id": owner_id,
             "collection_id": collection_id,
-            "live": True,
+            "live": not bases,
         },
     )
     _content_delete(source_id)
@@ -100,13 +105,9 @@ def source_index(
         ],
         batch_size=BATCH,
     )
-    Vector.objects.bulk_create(
-        [
-            Vector(number_id=chunk.number, source_id=source_id, embedding=vector)
-            for chunk, vector in zip(made, vectors, strict=True)
-        ],
-        batch_size=BATCH,
-    )
+    if vectors is not None:
+        vectors_add([(chunk.number, source_id) for chunk in made], vectors)
+    copies_want([(chunk.chunk_id, source_id) for chunk in made], bases)
     with connection.cursor() as cursor:
         cursor.execute(POST, {"source": source_id})
 
@@ -119,16 +120,55 @@ def source_remove(source_id: UUID) -> None:
         cursor.execute("DELETE FROM search_source WHERE id = %s", [source_id])
 
 
+def source_indexed(source_id: UUID) -> bool:
+    """Return whether a document is indexed, be it that its copies are still on their way."""
+    return Source.objects.filter(id=source_id).exists()
+
+
 def _content_delete(source_id: UUID) -> None:
-    """Delete all that hangs on a source, in plain SQL: the ORM would load every row's key first."""
+    """Delete all that hangs on a source, in plain SQL: the ORM would load every row's key first.
+
+    Its copies in Knowledge Bases are removed later: `copies_advance`.
+    """
+    copies = KnowledgeCopy.objects.filter(source_id=source_id)
+    if copies.update(state=KnowledgeCopy.State.DELETE, reason="", changed_at=Now()):
+        copies_sync.dispatch()
     with connection.cursor() as cursor:
         for statement in DELETE:
             cursor.execute(statement, [source_id])
 
 
-def _unit_vectors(
+def vectors_add(
+    chunks: Sequence[tuple[int, UUID]], vectors: np.ndarray[Any, np.dtype[np.float32]]
+) -> None:
+    """Store vectors of length one for (number, source) of chunks; those that have one keep it."""
+    Vector.objects.bulk_create(
+        [
+            Vector(number_id=number, source_id=source_id, embedding=vector)
+            for (number, source_id), vector in zip(chunks, vectors, strict=True)
+        ],
+        batch_size=BATCH,
+        ignore_conflicts=True,
+    )
+
+
+def copies_want(chunks: Sequence[tuple[UUID, UUID]], bases: Sequence[UUID]) -> None:
+    """Note that each Knowledge Base shall have a copy of (chunk id, source); none twice."""
+    KnowledgeCopy.objects.bulk_create(
+        [
+            KnowledgeCopy(chunk_id=chunk_id, source_id=source_id, base_id=base)
+            for base in bases
+            for chunk_id, source_id in chunks
+        ],
+        batch_size=BATCH,
+        ignore_conflicts=True,
+    )
+
+
+def unit_vectors(
     embeddings: Sequence[Sequence[float]], count: int
 ) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return the embeddings at length one. Raises ValueError where they do not fit."""
     vectors = np.asarray(embeddings, dtype=np.float32).reshape(-1, DIMENSIONS)
     if len(vectors) != count:
         raise ValueError(f"{len(vectors)} embeddings for {count} chunks")

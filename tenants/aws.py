@@ -142,11 +142,16 @@ def _sign_again(
 USUAL_SILENCE: Final = 30.0  # seconds; what a model's row says unless staff have changed it
 
 
+def _once(service: str) -> bool:
+    return "runtime" in service or service == "bedrock-agent"
+
+
 def _config(service: str, silence: float | None) -> Config:
     return Config(
         # `standard` counts attempts openly; the `legacy` default repeats paid calls after a read
-        # time-out. A model call is never repeated below us: each attempt has to be metered.
-        retries={"mode": "standard", "total_max_attempts": 1 if "runtime" in service else 3},
+        # time-out. A model call is never repeated below us: each attempt has to be metered, and
+        # each change of a Knowledge Base counted (`bedrock/turnstile.py`).
+        retries={"mode": "standard", "total_max_attempts": 1 if _once(service) else 3},
         connect_timeout=3,
         read_timeout=silence or (120 if "runtime" in service else 10),
         max_pool_connections=64,

@@ -18,6 +18,7 @@ class DemoTenant:
     plan: str
     posture: str
     region: str
+    retrieval: str
     users: tuple[DemoUser, ...]
 
 
@@ -28,6 +29,7 @@ TENANTS: Final = (
         "growth",
         "general",
         "us-east-1",
+        "schema",
         (
             DemoUser("Alice Moreau", "owner"),
             DemoUser("Adrian Cole", "admin"),
@@ -41,6 +43,7 @@ TENANTS: Final = (
         "enterprise",
         "regulated",
         "eu-central-1",
+        "kb_dedicated",
         (
             DemoUser("Charlotte Brandt", "owner"),
             DemoUser("Anton Weiss", "admin"),
@@ -54,6 +57,7 @@ TENANTS: Final = (
         "trial",
         "general",
         "us-east-1",
+        "kb_shared",
         (
             DemoUser("Ines Romero", "owner"),
             DemoUser("Arjun Patel", "admin"),

@@ -79,6 +79,7 @@ def _tenant(tenant: DemoTenant, known: Demo) -> tuple[TenantContext, Demo]:
         plan=tenant.plan,
         posture=tenant.posture,
         region=tenant.region,
+        retrieval=tenant.retrieval,
     )
     with entered(made.context):
         users = [_user(tenant, user, people) for user in tenant.users]

@@ -16,6 +16,7 @@ from search.models import Chunk
 from search.ranking import Ranked
 from search.retrieval import hybrid, retrieve
 from search.services import NewChunk, source_index, source_remove
+from search.targets import meaning_in_schema
 from tenants.context import SYSTEM, entered
 from tests.bench.judged import Collection, collection_read, ndcg, recall
 from tests.bench.stack import fill_buckets
@@ -81,7 +82,10 @@ def _measured(collection: Collection, ids: dict[int, str]) -> Table:
         "BM25 alone": lambda query: by_words(place, collection.queries[query]),
         "vectors alone": lambda query: by_meaning(place, vectors[query], count=DEPTH),
         "fused": lambda query: hybrid(
-            place, collection.queries[query], vectors[query], count=DEPTH
+            place,
+            collection.queries[query],
+            meaning_in_schema(place, vectors[query], count=DEPTH),
+            count=DEPTH,
         ),
     }
     scores: dict[str, tuple[float, float]] = {}

@@ -1,5 +1,7 @@
 """The fixed cast. In acme: Alice owns, Ada is admin, Max member, Bob viewer; Charlie owns globex.
 
+Ines owns initech and Hugo owns hooli, which share a Knowledge Base; Uma's umbrella has its own.
+
 Built once, as the owner, into the database that every test process clones.
 """
 
@@ -35,11 +37,18 @@ ADA = Person("acme", "Ada", "admin")
 MAX = Person("acme", "Max", "member")
 BOB = Person("acme", "Bob", "viewer")
 CHARLIE = Person("globex", "Charlie", "owner")
-CAST: Final = (ALICE, ADA, MAX, BOB, CHARLIE)
+INES = Person("initech", "Ines", "owner")
+HUGO = Person("hooli", "Hugo", "owner")
+UMA = Person("umbrella", "Uma", "owner")
+CAST: Final = (ALICE, ADA, MAX, BOB, CHARLIE, INES, HUGO, UMA)
 
+_WORKSPACE: Final = {"posture": "general", "region": "us-east-1"}
 WORKSPACES: Final = {
     "acme": {"plan": "growth", "posture": "general", "region": "us-east-1"},
     "globex": {"plan": "enterprise", "posture": "regulated", "region": "eu-central-1"},
+    "initech": _WORKSPACE | {"plan": "trial", "retrieval": "kb_shared"},
+    "hooli": _WORKSPACE | {"plan": "growth", "retrieval": "kb_shared"},
+    "umbrella": _WORKSPACE | {"plan": "enterprise", "retrieval": "kb_dedicated"},
 }
 
 

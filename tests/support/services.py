@@ -259,7 +259,9 @@ def _options(var: Path) -> Options:
 
 def _local_aws(options: Options) -> Spec:
     spec = local_aws(options)
-    return replace(spec, env={**spec.env, "LOCALAWS_TOKEN_DELAY_MS": "0"})
+    return replace(
+        spec, env={**spec.env, "LOCALAWS_TOKEN_DELAY_MS": "0", "LOCALAWS_KB_DELAY_MS": "60"}
+    )
 
 
 def _started(spec: Spec) -> Child:

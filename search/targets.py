@@ -1,0 +1,86 @@
+"""The vector arm of retrieval: where chunks near to a query are looked up, by the tenant's record.
+
+Three targets, the same code above them: `schema` (vectors beside the text), `kb_shared` and
+`kb_dedicated` (copies of the chunks in a Knowledge Base, under our chunk ids). A target gives chunk
+numbers and cosines, nothing else: texts, BM25 and the check against live rows are the tenant's own
+schema's, always.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import numpy as np
+
+from bedrock.gateway import embed, knowledge_retrieve
+from search.arms import Within, by_meaning, numbers_of, similarities
+from search.ranking import Numbers, Ranked
+from tenants.context import Actor, current
+from tenants.registry.models import Retrieval
+
+if TYPE_CHECKING:
+    from search.retrieval import RetrievalScope
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """The chunks nearest to a query, and the cosines of others, as far as the target knows them."""
+
+    near: Ranked
+    of: Callable[[Numbers], Ranked]
+
+
+def meaning_of(
+    query: str,
+    *,
+    actor: Actor,
+    scope: "RetrievalScope",
+    place: Within,
+    count: int,
+    request_id: UUID,
+) -> Meaning:
+    """Return the `count` nearest chunks of the entered tenant's target within a scope."""
+    if current().retrieval == Retrieval.SCHEMA:
+        (vector,) = embed(
+            [query], actor=actor, feature="search", request_id=request_id, purpose="query"
+        )
+        return meaning_in_schema(place, vector, count=count)
+    found = knowledge_retrieve(
+        query,
+        actor=actor,
+        feature="search",
+        request_id=request_id,
+        count=count,
+        document_ids=scope.document_ids,
+        collection_ids=scope.collection_ids,
+    )
+    cosines = {one.chunk_id: one.score for one in found}
+    rows = numbers_of(place, list(cosines))
+    known = sorted((number, cosines[chunk]) for number, chunk in rows)
+    near = Ranked(
+        np.array([number for number, _ in known], dtype=np.int64),
+        np.array([cosine for _, cosine in known], dtype=np.float64),
+    )
+    return Meaning(near, near.only)
+
+
+def meaning_in_schema(place: Within, vector: list[float], *, count: int) -> Meaning:
+    """Return the nearest chunks of the schema's own vectors."""
+    near = by_meaning(place, vector, count=count)
+
+    def of(numbers: Numbers) -> Ranked:
+        more = similarities(np.setdiff1d(numbers, near.numbers), vector)
+        return joined(near.only(numbers), more)
+
+    return Meaning(near, of)
+
+
+def joined(first: Ranked, second: Ranked) -> Ranked:
+    """Return the chunks of both, which have none in common."""
+    if not len(second.numbers):
+        return first
+    return Ranked(
+        np.concatenate([first.numbers, second.numbers]),
+        np.concatenate([first.scores, second.scores]),
+    )
