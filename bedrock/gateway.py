@@ -22,6 +22,7 @@ from bedrock.errors import ModelStreamInterrupted
 from bedrock.guarding import apply_guardrail, grounding
 from bedrock.knowledge import knowledge_retrieve
 from bedrock.knowledge_documents import KnowledgeChunk, chunk_states, chunks_delete, chunks_put
+from bedrock.rerank import passages_reranked, rerank
 from bedrock.streaming import converse_stream, drains_finish
 
 __all__ = [
@@ -46,4 +47,6 @@ __all__ = [
     "embed",
     "grounding",
     "knowledge_retrieve",
+    "passages_reranked",
+    "rerank",
 ]

@@ -1,14 +1,16 @@
 """Retrieve passages by their words and their meaning together, within what the actor may see."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
 import numpy as np
 from django.db.models import QuerySet
 
+from bedrock.gateway import passages_reranked, rerank
 from search.access import collections_visible, sources_visible
 from search.arms import Within, by_words, within
+from search.copies import embedded_text
 from search.errors import CollectionNotFound, SourceNotFound
 from search.models import Chunk, Source
 from search.ranking import Ranked, fused
@@ -80,7 +82,28 @@ def retrieve(
         count=max(CANDIDATES, 2 * limit),
         request_id=request_id,
     )
-    return live_passages(actor, hybrid(place, asked, meaning, count=2 * limit), limit)
+    top = passages_reranked()
+    ranked = hybrid(place, asked, meaning, count=max(2 * limit, top))
+    passages = live_passages(actor, ranked, max(limit, top))
+    if top and len(passages) > 1:
+        passages = reordered(passages, asked, top=top, actor=actor, request_id=request_id)
+    return passages[:limit]
+
+
+def reordered(
+    passages: list[Passage], query: str, *, top: int, actor: Actor, request_id: UUID
+) -> list[Passage]:
+    """Return the passages, the first `top` of them in the reranking model's order, renumbered."""
+    best, rest = passages[:top], passages[top:]
+    texts = [embedded_text(passage.heading, passage.text) for passage in best]
+    scores = rerank(query, texts, actor=actor, feature="search", request_id=request_id)
+    if scores is None:
+        return passages
+    order = sorted(range(len(best)), key=lambda at: (-scores[at], at))
+    return [
+        replace(passage, rank=rank)
+        for rank, passage in enumerate([*(best[at] for at in order), *rest], start=1)
+    ]
 
 
 def sources_in(actor: Actor, scope: RetrievalScope) -> QuerySet[Source]:
