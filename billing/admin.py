@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
-from billing.models import LedgerLine, Plan, PlanLimit, Price, Reservation
+from billing.models import LedgerLine, Plan, PlanLimit, Price, RegionQuota, Reservation
 
 
 class PlanLimitInline(TabularInline):
@@ -29,6 +29,18 @@ class PlanAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # a plan that somebody is on cannot go; stop offering it instead
+
+
+@admin.register(RegionQuota)
+class RegionQuotaAdmin(ModelAdmin):
+    """What all workspaces of a Region share; in effect within half a minute."""
+
+    list_display: ClassVar = [
+        "__str__", "guardrail_units_per_second", "burst_seconds", "source"
+    ]  # fmt: skip
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["region"] if obj else []
 
 
 @admin.register(Price)

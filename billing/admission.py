@@ -23,6 +23,7 @@ from billing import bucket
 from billing.catalog import PlanTerms, cost_of, plan_terms
 from billing.refusals import exhausted
 from billing.reservations import Estimate, Reservation, outside_transactions
+from billing.shared import NOTHING_SHARED, PATIENCE, PATIENCE_OF_TASKS, shared_of
 from billing.units import Metric, amounts, checked
 from tenants.context import Actor, current
 
@@ -63,8 +64,10 @@ def admit(
     held[Metric.SPEND] = cost_of(estimate.model, units, datetime.now(UTC).date())
     reservation_id = uuid4()
     stream = reservation_id if streams else None
+    shared = shared_of(tenant.region, units) if paced else NOTHING_SHARED
     if paced:
-        bucket.take(plan.rates, held, stream=stream)
+        patience = PATIENCE_OF_TASKS if actor.kind == "task" else PATIENCE
+        bucket.take(plan.rates, held, stream=stream, shared=shared, patience=patience)
     try:
         month, day, call, refused = _reserve(
             [
@@ -85,7 +88,7 @@ def admit(
             raise exhausted([Metric(metric) for metric in refused], plan, needed=held)
     except BaseException:
         if paced:
-            bucket.give_back(plan.rates, held, stream=stream)
+            bucket.give_back(plan.rates, held, stream=stream, shared=shared)
         raise
     return Reservation(
         id=reservation_id,

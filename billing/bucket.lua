@@ -2,6 +2,9 @@
 -- KEYS[1] hash: `at` (ms) and a level a bucket.  KEYS[2] sorted set: stream -> when its place expires.
 -- ARGV: number of buckets, then cost and capacity a minute for each, then stream ("" for none),
 -- streams at once, lease in ms.  Returns {0} when taken, else {which bucket (n+1: streams), wait in ms}.
+-- The Region's guardrail units, which the account's tenants share: KEYS[3] hash `at`, `level`; KEYS[4]
+-- sorted set tenant -> when it last asked; KEYS[5] hash of the tenant's share.  ARGV after the lease:
+-- cost (0: none), units a second, what the bucket holds, tenant.  Refused: {n+2, wait in ms}.
 -- The clock is Redis' own: callers' clocks differ.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -31,6 +34,36 @@ for i = 1, n do
   if capacity > 0 then full_in = math.max(full_in, (capacity - level) * 60000 / capacity) end
 end
 
+local unit_cost, unit_rate = tonumber(ARGV[2 * n + 5]), tonumber(ARGV[2 * n + 6])
+local unit_capacity, tenant = tonumber(ARGV[2 * n + 7]), ARGV[2 * n + 8]
+local unit_level, share = unit_capacity, unit_capacity / 2
+if unit_cost > 0 then
+  -- Whoever asked in the last five seconds contends. The upper half of the bucket is for anyone; of
+  -- the lower half each takes its share of what flows in, so that no one can take it from the rest.
+  redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - 5000)
+  redis.call('ZADD', KEYS[4], now, tenant)
+  redis.call('PEXPIRE', KEYS[4], 6000)
+  local contenders = redis.call('ZCARD', KEYS[4])
+  local region = redis.call('HMGET', KEYS[3], 'at', 'level')
+  if region[1] then
+    local flowed = math.max(0, now - tonumber(region[1])) * unit_rate / 1000
+    unit_level = math.min(unit_capacity, tonumber(region[2]) + flowed)
+  end
+  local mine = redis.call('HMGET', KEYS[5], 'at', 'level')
+  if mine[1] then
+    local flowed = math.max(0, now - tonumber(mine[1])) * unit_rate / contenders / 1000
+    share = math.min(unit_capacity / 2, tonumber(mine[2]) + flowed)
+  end
+  local needed = math.min(unit_cost, unit_capacity)
+  if unit_level < needed then
+    return {n + 2, math.ceil((needed - unit_level) * 1000 / unit_rate)}
+  end
+  local fair = math.min(unit_cost, unit_capacity / 2)
+  if contenders > 1 and unit_level - unit_cost < unit_capacity / 2 and share < fair then
+    return {n + 2, math.ceil((fair - share) * 1000 * contenders / unit_rate)}
+  end
+end
+
 if stream ~= '' then
   redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
   if redis.call('ZCARD', KEYS[2]) >= streams then
@@ -42,4 +75,12 @@ if stream ~= '' then
 end
 redis.call('HSET', KEYS[1], unpack(writes))
 redis.call('PEXPIRE', KEYS[1], math.ceil(full_in) + 1000)
+if unit_cost > 0 then
+  unit_level, share = unit_level - unit_cost, math.max(0, share - unit_cost)
+  local at = string.format('%.0f', now)
+  redis.call('HSET', KEYS[3], 'at', at, 'level', string.format('%.4f', unit_level))
+  redis.call('PEXPIRE', KEYS[3], math.ceil((unit_capacity - unit_level) * 1000 / unit_rate) + 1000)
+  redis.call('HSET', KEYS[5], 'at', at, 'level', string.format('%.4f', share))
+  redis.call('PEXPIRE', KEYS[5], 60000)
+end
 return {0}

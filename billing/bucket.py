@@ -10,6 +10,7 @@ its doors or closing altogether. Redis is tried again after `RETRY_AFTER` second
 """
 
 import math
+import random
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -20,12 +21,14 @@ from uuid import UUID
 
 import redis
 import structlog
+from django.db import connection
 
 from billing.catalog import Rates
+from billing.shared import NOTHING_SHARED, Shared
 from billing.units import Metric
 from tenants.context import current
 from tenants.errors import RateLimited
-from tenants.redis import redis_client, tenant_key
+from tenants.redis import redis_client, region_key, tenant_key
 
 log = structlog.get_logger(__name__)
 
@@ -36,21 +39,46 @@ LEASE: Final = 180
 """Seconds after which the place of a stream whose process died is free again."""
 FALLBACK_SHARE: Final = 0.1
 RETRY_AFTER: Final = 5.0
-NAMES: Final = ("requests", "model tokens", "embedding tokens", "guardrail units", "streams")
+REGION_UNITS: Final = "the Region's guardrail units"
+NAMES: Final = (
+    "requests", "model tokens", "embedding tokens", "guardrail units", "streams", REGION_UNITS
+)  # fmt: skip
+LOOK_AGAIN: Final = 0.25  # seconds, at the most, between two looks of a caller who waits in line
 BUSY_STREAM_WAIT: Final = 2_000  # ms: streams usually end long before their lease
 
 
-def take(rates: Rates, amounts: Mapping[Metric, Any], *, stream: UUID | None) -> None:
+def take(
+    rates: Rates,
+    amounts: Mapping[Metric, Any],
+    *,
+    stream: UUID | None,
+    shared: Shared = NOTHING_SHARED,
+    patience: float = 0,
+) -> None:
     """Take one request and its `amounts` from the entered tenant's buckets.
 
-    `stream` also takes a place among the concurrent streams. Raises RateLimited with the whole
-    seconds after which the same request can pass.
+    `stream` also takes a place among the concurrent streams; `shared` takes from the Region's
+    guardrail units, for which the caller waits in line for `patience` seconds. Raises RateLimited
+    with the whole seconds after which the same request can pass.
     """
     costs = _costs(amounts)
-    which, wait = _through_redis(rates, costs, stream)
-    if which == 0:
-        return
+    until = time.monotonic() + patience
+    while True:
+        which, wait = _through_redis(rates, costs, stream, shared)
+        if which == 0:
+            return
+        if NAMES[which - 1] != REGION_UNITS or time.monotonic() + wait / 1000 > until:
+            break
+        if not connection.in_atomic_block:
+            connection.close()  # whoever waits must not keep a pooled connection
+        time.sleep(min(wait / 1000 * random.uniform(1, 1.2), LOOK_AGAIN))  # noqa: S311 - only jitter
     name = NAMES[which - 1]
+    if name == REGION_UNITS:
+        detail = (
+            f"The guardrails of {shared.region} are busy: {shared.per_second:,} text units a second"
+            " for everybody. Your share comes back in a moment; try again."
+        )
+        raise RateLimited(detail, retry_after=max(1, math.ceil(wait / 1000)), limit=name)
     if name == "streams":
         wait = min(wait, BUSY_STREAM_WAIT)
         detail = (
@@ -84,17 +112,29 @@ def retry_take(rates: Rates) -> bool:
     return True
 
 
-def give_back(rates: Rates, amounts: Mapping[Metric, Any], *, stream: UUID | None) -> None:
+def give_back(
+    rates: Rates,
+    amounts: Mapping[Metric, Any],
+    *,
+    stream: UUID | None,
+    shared: Shared = NOTHING_SHARED,
+) -> None:
     """Return what was taken and not used; free the stream's place. Never raises."""
     if stream is not None:
         _fallback.leave(stream)
     unused = (0.0, *_costs(amounts)[1:])
-    if stream is None and not any(unused):
+    if stream is None and not any(unused) and not shared.units:
         return
     try:
         _scripts()[1](
-            keys=_keys(),
-            args=[len(unused), *_pairs(unused, _capacities(rates)), str(stream or "")],
+            keys=_keys(shared),
+            args=[
+                len(unused),
+                *_pairs(unused, _capacities(rates)),
+                str(stream or ""),
+                shared.units,
+                shared.capacity,
+            ],
         )
     except redis.RedisError as error:
         log.warning("bucket.refund_lost", error=str(error))
@@ -109,8 +149,14 @@ def _capacities(rates: Rates) -> tuple[int, ...]:
     return (rates.requests, rates.model_tokens, rates.embedding_tokens, rates.guardrail_units)
 
 
-def _keys() -> list[str]:
-    return [tenant_key("bucket"), tenant_key("streams")]
+def _keys(shared: Shared) -> list[str]:
+    return [
+        tenant_key("bucket"),
+        tenant_key("streams"),
+        region_key(shared.region, "guardrail-units"),
+        region_key(shared.region, "guardrail-tenants"),
+        tenant_key("guardrail-share"),
+    ]
 
 
 def _pairs(costs: tuple[float, ...], capacities: tuple[int, ...]) -> list[float]:
@@ -127,18 +173,24 @@ def _scripts() -> tuple[Any, Any]:
     )
 
 
-def _through_redis(rates: Rates, costs: tuple[float, ...], stream: UUID | None) -> tuple[int, int]:
+def _through_redis(
+    rates: Rates, costs: tuple[float, ...], stream: UUID | None, shared: Shared
+) -> tuple[int, int]:
     """Return which bucket refused (0: none) and for how many milliseconds."""
     if not _fallback.active():
         try:
             answer = _scripts()[0](
-                keys=_keys(),
+                keys=_keys(shared),
                 args=[
                     len(costs),
                     *_pairs(costs, _capacities(rates)),
                     str(stream or ""),
                     rates.streams,
                     LEASE * 1000,
+                    shared.units,
+                    shared.per_second,
+                    shared.capacity,
+                    current().id.hex,
                 ],
             )
         except redis.RedisError as error:

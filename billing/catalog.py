@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Final
 
 from billing.errors import PlanMissing, PriceMissing
-from billing.models import Plan, PlanLimit, Price
+from billing.models import Plan, PlanLimit, Price, RegionQuota
 from billing.units import GUARDRAIL_KEY, Metric, Unit
 
 FRESH: Final = 30.0
@@ -35,6 +35,14 @@ class Rates:
     embedding_tokens: int
     guardrail_units: int
     streams: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaTerms:
+    """Guardrail text units a second that a Region's tenants share, and for how long at once."""
+
+    per_second: int
+    burst_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,7 @@ class _Copy:
     read_at: float
     plans: Mapping[str, PlanTerms]
     prices: Mapping[tuple[str, str, str], tuple[PriceTerms, ...]]  # newest first
+    quotas: Mapping[str, QuotaTerms]
 
 
 _lock = Lock()
@@ -111,6 +120,10 @@ def _read() -> _Copy:
         time.monotonic(),
         {plan.code: _terms(plan, limits.get(plan.code, {})) for plan in Plan.objects.all()},
         {key: tuple(rows) for key, rows in prices.items()},
+        {
+            row.region: QuotaTerms(max(1, row.guardrail_units_per_second), row.burst_seconds or 1)
+            for row in RegionQuota.objects.all()
+        },
     )
 
 
@@ -142,6 +155,12 @@ def plan_terms(code: str) -> PlanTerms:
     if found is None:
         raise PlanMissing(plan=code)
     return found
+
+
+def region_quota(region: str) -> QuotaTerms:
+    """Return what a Region's tenants share; where no row says, the least that AWS gives."""
+    quotas = _current().quotas
+    return quotas.get(region) or quotas.get("") or QuotaTerms(25, 4)
 
 
 def plans_offered() -> list[PlanTerms]:

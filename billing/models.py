@@ -52,6 +52,25 @@ class Plan(models.Model):
         return self.name
 
 
+class RegionQuota(models.Model):
+    """What AWS lets the account's tenants use together in a Region; an empty Region is the rest."""
+
+    region = models.CharField(primary_key=True, max_length=20, blank=True)
+    guardrail_units_per_second = models.PositiveIntegerField(
+        default=25, help_text="Text units a second of one guardrail policy; AWS does not raise it."
+    )
+    burst_seconds = models.PositiveSmallIntegerField(
+        default=4, help_text="Seconds' worth that may be used at once after a pause."
+    )
+    source = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["region"]
+
+    def __str__(self) -> str:
+        return self.region or "every other Region"
+
+
 class PlanLimit(models.Model):
     """How much of a metric a plan includes a month; empty means without limit."""
 

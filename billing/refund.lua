@@ -1,5 +1,6 @@
 -- Put back what was taken and not used, never above a bucket's capacity, and free a stream's place.
 -- KEYS as in bucket.lua.  ARGV: number of buckets, then amount and capacity for each, then stream or "".
+-- Then the units of the Region that were not used, and what its bucket holds.
 local n = tonumber(ARGV[1])
 for i = 1, n do
   local amount, capacity = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
@@ -12,4 +13,13 @@ for i = 1, n do
   end
 end
 if ARGV[2 * n + 2] ~= '' then redis.call('ZREM', KEYS[2], ARGV[2 * n + 2]) end
+local unused, room = tonumber(ARGV[2 * n + 3]), tonumber(ARGV[2 * n + 4])
+if unused ~= 0 then
+  for key, most in pairs({[KEYS[3]] = room, [KEYS[5]] = room / 2}) do
+    local level = redis.call('HGET', key, 'level')
+    if level then
+      redis.call('HSET', key, 'level', string.format('%.4f', math.min(most, tonumber(level) + unused)))
+    end
+  end
+end
 return 1

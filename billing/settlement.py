@@ -27,7 +27,9 @@ from billing.reservations import (
     Reservation,
     outside_transactions,
 )
+from billing.shared import unshared_of
 from billing.units import METRIC_OF, Unit, amounts, checked
+from tenants.context import current
 
 log = structlog.get_logger(__name__)
 
@@ -119,7 +121,12 @@ def _refund(reservation: Reservation, used: Mapping[Unit, int]) -> None:
         return
     before, after = amounts(reservation.estimate.units), amounts(used)
     unused = {metric: amount - after.get(metric, 0) for metric, amount in before.items()}
-    bucket.give_back(rates, unused, stream=reservation.id if reservation.streams else None)
+    bucket.give_back(
+        rates,
+        unused,
+        stream=reservation.id if reservation.streams else None,
+        shared=unshared_of(current().region, reservation.estimate.units, used),
+    )
 
 
 def post(held: Held, usage: Usage, *, final: bool, resolved: str) -> str | None:

@@ -1,6 +1,7 @@
 """Redis for what is neither cache nor broker: token buckets, turn streams, locks.
 
-Every key goes through `tenant_key`, so that equal ids in two tenants can never meet.
+Every key goes through `tenant_key`, so that equal ids in two tenants can never meet. Only what AWS
+counts for the whole account goes through `region_key`.
 """
 
 from functools import cache
@@ -15,6 +16,11 @@ from tenants.context import current
 def tenant_key(*parts: object) -> str:
     """Return the entered tenant's own key for `parts`. Raises NoTenant outside a tenant."""
     return ":".join(["tenant", current().id.hex, *map(str, parts)])
+
+
+def region_key(region: str, *parts: object) -> str:
+    """Return a key that all tenants of a Region share on purpose, for what AWS counts for all."""
+    return ":".join(["region", region, *map(str, parts)])
 
 
 @cache

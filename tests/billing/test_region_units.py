@@ -1,0 +1,100 @@
+"""Guardrail units of a Region: what AWS gives the account is shared, and nobody takes it all."""
+
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from billing import bucket
+from billing.catalog import Rates
+from billing.shared import Shared, shared_of, unshared_of
+from billing.units import Unit
+from tenants.context import TenantContext, entered
+from tenants.errors import RateLimited
+from tests.support.cast import ALICE, CHARLIE
+from tests.support.clients import tenant_of
+
+pytestmark = pytest.mark.django_db
+RATES = Rates(10**9, 10**9, 10**9, 10**9, 10**6)
+
+
+def shared(units: int, per_second: int = 20, seconds: int = 1) -> Shared:
+    return Shared("eu-central-1", units, per_second, per_second * seconds)
+
+
+def passes(tenant: TenantContext, taken: Shared, patience: float = 0) -> bool:
+    with entered(tenant):
+        try:
+            bucket.take(RATES, {}, stream=None, shared=taken, patience=patience)
+        except RateLimited as refused:
+            assert refused.extra["retry_after"] >= 1
+            assert refused.extra["limit"] == bucket.REGION_UNITS
+            return False
+    return True
+
+
+def test_a_call_takes_what_its_largest_policy_counts_and_gives_the_rest_back() -> None:
+    before = {
+        Unit.INPUT: 900, Unit.GUARDRAIL_CONTENT: 7, Unit.GUARDRAIL_PII: 7,
+        Unit.GUARDRAIL_GROUNDING: 90, Unit.GUARDRAIL_PII_REGEX: 70,
+    }  # fmt: skip
+    with entered(tenant_of(ALICE)):
+        assert shared_of("us-east-1", before) == Shared("us-east-1", 7, 200, 800)
+        assert shared_of("eu-central-1", {Unit.GUARDRAIL_CHECK_PII: 2}).per_second == 25
+        assert shared_of("us-east-1", {Unit.INPUT: 5}).units == 0
+        assert unshared_of("us-east-1", before, {Unit.GUARDRAIL_CONTENT: 2}).units == 5
+
+
+def test_tenants_together_get_no_more_than_the_region_has() -> None:
+    acme, globex = tenant_of(ALICE), tenant_of(CHARLIE)
+    granted = [passes(tenant, shared(5, 10, 2)) for tenant in (acme, globex, acme, globex, acme)]
+    assert granted == [True, True, True, True, False]
+    with entered(acme):
+        bucket.give_back(RATES, {}, stream=None, shared=shared(5, 10, 2))
+    assert passes(acme, shared(5, 10, 2))
+
+
+def test_a_refusal_of_the_region_takes_nothing_of_the_tenants_own() -> None:
+    acme = tenant_of(ALICE)
+    rates = Rates(2, 10**9, 10**9, 10**9, 10)
+    assert passes(acme, shared(20))
+    with entered(acme):
+        with pytest.raises(RateLimited):
+            bucket.take(rates, {}, stream=None, shared=shared(20))
+        bucket.take(rates, {}, stream=None)
+        bucket.take(rates, {}, stream=None)
+
+
+def test_one_who_waits_in_line_passes_when_units_have_come_back() -> None:
+    acme = tenant_of(ALICE)
+    assert passes(acme, shared(50, 50))
+    assert not passes(acme, shared(10, 50))
+    began = time.monotonic()
+    assert passes(acme, shared(10, 50), patience=3)
+    assert 0.05 < time.monotonic() - began < 3
+
+
+def test_one_tenant_cannot_take_the_region_from_another() -> None:
+    """Eight callers of one tenant without a pause, one of another at a call each 0.1 s."""
+    greedy, modest = tenant_of(ALICE), tenant_of(CHARLIE)
+    until = time.monotonic() + 2.5
+    counted: Counter[str] = Counter()
+
+    def hog() -> None:
+        while time.monotonic() < until:
+            counted["greedy"] += passes(greedy, shared(2, 40, 1), patience=0.3)
+
+    threads = [threading.Thread(target=hog) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    tick = threading.Event()
+    asked = 0
+    while time.monotonic() < until - 0.2:
+        tick.wait(0.15)
+        asked += 1
+        counted["modest"] += passes(modest, shared(2, 40, 1), patience=1)
+    for thread in threads:
+        thread.join()
+    assert counted["modest"] >= 0.9 * asked, (counted, asked)
+    assert counted["greedy"] * 2 <= 40 * 2.5 + 40 + 2, counted
