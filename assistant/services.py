@@ -1,15 +1,16 @@
 """Make, rename and delete conversations; begin, end and reap turns in the database."""
 
+import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
-from assistant.access import answer_of, conversation_of, conversations_visible
+from assistant.access import answer_of, conversation_of
 from assistant.errors import (
     MESSAGE_CHARACTERS,
     Interrupted,
@@ -88,20 +89,18 @@ def thorough_checked(wanted: bool, feature: str) -> bool:
 
 
 def turn_begin(*, actor: Actor, conversation_id: UUID, text: Any) -> Turn:
-    """Add the user's message and the place of its answer, and take the lease; five statements.
+    """Add the user's message and the place of its answer, and take the lease; three statements.
 
     Raises NotFound, MessageEmpty, MessageTooLong, TurnRunning.
     """
     said = message_checked(text)
 
     def begin() -> Turn:
-        conversation = _locked(actor, conversation_id)
-        last = conversation.messages.order_by("-position").first()
-        number = conversation.turns + 1
+        conversation, last = _counted(actor, conversation_id)
         question = Message(
             conversation=conversation,
-            parent=last,
-            position=2 * number - 1,
+            parent_id=last,
+            position=2 * conversation.turns - 1,
             role=MessageRole.USER,
             text=said,
         )
@@ -117,7 +116,7 @@ def turn_again(*, actor: Actor, conversation_id: UUID, message_id: UUID | str) -
     """
 
     def begin() -> Turn:
-        conversation = _locked(actor, conversation_id)
+        conversation, _ = _counted(actor, conversation_id)
         question = answer_of(conversation, message_id).parent
         assert question is not None  # an answer always has its question
         return _turn(conversation, question, [])
@@ -137,18 +136,31 @@ def _begun(conversation_id: UUID, begin: Callable[[], Turn]) -> Turn:
         return begin()
 
 
-def _locked(actor: Actor, conversation_id: UUID) -> Conversation:
-    conversation = (
-        conversations_visible(actor).select_for_update().filter(id=conversation_id).first()
-    )
-    if conversation is None:
+COUNT: Final = """
+    UPDATE assistant_conversation AS c SET turns = turns + 1, updated_at = now()
+     WHERE id = %s AND owner_id = %s
+    RETURNING turns, title, (SELECT m.id FROM assistant_message AS m WHERE m.conversation_id = c.id
+                              ORDER BY m.position DESC LIMIT 1)
+"""
+
+
+def _counted(actor: Actor, conversation_id: UUID) -> tuple[Conversation, UUID | None]:
+    """Count a turn, which locks the actor's conversation; return it and its last message's id."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT, [conversation_id, actor.user_id])
+        found = cursor.fetchone()
+    if found is None:
         raise NotFound("There is no such conversation.")
-    return conversation
+    turns, title, last = found
+    assert actor.user_id is not None  # a row's owner is a person
+    conversation = Conversation(
+        id=conversation_id, owner_id=actor.user_id, turns=turns, title=title
+    )
+    conversation._state.adding = False
+    return conversation, last
 
 
 def _turn(conversation: Conversation, question: Message, more: list[Message]) -> Turn:
-    conversation.turns += 1
-    conversation.save(update_fields=["turns", "updated_at"])
     answer = Message(
         conversation=conversation,
         parent=question,
@@ -164,6 +176,18 @@ def _turn(conversation: Conversation, question: Message, more: list[Message]) ->
         number=conversation.turns,
         lease_until=Now() + LEASE,
     )
+
+
+END: Final = """
+    WITH ended AS (
+        UPDATE assistant_turn SET running = false, finished_at = now()
+         WHERE id = %s AND running RETURNING answer_id
+    )
+    UPDATE assistant_message AS m
+       SET status = %s, text = %s, citations = %s::jsonb, grounded = %s, stop_reason = %s,
+           error_code = %s, error = %s, usage = %s::jsonb
+      FROM ended WHERE m.id = ended.answer_id
+"""
 
 
 def turn_end(
@@ -183,22 +207,21 @@ def turn_end(
 
     `title` names a conversation that has no name yet.
     """
-    with transaction.atomic():
-        held = Turn.objects.filter(id=turn.id, running=True).update(
-            running=False, finished_at=timezone.now()
-        )
-        if not held:
-            return False
-        Message.objects.filter(id=turn.answer_id).update(
-            status=status,
-            text=text,
-            citations=[citation_dict(citation) for citation in citations],
-            grounded=grounded,
-            stop_reason=stop_reason,
-            error_code=error_code,
-            error=error,
-            usage=usage or {},
-        )
+    values = [
+        status,
+        text,
+        json.dumps([citation_dict(citation) for citation in citations]),
+        grounded,
+        stop_reason,
+        error_code,
+        error,
+        json.dumps(usage or {}),
+    ]
+    with transaction.atomic() if title else nullcontext():
+        with connection.cursor() as cursor:
+            cursor.execute(END, [turn.id, *values])
+            if not cursor.rowcount:
+                return False
         if title:
             Conversation.objects.filter(id=turn.conversation_id, title="").update(title=title)
     return True

@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection
 
 from bedrock import policy as policies
 from bedrock.calls import Usage
-from bedrock.decisions import decision_record, failure_record
+from bedrock.decisions import decision_along, failure_record
 from bedrock.estimates import units_of
 from bedrock.failures import Failure, Kind, failure_of, pause
 from bedrock.policy import GuardrailPolicy, Policy
@@ -185,28 +185,26 @@ def call_open(
 ) -> MeteredCall:
     """Admit a call and record its policy. Raises RateLimited, QuotaExhausted: nothing is sent."""
     model = policy.price_model if policy else GUARDRAIL_KEY
+    along = decision_along(
+        actor=actor,
+        feature=feature,
+        request_id=request_id,
+        operation=operation,
+        policy=policy,
+        guardrail=guardrail,
+        stream=stream,
+        max_tokens=max_tokens,
+    )
     reservation = admit(
         actor=actor,
         feature=feature,
         request_id=request_id,
         estimate=Estimate(model=model, units=units),
         streams=stream,
+        along=along,
     )
     profile = policy.profile_arn if policy else ""
-    call = MeteredCall(reservation, model, profile, guardrail)
-    try:
-        decision_record(
-            reservation,
-            operation=operation,
-            policy=policy,
-            guardrail=guardrail,
-            stream=stream,
-            max_tokens=max_tokens,
-        )
-    except BaseException:
-        call.cancel()
-        raise
-    return call
+    return MeteredCall(reservation, model, profile, guardrail)
 
 
 def repeated(

@@ -11,7 +11,8 @@ wrong month.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -27,12 +28,26 @@ from billing.shared import NOTHING_SHARED, PATIENCE, PATIENCE_OF_TASKS, shared_o
 from billing.units import Metric, amounts, checked
 from tenants.context import Actor, current
 
-__all__ = ["Estimate", "Reservation", "admit"]
+__all__ = ["Along", "Estimate", "Reservation", "admit"]
 
 RESERVE: Final = """
     SELECT * FROM billing_admit(
         %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::text[], %s::numeric[], %s::numeric[])
 """
+TOGETHER: Final = "WITH admitted AS MATERIALIZED ({}), along AS ({}) SELECT * FROM admitted"
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """An INSERT that rides with the reservation: both are there, or neither.
+
+    It selects from the row `admitted`, in which `o_call` is the call's number; of a refused call
+    `o_refused` has members, and nothing may be inserted. `parameters` are given the reservation's
+    id.
+    """
+
+    sql: str
+    parameters: Callable[[UUID], list[Any]]
 
 
 def admit(
@@ -43,13 +58,15 @@ def admit(
     estimate: Estimate,
     streams: bool = False,
     paced: bool = True,
+    along: Along | None = None,
 ) -> Reservation:
     """Set the call's upper bound aside, or refuse it.
 
     Each reservation must end in `settle` or `release`; the sweeper settles what a dead process
     left. A request may be admitted several times, once a call. `streams` takes one of the plan's
-    concurrent streams until then. `paced=False` leaves the rates a minute alone and asks the quotas
-    only: for batch jobs, which run when the provider likes.
+    concurrent streams until then; `along` is stored with the reservation. `paced=False` leaves the
+    rates a minute alone and asks the quotas only: for batch jobs, which run when the provider
+    likes.
 
     Raises RateLimited (the buckets; with `retry_after`), QuotaExhausted (a quota; with
     `upgrade_url`), PriceMissing (unknown cost), PlanMissing. Commits by itself and refuses to run
@@ -83,6 +100,7 @@ def admit(
             ],
             held,
             plan,
+            along,
         )
         if refused:
             raise exhausted([Metric(metric) for metric in refused], plan, needed=held)
@@ -108,18 +126,20 @@ def admit(
 
 
 def _reserve(
-    row: list[Any], held: Mapping[Metric, Decimal], plan: PlanTerms
+    row: list[Any], held: Mapping[Metric, Decimal], plan: PlanTerms, along: Along | None
 ) -> tuple[date, date, int, list[str]]:
     """Return month, day and number of the call, and the metrics that have no room for it."""
     metrics = sorted(held)
+    parameters = [
+        *row,
+        [metric.value for metric in metrics],
+        [held[metric] for metric in metrics],
+        [plan.included[metric] for metric in metrics],
+    ]
+    statement = RESERVE
+    if along is not None:
+        statement = TOGETHER.format(RESERVE, along.sql)
+        parameters += along.parameters(row[0])
     with connection.cursor() as cursor:
-        cursor.execute(
-            RESERVE,
-            [
-                *row,
-                [metric.value for metric in metrics],
-                [held[metric] for metric in metrics],
-                [plan.included[metric] for metric in metrics],
-            ],
-        )
+        cursor.execute(statement, parameters)
         return cursor.fetchone()  # type: ignore[no-any-return]
