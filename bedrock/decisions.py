@@ -3,6 +3,8 @@
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import connection
+
 from bedrock.failures import Failure
 from bedrock.models import FailedAttempt
 from bedrock.policy import GuardrailPolicy, Policy
@@ -18,6 +20,8 @@ RECORD: Final = """
            %s, %s, %s, %s
       FROM admitted WHERE cardinality(admitted.o_refused) = 0
 """
+
+BEFORE: Final = "WITH admitted AS (SELECT %s::integer AS o_call, '{}'::text[] AS o_refused)"
 
 
 def decision_along(
@@ -59,6 +63,25 @@ def decision_along(
         ]
 
     return Along(RECORD, row)
+
+
+def decision_record(
+    reservation: Reservation, *, operation: str, policy: Policy | None = None
+) -> None:
+    """Store the decision of a call that was admitted before: a batch job's."""
+    actor = Actor(reservation.user_id, "member", "task", reservation.api_key_id)
+    along = decision_along(
+        actor=actor,
+        feature=reservation.feature,
+        request_id=reservation.request_id,
+        operation=operation,
+        policy=policy,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            BEFORE + RECORD,
+            [reservation.call, *along.parameters(reservation.id)],
+        )
 
 
 def failure_record(
