@@ -15,6 +15,7 @@ from assistant.prompts import (
     SYSTEM_ASSISTANT,
     SYSTEM_STANDALONE,
     SYSTEM_TITLE,
+    Said,
     leans_on_history,
     standalone_messages,
     title_messages,
@@ -24,7 +25,18 @@ from assistant.runner import RunningTurn
 from assistant.selectors import history_of
 from assistant.services import turn_end
 from assistant.shapes import citation_dict
-from bedrock.gateway import Finished, ModelRequest, TextDelta, converse, converse_stream
+from bedrock.gateway import (
+    Finished,
+    Masked,
+    ModelRequest,
+    TextBlocked,
+    TextDelta,
+    as_masked,
+    converse,
+    converse_stream,
+    mask,
+    refused,
+)
 from documents.ask import usage_of
 from documents.citations import Citation, cite, renumbered
 from documents.rendering import answer_html
@@ -47,6 +59,7 @@ class _Answer:
 
     shown: list[str] = field(default_factory=list)
     passages: list[Passage] = field(default_factory=list)
+    asked: str = ""  # the question as models read it
 
     @property
     def text(self) -> str:
@@ -66,12 +79,52 @@ def answer(running: RunningTurn) -> None:
         request_id=str(turn.answer.request_id),
     )
     try:
-        history = history_of(question)
-        made.passages = _passages(running, question, history)
-        finished = _streamed(running, question, history, made)
+        finished = _answered(running, question, made)
         _settle(running, question, finished, made)
     except Exception as error:  # a defect must not leave a turn that never ends
         _broken(running, foreseen(error), made)
+
+
+def _answered(running: RunningTurn, question: Message, made: _Answer) -> Finished | None:
+    """Return the model's answer; None when the reader stopped it before a model was asked."""
+    try:
+        asked, *history = _said(running, [question, *history_of(question)])
+    except TextBlocked as blocked:
+        return Finished(refused(_request_id(running), blocked))
+    made.asked = asked.text
+    made.passages = _passages(running, asked.text, history)
+    return _streamed(running, asked.text, history, made)
+
+
+def _said(running: RunningTurn, messages: list[Message]) -> list[Said]:
+    """Return the messages as a model may read them; the first is the question.
+
+    Raises TextBlocked for a question that the content rules refuse; an earlier message that they
+    refuse, as withdrawn ones are, is left empty.
+    """
+
+    def masked(texts: list[str]) -> list[str]:
+        return mask(
+            texts,
+            actor=running.actor,
+            feature="assistant",
+            request_id=_request_id(running),
+        )
+
+    texts = [message.text for message in messages]
+    try:
+        done = masked(texts)
+    except TextBlocked:
+        done = masked(texts[:1])
+        for text in texts[1:]:
+            try:
+                done += masked([text])
+            except TextBlocked:
+                done.append(Masked(""))
+    return [
+        Said(message.role, message.status, text)
+        for message, text in zip(messages, done, strict=True)
+    ]
 
 
 def _request_id(running: RunningTurn) -> UUID:
@@ -80,22 +133,19 @@ def _request_id(running: RunningTurn) -> UUID:
     return request_id
 
 
-def _passages(running: RunningTurn, question: Message, history: list[Message]) -> list[Passage]:
+def _passages(running: RunningTurn, asked: str, history: list[Said]) -> list[Passage]:
     frames = running.frames
     frames.send("tool", name="search_documents", status="running")
-    asked = question.text
     if leans_on_history(asked, history):
         messages = standalone_messages(history, asked)
-        asked = (
-            _short_answer(
-                running, "standalone_question", SYSTEM_STANDALONE, messages, _request_id(running)
-            )
-            or asked
+        alone = _short_answer(
+            running, "standalone_question", SYSTEM_STANDALONE, messages, _request_id(running)
         )
+        asked = as_masked(alone, asked) or asked
     passages = retrieve(
         actor=running.actor,
         scope=RetrievalScope(),
-        query=asked[:QUERY_CHARACTERS],
+        query=as_masked(asked[:QUERY_CHARACTERS], asked),
         limit=PASSAGES,
         request_id=_request_id(running),
     )
@@ -128,7 +178,7 @@ def _short_answer(
 
 
 def _streamed(
-    running: RunningTurn, question: Message, history: list[Message], made: _Answer
+    running: RunningTurn, question: str, history: list[Said], made: _Answer
 ) -> Finished | None:
     """Stream the answer; None when the reader stopped it before a model was asked."""
     if running.cancelled.is_set():
@@ -138,7 +188,7 @@ def _streamed(
         actor=running.actor,
         request_id=_request_id(running),
         system=SYSTEM_ASSISTANT,
-        messages=turn_messages(history, question.text, made.passages),
+        messages=turn_messages(history, question, made.passages),
         max_tokens=ANSWER_TOKENS,
         thorough=running.thorough,
     )
@@ -171,7 +221,7 @@ def _settle(
     if made.passages and text and status != MessageStatus.WITHDRAWN:
         citations, grounded = cite(text, made.passages)
         text, citations = renumbered(text, citations)
-    title = _title(running, question)
+    title = _title(running, made.asked or question.text)
     usage = usage_of(_request_id(running))
     ended = _stored(
         lambda: turn_end(
@@ -220,17 +270,15 @@ def _outcome(finished: Finished | None, made: _Answer) -> tuple[MessageStatus, s
     return MessageStatus.COMPLETE, reply.text, reply.stop_reason
 
 
-def _title(running: RunningTurn, question: Message) -> str:
+def _title(running: RunningTurn, question: str) -> str:
     """Return a name for a conversation that has none yet; a failure costs only its beauty."""
     if running.turn.conversation.title:
         return ""
     try:
-        title = _short_answer(
-            running, "title", SYSTEM_TITLE, title_messages(question.text), uuid4()
-        )
+        title = _short_answer(running, "title", SYSTEM_TITLE, title_messages(question), uuid4())
     except TenantryError:
         title = ""
-    return (title or " ".join(question.text.split()[:7]))[:TITLE_LENGTH].strip(" .\"'")
+    return (title or " ".join(question.split()[:7]))[:TITLE_LENGTH].strip(" .\"'")
 
 
 def _broken(running: RunningTurn, error: TenantryError, made: _Answer) -> None:

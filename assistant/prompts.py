@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from assistant.models import Message, MessageRole, MessageStatus
+from assistant.models import MessageRole, MessageStatus
+from bedrock.gateway import as_masked
 from documents.citations import MARK
-from documents.prompts import CITE_RULES, DATA_RULES, ask_content, contained
+from documents.prompts import CITE_RULES, DATA_RULES, ask_content, contained, question_block
 from search.retrieval import Passage
 
 HISTORY_CHARACTERS: Final = 12_000  # of earlier messages, newest first
@@ -40,8 +42,17 @@ Name a conversation after its first question, in three to seven words, in the qu
 without quotation marks or a full stop. Reply with the name alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message as a model is told it: masked, where the workspace masks."""
+
+    role: str
+    status: str
+    text: str
+
+
 def turn_messages(
-    history: Sequence[Message], question: str, passages: Sequence[Passage]
+    history: Sequence[Said], question: str, passages: Sequence[Passage]
 ) -> list[dict[str, Any]]:
     """Return Converse messages: earlier turns as plain text, then passages and the question.
 
@@ -59,7 +70,7 @@ def turn_messages(
     return [*earlier, {"role": "user", "content": content}]
 
 
-def _pairs(history: Sequence[Message]) -> list[tuple[Message, Message]]:
+def _pairs(history: Sequence[Said]) -> list[tuple[Said, Said]]:
     kept = (MessageStatus.COMPLETE, MessageStatus.STOPPED, MessageStatus.INTERRUPTED)
     return [
         (asked, answered)
@@ -71,25 +82,25 @@ def _pairs(history: Sequence[Message]) -> list[tuple[Message, Message]]:
     ]
 
 
-def _said(message: Message) -> dict[str, Any]:
+def _said(message: Said) -> dict[str, Any]:
     # Marks of earlier answers count passages that are no longer given.
-    text = contained(MARK.sub("", message.text)).strip()
+    text = as_masked(contained(MARK.sub("", message.text)).strip(), message.text)
     return {"role": message.role, "content": [{"text": text}]}
 
 
 def _guarded_question(question: str) -> dict[str, Any]:
-    text = f"<question>{contained(question)}</question>"
+    text = question_block(question)
     return {"guardContent": {"text": {"text": text, "qualifiers": ["guard_content"]}}}
 
 
-def leans_on_history(question: str, history: Sequence[Message]) -> bool:
+def leans_on_history(question: str, history: Sequence[Said]) -> bool:
     """Return whether a question may need the conversation to be understood."""
     if not history:
         return False
     return len(question) < SHORT_QUESTION or _LEANING.search(question) is not None
 
 
-def standalone_messages(history: Sequence[Message], question: str) -> list[dict[str, Any]]:
+def standalone_messages(history: Sequence[Said], question: str) -> list[dict[str, Any]]:
     """Return the messages that ask for a self-contained question."""
     said = "\n".join(
         f"{message.role}: {contained(MARK.sub('', message.text))[:1000]}"
@@ -99,10 +110,11 @@ def standalone_messages(history: Sequence[Message], question: str) -> list[dict[
         f"<task>standalone_question</task>\n<history>\n{said}\n</history>\n"
         f"<question>{contained(question)}</question>"
     )
-    return [{"role": "user", "content": [{"text": text}]}]
+    marked = as_masked(text, question, *(message.text for message in history[-4:]))
+    return [{"role": "user", "content": [{"text": marked}]}]
 
 
 def title_messages(question: str) -> list[dict[str, Any]]:
     """Return the messages that ask for a title."""
     text = f"<task>title</task>\n<text>{contained(question[:1000])}</text>"
-    return [{"role": "user", "content": [{"text": text}]}]
+    return [{"role": "user", "content": [{"text": as_masked(text, question)}]}]

@@ -9,6 +9,7 @@ import numpy as np
 
 from documents.models import Document
 from search.access import sources_visible
+from search.copies import stored_text
 from search.models import Chunk, Vector
 from search.retrieval import Passage
 from tenants.context import Actor
@@ -33,7 +34,7 @@ def reading_of(actor: Actor, documents: Sequence[Document]) -> Reading:
     """
     chunks: dict[UUID, list[Chunk]] = {document.id: [] for document in documents}
     found = Chunk.objects.filter(source__in=sources_visible(actor), source_id__in=list(chunks))
-    for chunk in found.order_by("source_id", "ordinal"):
+    for chunk in found.select_related("source").order_by("source_id", "ordinal"):
         chunks[chunk.source_id].append(chunk)
     total = sum(len(chunk.text) for own in chunks.values() for chunk in own)
     most = PART_CHARACTERS * PARTS
@@ -43,12 +44,9 @@ def reading_of(actor: Actor, documents: Sequence[Document]) -> Reading:
             source_id: _central(own, vectors, most * _length(own) // total)
             for source_id, own in chunks.items()
         }
-    names = {document.id: document.name for document in documents}
     passages = [
-        _passage(chunk, names[source_id], rank)
-        for rank, (source_id, chunk) in enumerate(
-            ((source_id, chunk) for source_id, own in chunks.items() for chunk in own), start=1
-        )
+        _passage(chunk, rank)
+        for rank, chunk in enumerate((chunk for own in chunks.values() for chunk in own), start=1)
     ]
     read = [
         {
@@ -99,17 +97,18 @@ def _central(chunks: list[Chunk], vectors: dict[int, np.ndarray], room: int) -> 
     return [chunk for chunk in chunks if chunk.number in kept]
 
 
-def _passage(chunk: Chunk, name: str, rank: int) -> Passage:
+def _passage(chunk: Chunk, rank: int) -> Passage:
+    source = chunk.source
     return Passage(
         chunk_id=chunk.chunk_id,
         document_id=chunk.source_id,
-        document_name=name,
+        document_name=stored_text(source, source.name),
         media_type="",
-        text=chunk.text,
+        text=stored_text(source, chunk.text),
         start=chunk.start,
         end=chunk.end,
         page=chunk.page,
-        heading=chunk.heading,
+        heading=stored_text(source, chunk.heading),
         rank=rank,
         score=0.0,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeAlias
 
+from bedrock.gateway import as_masked
 from documents.prompts import CITE_RULES, DATA_RULES, contained, passages_block
 from search.retrieval import Passage
 
@@ -45,11 +46,12 @@ def write_content(
     kind: Kind, instructions: str, text: str, passages: Sequence[Passage]
 ) -> list[dict[str, Any]]:
     """Return the content blocks of the task. All that people or documents say is guarded."""
-    content: list[dict[str, Any]] = [{"text": f"<task>{kind}</task>"}]
+    content: list[dict[str, Any]] = [{"text": as_masked(f"<task>{kind}</task>")}]
     if instructions:
-        content.append(_guarded(f"<instructions>{contained(instructions)}</instructions>"))
+        asked = f"<instructions>{contained(instructions)}</instructions>"
+        content.append(_guarded(as_masked(asked, instructions)))
     if text:
-        content.append(_guarded(f"<text>\n{contained(text)}\n</text>"))
+        content.append(_guarded(as_masked(f"<text>\n{contained(text)}\n</text>", text)))
     if passages:
         content.append(_guarded(passages_block(passages), "grounding_source"))
     return content

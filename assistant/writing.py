@@ -6,7 +6,7 @@ is written from those, so that its citations lead to real passages. How much was
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -32,9 +32,13 @@ from bedrock.gateway import (
     Finished,
     ModelAnswer,
     ModelRequest,
+    TextBlocked,
     TextDelta,
+    as_masked,
     converse,
     converse_stream,
+    mask,
+    refused,
 )
 from bedrock.selectors import capabilities
 from documents.access import documents_visible
@@ -121,6 +125,7 @@ class Writing:
     shown: bool = False
     error: TenantryError | None = None
     _read: list[dict[str, Any]] = field(default_factory=list)
+    _refused: ModelAnswer | None = None
 
     def run(self) -> None:
         """Write and tell every end in a frame; for a thread of its own, inside the tenant."""
@@ -137,11 +142,11 @@ class Writing:
 
         Raises what the gateway refuses.
         """
-        passages = self._passages()
+        passages = self._prepared()
         broken: ModelStreamInterrupted | None = None
         citations: list[Citation] = []
         try:
-            reply = self._streamed(passages)
+            reply = self._refused or self._streamed(passages)
             text, blocked, stop_reason = reply.text, reply.blocked, reply.stop_reason
             action = reply.guardrail.get("action", "none")
         except ModelStreamInterrupted as error:  # what had arrived is the user's, and marked
@@ -164,6 +169,21 @@ class Writing:
         }
         self.frames.send("finished", html=str(answer_html(text, citations)), **result)
         return result
+
+    def _prepared(self) -> list[Passage]:
+        """Mask what was asked, where the workspace masks, and return what the text rests on."""
+        try:
+            instructions, text = mask(
+                [self.task.instructions, self.task.text],
+                actor=self.actor,
+                feature=FEATURE,
+                request_id=self.request_id,
+            )
+        except TextBlocked as blocked:
+            self._refused = refused(self.request_id, blocked)
+            return []
+        self.task = replace(self.task, instructions=instructions, text=text)
+        return self._passages()
 
     def _passages(self) -> list[Passage]:
         """Return what the text rests on."""
@@ -190,7 +210,11 @@ class Writing:
         passages = retrieve(
             actor=self.actor,
             scope=RetrievalScope(document_ids=frozenset(document.id for document in documents)),
-            query=f"{self.task.instructions}\n{self.task.text}"[:1_000],
+            query=as_masked(
+                f"{self.task.instructions}\n{self.task.text}"[:1_000],
+                self.task.instructions,
+                self.task.text,
+            ),
             limit=PASSAGES,
             request_id=self.request_id,
         )

@@ -26,6 +26,7 @@ from bedrock.batch_submission import Unsent
 from bedrock.embedding_formats import Format, format_of
 from bedrock.embedding_rule import LEAST_RECORDS
 from bedrock.estimates import tokens_of
+from bedrock.masking import Masked, masks
 from bedrock.metering import MeteredCall
 from bedrock.models import BatchJob, BatchRule
 from bedrock.policy import policy_of
@@ -190,9 +191,12 @@ def _input_write(job: BatchJob, source: Source) -> None:
     if policy.model.model_id != job.model_id or job.stop_asked:
         return _given_up(job, "Another model serves by now." if not job.stop_asked else "Stopped.")
     form = format_of(job.model_id)
+    masking = masks()
     records = bound = 0
     with tempfile.NamedTemporaryFile(prefix="batch-") as file:
         for record_id, text in source.records(job):
+            if masking and not isinstance(text, Masked):
+                return _given_up(job, "A text was not masked yet.")
             body = form.body([text], "document", policy.model.dimensions or 0)
             line = json.dumps({"recordId": record_id, "modelInput": body}, ensure_ascii=False)
             file.write(line.encode("utf-8", "surrogatepass") + b"\n")

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from bedrock.caching import LONGEST_TOKEN, prefixed
 from bedrock.calls import Json, ModelAnswer, ModelRequest, ToolUse, Usage
-from bedrock.errors import ModelRefused
+from bedrock.errors import ModelRefused, TextBlocked
 from bedrock.estimates import request_text, tokens_of
 from bedrock.guarded import assessments_of, outcome, units_of_trace
 from bedrock.interventions import findings_of, interventions_record
+from bedrock.masking import masked_request, refused
 from bedrock.metering import (
     MeteredCall,
     call_open,
@@ -237,7 +238,10 @@ def converse(request: ModelRequest) -> ModelAnswer:
     with `blocked` set. Raises RateLimited and QuotaExhausted before anything is sent, otherwise
     this app's errors.
     """
-    request = results_screened(request)
+    try:
+        request = masked_request(results_screened(request))
+    except TextBlocked as blocked:
+        return refused(request.request_id, blocked)
     call, policy = text_call_routed(request, operation="Converse", stream=False)
     screen = screen_of(actor=request.actor, feature=request.feature, request_id=request.request_id)
     if call_refused(call, screen, request.messages):

@@ -15,6 +15,7 @@ from bedrock.embedding_formats import Format, Purpose, format_of
 from bedrock.errors import EmbeddingModelChanged, InputTooLong
 from bedrock.estimates import tokens_of
 from bedrock.failures import Failure, failure_of, pause
+from bedrock.masking import mask
 from bedrock.metering import MeteredCall, call_open, connection_rest, repeated
 from bedrock.policy import Policy, policy_of
 from billing.units import Unit
@@ -58,6 +59,7 @@ def embed(
         return []
     if not all(text.strip() for text in texts):
         raise Invalid("An empty text cannot be embedded.")
+    texts = mask(texts, actor=actor, feature=feature, request_id=request_id)
     tenant = current()
     policy = policy_of(tenant, "embedding")
     if model is not None and policy.model.model_id != model:

@@ -149,3 +149,22 @@ class KnowledgeBusy(ModelError):
     status = 503
     retryable = True
     title = "The search index is taking in other documents just now; this one follows"
+
+
+class TextBlocked(ModelError):
+    """The guardrail refused a text that was to be masked, so it was neither masked nor sent."""
+
+    code = "content_blocked"
+    status = 422
+    title = "This text goes against your workspace's content rules; rephrase it"
+
+
+class MaskUnproven(ModelError):
+    """What the guardrail masked could not be found in the original text: nothing of it was sent."""
+
+    code = "mask_unproven"
+    status = 502
+    title = (
+        "Personal data in this text could not be masked reliably, so it was not used. "
+        "Save it again as plain text and try that, or tell support"
+    )

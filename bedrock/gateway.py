@@ -18,10 +18,11 @@ from bedrock.calls import (
 )
 from bedrock.conversing import converse
 from bedrock.embedding import embed
-from bedrock.errors import ModelStreamInterrupted
+from bedrock.errors import MaskUnproven, ModelStreamInterrupted, TextBlocked
 from bedrock.guarding import apply_guardrail, grounding
 from bedrock.knowledge import knowledge_retrieve
 from bedrock.knowledge_documents import KnowledgeChunk, chunk_states, chunks_delete, chunks_put
+from bedrock.masking import Masked, as_masked, mask, mask_version, masks, refused, stretch_entities
 from bedrock.rerank import passages_reranked, rerank
 from bedrock.streaming import converse_stream, drains_finish
 
@@ -30,14 +31,18 @@ __all__ = [
     "Grounding",
     "GuardrailVerdict",
     "KnowledgeChunk",
+    "MaskUnproven",
+    "Masked",
     "ModelAnswer",
     "ModelRequest",
     "ModelStreamInterrupted",
     "StreamEvent",
+    "TextBlocked",
     "TextDelta",
     "ToolUse",
     "Usage",
     "apply_guardrail",
+    "as_masked",
     "chunk_states",
     "chunks_delete",
     "chunks_put",
@@ -47,6 +52,11 @@ __all__ = [
     "embed",
     "grounding",
     "knowledge_retrieve",
+    "mask",
+    "mask_version",
+    "masks",
     "passages_reranked",
+    "refused",
     "rerank",
+    "stretch_entities",
 ]

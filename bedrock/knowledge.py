@@ -15,6 +15,7 @@ from uuid import UUID
 import structlog
 
 from bedrock.knowledge_bases import base_of
+from bedrock.masking import mask
 from bedrock.metering import call_open, connection_rest, sent
 from bedrock.models import KnowledgeBase, KnowledgePool
 from bedrock.policy import policy_of
@@ -57,6 +58,7 @@ def knowledge_retrieve(
     base = base_of(tenant)
     if base is None:
         raise ValueError(f"{tenant.slug} retrieves from its own schema.")
+    [query] = mask([query], actor=actor, feature=feature, request_id=request_id)
     policy = replace(
         policy_of(tenant, "embedding"),
         price_model=KNOWLEDGE_KEY,

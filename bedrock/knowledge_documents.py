@@ -6,7 +6,7 @@ could write `tenantId` could read as another tenant.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -14,6 +14,7 @@ from bedrock.errors import KnowledgeBusy
 from bedrock.estimates import tokens_of
 from bedrock.failures import failure_of
 from bedrock.knowledge import TENANT_KEY
+from bedrock.masking import mask
 from bedrock.metering import call_open
 from bedrock.models import KnowledgeBase
 from bedrock.policy import policy_of
@@ -50,6 +51,10 @@ def chunks_put(base: KnowledgeBase, chunks: Sequence[KnowledgeChunk], *, actor: 
     """
     if not 1 <= len(chunks) <= DOCUMENTS_A_CALL:
         raise ValueError(f"{len(chunks)} chunks; a call takes 1 to {DOCUMENTS_A_CALL}")
+    masked = mask(
+        [chunk.text for chunk in chunks], actor=actor, feature="ingest", request_id=uuid4()
+    )
+    chunks = [replace(chunk, text=text) for chunk, text in zip(chunks, masked, strict=True)]
     policy = policy_of(current(), "embedding")
     call = call_open(
         actor=actor,

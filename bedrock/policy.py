@@ -13,6 +13,7 @@ from django.db.models import F, Q
 
 from bedrock.errors import NotProvisioned, OutsideRegion
 from bedrock.models import Guardrail, InferenceProfile, Model, ProvisionedModel
+from bedrock.postures import anonymizes_input
 from tenants.context import TenantContext
 
 KEEP_SECONDS: Final = 5.0
@@ -35,6 +36,7 @@ class GuardrailPolicy:
     policies: frozenset[str]  # those of the definition that bill text units
     own: bool = False
     least_grounding: float | None = None
+    masks: bool = False  # personal data is replaced before a text is used
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,7 @@ def guardrail_of(tenant: TenantContext) -> GuardrailPolicy:
         policies=frozenset(name for name in row.definition if name.endswith("PolicyConfig")),
         own=row.tenant_id is not None,
         least_grounding=next((f["threshold"] for f in filters if f["type"] == "GROUNDING"), None),
+        masks=anonymizes_input(row.definition),
     )
     kept.put(key, policy)
     return policy

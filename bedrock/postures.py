@@ -46,3 +46,15 @@ def own_definition(posture: str, topics: Sequence[Mapping[str, Any]]) -> dict[st
     if shared or own:
         definition["topicPolicyConfig"] = {"topicsConfig": [*shared, *own]}
     return definition
+
+
+def anonymizes_input(definition: Mapping[str, Any]) -> bool:
+    """Return whether a definition masks what comes in; a plain `action` masks answers only.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-sensitive-filters.html
+    """
+    policy = definition.get("sensitiveInformationPolicyConfig", {})
+    rules = [*policy.get("piiEntitiesConfig", []), *policy.get("regexesConfig", [])]
+    return any(
+        rule.get("inputAction") == "ANONYMIZE" and rule.get("inputEnabled", True) for rule in rules
+    )

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from bedrock.masking import mask
 from bedrock.metering import call_open, connection_rest, sent
 from bedrock.models import Model, Reranker, Tier
 from bedrock.policy import Kept, Policy, guardrail_of
@@ -50,6 +51,7 @@ def rerank(
         raise ValueError(f"{len(texts)} texts; a call takes 1 to {PASSAGES_AT_MOST}")
     tenant = current()
     model_id = _model_of(tenant)
+    query, *texts = mask([query, *texts], actor=actor, feature=feature, request_id=request_id)
     policy = _policy(tenant, model_id, len(texts))
     try:
         call = call_open(

@@ -33,8 +33,9 @@ from bedrock.conversing import (
     trace_recorded,
     usage_of,
 )
-from bedrock.errors import ModelStreamInterrupted
+from bedrock.errors import ModelStreamInterrupted, TextBlocked
 from bedrock.failures import Failure, Kind, failure_of
+from bedrock.masking import masked_request, refused
 from bedrock.metering import MeteredCall, connection_rest, sent, units_of_usage
 from bedrock.policy import Policy
 from bedrock.screening import Screen, call_refused, screen_of
@@ -192,7 +193,11 @@ def converse_stream(
     delta; before it, the call is repeated where that may help.
     """
     tenant = current()
-    request = results_screened(request)
+    try:
+        request = masked_request(results_screened(request))
+    except TextBlocked as blocked:
+        yield Finished(refused(request.request_id, blocked))
+        return
     call, policy = text_call_routed(request, operation="ConverseStream", stream=True)
     screen = screen_of(actor=request.actor, feature=request.feature, request_id=request.request_id)
     if call_refused(call, screen, request.messages):

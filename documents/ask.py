@@ -1,11 +1,18 @@
 """Answer a question from the documents, with quotations that were checked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
 
-from bedrock.gateway import ModelAnswer, ModelRequest, converse, grounding
+from bedrock.gateway import (
+    ModelAnswer,
+    ModelRequest,
+    TextBlocked,
+    converse,
+    grounding,
+    mask,
+)
 from bedrock.routing import regenerates_below
 from billing.selectors import request_cost
 from documents.citations import MARK, Citation, Grounded, cite, renumbered
@@ -30,6 +37,7 @@ class Answer:
     guardrail: Mapping[str, str]
     request_id: UUID
     usage: dict[str, Any] = field(default_factory=dict)
+    question_masked: bool = False  # personal data in it was replaced before it was used
 
 
 def question_checked(question: str) -> str:
@@ -49,10 +57,20 @@ def ask(*, actor: Actor, question: str, scope: RetrievalScope, request_id: UUID)
     """Answer from the documents in `scope` that the actor may see.
 
     One embedding, one model call and one grounding check, all under `request_id`; where the check
-    finds little and the plan has it, the answer is made once more by the frontier model. Raises
+    finds little and the plan has it, the answer is made once more by the frontier model. Where the
+    workspace masks, one check more masks the question before anything else sees it. Raises
     NotFound for unknown ids in the scope, RateLimited, QuotaExhausted, ModelError.
     """
-    asked = question_checked(question)
+    said = question_checked(question)
+    try:
+        [asked] = mask([said], actor=actor, feature=FEATURE, request_id=request_id)
+    except TextBlocked as blocked:
+        return _answer(blocked.detail, "none", [], {"action": "blocked"}, request_id)
+    answer = _made(actor, asked, scope, request_id)
+    return replace(answer, question_masked=asked != said)
+
+
+def _made(actor: Actor, asked: str, scope: RetrievalScope, request_id: UUID) -> Answer:
     passages = retrieve(
         actor=actor, scope=scope, query=asked, limit=PASSAGES, request_id=request_id
     )

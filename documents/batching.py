@@ -23,31 +23,22 @@ from django.db.models import (
     Q,
     QuerySet,
     Sum,
+    Value,
 )
-from django.db.models.functions import Now
+from django.db.models.functions import Greatest, Now
 
 from bedrock.batch import Result, job_plan
 from bedrock.embedding_rule import MOST_RECORDS, Pending, again_by_batch, by_batch, closes, collects
 from bedrock.models import BatchJob
-from documents.chunking import chunk
 from documents.lease import Lease
 from documents.models import IN_FLIGHT, Document, DocumentText, Status, Way
-from documents.parsing import Heading, PageSpan, ParsedText
+from documents.renditions import rendition
 from documents.vectors import EMBEDDED, PARSED, Group, groups_of, missing, stage_found
 
 log = structlog.get_logger(__name__)
 
 FEATURE: Final = "ingest"
 ORDINAL_DIGITS: Final = 6
-
-
-def parsed_of(content: DocumentText) -> ParsedText:
-    """Return a document's saved text in the parser's own form."""
-    return ParsedText(
-        text=content.text,
-        pages=tuple(PageSpan(*page) for page in content.pages),
-        headings=tuple(Heading(*heading) for heading in content.headings),
-    )
 
 
 def joined(lease: Lease, groups: Sequence[Group]) -> bool:
@@ -157,7 +148,8 @@ class DocumentSource:
     def progress(self, job: BatchJob) -> None:
         """Show on the documents how far the job is."""
         share = job.processed / job.records if job.records else 0
-        self._sent(job).update(progress=PARSED + (EMBEDDED - PARSED) * min(share, 1))
+        done = PARSED + (EMBEDDED - PARSED) * min(share, 1)
+        self._sent(job).update(progress=Greatest(F("progress"), Value(done)))
 
     def take(self, job: BatchJob, results: Iterator[Result]) -> None:
         """Stage the vectors, a document at a time, and free it; the rest goes another way.
@@ -217,4 +209,4 @@ class DocumentSource:
 
 def _groups(document_id: UUID, job: BatchJob) -> list[Group]:
     content = DocumentText.objects.get(document_id=document_id)
-    return list(groups_of(chunk(parsed_of(content)), job.model_id))
+    return list(groups_of(rendition(content).chunks(), job.model_id))

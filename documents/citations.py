@@ -37,7 +37,7 @@ LONGER_COSTS: Final = 0.08  # share that each further sentence of a quotation mu
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """An exact quotation: `quote` is the document's `text[start:end]`.
+    """An exact quotation: `quote` is the document's `text[start:end]`, masked where that is.
 
     `number` is what the answer's marks say, and `marks` where in the answer they stand, as
     (start, end) of each `[n]`. One passage quoted at two places gives two citations of one number;
@@ -179,7 +179,8 @@ def _share(wanted: set[str], needed: set[str], text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    start: int
+    quote: str
+    start: int  # in the original, as `end`
     end: int
     page: int | None
 
@@ -189,16 +190,17 @@ def _places(quotes: set[_Quote], passages: Sequence[Passage]) -> dict[_Quote, _P
     spans = {
         quote: (
             passages[quote.passage - 1].document_id,
-            passages[quote.passage - 1].start + quote.start,
-            passages[quote.passage - 1].start + quote.end,
+            passages[quote.passage - 1].start,
+            quote.start,
+            quote.end,
         )
         for quote in quotes
     }
     slices = text_slices(sorted(set(spans.values())))
     return {
-        quote: _Place(span[1], span[2], slices[span].page)
+        quote: _Place(found.text, found.start, found.end, found.page)
         for quote, span in spans.items()
-        if span in slices and slices[span].text == _quoted(quote, passages)
+        if (found := slices.get(span)) and found.text == _quoted(quote, passages)
     }
 
 
@@ -272,7 +274,7 @@ def _citations(
                 document_id=passage.document_id,
                 document_name=passage.document_name,
                 page=place.page,
-                quote=passage.text[place.start - passage.start : place.end - passage.start],
+                quote=place.quote,
                 start=place.start,
                 end=place.end,
                 chunk_id=passage.chunk_id,

@@ -1,10 +1,11 @@
 """From a stored file to searchable passages, in steps that each leave a lasting trace.
 
-1. parse: the canonical text is saved. 2. embed: vectors are staged, by calls here (`vectors.py`) or
-by a batch job, for which the document waits held by nobody (`batching.py`). 3. index: passages,
-vectors and the state `ready` appear in one transaction. A delivery that dies is followed by
-another, which finds the traces and does the rest; one that was merely slow finds its lease gone at
-its next write. No AWS call runs inside a transaction.
+1. parse: the canonical text is saved. 2. mask, where the posture says so: what is found in each
+part is saved, then the masked text with its map (`masking.py`). 3. embed: vectors are staged, by
+calls here (`vectors.py`) or by a batch job, for which the document waits held by nobody
+(`batching.py`). 4. index: passages, vectors and the state `ready` appear in one transaction. A
+delivery that dies is followed by another, which finds the traces and does the rest; one that was
+merely slow finds its lease gone at its next write. No AWS call runs inside a transaction.
 """
 
 import tempfile
@@ -17,14 +18,17 @@ from uuid import UUID
 import structlog
 from django.db.models.functions import Now
 
+from bedrock.gateway import mask_version
 from bedrock.selectors import embedding_model
 from documents import batching
-from documents.chunking import Chunk, chunk
+from documents.chunking import Chunk
 from documents.copying import copies_await
 from documents.errors import LeaseLost, ServiceBusy, StoredFileMissing
 from documents.lease import Lease, lease_take
+from documents.masking import mask_document
 from documents.models import Document, DocumentText, StagedBatch, Status, Way
-from documents.parsing import ParsedText, parse
+from documents.parsing import parse
+from documents.renditions import Rendition
 from documents.vectors import EMBEDDED, PARSED, Rows, embed_rest, groups_of
 from search.copies import placement
 from search.services import NewChunk, source_index, source_indexed
@@ -88,11 +92,12 @@ def _wait(lease: Lease, error: TenantryError) -> float | None:
 
 
 def _steps(lease: Lease) -> float | None:
-    if source_indexed(lease.document.id):  # all that is missing is its copies' way
+    masked_with = mask_version()
+    if source_indexed(lease.document.id, masked_with):  # all that is missing is its copies' way
         return copies_await(lease)
     content = DocumentText.objects.filter(document_id=lease.document.id).first()
-    parsed = batching.parsed_of(content) if content else _parse(lease)
-    chunks = chunk(parsed)
+    text = mask_document(lease, content or _parse(lease))
+    chunks = text.chunks()
     lease.write(status=Status.EMBEDDING, chunks=len(chunks))
     where = placement()
     vectors: Rows | None = None
@@ -101,11 +106,11 @@ def _steps(lease: Lease) -> float | None:
         if batching.joined(lease, groups):
             return None
         vectors = embed_rest(lease, groups)
-    _index(lease, chunks, vectors, where.bases)
+    _index(lease, text, chunks, vectors, where.bases)
     return copies_await(lease) if where.bases else None
 
 
-def _parse(lease: Lease) -> ParsedText:
+def _parse(lease: Lease) -> DocumentText:
     """Read the stored file in the limited child and save its text."""
     document = lease.document
     body = object_get(document.object_key)
@@ -117,7 +122,7 @@ def _parse(lease: Lease) -> ParsedText:
         del body
         parsed = parse(Path(file.name), document.media_type)
     with lease.locked():
-        DocumentText.objects.create(
+        content = DocumentText.objects.create(
             document_id=document.id,
             text=parsed.text,
             pages=[[page.number, page.start, page.end] for page in parsed.pages],
@@ -129,21 +134,29 @@ def _parse(lease: Lease) -> ParsedText:
             pages=len(parsed.pages),
             characters=len(parsed.text),
         )
-    return parsed
+    document.title = parsed.title[:300]
+    return content
 
 
 def _index(
-    lease: Lease, chunks: Sequence[Chunk], vectors: Rows | None, bases: Sequence[UUID]
+    lease: Lease,
+    text: Rendition,
+    chunks: Sequence[Chunk],
+    vectors: Rows | None,
+    bases: Sequence[UUID],
 ) -> None:
     """Make the passages searchable and the document ready, in one transaction.
 
-    With Knowledge Bases the document is ready only when these have its copies.
+    Passages hold the text that was used, their offsets are the original's. With Knowledge Bases the
+    document is ready only when these have its copies.
     """
     document = lease.document
+    places = [text.origin(part.start, part.end) for part in chunks]
     with lease.locked():
         source_index(
             source_id=document.id,
-            name=document.name,
+            name=document.masked_name or document.name,
+            masked_with=document.masked_with,
             media_type=document.media_type,
             owner_id=document.created_by_id,
             collection_id=document.collection_id,
@@ -151,12 +164,12 @@ def _index(
                 NewChunk(
                     ordinal=part.ordinal,
                     text=part.text,
-                    start=part.start,
-                    end=part.end,
+                    start=start,
+                    end=end,
                     page=part.page,
                     heading=part.heading,
                 )
-                for part in chunks
+                for part, (start, end) in zip(chunks, places, strict=True)
             ],
             embeddings=None if vectors is None else list(vectors),
             bases=bases,

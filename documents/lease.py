@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 import structlog
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
-from django.db.models import BooleanField, ExpressionWrapper, F, Q
-from django.db.models.functions import Now
+from django.db.models import BooleanField, ExpressionWrapper, F, Q, Value
+from django.db.models.functions import Greatest, Now
 
 from documents.errors import LeaseLost, Quarantined
 from documents.models import IN_BATCH, IN_FLIGHT, Document, Status
@@ -41,7 +41,9 @@ class Lease:
             raise LeaseLost
 
     def progress(self, **fields: Any) -> None:
-        """Record lasting progress: the counts of starts and waits begin anew."""
+        """Record lasting progress, never less: the counts of starts and waits begin anew."""
+        if "progress" in fields:
+            fields["progress"] = Greatest(F("progress"), Value(fields["progress"]))
         self.write(attempts=1, waits=0, **fields)
 
     def release(self, **fields: Any) -> None:

@@ -62,6 +62,9 @@ class Document(models.Model):
     pages = models.PositiveIntegerField(default=0)  # 0 for formats without pages
     chunks = models.PositiveIntegerField(default=0)
     characters = models.PositiveIntegerField(default=0)
+    # What is masked: the name as retrieval and prompts have it, and `<guardrail id>:<version>`.
+    masked_name = models.CharField(max_length=300, blank=True)
+    masked_with = models.CharField(max_length=160, blank=True)
 
     attempts = models.PositiveSmallIntegerField(default=0)
     waits = models.PositiveSmallIntegerField(default=0)
@@ -114,11 +117,18 @@ class Document(models.Model):
         """Whether an ingestion is still to come or under way."""
         return self.status in IN_FLIGHT
 
+    @property
+    def masking(self) -> bool:
+        """Whether its text is read and personal data in it is being masked."""
+        return self.status == Status.PARSING and self.characters > 0
+
 
 class DocumentText(models.Model):
     """The canonical text that every offset points into, with its pages and headings.
 
     `pages` holds [number, start, end], `headings` [level, title, start], as the parser gave them.
+    `masked` is the text that everything but the viewer uses where the posture masks, `mask_spans`
+    the map between both: see `bedrock.offsets.Masking.spans`.
     """
 
     document = models.OneToOneField(
@@ -127,6 +137,8 @@ class DocumentText(models.Model):
     text = models.TextField()
     pages = models.JSONField(default=list)
     headings = models.JSONField(default=list)
+    masked = models.TextField(null=True, blank=True)
+    mask_spans = models.JSONField(default=list)
 
     def __str__(self) -> str:
         return f"text of {self.document_id}"
@@ -153,6 +165,28 @@ class StagedBatch(models.Model):
 
     def __str__(self) -> str:
         return f"batch {self.first} of {self.document_id}"
+
+
+class MaskedPart(models.Model):
+    """What was found in one part of a document's text: paid work that is not repeated.
+
+    `found` holds [start, end, kind] within the part, never the text itself. `guardrail` is what it
+    was found with, `digest` of the part's text.
+    """
+
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="masked_parts")
+    start = models.PositiveIntegerField()  # of the part, in the document's text
+    guardrail = models.CharField(max_length=160)
+    digest = models.CharField(max_length=64)
+    found = models.JSONField(default=list)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["document", "start"], name="masked_part_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"masked part {self.start} of {self.document_id}"
 
 
 class LooseObject(models.Model):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
+from bedrock.gateway import as_masked
 from search.retrieval import Passage
 
 # Our own tags, wherever they stand in text that is not ours: such text must not end a passage.
@@ -58,12 +59,13 @@ def passages_block(passages: Sequence[Passage]) -> str:
         parts.append(contained(passage.text))
         parts.append("</passage>")
     parts.append("</passages>")
-    return "\n".join(parts)
+    given = [part for passage in passages for part in (passage.document_name, passage.text)]
+    return as_masked("\n".join(parts), *given)
 
 
 def question_block(question: str) -> str:
     """Return the question in its tags."""
-    return f"<question>{contained(question)}</question>"
+    return as_masked(f"<question>{contained(question)}</question>", question)
 
 
 def ask_content(passages: Sequence[Passage], question: str) -> list[dict[str, Any]]:

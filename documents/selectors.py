@@ -1,6 +1,6 @@
 """Read documents: lists, states, text and exact slices of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, get_args
 from uuid import UUID
@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Lower
 
+from bedrock.offsets import Masking
 from documents.access import documents_visible
 from documents.models import IN_FLIGHT, Document, DocumentText, Status
 from search.models import Chunk
@@ -17,7 +18,8 @@ from tenants.errors import NotFound
 
 Sort: TypeAlias = Literal["-created", "created", "name", "-name", "size", "-size"]
 SORTS: Final[tuple[str, ...]] = get_args(Sort)
-Span: TypeAlias = tuple[UUID, int, int]
+Span: TypeAlias = tuple[UUID, int, int, int]  # document, passage, first, last: see text_slices
+Place: TypeAlias = tuple[UUID, int, int]
 
 _ORDER: Final[dict[str, Any]] = {
     "created": F("created_at"),
@@ -39,33 +41,93 @@ def document_text(document_id: UUID | str) -> DocumentText:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A part of a document's text and the page on which it begins (None without pages)."""
+    """A part of a document's text, where it stands in the original, and the page it begins on.
+
+    The text is the masked one where the document is masked. `page` is None without pages.
+    """
 
     text: str
+    start: int
+    end: int
     page: int | None
 
 
 def text_slices(spans: Sequence[Span]) -> dict[Span, Slice]:
-    """Return `text[start:end]` of each span, in one query; missing documents are left out."""
+    """Return what stands `first` to `last` characters behind the offset `passage`, for each span.
+
+    A span is (document, passage, first, last): the offset counts in the original, what follows it
+    in the text that passages are of. Missing documents are left out, and so is a span that cuts
+    what stands for an entity. One query, two more where a document is masked.
+    """
     if not spans:
         return {}
+    wanted = {span: (span[0], span[1] + span[2], span[1] + span[3]) for span in set(spans)}
+    read = _sliced("text", wanted, wanted)
+    kept = {span: found for span, (found, is_masked) in read.items() if not is_masked}
+    covered = {span[0] for span, (_, is_masked) in read.items() if is_masked}
+    if covered:
+        kept |= _masked_slices([span for span in wanted if span[0] in covered])
+    return kept
+
+
+def _masked_slices(spans: Sequence[Span]) -> dict[Span, Slice]:
+    maps = {
+        document_id: Masking.stored("", stored)
+        for document_id, stored in DocumentText.objects.filter(
+            document_id__in={span[0] for span in spans}
+        ).values_list("document_id", "mask_spans")
+    }
+    places: dict[Span, Place] = {}
+    origins: dict[Span, Place] = {}
+    for span in spans:
+        document_id, passage, first, last = span
+        masking = maps[document_id]
+        begin = masking.to_masked(passage)
+        place = (begin + first, begin + last)
+        if masking.whole(*place) == place:
+            places[span] = (document_id, *place)
+            origins[span] = (
+                document_id,
+                masking.to_original(place[0]),
+                masking.to_original(place[1], end=True),
+            )
+    return {span: found for span, (found, _) in _sliced("masked", places, origins).items()}
+
+
+def _sliced(
+    column: Literal["text", "masked"], places: Mapping[Span, Place], origins: Mapping[Span, Place]
+) -> dict[Span, tuple[Slice, bool]]:
+    """Return each place of the column with its origin's offsets and page, and whether masked."""
+    if not places:
+        return {}
+    ordered = list(places)
+    text = "CASE WHEN content.masked IS NULL THEN content.text END"
+    if column == "masked":
+        text = "content.masked"
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            SELECT span.id, span.first, span.last,
-                   substr(content.text, span.first + 1, span.last - span.first),
+            f"""
+            SELECT span.place, substr({text}, span.first + 1, span.last - span.first),
                    (SELECT max((page ->> 0)::int) FROM jsonb_array_elements(content.pages) page
-                    WHERE (page ->> 1)::int <= span.first)
-            FROM unnest(%s::uuid[], %s::int[], %s::int[]) AS span (id, first, last)
+                    WHERE (page ->> 1)::int <= span.origin),
+                   content.masked IS NOT NULL
+            FROM unnest(%s::int[], %s::uuid[], %s::int[], %s::int[], %s::int[])
+                 AS span (place, id, first, last, origin)
             JOIN documents_documenttext content ON content.document_id = span.id
-            """,
+            """,  # noqa: S608 - the columns' names are ours
             [
-                [span[0] for span in spans],
-                [span[1] for span in spans],
-                [span[2] for span in spans],
+                list(range(len(ordered))),
+                [places[span][0] for span in ordered],
+                [places[span][1] for span in ordered],
+                [places[span][2] for span in ordered],
+                [origins[span][1] for span in ordered],
             ],
         )
-        return {(row[0], row[1], row[2]): Slice(row[3], row[4]) for row in cursor.fetchall()}
+        found = {}
+        for place, part, page, is_masked in cursor.fetchall():
+            _, start, end = origins[ordered[place]]
+            found[ordered[place]] = (Slice(part or "", start, end, page), is_masked)
+    return found
 
 
 def chunk_span(document_id: UUID, chunk_id: UUID) -> tuple[int, int] | None:

@@ -16,7 +16,14 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from bedrock.gateway import KnowledgeChunk, chunk_states, chunks_delete, chunks_put
+from bedrock.gateway import (
+    KnowledgeChunk,
+    Masked,
+    as_masked,
+    chunk_states,
+    chunks_delete,
+    chunks_put,
+)
 from bedrock.knowledge_bases import base_by_id, base_of
 from search.models import Chunk, KnowledgeCopy, RetrievalMove, Source
 from tenants.context import Actor, current
@@ -57,7 +64,12 @@ def move_under_way() -> RetrievalMove | None:
 
 def embedded_text(heading: str, text: str) -> str:
     """A passage is embedded under its headings: alone it often does not say what it is about."""
-    return f"{heading}\n{text}" if heading else text
+    return as_masked(f"{heading}\n{text}", heading, text) if heading else text
+
+
+def stored_text(source: Source, text: str) -> str:
+    """Return a text of the source, marked where it was masked when it was indexed."""
+    return Masked(text) if source.masked_with else text
 
 
 def source_settled(source_id: UUID) -> str | None:
@@ -114,7 +126,10 @@ def _put(copies: Sequence[KnowledgeCopy], base_id: UUID, actor: Actor) -> None:
         [
             KnowledgeChunk(
                 chunk_id=chunk.chunk_id,
-                text=embedded_text(chunk.heading, chunk.text),
+                text=embedded_text(
+                    stored_text(chunk.source, chunk.heading),
+                    stored_text(chunk.source, chunk.text),
+                ),
                 document_id=chunk.source_id,
                 collection_id=chunk.source.collection_id,
             )

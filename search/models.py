@@ -35,13 +35,16 @@ class Collection(models.Model):
 class Source(models.Model):
     """An indexed document; `id` is the document's. One that is not `live` is never retrieved.
 
+    `masked_with` says by which guardrail and version name, passages and headings were masked; empty
+    where they were not.
+
     `chunk_count` and `term_count` (words, stop words left out) are sums over its chunks: ranking
     needs both over all sources, and a few thousand rows are added up faster than one shared row is
     kept right under concurrent ingestion.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
-    name = models.CharField(max_length=200)
+    name = models.CharField(max_length=300)
     media_type = models.CharField(max_length=120)
     collection = models.ForeignKey(
         Collection, on_delete=models.SET_NULL, null=True, blank=True, related_name="sources"
@@ -49,6 +52,7 @@ class Source(models.Model):
     owner_id = models.UUIDField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     live = models.BooleanField(default=True)
+    masked_with = models.CharField(max_length=160, blank=True)
     chunk_count = models.PositiveIntegerField(default=0)
     term_count = models.PositiveBigIntegerField(default=0)
 
@@ -61,6 +65,8 @@ class Source(models.Model):
 
 class Chunk(models.Model):
     """A passage of a source: `text` is the document's `text[start:end]`, both in characters.
+
+    Where the source is masked, `text` is masked too and the offsets are the original's.
 
     `number` is what postings and vectors refer to: four bytes instead of sixteen, in millions of
     places. `chunk_id` is what the outside sees.

@@ -7,10 +7,10 @@ from uuid import UUID
 import numpy as np
 from django.db.models import QuerySet
 
-from bedrock.gateway import passages_reranked, rerank
+from bedrock.gateway import as_masked, mask, passages_reranked, rerank
 from search.access import collections_visible, sources_visible
 from search.arms import Within, by_words, within
-from search.copies import embedded_text
+from search.copies import embedded_text, stored_text
 from search.errors import CollectionNotFound, SourceNotFound
 from search.models import Chunk, Source
 from search.ranking import Ranked, fused
@@ -40,6 +40,7 @@ EVERYTHING: Final = RetrievalScope()
 class Passage:
     """A chunk that answers the query; `text` is the document's `text[start:end]`.
 
+    Where the workspace masks, name, text and heading are masked and the offsets the original's.
     `rank` counts from 1. `score` stays on the server.
     """
 
@@ -71,9 +72,10 @@ def retrieve(
     whatever the gateway refuses.
     """
     place = within(sources_in(actor, scope))
-    asked = query.replace("\x00", " ").strip()[:QUERY_CHARACTERS]
-    if not asked or not place.anything:  # nothing is spent where nothing can be found
+    cut = as_masked(query.replace("\x00", " ").strip()[:QUERY_CHARACTERS], query)
+    if not cut or not place.anything:  # nothing is spent where nothing can be found
         return []
+    [asked] = mask([cut], actor=actor, feature="search", request_id=request_id)
     meaning = meaning_of(
         asked,
         actor=actor,
@@ -156,13 +158,13 @@ def live_passages(actor: Actor, ranked: Ranked, limit: int) -> list[Passage]:
         Passage(
             chunk_id=chunk.chunk_id,
             document_id=chunk.source_id,
-            document_name=chunk.source.name,
+            document_name=stored_text(chunk.source, chunk.source.name),
             media_type=chunk.source.media_type,
-            text=chunk.text,
+            text=stored_text(chunk.source, chunk.text),
             start=chunk.start,
             end=chunk.end,
             page=chunk.page,
-            heading=chunk.heading,
+            heading=stored_text(chunk.source, chunk.heading),
             rank=rank,
             score=score,
         )

@@ -69,6 +69,7 @@ def source_index(
     chunks: Sequence[NewChunk],
     embeddings: Sequence[Sequence[float]] | None,
     bases: Sequence[UUID] = (),
+    masked_with: str = "",
 ) -> None:
     """Make a document retrievable, in place of whatever was indexed for it.
 
@@ -87,6 +88,7 @@ def source_index(
             "owner_id": owner_id,
             "collection_id": collection_id,
             "live": not bases,
+            "masked_with": masked_with,
         },
     )
     _content_delete(source_id)
@@ -120,9 +122,9 @@ def source_remove(source_id: UUID) -> None:
         cursor.execute("DELETE FROM search_source WHERE id = %s", [source_id])
 
 
-def source_indexed(source_id: UUID) -> bool:
-    """Return whether a document is indexed, be it that its copies are still on their way."""
-    return Source.objects.filter(id=source_id).exists()
+def source_indexed(source_id: UUID, masked_with: str) -> bool:
+    """Return whether a document is indexed as it is masked now; its copies may be on their way."""
+    return Source.objects.filter(id=source_id, masked_with=masked_with).exists()
 
 
 def _content_delete(source_id: UUID) -> None:

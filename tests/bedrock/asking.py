@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from bedrock.gateway import Finished, ModelAnswer, ModelRequest, StreamEvent, TextDelta
+from bedrock.gateway import Finished, Masked, ModelAnswer, ModelRequest, StreamEvent, TextDelta
 from billing.models import LedgerEntry, Reservation
 from tenants.context import SYSTEM, TenantContext, entered
 
@@ -16,8 +16,11 @@ PASSAGES = (
 QUESTION = "<question>How many days may I work abroad?</question>"
 
 
-def question(text: str = f"{PASSAGES}\n{QUESTION}", **members: Any) -> ModelRequest:
-    """Return a request with an id of its own; `members` replace the usual ones."""
+def question(text: str = Masked(f"{PASSAGES}\n{QUESTION}"), **members: Any) -> ModelRequest:
+    """Return a request with an id of its own; `members` replace the usual ones.
+
+    Its text is marked as masked, so that no workspace has it masked first.
+    """
     usual: dict[str, Any] = {
         "feature": "ask",
         "actor": SYSTEM,

@@ -42,7 +42,7 @@ def test_every_call_is_signed_for_the_tenant_and_metered(
     globex: TenantContext, localaws: LocalAws
 ) -> None:
     request_id = uuid.uuid4()
-    embedded(globex, [f"text {number}" for number in range(20)], request_id)
+    embedded(globex, [gateway.Masked(f"text {number}") for number in range(20)], request_id)
     calls = localaws.requests("InvokeModel")
     assert len(calls) == 20
     assert {call["sessionTags"]["TenantId"] for call in calls} == {str(globex.id)}

@@ -235,7 +235,7 @@ def test_the_ledger_equals_the_services_own_count_over_mixed_calls(
 
 
 def _one_of_each(picked: random.Random) -> None:
-    gateway.converse(question("word " * picked.randrange(1, 200)))
+    gateway.converse(question(gateway.Masked("word " * picked.randrange(1, 200))))
     stop = picked.randrange(1, 12)
     seen = 0
 
@@ -244,7 +244,8 @@ def _one_of_each(picked: random.Random) -> None:
 
     for _ in gateway.converse_stream(question(), cancelled=cancelled):
         seen += 1
-    texts = ["text " * picked.randrange(1, 60) for _ in range(picked.randrange(1, 5))]
+    lengths = [picked.randrange(1, 60) for _ in range(picked.randrange(1, 5))]
+    texts = [gateway.Masked("text " * length) for length in lengths]
     purpose: Any = picked.choice(["query", "document"])
     gateway.embed(texts, actor=SYSTEM, feature="ingest", request_id=uuid.uuid4(), purpose=purpose)
     gateway.apply_guardrail(

@@ -46,7 +46,7 @@ def test_the_recorded_decision_is_what_the_service_received(
         "feature": "ask",
         "user": "system",
         "reservation": str(decision.reservation_id),
-        "attempt": "101",
+        "attempt": f"{decision.call}01",
     }
 
 

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from django.test import Client
 
-from bedrock.gateway import embed
+from bedrock.gateway import embed, mask_version
 from search.models import Source
 from search.services import NewChunk, source_index
 from tenants.context import SYSTEM, entered
@@ -47,6 +47,7 @@ def shelve(
             collection_id=collection_id,
             chunks=chunks,
             embeddings=vectors,
+            masked_with=mask_version(),  # these texts hold nothing to mask
         )
     return source_id
 
