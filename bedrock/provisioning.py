@@ -19,6 +19,7 @@ from bedrock.knowledge_bases import region_knowledge_ensure
 from bedrock.models import Guardrail, InferenceProfile, Model, Tier
 from bedrock.profiles import Owner, profiles_ensure
 from bedrock.reconciling import profiles_reconcile
+from bedrock.roles import roles_ensure
 from tenants.aws import BotoCoreError, ClientError, ops_client, translated
 from tenants.context import PublicRole, TenantContext, public_scope
 from tenants.deployment_objects import expiry_ensure
@@ -160,8 +161,10 @@ def _alone() -> Iterator[None]:
             cursor.execute("SELECT pg_advisory_unlock(hashtext(%s))", [LOCK])
 
 
-def provision(regions: list[str], right: PublicRole) -> Iterator[str]:
-    """Yield what is made in each Region, as it is made."""
+def provision(regions: list[str], right: PublicRole, *, roles: bool = True) -> Iterator[str]:
+    """Yield what is made, first the roles and then in each Region, as it is made."""
+    if roles:
+        yield from roles_ensure()
     with public_scope(right):
         for region in regions or regions_in_use():
             for line in region_ensure(region):

@@ -4,6 +4,7 @@ The one table of these variables for operators is in `docs/running.md`.
 """
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -43,6 +44,7 @@ class Environment:
     scheme: Literal["http", "https"]
     var_dir: Path
     tenant_role_arn: str
+    app_principal: str
     bucket_prefix: str
     pg_dump: str
     email_url: str
@@ -75,6 +77,16 @@ def _number(name: str, default: int) -> int:
     if not value.isdecimal():
         raise BadEnvironment(f"{name} is {value!r}: it must be a whole number.")
     return int(value)
+
+
+def _arn(name: str, default: str) -> str:
+    """Return an IAM ARN; the default where the variable is not set."""
+    value = os.environ.get(name) or default
+    if value and not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:(?:root|(?:role|user)/\S+)", value):
+        raise BadEnvironment(
+            f"{name} is {value!r}: it must be an IAM ARN, arn:aws:iam::123456789012:role/name."
+        )
+    return value
 
 
 def _database(variable: str) -> Database:
@@ -115,9 +127,10 @@ def environment() -> Environment:
         port=_number("PORT", 8000),
         scheme=cast(Literal["http", "https"], _one_of("PUBLIC_SCHEME", ("http", "https"), "http")),
         var_dir=Path(os.environ.get("VAR_DIR", str(ROOT / "var"))),
-        tenant_role_arn=os.environ.get(
+        tenant_role_arn=_arn(
             "AWS_TENANT_ROLE_ARN", "arn:aws:iam::123456789012:role/tenantry-tenant"
         ),
+        app_principal=_arn("AWS_APP_PRINCIPAL", ""),
         bucket_prefix=os.environ.get("AWS_BUCKET_PREFIX", "tenantry-documents"),
         pg_dump=os.environ.get("PG_DUMP", "pg_dump"),
         email_url=os.environ.get("EMAIL_URL", ""),

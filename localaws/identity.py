@@ -14,15 +14,20 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, unquote
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from localaws.state import write_atomically
+
+if TYPE_CHECKING:
+    from localaws.iam.assuming import Grant
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 
 _SCOPE = re.compile(r"([^/\s=]+)/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
+# Signature version 2, which S3 still takes, names no scope: `AWS key:…`, `AWSAccessKeyId=key`.
+_VERSION_2 = re.compile(r"(?:^AWS |AWSAccessKeyId=)([^:&\s]+)")
 _KEEP_EXPIRED_SECONDS = 24 * 3600
 
 
@@ -37,6 +42,11 @@ class Caller:
     arn: str = f"arn:aws:iam::{ACCOUNT}:user/local"
     session_tags: Mapping[str, str] = field(default_factory=dict)
     expired: bool = False
+    # Of a role session: its role, the policies that narrow it, and the tags it hands on.
+    role: str = ""
+    session_policies: tuple[str, ...] = ()
+    session_policy_arns: tuple[str, ...] = ()
+    transitive: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,10 @@ class Session:
     arn: str
     tags: dict[str, str]
     expires: float
+    role: str
+    policies: tuple[str, ...] = ()
+    policy_arns: tuple[str, ...] = ()
+    transitive: tuple[str, ...] = ()
 
 
 def scope_of(environ: Mapping[str, Any]) -> tuple[str, str, str] | None:
@@ -54,7 +68,10 @@ def scope_of(environ: Mapping[str, Any]) -> tuple[str, str, str] | None:
         str(environ.get("QUERY_STRING", ""))
     )
     found = _SCOPE.search(signed)
-    return (found[1], found[2], found[3]) if found else None
+    if found:
+        return found[1], found[2], found[3]
+    older = _VERSION_2.search(signed)
+    return (older[1], REGION, "s3") if older else None
 
 
 class Sessions:
@@ -66,6 +83,10 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
         if path.exists():
             for key, fields in json.loads(path.read_text()).items():
+                if "role" not in fields:  # of a release that kept none
+                    continue
+                for name in ("policies", "policy_arns", "transitive"):
+                    fields[name] = tuple(fields[name])
                 self._sessions[key] = Session(**fields)
 
     def identify(self, environ: Mapping[str, Any]) -> Caller:
@@ -86,27 +107,32 @@ class Sessions:
             arn=session.arn,
             session_tags=session.tags,
             expired=session.expires < time.time(),
+            role=session.role,
+            session_policies=session.policies,
+            session_policy_arns=session.policy_arns,
+            transitive=session.transitive,
         )
 
-    def remember(self, form: bytes, answer: str) -> None:
-        """Take a session from an AssumeRole request's form and its XML answer."""
-        fields = parse_qs(form.decode("utf-8", "replace"), keep_blank_values=True)
-        if not fields.get("Action", [""])[0].startswith("AssumeRole"):
-            return
+    def remember(self, answer: str, grant: Grant) -> None:
+        """Keep the session that an AssumeRole's XML answer gives out for a grant."""
         key = re.search(r"<AccessKeyId>([^<]+)</AccessKeyId>", answer)
         arn = re.search(r"<Arn>([^<]+)</Arn>", answer)
         until = re.search(r"<Expiration>([^<]+)</Expiration>", answer)
         if not (key and arn and until):
             return
-        tags = {
-            values[0]: fields.get(name[:-3] + "Value", [""])[0]
-            for name, values in fields.items()
-            if re.fullmatch(r"Tags\.member\.\d+\.Key", name)
-        }
         expires = datetime.fromisoformat(until[1].replace("Z", "+00:00")).timestamp()
+        session = Session(
+            arn=arn[1],
+            tags=grant.tags,
+            expires=expires,
+            role=grant.role,
+            policies=grant.policies,
+            policy_arns=grant.policy_arns,
+            transitive=grant.transitive,
+        )
         with self._lock:
             cut = time.time() - _KEEP_EXPIRED_SECONDS
             self._sessions = {k: s for k, s in self._sessions.items() if s.expires > cut}
-            self._sessions[key[1]] = Session(arn=arn[1], tags=tags, expires=expires)
+            self._sessions[key[1]] = session
             document = {k: asdict(s) for k, s in self._sessions.items()}
             write_atomically(self._path, json.dumps(document).encode())

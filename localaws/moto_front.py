@@ -1,9 +1,10 @@
-"""S3, STS and IAM: moto's applications, with objects and sessions written through to disk."""
+"""S3, STS and IAM: moto's applications, judged by policy before and kept on disk after."""
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,7 +16,15 @@ os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "false")
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from localaws.identity import Sessions
+from localaws.errors import AwsError
+from localaws.iam import engine, s3
+from localaws.iam.assuming import Grant, granted
+from localaws.iam.documents import Check
+from localaws.iam.enforcement import refused_form
+from localaws.iam.kept import KeptIam
+from localaws.iam.principals import Principal, principal_of
+from localaws.iam.xml import keys_allowed, refused, with_errors
+from localaws.identity import Caller, Sessions
 from localaws.objects import ObjectStore
 from localaws.wire import Response, StartResponse, raw_path
 
@@ -43,14 +52,16 @@ _SETTINGS = {
 class MotoFront:
     """Hands a request to moto, then mirrors what it changed before the answer leaves."""
 
-    def __init__(self, objects: ObjectStore, sessions: Sessions) -> None:
+    def __init__(self, objects: ObjectStore, sessions: Sessions, iam: KeptIam) -> None:
         self._objects = objects
         self._sessions = sessions
+        self._iam = iam
         self._apps: dict[str, Any] = {}
         self._lock = threading.Lock()
 
     def restore(self) -> None:
-        """Bring back buckets, objects and bucket settings from disk."""
+        """Bring back IAM, buckets, objects and bucket settings from disk."""
+        self._iam.load()
         for bucket, setting, body in self._objects.load():
             builder = EnvironBuilder(
                 path=f"/{bucket}",
@@ -70,7 +81,7 @@ class MotoFront:
             return self._apps[service]
 
     def handle(
-        self, service: str, environ: dict[str, Any], start_response: StartResponse
+        self, service: str, caller: Caller, environ: dict[str, Any], start_response: StartResponse
     ) -> Iterable[bytes]:
         """Answer one request of S3, STS or IAM; other services are refused in plain words."""
         if service not in SERVICES:
@@ -80,18 +91,111 @@ class MotoFront:
         environ["wsgi.input"] = io.BytesIO(body)
         # Moto reads keys from the undecoded target, which it knows by this name.
         environ["RAW_URI"] = environ.get("REQUEST_URI", "")
-        if service == "s3" and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
-            answer: Iterable[bytes] = self._app("s3")(environ, start_response)
-            return answer
+        try:
+            if caller.expired:
+                words = "The security token included in the request is expired"
+                raise AwsError("ExpiredToken", words, status=400 if service == "s3" else 403)
+            if service == "s3":
+                return self._s3(caller, environ, body, start_response)
+            return self._form(service, caller, environ, body, start_response)
+        except AwsError as error:
+            head = environ["REQUEST_METHOD"] == "HEAD"
+            return refused(service, error, head=head).send(start_response)
+
+    # STS and IAM ----------------------------------------------------------------------------
+
+    def _form(
+        self,
+        service: str,
+        caller: Caller,
+        environ: dict[str, Any],
+        body: bytes,
+        start_response: StartResponse,
+    ) -> Iterable[bytes]:
+        form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        principal, action = principal_of(caller), form.get("Action", "")
+        grant: Grant | None = None
+        if service == "sts" and action == "AssumeRole":
+            grant = granted(form, caller, principal)
+        elif service == "sts" and action.startswith("AssumeRole"):
+            raise AwsError("InvalidAction", f"The local AWS does not offer {action}.")
+        elif principal is not None:
+            words = refused_form(caller, principal, service, form)
+            # A key that these give out would be nobody's, which here is the administrator.
+            if words is None and action in ("GetSessionToken", "GetFederationToken"):
+                words = f"The local AWS offers {action} to the administrator alone."
+            if words is not None:
+                raise AwsError("AccessDenied", words, status=403)
         chunks, status, headers = run_wsgi_app(self._app(service), environ, buffered=True)
         content = b"".join(chunks)
         if status.startswith("2"):
-            if service == "s3":
-                self._mirror(environ, body)
-            elif service == "sts":
-                self._sessions.remember(body, content.decode("utf-8", "replace"))
+            if service == "iam" and not action.startswith(("Get", "List")):
+                self._iam.save(caller.account)
+            elif grant is not None:
+                content = re.sub(
+                    rb"(<PackedPolicySize>)\d+", rb"\g<1>%d" % grant.packed_percent, content
+                )
+                self._sessions.remember(content.decode("utf-8", "replace"), grant)
+            elif action == "GetCallerIdentity":  # moto forgets sessions at a restart
+                content = re.sub(rb"<Arn>[^<]*", b"<Arn>" + caller.arn.encode(), content)
+        headers["Content-Length"] = str(len(content))
         start_response(status, list(headers))
         return [content]
+
+    # S3 -------------------------------------------------------------------------------------
+
+    def _s3(
+        self, caller: Caller, environ: dict[str, Any], body: bytes, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        bucket, key = bucket_and_key(environ)
+        principal = principal_of(caller)
+        refused_keys: list[tuple[str, str]] = []
+        if principal is not None:
+            self._require(caller, principal, s3.checks_of(environ, bucket, key))
+            if s3.bulk_delete(environ, key):
+                left, refused_keys = self._keys_allowed(caller, principal, bucket, body)
+                if left is None:
+                    answer = Response(200, with_errors(b"", refused_keys), "application/xml")
+                    return answer.send(start_response)
+                if refused_keys:
+                    _replace_body(environ, left)
+        reads = environ["REQUEST_METHOD"] in ("GET", "HEAD")
+        if reads and principal is None:
+            passed: Iterable[bytes] = self._app("s3")(environ, start_response)
+            return passed
+        chunks, status, headers = run_wsgi_app(self._app("s3"), environ, buffered=not reads)
+        if reads:
+            if status.startswith("404") and key and principal is not None:
+                # S3 says that a key is missing only to who may list the bucket.
+                listing = Check("s3:ListBucket", f"arn:aws:s3:::{bucket}")
+                self._require(caller, principal, [listing])
+            start_response(status, list(headers))
+            return chunks
+        content = b"".join(chunks)
+        if status.startswith("2"):
+            self._mirror(environ, body)
+        if refused_keys and status.startswith("2"):
+            content = with_errors(content, refused_keys)
+            headers["Content-Length"] = str(len(content))
+        start_response(status, list(headers))
+        return [content]
+
+    def _require(self, caller: Caller, principal: Principal, checks: list[Check]) -> None:
+        context = engine.base_context(caller, principal.username)
+        found = engine.first_refusal(principal, checks, context)
+        if found is not None:
+            raise AwsError("AccessDenied", found[1], status=403)
+
+    def _keys_allowed(
+        self, caller: Caller, principal: Principal, bucket: str, body: bytes
+    ) -> tuple[bytes | None, list[tuple[str, str]]]:
+        context = engine.base_context(caller, principal.username)
+
+        def refusal_of(key: str) -> str | None:
+            check = Check("s3:DeleteObject", s3.object_arn(bucket, key))
+            return engine.refusal(principal, check, context)
+
+        return keys_allowed(body, refusal_of)
 
     def _mirror(self, environ: Mapping[str, Any], body: bytes) -> None:
         bucket, key = bucket_and_key(environ)
@@ -107,6 +211,15 @@ class MotoFront:
             self._objects.keep_setting(bucket, setting, kept)
         else:
             self._objects.sync_bucket(bucket)
+
+
+def _replace_body(environ: dict[str, Any], body: bytes) -> None:
+    """Put another body into a request; what was computed over the old one goes."""
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    for name in list(environ):
+        if name == "HTTP_CONTENT_MD5" or name.startswith("HTTP_X_AMZ_CHECKSUM"):
+            del environ[name]
 
 
 def bucket_and_key(environ: Mapping[str, Any]) -> tuple[str, str]:

@@ -23,6 +23,8 @@ from localaws.cost.services import Billing
 from localaws.dispatch import Dispatcher, Service
 from localaws.embedder import Embedder
 from localaws.guard.store import Guardrails
+from localaws.iam.enforcement import Enforcement
+from localaws.iam.kept import KeptIam
 from localaws.identity import Sessions
 from localaws.kb.services import Agents
 from localaws.model.extractive import ExtractiveModel
@@ -43,7 +45,7 @@ class LocalAws:
         self.embedder = Embedder()
         self._sessions = Sessions(state / "sessions.json")
         objects = ObjectStore(state / "s3")
-        self._moto = MotoFront(objects, self._sessions)
+        self._moto = MotoFront(objects, self._sessions, KeptIam(state / "iam"))
         self._moto.restore()
         store = JsonStore(state / "bedrock")
         self._log = InvocationLog(store, objects)
@@ -136,7 +138,7 @@ class LocalAws:
             ),
             *agents.services,
         ]
-        self._dispatcher = Dispatcher(services, lambda *_: None)
+        self._dispatcher = Dispatcher(services, Enforcement(store).authorize)
 
     def start(self) -> None:
         """Begin the background work."""
@@ -172,7 +174,8 @@ class LocalAws:
         if self._dispatcher.offers(caller.service):
             request = read_request(environ, caller, str(uuid.uuid4()))
             return self._dispatcher.handle(request).send(start_response)
-        return self._moto.handle(caller.service or _unsigned(environ), environ, start_response)
+        service = caller.service or _unsigned(environ)
+        return self._moto.handle(service, caller, environ, start_response)
 
 
 def _unsigned(environ: dict[str, Any]) -> str:

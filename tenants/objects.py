@@ -7,10 +7,13 @@ absolute key never leaves this file.
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, Final
 
+import structlog
 from django.conf import settings
 
-from tenants.aws import BotoCoreError, ClientError, client, ops_client, translated
+from tenants.aws import AwsError, BotoCoreError, ClientError, client, ops_client, translated
 from tenants.context import TenantContext, current
+
+log = structlog.get_logger(__name__)
 
 DELETE_BATCH: Final = 1000  # S3's own limit for one DeleteObjects call
 LINES_AT_ONCE: Final = 1 << 20  # bytes
@@ -39,15 +42,25 @@ def object_put(key: str, body: bytes | BinaryIO, *, content_type: str) -> None:
 
 def object_get(key: str) -> bytes | None:
     """Return the object's bytes, or None where there is none. Raises AwsError."""
+    body = _opened(key)
+    try:
+        return None if body is None else bytes(body.read())
+    except BotoCoreError as error:
+        raise translated(error) from error
+
+
+def _opened(key: str) -> Any:
+    """Return the object's body to be read, or None where there is none. Raises AwsError."""
     try:
         answer = client("s3").get_object(Bucket=bucket(current().region), Key=_absolute(key))
-        return answer["Body"].read()
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+        code = error.response["Error"]["Code"]
+        if code in ("NoSuchKey", "404") or (code == "AccessDenied" and not _listed(key)):
             return None
         raise translated(error) from error
     except BotoCoreError as error:
         raise translated(error) from error
+    return answer["Body"]
 
 
 def objects_list(folder: str = "") -> Iterator[str]:
@@ -68,15 +81,8 @@ def object_lines(key: str) -> Iterator[bytes] | None:
 
     The object is never whole in memory. What breaks off in the middle raises while iterating.
     """
-    try:
-        answer = client("s3").get_object(Bucket=bucket(current().region), Key=_absolute(key))
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-            return None
-        raise translated(error) from error
-    except BotoCoreError as error:
-        raise translated(error) from error
-    return _lines(answer["Body"])
+    body = _opened(key)
+    return None if body is None else _lines(body)
 
 
 def _lines(body: Any) -> Iterator[bytes]:
@@ -93,18 +99,37 @@ def object_location(key: str) -> str:
     return f"s3://{bucket(current().region)}/{_absolute(key)}"
 
 
+def _listed(key: str) -> bool:
+    """Whether the object exists: S3 answers 403 for a missing one to who may not list the bucket.
+
+    The tenants' role may list its own prefix alone. Raises AwsError.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+    """
+    absolute = _absolute(key)
+    try:
+        found = client("s3").list_objects_v2(
+            Bucket=bucket(current().region), Prefix=absolute, MaxKeys=1
+        )
+    except (BotoCoreError, ClientError) as error:
+        raise translated(error) from error
+    return any(row["Key"] == absolute for row in found.get("Contents", []))
+
+
 def objects_delete(keys: Iterable[str]) -> None:
     """Delete the objects; one that is missing is no error. Raises AwsError."""
     absolute = [_absolute(key) for key in keys]
     try:
         for start in range(0, len(absolute), DELETE_BATCH):
-            client("s3").delete_objects(
+            answer = client("s3").delete_objects(
                 Bucket=bucket(current().region),
                 Delete={
                     "Objects": [{"Key": key} for key in absolute[start : start + DELETE_BATCH]],
                     "Quiet": True,
                 },
             )
+            if failed := answer.get("Errors"):
+                log.warning("aws.objects_kept", codes=sorted({each["Code"] for each in failed}))
+                raise AwsError(aws_code=failed[0]["Code"])
     except (BotoCoreError, ClientError) as error:
         raise translated(error) from error
 

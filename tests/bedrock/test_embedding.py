@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from bedrock import gateway, policy
+from bedrock.deployment import resource_prefix
 from bedrock.errors import EmbeddingModelChanged, InputTooLong, ModelThrottled
 from bedrock.models import InferenceProfile
 from tenants.aws import ops_client
@@ -100,7 +101,10 @@ def cohere(acme: TenantContext) -> Iterator[TenantContext]:
             modelSource={
                 "copyFrom": f"arn:aws:bedrock:{acme.region}::foundation-model/cohere.embed-v4:0"
             },
-            tags=[{"key": "Tier", "value": acme.plan}],
+            tags=[
+                {"key": "Deployment", "value": resource_prefix()},
+                {"key": "Tier", "value": acme.plan},
+            ],
         )
         InferenceProfile.objects.filter(
             region=acme.region, plan=acme.plan, role="embedding", tenant_id=None

@@ -11,7 +11,7 @@ import pytest
 from bedrock import gateway
 from bedrock.conversing import text_call_open
 from bedrock.errors import ModelStreamInterrupted
-from bedrock.policy import policy_of
+from bedrock.policy import Policy, policy_of
 from billing.models import Reservation
 from billing.selectors import request_cost
 from billing.units import Unit
@@ -29,6 +29,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Manage = Callable[..., str]
 LOGS = "invocation-logs/"
 AT_ONCE = -2.0  # seconds: records tell their time in whole ones
+
+
+def guarded(policy: Policy) -> Any:
+    """The guardrail that the tenants' role demands of every text call."""
+    guard = policy.guardrail
+    return {"guardrailIdentifier": guard.id, "guardrailVersion": guard.version}
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +131,10 @@ def test_a_settlement_that_comes_after_the_log_counts_nothing_twice(
         call = text_call_open(asked, policy, operation="Converse", stream=False)
         stamp = {"tenant": str(acme.id), "request_id": str(asked.request_id), **call.stamp}
         answer = client("bedrock-runtime").converse(
-            modelId=policy.profile_arn, messages=list(asked.messages), requestMetadata=stamp
+            modelId=policy.profile_arn,
+            messages=list(asked.messages),
+            guardrailConfig=guarded(policy),
+            requestMetadata=stamp,
         )
     localaws.logs()
     waiting = reading(manage)
@@ -221,13 +230,17 @@ def test_a_stamp_that_names_another_tenant_moves_nothing_of_that_tenant(
         call.estimate()
         before = request_cost(asked.request_id).units
     with entered(acme):  # a session of acme that claims to work for globex
+        policy = policy_of(acme, "small")
         client("bedrock-runtime").converse(
-            modelId=policy_of(acme, "small").profile_arn,
+            modelId=policy.profile_arn,
             messages=list(asked.messages),
+            guardrailConfig=guarded(policy),
             requestMetadata={"tenant": str(globex.id), **call.stamp},
         )
         client("bedrock-runtime").converse(
-            modelId=policy_of(acme, "small").profile_arn, messages=list(asked.messages)
+            modelId=policy.profile_arn,
+            messages=list(asked.messages),
+            guardrailConfig=guarded(policy),
         )
     localaws.logs()
     told = reading(manage)

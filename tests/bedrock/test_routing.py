@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bedrock import gateway, policy
+from bedrock.deployment import resource_prefix
 from bedrock.errors import ChoiceNotInPlan
 from bedrock.models import InferenceProfile, Model, ProvisionedModel, RoutePolicy
 from bedrock.selectors import decision_of
@@ -248,7 +249,10 @@ def test_provisioned_throughput_serves_its_plan_and_its_tokens_cost_nothing(
         provisionedModelName=f"p-{uuid.uuid4().hex[:8]}",
         modelId=SMALL,
         modelUnits=1,
-        tags=[{"key": "Tier", "value": acme.plan}],
+        tags=[
+            {"key": "Deployment", "value": resource_prefix()},
+            {"key": "Tier", "value": acme.plan},
+        ],
     )["provisionedModelArn"]
     try:
         with public_scope("staff"):

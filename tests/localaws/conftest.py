@@ -172,14 +172,54 @@ def said(answer: dict[str, Any]) -> str:
     return "".join(block.get("text", "") for block in answer["output"]["message"]["content"])
 
 
+ANYTHING = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
+ACCOUNT = [
+    {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+    }
+]
+
+
+def document(statements: list[dict[str, Any]]) -> str:
+    """A policy document."""
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def role(
+    server: Server,
+    name: str,
+    statements: list[dict[str, Any]],
+    trust: list[dict[str, Any]] | None = None,
+    **more: Any,
+) -> str:
+    """Make a role, or give it other policies; returns its ARN."""
+    iam = server.client("iam")
+    trusted = document(trust or ACCOUNT)
+    try:
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trusted, **more)
+    except iam.exceptions.EntityAlreadyExistsException:
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=trusted)
+    iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=document(statements))
+    return f"arn:aws:iam::123456789012:role/{name}"
+
+
 def assumed(server: Server, **kwargs: Any) -> dict[str, str]:
+    """The access keys of a session of a role that may do anything, as client arguments."""
+    role(server, "tenant", ANYTHING)
+    return session(server, **kwargs)
+
+
+def session(server: Server, **kwargs: Any) -> dict[str, str]:
     """The access keys of a role session, as client arguments."""
-    credentials = server.client("sts").assume_role(
-        RoleArn="arn:aws:iam::123456789012:role/tenant",
-        RoleSessionName="tenant-acme",
-        Tags=[{"Key": "TenantId", "Value": "acme"}, {"Key": "Tier", "Value": "basic"}],
+    asked = {
+        "RoleArn": "arn:aws:iam::123456789012:role/tenant",
+        "RoleSessionName": "tenant-acme",
+        "Tags": [{"Key": "TenantId", "Value": "acme"}, {"Key": "Tier", "Value": "basic"}],
         **kwargs,
-    )["Credentials"]
+    }
+    credentials = server.client("sts").assume_role(**asked)["Credentials"]
     return {
         "aws_access_key_id": credentials["AccessKeyId"],
         "aws_secret_access_key": credentials["SecretAccessKey"],

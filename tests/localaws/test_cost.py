@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import NOVA, ROOT, Server, user
+from .conftest import ANYTHING, NOVA, ROOT, Server, role, user
 
 CLAUDE = "us.anthropic.claude-sonnet-4-6"
 COLUMNS = (
@@ -28,6 +28,7 @@ FULL = {
 
 
 def session(server, tenant):
+    role(server, "tenant", ANYTHING)
     answer = server.client("sts").assume_role(
         RoleArn="arn:aws:iam::123456789012:role/tenant",
         RoleSessionName=f"tenant-{tenant}",

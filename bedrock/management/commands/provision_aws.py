@@ -3,16 +3,17 @@
 import os
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from bedrock.provisioning import abilities_set, provision
+from bedrock.roles import roles_ensure, roles_shown
 from tenants.context import PublicRole
 
 
 class Command(BaseCommand):
     """Runs at every start and after a deployment; without anything to do it takes a moment."""
 
-    help = "Make buckets, invocation logging, guardrails and profiles where they are missing."
+    help = "Make roles, buckets, invocation logging, guardrails and profiles that are missing."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -22,6 +23,13 @@ class Command(BaseCommand):
             help="A Region to prepare; may be given several times. Default: all in use.",
         )
         parser.add_argument(
+            "--roles",
+            choices=("ensure", "check", "show", "leave"),
+            default="ensure",
+            help="IAM roles: make and mend them; only say what differs, and fail if anything does;"
+            " print their documents; or leave them alone, for a process that may not read IAM.",
+        )
+        parser.add_argument(
             "--abilities",
             choices=("full", "extractive"),
             help="What the text models behind the endpoint can do: a model that only quotes can"
@@ -29,11 +37,20 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["roles"] == "show":
+            self.stdout.write(roles_shown())
+            return
+        if options["roles"] == "check":
+            differing = roles_ensure(mend=False)
+            if differing:
+                raise CommandError("\n".join(differing))
+            self.stdout.write("The roles are as their documents say.")
+            return
         right: PublicRole = "owner" if os.environ.get("DATABASE_LOGIN") == "owner" else "staff"
         if options["abilities"]:
             abilities_set(right, extractive=options["abilities"] == "extractive")
         made = 0
-        for line in provision(options["region"], right):
+        for line in provision(options["region"], right, roles=options["roles"] == "ensure"):
             made += 1
             self.stdout.write(line)
         if not made:

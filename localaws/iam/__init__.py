@@ -1,0 +1,1 @@
+"""IAM: policies evaluated for every request of a role session or of a user made here."""
