@@ -1,8 +1,8 @@
-# The four commands of Tenantry. `make run` needs Python 3.11 or later and nothing else.
+# The commands of Tenantry. `make run` needs Python 3.11 or later and nothing else.
 
 BIN := .venv/bin
 
-.PHONY: run test bench clean .run .dev .chromium
+.PHONY: run test test-clients bench clean .run .dev .chromium
 .SILENT:
 .DEFAULT_GOAL := run
 
@@ -15,6 +15,9 @@ test: .dev .chromium
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	exec $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-clients: .run
+	exec $(BIN)/python -m tests.clients
 
 bench: .dev
 	exec $(BIN)/python -m tests.bench

@@ -107,7 +107,21 @@ def _server(application: Any, bound: socket.socket) -> Any:
             return re.sub(rb"(?m)^X-Amz-Meta-[^:\n]+", lambda name: name[0].lower(), head)
 
     class Channel(HTTPChannel):
+        """Gives a connection that opens with HTTP/2's preface to `http2`."""
+
         task_class = Task
+        _opened = False
+
+        def received(self, data: bytes) -> Any:
+            first, self._opened = not self._opened, True
+            if not first or not data.startswith(b"PRI * HTTP/2.0\r\n"):
+                return super().received(data)
+            from localaws import http2
+
+            mine = self.socket.dup()
+            self.handle_close()
+            http2.take_over(mine, data, application)
+            return False
 
     server = create_server(
         application,

@@ -9,10 +9,12 @@ which takes a script and notes the call.
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from localaws import conformance
 from localaws.errors import AwsError, invalid
 from localaws.identity import Caller
 from localaws.router import Handler, Router
@@ -21,6 +23,8 @@ from localaws.wire import Json, Request, Response
 Service = tuple[Router, dict[str, Handler]]
 Authorize = Callable[[Caller, str, str, Json], None]
 """(caller, service, operation, parameters): raises AccessDeniedException."""
+
+MAX_BODY_BYTES = 25_000_000  # of one request to Bedrock
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +43,7 @@ class Dispatcher:
     def __init__(self, services: Sequence[Service], authorize: Authorize) -> None:
         self._services = services
         self._authorize = authorize
+        self._strict = os.environ.get("LOCALAWS_CHECK") == "1"
         self.served: Counter[tuple[str, str]] = Counter()
 
     def offers(self, signing_name: str) -> bool:
@@ -59,17 +64,19 @@ class Dispatcher:
 
     def handle(self, request: Request) -> Response:
         """Answer one request; a defect of ours is AWS's InternalServerException, never a hang."""
-        router: Router | None = None
+        route: _Route | None = None
         try:
+            if len(request.body) > MAX_BODY_BYTES:
+                raise AwsError("RequestEntityTooLargeException", "Request Entity Too Large")
             route = self._route(request)
-            router = route.router
             response = self._answer(route, request)
         except AwsError as error:
-            response = (router or self._first(request)).refusal(error)
+            response = self._refusal(route, request, error)
+        except conformance.NotAsModelled as wrong:
+            response = self._failure(request, str(wrong))
         except Exception:
             _log.exception("%s %s failed", request.method, "/".join(request.segments))
-            failed = AwsError("InternalServerException", "The local AWS failed; its log says why.")
-            response = (router or self._first(request)).refusal(failed)
+            response = self._failure(request, "The local AWS failed; its log says why.")
         response.headers["x-amzn-requestid"] = request.request_id
         return response
 
@@ -82,8 +89,24 @@ class Dispatcher:
         params = router.parse(operation, route.labels, request)
         self._authorize(request.caller, router.service, operation, params)
         response = router.answer(operation, route.handler(request, params))
+        if self._strict:
+            conformance.check(router.operation(operation), response)
         self.served[router.service, operation] += 1
         return response
+
+    def _refusal(self, route: _Route | None, request: Request, error: AwsError) -> Response:
+        if route is None:
+            return self._first(request).refusal(error)
+        if self._strict:
+            model = route.router.operation(route.operation)
+            try:
+                conformance.check_error(model, error, json_errors=route.router.json)
+            except conformance.NotAsModelled as wrong:
+                return self._failure(request, str(wrong))
+        return route.router.refusal(error)
+
+    def _failure(self, request: Request, words: str) -> Response:
+        return self._first(request).refusal(AwsError("InternalServerException", words))
 
     def _first(self, request: Request) -> Router:
         """A router of the request's protocol, for errors that come before an operation."""

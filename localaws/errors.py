@@ -13,6 +13,7 @@ STATUS = {
     "ModelNotReadyException": 429,
     "ModelStreamErrorException": 424,
     "ModelTimeoutException": 408,
+    "RequestEntityTooLargeException": 413,
     "ResourceInUseException": 400,
     "ResourceNotFoundException": 404,
     "ServiceQuotaExceededException": 400,
@@ -33,6 +34,7 @@ class AwsError(Exception):
         self.message = message
         self.status = status if status is not None else STATUS.get(code, 400)
         self.extra = extra
+        self.scripted = False
 
     @property
     def member(self) -> str:

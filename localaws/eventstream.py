@@ -7,11 +7,14 @@ u32 crc of all before`, big-endian; every header here is a string (type 7).
 from __future__ import annotations
 
 import json
+import random
+import string
 import struct
 from typing import Any
 from zlib import crc32
 
 CONTENT_TYPE = "application/vnd.amazon.eventstream"
+_LETTERS = string.ascii_letters + string.digits
 
 
 def _header(name: str, value: str) -> bytes:
@@ -27,13 +30,14 @@ def _frame(headers: dict[str, str], payload: bytes) -> bytes:
 
 
 def event(name: str, payload: Any) -> bytes:
-    """One event of the stream's union, e.g. `contentBlockDelta`."""
+    """One event of the stream's union, e.g. `contentBlockDelta`, padded as the service pads it."""
     headers = {
         ":event-type": name,
         ":content-type": "application/json",
         ":message-type": "event",
     }
-    return _frame(headers, json.dumps(payload, ensure_ascii=False).encode())
+    padding = _LETTERS[: random.randint(1, len(_LETTERS))]  # noqa: S311 - hides lengths, no secret
+    return _frame(headers, json.dumps({**payload, "p": padding}, ensure_ascii=False).encode())
 
 
 def exception(member: str, payload: Any) -> bytes:

@@ -13,10 +13,10 @@ from typing import Any
 
 from botocore.loaders import Loader
 from botocore.model import ListShape, OperationModel, ServiceModel, Shape
-from botocore.validate import ParamValidator
 
 from localaws import eventstream
 from localaws.errors import AwsError, invalid
+from localaws.validation import accepted
 from localaws.wire import Json, Request, Response
 
 Handler = Callable[[Request, Json], Json]
@@ -30,8 +30,8 @@ class Router:
         self.service = service
         self.model = ServiceModel(model, service)
         self.signing_name = self.model.signing_name
+        self.json = self.model.metadata["protocol"] == "json"
         self._target = self.model.metadata.get("targetPrefix", "")
-        self._validator = ParamValidator()
         self._routes: dict[tuple[str, int], list[tuple[tuple[str, ...], str]]] = {}
         for name in self.model.operation_names:
             http = self.model.operation_model(name).http
@@ -43,7 +43,7 @@ class Router:
 
     def match(self, request: Request) -> tuple[str, dict[str, str]] | None:
         """The operation asked for, and its path labels; None where the service has none there."""
-        if self._target:
+        if self.json:
             prefix, _, name = request.headers.get("x-amz-target", "").rpartition(".")
             known = prefix == self._target and name in self.model.operation_names
             return (name, {}) if known else None
@@ -82,10 +82,8 @@ class Router:
             params[payload] = request.body
         elif request.body:
             params.update(_json_body(request.body))
-        report = self._validator.validate(params, shape)
-        if report.has_errors():
-            raise invalid("1 validation error detected: " + report.generate_report())
-        return params
+        checked: Json = accepted(shape, params)
+        return checked
 
     def answer(self, operation: str, result: Json) -> Response:
         """Serialize a handler's result into the places that the model names."""
@@ -114,17 +112,17 @@ class Router:
     def refusal(self, error: AwsError) -> Response:
         """An error as the protocol carries it: its code in a header, or as the body's `__type`."""
         body = {"message": error.message, **error.extra}
-        if self._target:
+        if self.json:
             body = {"__type": error.code, **body}
         # JSON 1.1 knows one status for what the caller did wrong.
-        status = min(error.status, 400) if self._target and error.status < 500 else error.status
+        status = min(error.status, 400) if self.json and error.status < 500 else error.status
         response = Response.of_json(body, status)
-        if not self._target:
+        if not self.json:
             response.headers["x-amzn-errortype"] = error.code
         return self._typed(response)
 
     def _typed(self, response: Response) -> Response:
-        if self._target:
+        if self.json:
             response.content_type = f"application/x-amz-json-{self.model.metadata['jsonVersion']}"
         return response
 
@@ -142,12 +140,16 @@ def _coerce(shape: Shape, value: Any) -> Any:
 
 def _json_body(body: bytes) -> Json:
     try:
-        document = json.loads(body)
-    except ValueError as error:
+        document = json.loads(body, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise AwsError("SerializationException", f"The body is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise AwsError("SerializationException", "The body is not a JSON object")
     return document
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 def _dump(body: Json) -> bytes:

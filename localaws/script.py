@@ -70,12 +70,14 @@ class Script:
 def error_of(document: Json) -> AwsError:
     """A scripted error: code, message, status, and further members of the error's shape."""
     rest = {k: v for k, v in document.items() if k not in ("code", "message", "status", "after")}
-    return AwsError(
+    error = AwsError(
         document.get("code", "ThrottlingException"),
         document.get("message", "Too many tokens, please wait before trying again."),
         status=document.get("status"),
         **rest,
     )
+    error.scripted = True
+    return error
 
 
 class ScriptQueue:

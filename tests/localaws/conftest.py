@@ -30,7 +30,7 @@ class Server:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "localaws", "--port", "0", "--state", str(state)],
             cwd=ROOT,
-            env={**os.environ, "LOCALAWS_TOKEN_DELAY_MS": "0", **env},
+            env={**os.environ, "LOCALAWS_TOKEN_DELAY_MS": "0", "LOCALAWS_CHECK": "1", **env},
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -1,0 +1,166 @@
+"""`make test-clients`: clients not written here, unchanged, against `python -m localaws`.
+
+Each client lives in an environment of its own under `var/clients/`, made from its lock and made
+anew when that changes, and speaks to a server of its own, which holds every answer against
+botocore's model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+ENVIRONMENTS = ROOT / "var" / "clients"
+PYTHON_CLIENTS = ("litellm", "langchain", "boto3")
+NODE_NEEDED = "Node.js 20 or later and npm are needed for the JavaScript client: install them."
+INSTALL_SECONDS, CHECK_SECONDS = 600, 300
+# Credentials, proxies and endpoints of whoever runs this are no part of the test.
+_KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL")
+
+
+class Failed(Exception):
+    """A client that could not be installed, or that local AWS does not please."""
+
+
+def main() -> int:
+    """Exit code 0 where every client is content."""
+    if not _node_is_new_enough():
+        print(NODE_NEEDED, file=sys.stderr)
+        return 1
+    checks: list[tuple[str, Callable[[dict[str, str]], str]]] = [
+        *((name, lambda env, name=name: _python(name, env)) for name in PYTHON_CLIENTS),
+        ("javascript", _javascript),
+    ]
+    broken = False
+    with ThreadPoolExecutor(2) as pool:
+        running = [(name, pool.submit(_served, check)) for name, check in checks]
+        for name, result in running:
+            try:
+                seconds, said = result.result()
+                print(f"{name}: {said} ({seconds:.0f} s)", flush=True)
+            except Failed as failure:
+                broken = True
+                print(f"{name}: failed\n{failure}", file=sys.stderr, flush=True)
+    return int(broken)
+
+
+def _served(check: Callable[[dict[str, str]], str]) -> tuple[float, str]:
+    """Run one client's checks against a server of its own: (seconds, what it said)."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as state, _start(Path(state)) as server:
+        try:
+            ready = server.stdout.readline() if server.stdout else ""
+            said = check(_environment(ready.rsplit(" ", 1)[-1].strip()))
+        finally:
+            server.terminate()
+            server.wait(timeout=10)
+    return time.monotonic() - began, said
+
+
+def _environment(url: str) -> dict[str, str]:
+    return {name: os.environ[name] for name in _KEPT if name in os.environ} | {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_BEDROCK_RUNTIME_ENDPOINT": url,  # LiteLLM's own name for it
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "PYTHONPATH": str(HERE),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _start(state: Path) -> subprocess.Popen[str]:
+    env = {**os.environ, "LOCALAWS_TOKEN_DELAY_MS": "0", "LOCALAWS_CHECK": "1"}
+    command = [sys.executable, "-m", "localaws", "--port", "0", "--state", str(state)]
+    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+
+
+def _python(name: str, env: dict[str, str]) -> str:
+    folder, place = HERE / name, ENVIRONMENTS / name
+    lock = folder / "requirements.lock"
+    python = place / "bin" / "python"
+    if _stale(place, lock):
+        shutil.rmtree(place, ignore_errors=True)
+        _run([sys.executable, "-m", "venv", str(place)], INSTALL_SECONDS)
+        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        _run([*install, "--require-hashes", "--requirement", str(lock)], INSTALL_SECONDS)
+        _fresh(place, lock)
+    pytest = [str(python), "-m", "pytest", "-q", "-c", os.devnull, "-p", "no:cacheprovider"]
+    where = [f"--rootdir={folder}", f"--confcutdir={folder}", "--import-mode=importlib"]
+    return _run([*pytest, *where, str(folder / f"check_{name}.py")], CHECK_SECONDS, env=env)
+
+
+def _javascript(env: dict[str, str]) -> str:
+    folder, place = HERE / "javascript", ENVIRONMENTS / "javascript"
+    lock = folder / "package-lock.json"
+    place.mkdir(parents=True, exist_ok=True)
+    if _stale(place, lock):
+        for name in ("package.json", "package-lock.json", ".npmrc"):
+            shutil.copy(folder / name, place)
+        _run(["npm", "ci", "--no-progress"], INSTALL_SECONDS, cwd=place)
+        _fresh(place, lock)
+    # Node looks for packages beside the file that asks for them.
+    for name in ("check.test.mjs", "quickstart.mjs"):
+        shutil.copy(folder / name, place)
+    said = _run(["node", "--test", "check.test.mjs"], CHECK_SECONDS, env=env, cwd=place)
+    counts = dict(line[2:].split()[:2] for line in said.splitlines() if line[:2] in ("# ", "ℹ "))
+    return f"{counts.get('pass', '?')} passed"
+
+
+def _node_is_new_enough() -> bool:
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        return False
+    said = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False)
+    return said.stdout.startswith("v") and int(said.stdout[1:].partition(".")[0]) >= 20
+
+
+def _sum(lock: Path) -> str:
+    return hashlib.sha256(lock.read_bytes()).hexdigest()
+
+
+def _stale(place: Path, lock: Path) -> bool:
+    stamp = place / "lock.sha256"
+    return not stamp.exists() or stamp.read_text() != _sum(lock)
+
+
+def _fresh(place: Path, lock: Path) -> None:
+    (place / "lock.sha256").write_text(_sum(lock))
+
+
+def _run(
+    command: list[str], seconds: int, *, env: dict[str, str] | None = None, cwd: Path = ROOT
+) -> str:
+    """The last line of what a command says; all of it where it fails."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as slow:
+        raise Failed(f"{command[0]} took longer than {seconds} s.\n{slow.stdout!r}") from None
+    if done.returncode:
+        raise Failed(done.stdout)
+    return done.stdout if "node" in command[0] else (done.stdout.strip().splitlines() or [""])[-1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
