@@ -9,6 +9,15 @@ LOG_PREFIX: Final = "invocation-logs"
 UNASSIGNED_PREFIX: Final = "invocation-unassigned"
 """Contents of logged calls that no tenant's session signed."""
 
+COSTS_PREFIX: Final = "cost-exports"
+BILLING_REGION: Final = "us-east-1"
+"""Where AWS's billing services are; its exports are written to the bucket of this Region."""
+
+
+def export_name() -> str:
+    """Return the name of the deployment's cost export."""
+    return f"{resource_prefix()}-costs"
+
 
 def resource_prefix() -> str:
     """Return the first part of every name, from the bucket prefix, which is the account's own."""

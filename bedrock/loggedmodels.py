@@ -106,6 +106,7 @@ class LogFinding(models.Model):
         BAD_RECORD = "bad_record", "A record cannot be read"
         BROKEN_FILE = "broken_file", "A file is cut short or not readable"
         BODY_MISSING = "body_missing", "A large body was never delivered"
+        UNKNOWN_RESOURCE = "unknown_resource", "The bill names a resource that is not ours"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=20, choices=Kind)

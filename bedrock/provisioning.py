@@ -13,7 +13,8 @@ import structlog
 from django.db import connection
 
 from bedrock import policy
-from bedrock.deployment import LOG_PREFIX, UNASSIGNED_PREFIX
+from bedrock.costsetup import export_ensure, tags_ensure
+from bedrock.deployment import BILLING_REGION, COSTS_PREFIX, LOG_PREFIX, UNASSIGNED_PREFIX
 from bedrock.guardrails import ensure_guardrails
 from bedrock.knowledge_bases import region_knowledge_ensure
 from bedrock.models import Guardrail, InferenceProfile, Model, Tier
@@ -32,6 +33,7 @@ LOCK = "bedrock.provisioning"
 DEFAULT_REGION = "us-east-1"
 RAW_LOG_DAYS = 7
 UNASSIGNED_DAYS = 30
+COST_DAYS = 100
 
 
 def regions_in_use() -> list[str]:
@@ -63,6 +65,22 @@ def region_ensure(region: str) -> list[str]:
         raise translated(error) from error
     policy.forget()
     return made
+
+
+def costs_ensure() -> list[str]:
+    """Make what AWS's bill needs to tell tenants apart; return what was made. Raises AwsError."""
+    try:
+        return export_ensure() + tags_ensure()
+    except (BotoCoreError, ClientError) as error:
+        raise translated(error) from error
+
+
+def cost_tags_ensure() -> list[str]:
+    """Turn on those of our cost allocation tags that AWS has seen. Raises AwsError."""
+    try:
+        return tags_ensure()
+    except (BotoCoreError, ClientError) as error:
+        raise translated(error) from error
 
 
 def ensure_profiles(region: str) -> list[str]:
@@ -118,7 +136,11 @@ def ensure_expiry(region: str) -> list[str]:
     """Have the bucket let go of what the readers of logs have left behind."""
     changed = expiry_ensure(
         region,
-        {f"{LOG_PREFIX}/": RAW_LOG_DAYS, f"{UNASSIGNED_PREFIX}/": UNASSIGNED_DAYS},
+        {
+            f"{LOG_PREFIX}/": RAW_LOG_DAYS,
+            f"{UNASSIGNED_PREFIX}/": UNASSIGNED_DAYS,
+            f"{COSTS_PREFIX}/": COST_DAYS,
+        },
     )
     return ["expiry of invocation logs"] if changed else []
 
@@ -166,9 +188,13 @@ def provision(regions: list[str], right: PublicRole, *, roles: bool = True) -> I
     if roles:
         yield from roles_ensure()
     with public_scope(right):
-        for region in regions or regions_in_use():
+        wanted = regions or regions_in_use()
+        for region in wanted:
             for line in region_ensure(region):
                 yield f"{region}: {line}"
+        if BILLING_REGION in wanted:  # the export needs this Region's bucket
+            for line in costs_ensure():
+                yield f"billing: {line}"
 
 
 def abilities_set(right: PublicRole, *, extractive: bool) -> None:

@@ -7,9 +7,14 @@ import structlog
 from celery import shared_task
 from django.db import connection, transaction
 
-from bedrock import invocations
+from bedrock import costs, invocations
 from bedrock.batch_upkeep import orphans_stop
-from bedrock.provisioning import reconcile_guardrails, reconcile_profiles, regions_in_use
+from bedrock.provisioning import (
+    cost_tags_ensure,
+    reconcile_guardrails,
+    reconcile_profiles,
+    regions_in_use,
+)
 from tenants.aws import AwsError
 from tenants.context import TenantContext, public_scope
 
@@ -77,6 +82,21 @@ def own_guardrail_dispatch(tenant: TenantContext) -> None:
         send()
 
 
+@shared_task(name="bedrock.read_costs")
+def costs_read() -> None:
+    """Take AWS's newest cost deliveries in, and turn on the tags that AWS has seen by now."""
+    with public_scope("ops"):
+        cost_tags_ensure()
+        costs.cur_read()
+
+
+@shared_task(name="bedrock.explore_costs")
+def costs_explore() -> None:
+    """Take the last days from Cost Explorer, which charges for each request."""
+    with public_scope("ops"):
+        costs.explorer_read()
+
+
 BEAT: Final[dict[str, dict[str, Any]]] = {
     "bedrock.read_logs": {
         "task": "bedrock.read_logs",
@@ -92,6 +112,16 @@ BEAT: Final[dict[str, dict[str, Any]]] = {
         "task": "bedrock.stop_batches",
         "schedule": 60.0,
         "options": {"queue": "ops", "expires": 55},
+    },
+    "bedrock.read_costs": {
+        "task": "bedrock.read_costs",
+        "schedule": 1800.0,
+        "options": {"queue": "ops", "expires": 1700},
+    },
+    "bedrock.explore_costs": {
+        "task": "bedrock.explore_costs",
+        "schedule": 6 * 3600.0,
+        "options": {"queue": "ops", "expires": 3600},
     },
     "bedrock.profiles": {
         "task": "bedrock.profiles",

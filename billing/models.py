@@ -12,6 +12,8 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 
+from billing.awsmodels import AwsCostDelivery as AwsCostDelivery
+from billing.awsmodels import AwsCostLine as AwsCostLine
 from billing.units import Metric, Unit
 
 
