@@ -4,13 +4,14 @@ import gzip
 import json
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from bedrock import gateway
 from bedrock.conversing import text_call_open
-from bedrock.errors import ModelStreamInterrupted
+from bedrock.errors import ModelStreamInterrupted, ModelThrottled
 from bedrock.policy import Policy, policy_of
 from billing.models import Reservation
 from billing.selectors import request_cost
@@ -82,8 +83,9 @@ def test_estimates_become_what_was_logged_and_what_was_never_sent_costs_nothing(
             list(gateway.converse_stream(cut))
         localaws.script(match={"operation": "ConverseStream"}, text="Quiet.", no_usage=True)
         list(gateway.converse_stream(quiet))
-        localaws.script(error={"code": "ThrottlingException"}, times=2)
-        gateway.converse(question())
+        localaws.script(error={"code": "ThrottlingException"})
+        with suppress(ModelThrottled):  # whether it is repeated is the share's affair
+            gateway.converse(question())
         gateway.embed(
             ["one", "two words", "three of them"],
             actor=SYSTEM,
@@ -98,7 +100,7 @@ def test_estimates_become_what_was_logged_and_what_was_never_sent_costs_nothing(
     estimate = ledger(acme, cut.request_id)[1, "input_tokens"]
     localaws.logs()
     told = reading(manage, grace=AT_ONCE, check=True, sweep=True)
-    assert told["us-east-1"]["records"] == len(told["calls"]) == 10
+    assert told["us-east-1"]["records"] == len(told["calls"]) == len(localaws.requests())
     assert told["us-east-1"]["trued"] == 2
     for request_id in (plain, cut.request_id, quiet.request_id):
         usage = sent[str(request_id)]["usage"]
