@@ -15,13 +15,16 @@ from bedrock.models import (
     BatchRule,
     FailedAttempt,
     Guardrail,
+    GuardrailCheck,
     InferenceProfile,
+    Intervention,
     Model,
     ModelRoute,
     PolicyDecision,
     ProfileCheck,
     ProvisionedModel,
     RoutePolicy,
+    SafetyRules,
     Tier,
 )
 
@@ -113,17 +116,65 @@ class ReadOnly(ModelAdmin):
 
 @admin.register(Guardrail)
 class GuardrailAdmin(ReadOnly):
-    list_display: ClassVar = ["posture", "region", "version", "guardrail_id", "updated_at"]
-    list_filter: ClassVar = ["posture", "region"]
+    """Postures' and workspaces' own guardrails, and how the last check found them."""
+
+    list_display: ClassVar = [
+        "posture", "region", "tenant_id", "version", "state", "checked_at", "guardrail_id",
+    ]  # fmt: skip
+    list_filter: ClassVar = ["posture", "region", "state"]
+    search_fields: ClassVar = ["tenant_id", "guardrail_id"]
     fields: ClassVar = [
-        "posture", "region", "version", "arn", "stream_mode", "policies", "fingerprint",
-        "updated_at",
+        "posture", "region", "tenant_id", "version", "arn", "stream_mode", "state", "checked_at",
+        "policies", "fingerprint", "updated_at",
     ]  # fmt: skip
     readonly_fields: ClassVar = ["policies"]
 
     @admin.display(description="Definition")
     def policies(self, row: Guardrail) -> SafeString:
         return format_html("<pre>{}</pre>", json.dumps(row.definition, indent=2))
+
+
+@admin.register(GuardrailCheck)
+class GuardrailCheckAdmin(ModelAdmin):
+    """What the last check of each Region found; quota and reserve alone are edited."""
+
+    list_display: ClassVar = [
+        "region", "checked_at", "total", "own", "foreign", "quota", "reserve", "warning"
+    ]  # fmt: skip
+    readonly_fields: ClassVar = [
+        "region", "checked_at", "total", "own", "foreign", "done", "warning"
+    ]  # fmt: skip
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Intervention)
+class InterventionAdmin(ReadOnly):
+    """What was blocked and masked, by day and policy; texts are not kept."""
+
+    list_display: ClassVar = [
+        "created_at", "tenant_id", "feature", "origin", "side", "policy", "finding", "action",
+        "count", "guardrail_version",
+    ]  # fmt: skip
+    list_filter: ClassVar = ["action", "origin", "policy", "side", "feature"]
+    search_fields: ClassVar = ["tenant_id", "request_id"]
+    date_hierarchy = "created_at"
+
+
+@admin.register(SafetyRules)
+class SafetyRulesAdmin(ReadOnly):
+    """Versions of workspaces' own rules: how many, not which words."""
+
+    list_display: ClassVar = ["tenant_id", "version", "changed_at", "changed_by", "restored_from"]
+    fields: ClassVar = [
+        "tenant_id", "version", "thresholds", "least_grounding", "changed_at", "changed_by",
+        "restored_from",
+    ]  # fmt: skip
+    search_fields: ClassVar = ["tenant_id"]
 
 
 @admin.register(InferenceProfile)

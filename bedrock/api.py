@@ -29,11 +29,24 @@ class CallSerializer(serializers.Serializer[Any]):
     region = serializers.CharField()
 
 
+class InterventionSerializer(serializers.Serializer[Any]):
+    """What a guardrail or a rule of the workspace did; the text itself is not kept."""
+
+    call = serializers.IntegerField()
+    by = serializers.CharField()
+    side = serializers.CharField(help_text="input or output")
+    policy = serializers.CharField()
+    finding = serializers.CharField()
+    action = serializers.CharField(help_text="blocked or masked")
+    count = serializers.IntegerField()
+
+
 class ExplainedSerializer(serializers.Serializer[Any]):
     """How a request was answered and what it cost so far."""
 
     request_id = serializers.UUIDField()
     calls = CallSerializer(many=True)
+    interventions = InterventionSerializer(many=True)
     usage = serializers.DictField()
     estimated = serializers.BooleanField(help_text="Some of the usage is reckoned, not counted.")
     attempts = serializers.IntegerField(help_text="Attempts that were or may have been billed.")

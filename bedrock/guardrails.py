@@ -62,13 +62,13 @@ class _Standing:
 def ensure_guardrails(region: str) -> list[str]:
     """Bring a Region's guardrails to what they should be; return what was done, in words."""
     bedrock = ops_client("bedrock", region)
-    listed = {found["name"]: found for found in _listed(bedrock)}
+    listed = _listed(bedrock)
     done: list[str] = []
     wanted = [*_postures(), *_own(region)]
     for each in wanted:
-        done += _ensured(bedrock, region, each, listed.get(each.name))
+        done += _ensured(bedrock, region, each, listed)
     done += _retired(bedrock, region, {each.tenant_id for each in wanted})
-    _noted(region, list(listed), done)
+    _noted(region, [found["name"] for found in listed], done)
     return done
 
 
@@ -97,13 +97,17 @@ def _listed(bedrock: Any, **where: str) -> list[Any]:
     return [found for page in pages for found in page["guardrails"]]
 
 
-def _ensured(bedrock: Any, region: str, wanted: _Wanted, listed: Any) -> list[str]:
-    """Make or mend one guardrail and its row."""
+def _ensured(bedrock: Any, region: str, wanted: _Wanted, listed: list[Any]) -> list[str]:
+    """Make or mend one guardrail and its row; it is known by the row's id, else by its name."""
     rows = Guardrail.objects.filter(region=region, tenant_id=wanted.tenant_id)
     row = (rows if wanted.tenant_id else rows.filter(posture=wanted.posture)).first()
     standing = _Standing()
-    if listed is not None:
-        standing = _found(bedrock, wanted, listed)
+    known = row.guardrail_id if row else ""
+    there = next((f for f in listed if f["id"] == known), None) or next(
+        (f for f in listed if f["name"] == wanted.name), None
+    )
+    if there is not None:
+        standing = _found(bedrock, wanted, there)
     elif row is not None and row.guardrail_id:
         standing.done.append("was deleted in AWS: made again")
     version = _version(bedrock, wanted, standing, row)
@@ -138,7 +142,7 @@ def _found(bedrock: Any, wanted: _Wanted, listed: Any) -> _Standing:
         if found["version"] != "DRAFT":
             standing.numbers[int(found["version"])] = found.get("description", "")
     draft = bedrock.get_guardrail(guardrailIdentifier=standing.id)
-    if differs(wanted.definition, draft):
+    if draft["name"] != wanted.name or differs(wanted.definition, draft):
         until_ready(bedrock, standing.id)
         bedrock.update_guardrail(
             guardrailIdentifier=standing.id, name=wanted.name, **wanted.definition

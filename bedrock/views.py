@@ -1,14 +1,23 @@
-"""Fragments of pages: how a request was answered."""
+"""How a request was answered, and the settings page of a workspace's safety."""
 
+from decimal import Decimal, InvalidOperation
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
 
+from bedrock.errors import RulesWrong
+from bedrock.services import newest, safety_restore, safety_set
+from bedrock.told import safety_told
 from bedrock.why import request_explained
+from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
+from tenants.accounts.settingspages import settings_page
+from tenants.context import current
+from tenants.errors import Forbidden, TenantryError
 
 
 @require_GET
@@ -16,3 +25,65 @@ from tenants.accounts.selectors import actor_of
 def request_why(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Return how a request was answered and what it cost."""
     return render(request, "bedrock/_why.html", request_explained(actor_of(request), request_id))
+
+
+@role_required("viewer")
+def safety_page(request: HttpRequest) -> HttpResponse:
+    """Show the posture in plain words and the workspace's own rules; an admin changes them."""
+    actor = actor_of(request)
+    error = ""
+    if request.method == "POST":
+        if not role_reaches(actor.role, "admin"):
+            raise Forbidden
+        try:
+            safety_set(actor=actor, **_rules_of(request))
+        except TenantryError as refused:
+            error = refused.detail
+        else:
+            return redirect("settings-safety")
+    told = safety_told(current())
+    context = {"safety": told, "error": error, "may_change": role_reaches(actor.role, "admin")}
+    context["checks"] = [
+        (title, [(name, told["thresholds"].get(name)) for name in told["checks"][kind]])
+        for title, kind in (
+            ("Content", "content"), ("Prompt attacks", "attacks"), ("Personal data", "personal"),
+        )
+    ]  # fmt: skip
+    return settings_page(request, "bedrock/safety.html", context, status=422 if error else 200)
+
+
+def _rules_of(request: HttpRequest) -> dict[str, Any]:
+    """Return the part of the rules that the posted form is about."""
+    form = request.POST
+    if form.get("part") == "words":
+        return {"words": form.get("words", "").splitlines()}
+    if form.get("part") == "thresholds":
+        given = {name[2:]: value for name, value in form.items() if name.startswith("t_") and value}
+        least = form.get("least_grounding") or None
+        return {
+            "thresholds": {name: _number(str(value)) for name, value in given.items()},
+            "least_grounding": None if least is None else _number(least),
+            "grounding_given": True,
+        }
+    names, definitions = form.getlist("topic_name"), form.getlist("topic_definition")
+    examples = {topic["name"]: topic.get("examples", []) for topic in newest(current()).topics}
+    topics = [
+        {"name": name, "definition": definition, "examples": examples.get(name.strip(), [])}
+        for name, definition in zip(names, definitions, strict=False)
+        if name.strip() or definition.strip()
+    ]
+    return {"topics": topics}
+
+
+def _number(value: str) -> Decimal:
+    try:
+        return Decimal(value)
+    except InvalidOperation:
+        raise RulesWrong("A threshold is a number from 0.05 to 1.") from None
+
+
+@require_POST
+@role_required("admin")
+def safety_restore_action(request: HttpRequest, version: int) -> HttpResponse:
+    safety_restore(actor=actor_of(request), version=version)
+    return redirect("settings-safety")

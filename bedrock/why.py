@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from bedrock.interventions import interventions_of
 from bedrock.models import InferenceProfile, Model, PolicyDecision
 from bedrock.selectors import decisions_of
 from billing.selectors import request_cost
@@ -12,7 +13,7 @@ from tenants.errors import NotFound
 
 
 def request_explained(actor: Actor, request_id: UUID) -> dict[str, Any]:
-    """Return the calls of a request with their reasons, units and dollars; four statements.
+    """Return the calls of a request with their reasons, units and dollars; five statements.
 
     Members see their own requests, admins everybody's. Raises NotFound for all others.
     """
@@ -32,6 +33,7 @@ def explained(request_id: UUID, decisions: list[PolicyDecision]) -> dict[str, An
         .values_list("arn", "name")
     )  # fmt: skip
     cost = request_cost(request_id)
+    interventions = interventions_of(request_id) if decisions else []
     texts = [row for row in decisions if row.max_tokens is not None]
     main = (texts or decisions)[-1] if decisions else None
     return {
@@ -55,6 +57,18 @@ def explained(request_id: UUID, decisions: list[PolicyDecision]) -> dict[str, An
                 "region": row.region,
             }
             for row in decisions
+        ],
+        "interventions": [
+            {
+                "call": row.call,
+                "by": row.get_origin_display(),
+                "side": row.side,
+                "policy": row.policy,
+                "finding": row.finding.replace("_", " ").lower(),
+                "action": row.action,
+                "count": row.count,
+            }
+            for row in interventions
         ],
         "units": [(unit.replace("_", " "), quantity) for unit, quantity in cost.units.items()],
         "usage": {**cost.units, "cost_usd": f"{cost.usd.normalize():f}"},

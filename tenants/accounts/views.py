@@ -20,6 +20,7 @@ from tenants.accounts.models import User
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of, keys_of, members
 from tenants.accounts.services import api_key_create, api_key_revoke, sign_in, sign_out
+from tenants.accounts.settingspages import settings_page
 from tenants.accounts.tasks import password_mail
 from tenants.errors import Invalid
 from tenants.middleware import host_of
@@ -86,12 +87,7 @@ class PasswordResetDoneView(auth_views.PasswordResetCompleteView):
 
 
 def _settings(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:
-    nav = [
-        {"label": "Members", "href": "/settings/members/", "icon": "users"},
-        {"label": "API keys", "href": "/settings/keys/", "icon": "key"},
-        {"label": "Workspace", "href": "/settings/workspace/", "icon": "settings"},
-    ]
-    return render(request, f"settings/{page}.html", {"settings_nav": nav, **context})
+    return settings_page(request, f"settings/{page}.html", context)
 
 
 @role_required("viewer")

@@ -34,7 +34,7 @@ def address(model: str, page: str, *args: object) -> str:
 @pytest.mark.parametrize(
     "model",
     ["model", "modelroute", "tier", "guardrail", "inferenceprofile", "policydecision",
-     "failedattempt"],
+     "failedattempt", "guardrailcheck", "intervention", "safetyrules"],
 )  # fmt: skip
 def test_every_list_opens(
     model: str, staff: Client, acme: TenantContext, localaws: LocalAws

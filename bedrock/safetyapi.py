@@ -1,0 +1,102 @@
+"""REST: a workspace's own safety rules."""
+
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from bedrock.services import safety_restore, safety_set
+from bedrock.told import safety_told
+from tenants.accounts.selectors import actor_of
+from tenants.context import current
+
+
+class TopicSerializer(serializers.Serializer[Any]):
+    """A topic that is not answered."""
+
+    name = serializers.CharField(max_length=100)
+    definition = serializers.CharField(max_length=200)
+    examples = serializers.ListField(
+        child=serializers.CharField(max_length=100), max_length=5, required=False
+    )
+
+
+class SafetyChangeSerializer(serializers.Serializer[Any]):
+    """What is left out stays as it is."""
+
+    words = serializers.ListField(
+        child=serializers.CharField(max_length=200), max_length=1_000, required=False
+    )
+    thresholds = serializers.DictField(
+        child=serializers.DecimalField(max_digits=4, decimal_places=3), required=False
+    )
+    least_grounding = serializers.DecimalField(
+        max_digits=4, decimal_places=3, required=False, allow_null=True
+    )
+    topics = TopicSerializer(many=True, required=False)
+
+
+class RulesVersionSerializer(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    changed_at = serializers.DateTimeField()
+    words = serializers.IntegerField(help_text="How many.")
+    thresholds = serializers.IntegerField(help_text="How many.")
+    topics = serializers.IntegerField(help_text="How many.")
+    restored_from = serializers.IntegerField(allow_null=True)
+
+
+class SafetySerializer(serializers.Serializer[Any]):
+    """The posture in plain words, the workspace's own rules in force, and earlier versions."""
+
+    posture = serializers.CharField()
+    posture_rules = serializers.ListField(child=serializers.CharField())
+    guardrail = serializers.DictField(help_text="id, version, and whether it is the workspace's.")
+    own_guardrail_state = serializers.CharField()
+    version = serializers.IntegerField(help_text="0: no rules of its own.")
+    words = serializers.ListField(child=serializers.CharField())
+    thresholds = serializers.DictField(child=serializers.FloatField())
+    least_grounding = serializers.FloatField(allow_null=True)
+    topics = TopicSerializer(many=True)
+    topics_offered = serializers.BooleanField()
+    history = RulesVersionSerializer(many=True)
+
+
+class SafetyView(APIView):
+    """What is refused in this workspace; admins change its own rules."""
+
+    roles: ClassVar = {"GET": "viewer", "PATCH": "admin"}
+
+    @extend_schema(operation_id="safety_read", responses=SafetySerializer)
+    def get(self, request: Request) -> Response:
+        return Response(SafetySerializer(safety_told(current())).data)
+
+    @extend_schema(
+        operation_id="safety_change", request=SafetyChangeSerializer, responses=SafetySerializer
+    )
+    def patch(self, request: Request) -> Response:
+        given = SafetyChangeSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        values: dict[str, Any] = dict(given.validated_data)
+        least: Decimal | None = values.pop("least_grounding", None)
+        safety_set(
+            actor=actor_of(request),
+            least_grounding=least,
+            grounding_given="least_grounding" in given.validated_data,
+            **values,
+        )
+        return Response(SafetySerializer(safety_told(current())).data)
+
+
+class SafetyRestoreView(APIView):
+    """Set an earlier version of the rules again, as a new version."""
+
+    roles: ClassVar = {"POST": "admin"}
+
+    @extend_schema(operation_id="safety_restore", request=None, responses=SafetySerializer)
+    def post(self, request: Request, version: int) -> Response:
+        safety_restore(actor=actor_of(request), version=version)
+        return Response(SafetySerializer(safety_told(current())).data)

@@ -1,0 +1,96 @@
+"""A workspace's safety in plain words, for its settings page and the API."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bedrock.models import Guardrail, SafetyRules
+from bedrock.policy import guardrail_of
+from bedrock.postures import postures
+from bedrock.safety import ATTACKS, CONTENT, ENTITIES, topics_offered
+from bedrock.services import newest
+from tenants.context import TenantContext
+
+HISTORY: Final = 20
+STRENGTHS: Final = {
+    "HIGH": "refused even where it is only likely",
+    "MEDIUM": "refused where it is clear",
+    "LOW": "refused where it is plain",
+}
+NAMES: Final = {
+    "SEXUAL": "Sexual content", "VIOLENCE": "Violence", "HATE": "Hatred", "INSULTS": "Insults",
+    "MISCONDUCT": "Help with crime", "PROMPT_ATTACK": "Attempts to override the assistant's rules",
+}  # fmt: skip
+
+
+def posture_told(posture: str) -> list[str]:
+    """Return what a posture does, a sentence each."""
+    definition = postures()[posture]
+    return [definition["description"], *_content(definition), *_personal(definition)]
+
+
+def _content(definition: Mapping[str, Any]) -> list[str]:
+    told = [
+        f"{NAMES[rule['type']]}: {STRENGTHS[rule['inputStrength']]}."
+        for rule in definition.get("contentPolicyConfig", {}).get("filtersConfig", ())
+        if rule["inputStrength"] in STRENGTHS
+    ]
+    if definition.get("wordPolicyConfig", {}).get("managedWordListsConfig"):
+        told.append("Swear words are refused.")
+    topics = definition.get("topicPolicyConfig", {}).get("topicsConfig", ())
+    if topics:
+        named = ", ".join(topic["name"].lower() for topic in topics)
+        told.append(f"Not answered here: {named}.")
+    return told
+
+
+def _personal(definition: Mapping[str, Any]) -> list[str]:
+    rules = definition.get("sensitiveInformationPolicyConfig", {}).get("piiEntitiesConfig", ())
+    told = []
+    for action, sentence in (
+        ("ANONYMIZE", "Masked before a model reads it, and in answers: {}."),
+        ("BLOCK", "Refused in questions and answers: {}."),
+    ):
+        found = [_entity(rule["type"]) for rule in rules if rule["action"] == action]
+        if found:
+            told.append(sentence.format(", ".join(found)))
+    return told
+
+
+def _entity(kind: str) -> str:
+    words = [word if word in ("US", "UK", "CA", "AWS", "IP", "PIN") else word.lower()
+             for word in kind.split("_")]  # fmt: skip
+    return " ".join(words)
+
+
+def safety_told(tenant: TenantContext) -> dict[str, Any]:
+    """Return posture, guardrail, own rules and their history."""
+    rules = newest(tenant)
+    own = Guardrail.objects.filter(tenant_id=tenant.id, region=tenant.region).first()
+    guardrail = guardrail_of(tenant)
+    history = SafetyRules.objects.filter(tenant_id=tenant.id).order_by("-version")[:HISTORY]
+    return {
+        "posture": tenant.posture,
+        "posture_rules": posture_told(tenant.posture),
+        "guardrail": {"id": guardrail.id, "version": guardrail.version, "own": guardrail.own},
+        "own_guardrail_state": own.state if own else "",
+        "version": rules.version,
+        "words": rules.words,
+        "thresholds": rules.thresholds,
+        "least_grounding": (
+            None if rules.least_grounding is None else float(rules.least_grounding)
+        ),
+        "topics": rules.topics,
+        "topics_offered": topics_offered(tenant.plan),
+        "checks": {"content": CONTENT, "attacks": ATTACKS, "personal": ENTITIES},
+        "history": [
+            {
+                "version": row.version,
+                "changed_at": row.changed_at,
+                "words": len(row.words),
+                "thresholds": len(row.thresholds),
+                "topics": len(row.topics),
+                "restored_from": row.restored_from,
+            }
+            for row in history
+        ],
+    }
