@@ -266,6 +266,11 @@ class _Kept:
                 self._texts.move_to_end(key)
             return self._texts.get(key)
 
+    def clear(self) -> None:
+        with self._lock:
+            self._texts.clear()
+            self._length = 0
+
     def put(self, version: str, text: str, masked: str) -> Masked:
         done = Masked(masked)
         with self._lock:
@@ -284,3 +289,8 @@ def _key(version: str, text: str) -> bytes:
 
 
 _kept = _Kept()
+
+
+def forget() -> None:
+    """Drop the masked texts that this process remembers."""
+    _kept.clear()

@@ -1,5 +1,6 @@
 """Who may touch which document: the one guard of every reader and writer outside tasks."""
 
+from typing import Final
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -7,6 +8,14 @@ from django.db.models import QuerySet
 from documents.models import Document
 from tenants.context import Actor
 from tenants.errors import NotFound
+
+# Who may see the personal data that a workspace masks, in the viewer and in the file itself.
+UNMASK_ROLES: Final = frozenset({"owner", "admin"})
+
+
+def may_unmask(actor: Actor) -> bool:
+    """Return whether the actor may see documents as they were uploaded."""
+    return actor.role in UNMASK_ROLES
 
 
 def documents_visible(actor: Actor) -> QuerySet[Document]:

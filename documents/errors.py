@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tenants.errors import Conflict, Invalid, TenantryError, Unavailable
+from tenants.errors import Conflict, Forbidden, Invalid, TenantryError, Unavailable
 
 QUESTION_CHARACTERS: Final = 4_000
 CHOSEN_DOCUMENTS: Final = 200
@@ -17,7 +17,14 @@ class UploadInterrupted(Conflict):
 
 class NotRetryable(Conflict):
     code = "not_retryable"
-    title = "Only a document that failed can be tried again"
+    title = "Only a document that failed, or was masked by older rules, can be tried again"
+
+
+class UnmaskForbidden(Forbidden):
+    """Personal data in documents is for a few roles: see `documents.access.UNMASK_ROLES`."""
+
+    code = "forbidden"
+    title = "Personal data in this workspace's documents is shown to owners and admins only"
 
 
 class StoredFileMissing(TenantryError):

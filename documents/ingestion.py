@@ -92,8 +92,9 @@ def _wait(lease: Lease, error: TenantryError) -> float | None:
 
 
 def _steps(lease: Lease) -> float | None:
-    masked_with = mask_version()
-    if source_indexed(lease.document.id, masked_with):  # all that is missing is its copies' way
+    document, version = lease.document, mask_version()
+    if document.masked_with == version and source_indexed(document.id, version):
+        # All that is missing is its copies' way.
         return copies_await(lease)
     content = DocumentText.objects.filter(document_id=lease.document.id).first()
     text = mask_document(lease, content or _parse(lease))

@@ -10,11 +10,13 @@ from typing import Final
 from uuid import uuid4
 
 import structlog
+from django.db.models import QuerySet
 
+from bedrock.errors import NotProvisioned
 from bedrock.gateway import TextBlocked, mask, mask_version, stretch_entities
 from bedrock.offsets import Found, Masking, parts, spread
 from documents.lease import Lease
-from documents.models import DocumentText, MaskedPart
+from documents.models import Document, DocumentText, MaskedPart, Status
 from documents.renditions import Rendition, masked, original, rendition
 from tenants.context import Actor
 
@@ -55,6 +57,29 @@ def mask_document(lease: Lease, content: DocumentText) -> Rendition:
     document.masked_name, document.title, document.masked_with = name[:300], title[:300], version
     log.info("documents.masked", document_id=str(document.id), entities=len(masking.found))
     return masked(content, masking)
+
+
+def mask_stale(document: Document) -> bool:
+    """Return whether a ready document was masked by other rules than those of today, or by none."""
+    if document.status != Status.READY:
+        return False
+    try:
+        version = mask_version()
+    except NotProvisioned:
+        return False
+    return bool(version) and document.masked_with != version
+
+
+def stale_documents() -> QuerySet[Document]:
+    """Return the ready documents of the entered tenant that are to be masked again.
+
+    Those that were never masked come first: until they are, they are not retrieved.
+    """
+    version = mask_version()
+    if not version:
+        return Document.objects.none()
+    ready = Document.objects.filter(status=Status.READY)
+    return ready.exclude(masked_with=version).order_by("masked_with", "created_at")
 
 
 def _found(lease: Lease, text: str, version: str) -> list[Found]:

@@ -18,6 +18,7 @@ from documents.ask import Answer
 from documents.models import Document, DocumentText
 from documents.parsing import MAX_FILE_BYTES
 from documents.rendering import answer_html, viewer_address
+from documents.renditions import Rendition, rendition
 from documents.selectors import SORTS, chunk_span, document_list
 from tenants.context import Actor, current
 
@@ -113,9 +114,10 @@ def ids_of(given: Sequence[str]) -> list[UUID]:
     return found
 
 
-def opened_at(given: QueryDict, content: DocumentText) -> tuple[int, tuple[int, int] | None]:
+def opened_at(given: QueryDict, content: Rendition) -> tuple[int, tuple[int, int] | None]:
     """Return the segment to open at, and the passage to mark there, if one was asked for."""
-    passage = _passage(given, content)
+    asked = _passage(given, content)
+    passage = content.place(*asked) if asked else None
     found = viewer.segments(content)
     if passage:
         return viewer.segment_at(found, passage[0]), passage
@@ -126,14 +128,15 @@ def opened_at(given: QueryDict, content: DocumentText) -> tuple[int, tuple[int, 
     return 0, None
 
 
-def _passage(given: QueryDict, content: DocumentText) -> tuple[int, int] | None:
+def _passage(given: QueryDict, content: Rendition) -> tuple[int, int] | None:
+    """Return the original's offsets that the address asks for."""
     chunk_ids = ids_of(given.getlist("chunk"))
     if chunk_ids:
         return chunk_span(content.document_id, chunk_ids[0])
     start, end = given.get("start", ""), given.get("end", "")
     if not (start.isdecimal() and end.isdecimal()) or len(start) > 9 or len(end) > 9:
         return None
-    first, last = int(start), min(int(end), len(content.text))
+    first, last = int(start), min(int(end), content.origin(0, len(content.text))[1])
     return (first, last) if first < last else None
 
 
@@ -154,10 +157,13 @@ def answer_context(answer: Answer) -> dict[str, Any]:
 def suggestions(ready: Sequence[Document], chosen: Sequence[UUID]) -> list[str]:
     """Return questions to begin with, made of the documents' own headings."""
     about = [document for document in ready if not chosen or document.id in chosen][:3]
-    headings = dict(
-        DocumentText.objects.filter(document_id__in=[document.id for document in about])
-        .values_list("document_id", "headings")
-    )  # fmt: skip
+    contents = DocumentText.objects.filter(document_id__in=[document.id for document in about])
+    headings = {
+        content.document_id: content.headings
+        if content.masked is None
+        else rendition(content).headings
+        for content in contents.defer("text")
+    }
     found = []
     for document in about:
         titles = [title for _, title, _ in headings.get(document.id, []) if len(title) < 60]

@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from documents.errors import CHOSEN_DOCUMENTS
+from documents.masking import mask_stale
 from documents.models import Document, Status
 
 TEXT_WINDOW = 100_000  # characters that one request for text may span
@@ -33,6 +34,12 @@ class DocumentSerializer(serializers.Serializer[Document]):
     pages = serializers.IntegerField(read_only=True, help_text="0 for formats without pages.")
     chunks = serializers.IntegerField(read_only=True)
     characters = serializers.IntegerField(read_only=True)
+    masked = serializers.SerializerMethodField(
+        help_text="Personal data is masked in all that is searched, sent and quoted."
+    )
+    mask_stale = serializers.SerializerMethodField(
+        help_text="Masked by older rules, or not yet: `retry/` masks it again."
+    )
     collection = serializers.UUIDField(source="collection_id", read_only=True, allow_null=True)
     created_by = serializers.UUIDField(source="created_by_id", read_only=True, allow_null=True)
     created_at = serializers.DateTimeField(read_only=True)
@@ -44,6 +51,12 @@ class DocumentSerializer(serializers.Serializer[Document]):
 
     def get_error_code(self, document: Document) -> str | None:
         return document.error_code or None
+
+    def get_masked(self, document: Document) -> bool:
+        return bool(document.masked_with)
+
+    def get_mask_stale(self, document: Document) -> bool:
+        return mask_stale(document)
 
     def get_url(self, document: Document) -> str:
         return reverse("document_view", args=[document.id])
@@ -64,6 +77,7 @@ class UploadSerializer(serializers.Serializer[Any]):
 class TextQuerySerializer(serializers.Serializer[Any]):
     start = serializers.IntegerField(min_value=0, default=0)
     end = serializers.IntegerField(min_value=0, required=False)
+    unmasked = serializers.BooleanField(default=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs.setdefault("end", attrs["start"] + TEXT_WINDOW)
@@ -83,9 +97,10 @@ class PageSerializer(serializers.Serializer[Any]):
 
 
 class TextSerializer(serializers.Serializer[Any]):
-    """A part of a document's extracted text; offsets count characters."""
+    """A part of a document's extracted text; offsets count characters of the original."""
 
     text = serializers.CharField()
+    masked = serializers.BooleanField(help_text="Personal data in `text` is masked.")
     start = serializers.IntegerField()
     end = serializers.IntegerField()
     characters = serializers.IntegerField(help_text="Length of the whole text.")
@@ -107,7 +122,10 @@ class AskSerializer(serializers.Serializer[Any]):
 
 
 class CitationSerializer(serializers.Serializer[Any]):
-    """An exact quotation: `quote` is the document's `text[start:end]`."""
+    """An exact quotation: `quote` is the document's `text[start:end]`.
+
+    Where personal data is masked, the quotation is, and the offsets are the original's.
+    """
 
     number = serializers.IntegerField(help_text="The mark [n] in the answer.")
     document_id = serializers.UUIDField()
@@ -125,6 +143,9 @@ class AnswerSerializer(serializers.Serializer[Any]):
     guardrail = serializers.SerializerMethodField()
     usage = serializers.DictField()
     request_id = serializers.UUIDField()
+    question_masked = serializers.BooleanField(
+        help_text="Personal data in the question was replaced before it was used."
+    )
 
     @extend_schema_field({"type": "object", "properties": {"action": {"type": "string"}}})
     def get_guardrail(self, answer: Any) -> dict[str, str]:

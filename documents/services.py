@@ -14,6 +14,7 @@ from bedrock.batch import job_stop
 from billing.storage import release_storage, reserve_storage
 from documents.access import document_locked
 from documents.errors import NotRetryable, UploadInterrupted
+from documents.masking import mask_stale
 from documents.models import Document, LooseObject, Status, Way
 from documents.parsing import MAX_FILE_BYTES, detect, safe_name
 from documents.parsing.sniff import HEAD_BYTES
@@ -110,10 +111,13 @@ def document_delete(*, actor: Actor, document_id: UUID | str) -> None:
 
 
 def document_retry(*, actor: Actor, document_id: UUID | str) -> Document:
-    """Queue a failed document again; finished work is kept. Raises NotRetryable."""
+    """Queue a failed document again, or one that older rules masked; finished work is kept.
+
+    Raises NotRetryable.
+    """
     with transaction.atomic():
         document = document_locked(actor, document_id)
-        if document.status != Status.FAILED:
+        if document.status != Status.FAILED and not mask_stale(document):
             raise NotRetryable
         document.status = Status.QUEUED
         document.error = document.error_code = ""

@@ -13,8 +13,10 @@ from django.utils import timezone
 
 from bedrock.batch import job_advance, jobs_due
 from bedrock.embedding_rule import collection_wait
+from bedrock.gateway import masks
 from documents.batching import DocumentSource, collection_close
 from documents.ingestion import ingest
+from documents.masking import stale_documents
 from documents.models import IN_BATCH, IN_FLIGHT, Document, LooseObject, Status, Way
 from tenants.context import entered
 from tenants.objects import objects_delete
@@ -64,6 +66,34 @@ def batch_advance(job_id: str) -> None:
         batch_advance.dispatch_in(seconds, job_id)
 
 
+@tenant_task(name="documents.remask")
+def documents_remask() -> None:
+    """Mask again what was masked by other rules than those of today, or by none."""
+    remask()
+
+
+def remask(*, unmasked_only: bool = False) -> int:
+    """Send the entered tenant's stale documents through their ingestion again; return how many.
+
+    The old passages serve until the new ones are there. May be called again at any time: a
+    document that is on its way is not sent twice, and what is paid for is kept.
+    """
+    stale = stale_documents()
+    if unmasked_only:
+        stale = stale.filter(masked_with="")
+    sent = 0
+    for document_id in list(stale.values_list("id", flat=True)):
+        again = Document.objects.filter(id=document_id, status=Status.READY).update(
+            status=Status.QUEUED, progress=0, attempts=0, waits=0, dispatched_at=Now()
+        )
+        if again:
+            sent += 1
+            document_ingest.dispatch(str(document_id))
+    if sent:
+        log.info("documents.remask", count=sent)
+    return sent
+
+
 @tenant_task(name="documents.objects_sweep")
 def objects_sweep() -> None:
     """Remove stored objects that no document owns and whose time has come."""
@@ -111,6 +141,8 @@ def recover() -> int:
             document_ingest.dispatch(str(document_id))
     if _due_objects().exists():
         objects_sweep.dispatch()
+    if masks():  # a workspace that has just begun to mask: its documents wait unseen
+        remask(unmasked_only=True)
     for job_id in jobs_due():
         batch_advance.dispatch(str(job_id))
     if Document.objects.filter(

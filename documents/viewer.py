@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from documents.models import DocumentText
+from documents.renditions import Rendition
 
 WHOLE_CHARACTERS: Final = 200_000  # a text up to this size is sent at once
 AROUND: Final = 3  # segments on each side of the wanted one that come with the page itself
@@ -56,7 +56,7 @@ class OutlineItem:
     end: int
 
 
-def segments(content: DocumentText) -> list[Segment]:
+def segments(content: Rendition) -> list[Segment]:
     """Return the pages of the text, or parts cut between paragraphs."""
     if content.pages:
         return [
@@ -82,7 +82,7 @@ def segment_at(found: Sequence[Segment], start: int) -> int:
 
 
 def shown(
-    content: DocumentText, *, at: int = 0, passage: tuple[int, int] | None = None
+    content: Rendition, *, at: int = 0, passage: tuple[int, int] | None = None
 ) -> list[Shown]:
     """Return all segments; those far from the one of index `at` without text, if it is long."""
     found = segments(content)
@@ -101,7 +101,7 @@ def shown(
 
 
 def pieces(
-    content: DocumentText, segment: Segment, passage: tuple[int, int] | None
+    content: Rendition, segment: Segment, passage: tuple[int, int] | None
 ) -> tuple[Piece, ...]:
     """Return the segment's text cut at the borders of the passage and of headings."""
     first, last = _within(segment, passage)
@@ -117,7 +117,7 @@ def _within(segment: Segment, passage: tuple[int, int] | None) -> tuple[int, int
     return max(passage[0], segment.start), min(passage[1], segment.end)
 
 
-def _runs(content: DocumentText, start: int, end: int) -> tuple[Run, ...]:
+def _runs(content: Rendition, start: int, end: int) -> tuple[Run, ...]:
     runs: list[Run] = []
     at = start
     for head_start, head_end in _headings(content, start, end):
@@ -130,7 +130,7 @@ def _runs(content: DocumentText, start: int, end: int) -> tuple[Run, ...]:
     return tuple(runs)
 
 
-def _headings(content: DocumentText, start: int, end: int) -> list[tuple[int, int]]:
+def _headings(content: Rendition, start: int, end: int) -> list[tuple[int, int]]:
     """Return the parts of headings that lie between the offsets."""
     found = []
     for _, title, at in content.headings:
@@ -141,10 +141,13 @@ def _headings(content: DocumentText, start: int, end: int) -> list[tuple[int, in
     return found
 
 
-def outline(content: DocumentText) -> list[OutlineItem]:
-    """Return the headings, the first `OUTLINE` of them, levels counted from the highest in use."""
+def outline(content: Rendition) -> list[OutlineItem]:
+    """Return the headings, the first `OUTLINE` of them, levels counted from the highest in use.
+
+    Their offsets are the original's, as all offsets in addresses are.
+    """
     top = min((level for level, _, _ in content.headings), default=1)
     return [
-        OutlineItem(title, min(level - top + 1, 4), start, start + len(title))
+        OutlineItem(title, min(level - top + 1, 4), *content.origin(start, start + len(title)))
         for level, title, start in content.headings[:OUTLINE]
     ]

@@ -1,6 +1,7 @@
 """Pages: the list with uploads, the viewer, and questions."""
 
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 from django.contrib import messages
@@ -11,8 +12,9 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from bedrock.embedding_rule import bulk_documents
+from bedrock.gateway import masks
 from documents import viewer
-from documents.access import document_of, documents_visible
+from documents.access import document_of, documents_visible, may_unmask
 from documents.ask import ask, question_checked
 from documents.errors import (
     CHOSEN_DOCUMENTS,
@@ -20,7 +22,8 @@ from documents.errors import (
     StoredFileMissing,
     TooManyChosen,
 )
-from documents.models import Status
+from documents.masking import mask_stale
+from documents.models import Document, Status
 from documents.pages import (
     STATES,
     Listing,
@@ -30,8 +33,10 @@ from documents.pages import (
     suggestions,
     upload_limits,
 )
+from documents.renditions import Rendition
 from documents.selectors import document_counts, document_text, documents_ready
 from documents.services import document_delete, document_retry, document_upload
+from documents.unmasking import original_checked, text_shown
 from documents.uploads import declared_size_check
 from search.retrieval import RetrievalScope
 from tenants.accounts.models import role_reaches
@@ -130,11 +135,20 @@ def document_view(request: HttpRequest, document_id: UUID) -> HttpResponse:
         "nav": "documents",
         "document": document,
         "may_write": role_reaches(actor.role, "member"),
+        "may_unmask": may_unmask(actor),
+        "file_open": may_unmask(actor) or not (document.masked_with or masks()),
     }
     if document.status == Status.READY:
-        content = document_text(document.id)
+        content, unmasked = _text(request, document)
         at, passage = opened_at(request.GET, content)
         context |= {
+            "masked": content.masking is not None,
+            "unmasked": unmasked,
+            "entities": len(content.masking.found) if content.masking else 0,
+            "stale": mask_stale(document),
+            "passage_asked": urlencode(
+                {key: request.GET[key] for key in ("start", "end", "chunk") if key in request.GET}
+            ),
             "shown": viewer.shown(content, at=at, passage=passage),
             "passage": passage,
             "outline": viewer.outline(content),
@@ -143,17 +157,28 @@ def document_view(request: HttpRequest, document_id: UUID) -> HttpResponse:
     return render(request, "documents/view.html", context)
 
 
+def _text(request: HttpRequest, document: Document) -> tuple[Rendition, bool]:
+    """Return the text to show, and whether `?unmasked=1` shows the original of a masked one."""
+    content = document_text(document.id)
+    unmasked = request.GET.get("unmasked") == "1" and content.masked is not None
+    text = text_shown(
+        actor=actor_of(request), document=document, content=content, unmasked=unmasked
+    )
+    return text, unmasked
+
+
 @require_GET
 @role_required("viewer")
 def document_segment(request: HttpRequest, document_id: UUID, index: int) -> HttpResponse:
     """Return one page of a long text, when it is scrolled to."""
     document = document_of(actor_of(request), document_id)
-    content = document_text(document.id)
+    content, unmasked = _text(request, document)
     found = viewer.segments(content)
     if index >= len(found):
         raise NotFound
     part = viewer.Shown(found[index], viewer.pieces(content, found[index], None))
-    return render(request, "documents/view.html#segment", {"part": part, "document": document})
+    context = {"part": part, "document": document, "unmasked": unmasked}
+    return render(request, "documents/view.html#segment", context)
 
 
 @require_GET
@@ -173,6 +198,7 @@ def document_state(request: HttpRequest, document_id: UUID) -> HttpResponse:
 def document_original(request: HttpRequest, document_id: UUID) -> HttpResponse:
     """Download the file as it was uploaded."""
     document = document_of(actor_of(request), document_id)
+    original_checked(actor=actor_of(request), document=document)
     body = object_get(document.object_key)
     if body is None:
         raise StoredFileMissing

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from bedrock.gateway import mask
 from search.access import collection_of
 from search.errors import CollectionNotFound
 from search.retrieval import RetrievalScope
@@ -41,6 +42,9 @@ def search_page(request: HttpRequest) -> HttpResponse:
         try:
             context["request_id"] = request_id = uuid4()
             context["results"] = _results(actor, query, request.GET, request_id)
+            # What retrieval masked is remembered, so this asks nobody.
+            [asked] = mask([query], actor=actor, feature="search", request_id=request_id)
+            context["query_masked"] = asked != query
         except TenantryError as error:
             # Shown where results would be: what was typed stays, and may be typed on.
             context["error"], status = error, error.status
