@@ -1,6 +1,7 @@
 """Staff: which model fills which role, and what stands in AWS. Decisions are read-only."""
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -18,11 +19,14 @@ from bedrock.models import (
     GuardrailCheck,
     InferenceProfile,
     Intervention,
+    KnowledgeBase,
+    KnowledgePool,
     Model,
     ModelRoute,
     PolicyDecision,
     ProfileCheck,
     ProvisionedModel,
+    Reranker,
     RoutePolicy,
     SafetyRules,
     Tier,
@@ -66,9 +70,9 @@ def _begun(route: ModelRoute | None) -> bool:
 
 @admin.register(Tier)
 class TierAdmin(ModelAdmin):
-    """Whether a plan's workspaces share inference profiles."""
+    """Whether a plan's workspaces share inference profiles, and what else a plan brings."""
 
-    list_display: ClassVar = ["plan", "profiles"]
+    list_display: ClassVar = ["plan", "profiles", "reranked"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["plan"] if obj else []
@@ -246,3 +250,37 @@ class BatchJobAdmin(ReadOnly):
     ]  # fmt: skip
     list_filter: ClassVar = ["state", "aws_status", "region"]
     search_fields: ClassVar = ["id", "arn", "tenant_id"]
+
+
+@admin.register(KnowledgePool)
+class KnowledgePoolAdmin(ModelAdmin):
+    """How many Knowledge Bases AWS lets us have, and how many of them tenants may take."""
+
+    list_display: ClassVar = ["kind", "position", "quota", "reserve", "taken"]
+    readonly_fields: ClassVar = ["kind"]
+
+    @admin.display(description="Taken, by Region")
+    def taken(self, pool: KnowledgePool) -> str:
+        rows = KnowledgeBase.objects.filter(kind=pool.kind).values_list("region", flat=True)
+        counts = Counter(rows)
+        return ", ".join(f"{region} {count}" for region, count in sorted(counts.items())) or "0"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(KnowledgeBase)
+class KnowledgeBaseAdmin(ReadOnly):
+    list_display: ClassVar = ["name", "region", "kind", "tenant_id", "knowledge_base_id"]
+    list_filter: ClassVar = ["region", "kind"]
+    search_fields: ClassVar = ["name", "tenant_id", "arn"]
+
+
+@admin.register(Reranker)
+class RerankerAdmin(ModelAdmin):
+    """The reranking model of each Region that offers one; how many passages, the tiers say."""
+
+    list_display: ClassVar = ["region", "model_id"]

@@ -7,10 +7,11 @@ class BedrockConfig(AppConfig):
 
     def ready(self) -> None:
         from bedrock.batch_upkeep import jobs_erase, jobs_left
-        from bedrock.knowledge_bases import tenant_knowledge_ensure
+        from bedrock.knowledge_bases import base_erase, base_left, tenant_knowledge_ensure
         from bedrock.provisioning import tenant_substrate_ensure
         from tenants.lifecycle.steps import erase_register, step_register
 
         step_register("bedrock.substrate", tenant_substrate_ensure, order=10)
         erase_register("batch jobs", jobs_erase, jobs_left, order=40)
         step_register("bedrock.knowledge", tenant_knowledge_ensure, order=20)
+        erase_register("knowledge bases", base_erase, base_left, order=50)

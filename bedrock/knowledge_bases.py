@@ -6,6 +6,7 @@ transaction. https://docs.aws.amazon.com/bedrock/latest/userguide/kb-direct-inge
 """
 
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from bedrock.policy import Kept
 from bedrock.profiles import routes_of
 from tenants.aws import BotoCoreError, ClientError, ops_client, translated
 from tenants.context import TenantContext, current, public_scope
+from tenants.lifecycle.steps import Erased
 from tenants.registry.models import Retrieval, Status, Tenant
 from tenants.vending import role_arn
 
@@ -95,13 +97,22 @@ def region_knowledge_ensure(region: str) -> list[str]:
     return made
 
 
-def tenant_knowledge_remove(tenant: TenantContext) -> None:
-    """Offboarding's step: delete the tenant's own Knowledge Base with all that is in it.
+def base_erase(tenant: TenantContext) -> Sequence[Erased]:
+    """Erasing's step: delete the tenant's own Knowledge Base with all that is in it.
 
-    Runs in the right of `staff` or `owner`. Copies in a shared one are deleted by their own rows.
+    Copies in a shared one are deleted by their own rows, in `search`.
     """
-    for row in KnowledgeBase.objects.filter(tenant_id=tenant.id):
-        base_remove(row)
+    with public_scope("owner"):
+        rows = list(KnowledgeBase.objects.filter(tenant_id=tenant.id))
+        for row in rows:
+            base_remove(row)
+    return [Erased("Knowledge Base", row.region, 1) for row in rows]
+
+
+def base_left(tenant: TenantContext) -> int:
+    """Return how many Knowledge Bases of its own the tenant has."""
+    with public_scope("owner"):
+        return KnowledgeBase.objects.filter(tenant_id=tenant.id).count()
 
 
 def base_remove(row: KnowledgeBase) -> None:

@@ -6,6 +6,11 @@ class SearchConfig(AppConfig):
     verbose_name = "Search"
 
     def ready(self) -> None:
+        from search.erasing import copies_erase, copies_left
         from tenants.lifecycle.export import derived_register
+        from tenants.lifecycle.steps import erase_register
 
-        derived_register("search_posting", "search_vector")
+        derived_register(
+            "search_posting", "search_vector", "search_knowledgecopy", "search_retrievalmove"
+        )
+        erase_register("knowledge copies", copies_erase, copies_left, order=45)

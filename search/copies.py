@@ -199,17 +199,6 @@ def copies_loose() -> QuerySet[KnowledgeCopy]:
     )
 
 
-def copies_repair() -> int:
-    """Want copies of live chunks that the tenant's Knowledge Base lacks; return how many.
-
-    A document that was taken in while the target changed may have been sent to the old one alone.
-    """
-    base = base_of(current())
-    if base is None:
-        return 0
-    return missing_want(base.id)
-
-
 def missing_want(base_id: UUID) -> int:
     """Want a copy in a Knowledge Base of every live chunk that has none there."""
     from search.services import copies_want

@@ -25,6 +25,16 @@ class CollectionNotFound(NotFound):
     title = "There is no such collection in this workspace"
 
 
+class MoveUnderWay(Conflict):
+    code = "move_under_way"
+    title = "A move to another retrieval target is under way; let it finish first"
+
+
+class MoveRefused(Conflict):
+    code = "move_refused"
+    title = "The new retrieval target did not take one of the passages; the old one serves on"
+
+
 class CollectionExists(Conflict):
     code = "collection_exists"
     title = "A collection of this name exists already; choose another name"

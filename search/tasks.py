@@ -6,10 +6,9 @@ import structlog
 from celery import shared_task
 from django.db import connection
 
-from search.copies import copies_advance, copies_loose, copies_repair
+from search.copies import copies_advance, copies_loose
 from tenants.context import SYSTEM, entered
 from tenants.errors import TenantryError
-from tenants.registry.models import Retrieval
 from tenants.registry.selectors import active_tenants
 from tenants.tasks import tenant_task
 
@@ -36,10 +35,11 @@ def copies_sync() -> None:
 def copies_recover() -> None:
     """Send again what was lost with a broker or a worker, in every active tenant."""
     for tenant in active_tenants():
+        from search.moving import target_repair  # which writes through our services
+
         try:
             with entered(tenant):
-                if tenant.retrieval != Retrieval.SCHEMA:
-                    copies_repair()
+                target_repair()
                 if copies_loose().exists():
                     copies_sync.dispatch()
         except Exception as error:  # one tenant's trouble must not keep the others waiting

@@ -1,0 +1,68 @@
+"""The account's places for changing documents are shared by all and kept."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from bedrock.errors import KnowledgeBusy
+from bedrock.turnstile import PLACES, STARTS_A_SECOND, place
+from tenants.context import TenantContext, entered
+from tests.support.cast import ALICE, CHARLIE
+from tests.support.clients import tenant_of
+
+pytestmark = pytest.mark.django_db
+
+
+def test_no_more_are_inside_than_there_are_places_and_none_starts_too_soon() -> None:
+    tenants = [tenant_of(ALICE), tenant_of(CHARLIE)]
+    lock, inside, most, starts = threading.Lock(), [0], [0], list[float]()
+
+    def work(tenant: TenantContext) -> None:
+        with entered(tenant), place("ingest"):
+            with lock:
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+                starts.append(time.monotonic())
+            time.sleep(0.2)
+            with lock:
+                inside[0] -= 1
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(work, [tenants[n % 2] for n in range(12)]))
+    assert most[0] <= PLACES
+    starts.sort()
+    for first, later in zip(starts, starts[STARTS_A_SECOND:], strict=False):
+        assert later - first > 0.9
+
+
+def test_a_small_upload_is_let_in_before_the_rest_of_a_large_one() -> None:
+    order: list[str] = []
+    lock = threading.Lock()
+
+    def work(tenant: TenantContext) -> None:
+        with entered(tenant), place("delete"), lock:
+            order.append(tenant.slug)
+
+    large, small = tenant_of(ALICE), tenant_of(CHARLIE)
+    with ThreadPoolExecutor(9) as pool:
+        waiting = [pool.submit(work, large) for _ in range(8)]
+        while len(order) < STARTS_A_SECOND:
+            time.sleep(0.01)
+        waiting.append(pool.submit(work, small))
+        for one in waiting:
+            one.result()
+    # The next place that comes free is the small one's.
+    assert order.index("globex") <= STARTS_A_SECOND + 1
+
+
+def test_without_redis_nobody_goes_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    import redis
+
+    from bedrock import turnstile
+
+    away = redis.Redis(port=1, socket_connect_timeout=0.2)
+    monkeypatch.setattr(turnstile, "redis_client", lambda: away)
+    with pytest.raises(KnowledgeBusy), entered(tenant_of(ALICE)), place("ingest"):
+        pytest.fail("went in")
