@@ -15,7 +15,14 @@ from django.db.models.functions import Now
 
 from bedrock.gateway import embed
 from bedrock.knowledge_bases import base_of, knowledge_ensure
-from search.copies import State, copies_advance, embedded_text, missing_want, move_under_way
+from search.copies import (
+    State,
+    copies_advance,
+    embedded_text,
+    missing_want,
+    move_under_way,
+    stored_text,
+)
 from search.errors import MoveRefused, MoveUnderWay
 from search.models import Chunk, KnowledgeCopy, RetrievalMove, Vector
 from search.services import unit_vectors, vectors_add
@@ -98,7 +105,12 @@ def vectors_fill() -> int:
     missing = Chunk.objects.filter(source__live=True, vector=None).order_by("number")
     while rows := list(missing.select_related("source")[:BATCH]):
         vectors = embed(
-            [embedded_text(row.heading, row.text) for row in rows],
+            [
+                embedded_text(
+                    stored_text(row.source, row.heading), stored_text(row.source, row.text)
+                )
+                for row in rows
+            ],
             actor=SYSTEM,
             feature="ingest",
             request_id=uuid4(),
