@@ -18,6 +18,7 @@ from django.db import connection
 from bedrock.findings import finding_record, finding_resolve
 from bedrock.logrecords import EMBEDDING_UNITS, GUARDRAIL_UNITS, LOGGED, TEXT_UNITS
 from bedrock.models import LogCursor, LogFinding, LoggedCall
+from bedrock.profiles import unknown_arns
 from billing.trueup import Booked, booked_of, true_up
 from billing.units import Unit
 
@@ -104,6 +105,7 @@ def _match(reservations: list[UUID], grace: timedelta, done: Matched) -> None:
         assert row.reservation_id is not None
         calls.setdefault(row.reservation_id, _Logged([])).rows.append(row)
     booked = booked_of(reservations)
+    strange = unknown_arns(row.model_id for logged in calls.values() for row in logged.rows)
     for reservation, logged in calls.items():
         foreign = [row for row in logged.rows if row.tenant_id is None]
         logged.rows = [row for row in logged.rows if row.tenant_id is not None]
@@ -111,6 +113,10 @@ def _match(reservations: list[UUID], grace: timedelta, done: Matched) -> None:
         for row in foreign:
             _unknown(row, "its identity is not the tenant's that it names", done)
         if not logged.rows:
+            continue
+        if odd := [row for row in logged.rows if row.model_id in strange]:
+            for row in odd:
+                _unknown(row, "no profile or throughput of ours has the ARN that it called", done)
             continue
         if found is None or any(row.tenant_id != found.tenant_id for row in logged.rows):
             for row in logged.rows:

@@ -6,7 +6,8 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-create.h
 """
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -25,6 +26,7 @@ AS_IT_SHOULD_BE: Final = "as it should be"
 USUAL_QUOTA: Final = (
     1000  # of an account and Region, https://docs.aws.amazon.com/general/latest/gr/bedrock.html
 )
+_OURS: Final = re.compile(r":(application-inference-profile|provisioned-model)/")
 Owner = tuple[str, UUID | None]  # plan, and the tenant where the profile is its own
 
 
@@ -178,6 +180,16 @@ def profile_quota(region: str) -> int:
     """Return how many application profiles the account may have in a Region, as staff know it."""
     kept = ProfileCheck.objects.filter(region=region).values_list("quota", flat=True).first()
     return kept if kept is not None else USUAL_QUOTA
+
+
+def unknown_arns(called: Iterable[str]) -> set[str]:
+    """Return which of these name a profile or throughput that no row knows."""
+    wanted = {arn for arn in called if arn.startswith("arn:") and _OURS.search(arn)}
+    if not wanted:
+        return set()
+    known = InferenceProfile.objects.filter(arn__in=wanted).values_list("arn", flat=True)
+    bought = ProvisionedModel.objects.filter(arn__in=wanted).values_list("arn", flat=True)
+    return wanted - set(known) - set(bought)
 
 
 def price_model_of(arn: str) -> str:

@@ -12,13 +12,14 @@ import pytest
 from bedrock import gateway
 from bedrock.conversing import text_call_open
 from bedrock.errors import ModelStreamInterrupted, ModelThrottled
+from bedrock.models import InferenceProfile
 from bedrock.policy import Policy, policy_of
 from billing.models import Reservation
 from billing.selectors import request_cost
 from billing.units import Unit
 from config.stack.options import REPOSITORY
 from tenants.aws import client, ops_client
-from tenants.context import SYSTEM, TenantContext, entered
+from tenants.context import SYSTEM, TenantContext, entered, public_scope
 from tenants.deployment_objects import deployment_objects, deployment_objects_delete
 from tenants.objects import bucket, object_get, objects_delete, objects_list
 from tests.bedrock.asking import ledger, question, states
@@ -252,3 +253,16 @@ def test_a_stamp_that_names_another_tenant_moves_nothing_of_that_tenant(
     with entered(globex):
         assert request_cost(asked.request_id).units == before
     assert copies(globex) == copies(acme) == []
+
+
+def test_usage_of_a_profile_that_nobody_knows_is_flagged(
+    acme: TenantContext, localaws: LocalAws, manage: Manage
+) -> None:
+    ask(acme)
+    with public_scope("staff"):
+        row = InferenceProfile.objects.get(
+            region=acme.region, plan=acme.plan, role="small", tenant_id=None, retired_at=None
+        )
+        InferenceProfile.objects.filter(id=row.id).update(arn=f"{row.arn}x")
+    localaws.logs()
+    assert reading(manage)["findings"] == [["not_in_ledger", False]]
