@@ -102,12 +102,15 @@ def retry_take(rates: Rates) -> bool:
     try:
         taken = _scripts()[0](
             keys=[tenant_key("retries"), tenant_key("streams")],
-            args=[1, 1, capacity, "", 0, 0],
+            args=[1, 1, capacity, "", 0, 0, 0, 0, 0, ""],  # no stream, nothing of the Region's
         )
         if int(taken[0]):
             return False
         take(rates, {}, stream=None)
-    except (redis.RedisError, RateLimited):
+    except redis.RedisError as error:
+        log.warning("bucket.retry_lost", error=str(error))
+        return False
+    except RateLimited:
         return False
     return True
 
