@@ -283,4 +283,4 @@ class KnowledgeBaseAdmin(ReadOnly):
 class RerankerAdmin(ModelAdmin):
     """The reranking model of each Region that offers one; how many passages, the tiers say."""
 
-    list_display: ClassVar = ["region", "model_id"]
+    list_display: ClassVar = ["region", "model_id", "weight"]

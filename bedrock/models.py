@@ -5,6 +5,7 @@ a profile may belong to one tenant; a policy decision always does.
 """
 
 import uuid
+from decimal import Decimal
 from typing import ClassVar
 
 from django.db import models
@@ -402,6 +403,13 @@ class Reranker(models.Model):
 
     region = models.CharField(primary_key=True, max_length=20)
     model_id = models.CharField(max_length=100)
+    weight = models.DecimalField(
+        max_digits=3,
+        decimal_places=2,
+        default=Decimal("0.30"),
+        db_default=Decimal("0.30"),
+        help_text="0 to 1: how much its score counts beside the fused one.",
+    )
 
     class Meta:
         ordering: ClassVar = ["region"]

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/rerank.html
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -28,6 +29,14 @@ CHARACTERS_AT_MOST: Final = 32_000  # of the query, and of each passage
 _kept = Kept()
 
 
+@dataclass(frozen=True, slots=True)
+class Reranked:
+    """A score a text, 0 to 1, in order; `weight` is its share beside the score that it had."""
+
+    scores: list[float]
+    weight: float
+
+
 def passages_reranked() -> int:
     """Return how many passages of a search the entered tenant's plan has reranked; 0: none."""
     plan = current().plan
@@ -41,8 +50,8 @@ def passages_reranked() -> int:
 
 def rerank(
     query: str, texts: Sequence[str], *, actor: Actor, feature: str, request_id: UUID
-) -> list[float] | None:
-    """Return how well each text answers, 0 to 1, in order; None where the order shall stay.
+) -> Reranked | None:
+    """Return how well each text answers and how much that counts; None where the order shall stay.
 
     One metered call of one query, for at most 100 texts. None when the Region offers no model,
     which the recorded decision says, and when the call was refused or brought no answer.
@@ -50,7 +59,7 @@ def rerank(
     if not 1 <= len(texts) <= PASSAGES_AT_MOST:
         raise ValueError(f"{len(texts)} texts; a call takes 1 to {PASSAGES_AT_MOST}")
     tenant = current()
-    model_id = _model_of(tenant)
+    model_id, weight = _model_of(tenant)
     query, *texts = mask([query, *texts], actor=actor, feature=feature, request_id=request_id)
     policy = _policy(tenant, model_id, len(texts))
     try:
@@ -71,15 +80,18 @@ def rerank(
     except TenantryError as error:
         log.warning("rerank.left_out", code=error.code)
         return None
-    return scores
+    return Reranked(scores, weight)
 
 
-def _model_of(tenant: TenantContext) -> str:
-    """Return the reranking model of the tenant's Region, or nothing: it never leaves the Region."""
+def _model_of(tenant: TenantContext) -> tuple[str, float]:
+    """Return the reranking model of the tenant's Region with its weight, or nothing.
+
+    It never leaves the Region.
+    """
     found = _kept.get(("region", tenant.region))
-    if not isinstance(found, str):
+    if not isinstance(found, tuple):
         row = Reranker.objects.filter(region=tenant.region).first()
-        found = row.model_id if row else ""
+        found = (row.model_id, float(row.weight)) if row else ("", 0.0)
         _kept.put(("region", tenant.region), found)
     return found
 

@@ -95,13 +95,22 @@ def retrieve(
 def reordered(
     passages: list[Passage], query: str, *, top: int, actor: Actor, request_id: UUID
 ) -> list[Passage]:
-    """Return the passages, the first `top` of them in the reranking model's order, renumbered."""
+    """Return the passages, the first `top` of them reordered, all renumbered.
+
+    Both scores are brought to their best one and summed by the reranking model's weight.
+    """
     best, rest = passages[:top], passages[top:]
     texts = [embedded_text(passage.heading, passage.text) for passage in best]
-    scores = rerank(query, texts, actor=actor, feature="search", request_id=request_id)
-    if scores is None:
+    found = rerank(query, texts, actor=actor, feature="search", request_id=request_id)
+    if found is None:
         return passages
-    order = sorted(range(len(best)), key=lambda at: (-scores[at], at))
+    fused_best = max(passage.score for passage in best) or 1.0
+    found_best = max(found.scores) or 1.0
+    sums = [
+        (1 - found.weight) * passage.score / fused_best + found.weight * score / found_best
+        for passage, score in zip(best, found.scores, strict=True)
+    ]
+    order = sorted(range(len(best)), key=lambda at: (-sums[at], at))
     return [
         replace(passage, rank=rank)
         for rank, passage in enumerate([*(best[at] for at in order), *rest], start=1)

@@ -86,8 +86,11 @@ def _reranked(query: str, ranked: Ranked) -> Ranked:
         if found is not None:
             break
         sleep(0.1)
-    scores = ranked.scores.copy()
-    scores[order[:RERANKED]] = 1.0 + np.asarray(found)
+    # As `search.retrieval.reordered` sums both.
+    top = order[:RERANKED]
+    scores = ranked.scores / ranked.scores.max() - 1
+    mine = np.asarray(found.scores) / (max(found.scores) or 1.0)
+    scores[top] = (1 - found.weight) * (scores[top] + 1) + found.weight * mine
     return Ranked(ranked.numbers, scores)
 
 
