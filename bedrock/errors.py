@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import tenants.errors
 from tenants.errors import TenantryError
 
 
@@ -64,12 +65,12 @@ class NotProvisioned(ModelError):
     title = "The model service of your workspace is not set up yet; tell support"
 
 
-class OutsideRegion(ModelError):
-    """The call would have left the tenant's Region or geography; it was not sent."""
+class OutsideRegion(ModelError, tenants.errors.OutsideRegion):
+    """What a row or route names lies outside the tenant's Region; no call was made of it."""
 
-    code = "outside_region"
-    status = 500
-    title = "This request would have left your workspace's Region, so it was not sent"
+    code = tenants.errors.OutsideRegion.code
+    status = tenants.errors.OutsideRegion.status
+    title = tenants.errors.OutsideRegion.title
 
 
 class ChoiceNotInPlan(ModelError):

@@ -15,6 +15,7 @@ from bedrock.errors import NotProvisioned, OutsideRegion
 from bedrock.models import Guardrail, InferenceProfile, Model, ProvisionedModel
 from bedrock.postures import anonymizes_input
 from tenants.context import TenantContext
+from tenants.pinning import geography
 
 KEEP_SECONDS: Final = 5.0
 KEEP_AT_MOST: Final = 5000  # entries; about 1 kB each
@@ -184,12 +185,6 @@ def guardrail_of(tenant: TenantContext) -> GuardrailPolicy:
     )
     kept.put(key, policy)
     return policy
-
-
-def geography(region: str) -> str:
-    """Return the prefix of the system profiles that stay near a Region: `us`, `eu`, `apac`."""
-    first = region.split("-", 1)[0]
-    return {"ap": "apac"}.get(first, first)
 
 
 def _check_region(region: str, arn: str) -> None:

@@ -19,8 +19,8 @@ from bedrock.calls import Json
 from bedrock.deployment import account_id, resource_prefix
 from bedrock.errors import ProfileQuotaReached, UnknownProfile
 from bedrock.models import InferenceProfile, Model, ModelRoute, ProfileCheck, ProvisionedModel
-from bedrock.policy import geography
 from tenants.aws import ClientError, ops_client
+from tenants.pinning import geography
 
 AS_IT_SHOULD_BE: Final = "as it should be"
 USUAL_QUOTA: Final = (

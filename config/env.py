@@ -3,6 +3,7 @@
 The one table of these variables for operators is in `docs/running.md`.
 """
 
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -18,6 +19,20 @@ URL_VARIABLES: Final = {
     "owner": "DATABASE_OWNER_URL",
     "ops": "DATABASE_OPS_URL",
 }
+
+
+AWS_SERVICES: Final = (
+    "*",
+    "s3",
+    "sts",
+    "iam",
+    "bedrock",
+    "bedrock-runtime",
+    "bedrock-agent",
+    "bedrock-agent-runtime",
+    "ce",
+    "bcm-data-exports",
+)
 
 
 class BadEnvironment(SystemExit):
@@ -45,6 +60,7 @@ class Environment:
     var_dir: Path
     tenant_role_arn: str
     app_principal: str
+    aws_endpoints: dict[str, dict[str, str]]
     bucket_prefix: str
     pg_dump: str
     email_url: str
@@ -89,6 +105,32 @@ def _arn(name: str, default: str) -> str:
     return value
 
 
+def _endpoints(name: str) -> dict[str, dict[str, str]]:
+    """Return addresses by Region and service; `*` stands for every service of the Region.
+
+    For PrivateLink: each Region's interface endpoints have names of their own.
+    """
+    what = (
+        f"{name} must be JSON like "
+        '{"eu-central-1": {"bedrock-runtime": "https://vpce-1.example", "*": "https://…"}}'
+    )
+    try:
+        given = json.loads(os.environ.get(name) or "{}")
+        pairs = [(region, dict(services)) for region, services in given.items()]
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BadEnvironment(f"{what}: {error}.") from None
+    for region, services in pairs:
+        if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region):
+            raise BadEnvironment(f"{what}: {region!r} is no Region.")
+        for service, address in services.items():
+            if service not in AWS_SERVICES:
+                raise BadEnvironment(f"{what}: {service!r} is none of {', '.join(AWS_SERVICES)}.")
+            parts = urlsplit(address) if isinstance(address, str) else None
+            if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+                raise BadEnvironment(f"{what}: {address!r} is no address.")
+    return dict(pairs)
+
+
 def _database(variable: str) -> Database:
     url = _required(variable, "postgresql://user:password@host:port/name of this process's login")
     parts = urlsplit(url)
@@ -131,6 +173,7 @@ def environment() -> Environment:
             "AWS_TENANT_ROLE_ARN", "arn:aws:iam::123456789012:role/tenantry-tenant"
         ),
         app_principal=_arn("AWS_APP_PRINCIPAL", ""),
+        aws_endpoints=_endpoints("AWS_ENDPOINTS"),
         bucket_prefix=os.environ.get("AWS_BUCKET_PREFIX", "tenantry-documents"),
         pg_dump=os.environ.get("PG_DUMP", "pg_dump"),
         email_url=os.environ.get("EMAIL_URL", ""),

@@ -116,7 +116,7 @@ class Dispatcher:
 
     def _route(self, request: Request) -> _Route:
         """The offered operation; services of one signing name may share a path."""
-        known = ""
+        known: tuple[Router, str, dict[str, str]] | None = None
         for router, handlers in self._services:
             if router.signing_name != request.caller.service:
                 continue
@@ -126,7 +126,11 @@ class Dispatcher:
             operation, labels = matched
             if operation in handlers:
                 return _Route(router, operation, labels, handlers[operation])
-            known = known or operation
+            known = known or (router, operation, labels)
         if known:
-            raise invalid(f"The local AWS does not offer {known}.")
+            router, operation, labels = known
+            # Who may not is told so, whether or not the operation is offered.
+            params = router.parse(operation, labels, request)
+            self._authorize(request.caller, router.service, operation, params)
+            raise invalid(f"The local AWS does not offer {operation}.")
         raise AwsError("UnknownOperationException", "There is no such operation.")

@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,5 +134,17 @@ class Sessions:
             cut = time.time() - _KEEP_EXPIRED_SECONDS
             self._sessions = {k: s for k, s in self._sessions.items() if s.expires > cut}
             self._sessions[key[1]] = session
-            document = {k: asdict(s) for k, s in self._sessions.items()}
-            write_atomically(self._path, json.dumps(document).encode())
+            self._save()
+
+    def expire(self, access_key: str | None) -> int:
+        """Let one session, or every one, run out now; returns how many."""
+        with self._lock:
+            gone = [key for key in self._sessions if access_key in (None, key)]
+            for key in gone:
+                self._sessions[key] = replace(self._sessions[key], expires=time.time() - 1)
+            self._save()
+        return len(gone)
+
+    def _save(self) -> None:
+        document = {key: asdict(session) for key, session in self._sessions.items()}
+        write_atomically(self._path, json.dumps(document).encode())

@@ -15,6 +15,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
+from localaws.dispatch import Authorize
 from localaws.errors import AwsError, invalid
 from localaws.wire import Json, Request, Response
 
@@ -30,10 +31,10 @@ class JsonService:
         self._handlers = handlers
         self._validator = ParamValidator()
 
-    def handle(self, request: Request) -> Response:
-        """Answer one request."""
+    def handle(self, request: Request, authorize: Authorize) -> Response:
+        """Answer one request that `authorize` lets the caller make."""
         try:
-            body, status = self._answer(request), 200
+            body, status = self._answer(request, authorize), 200
             headers = {}
         except AwsError as error:
             body = {"__type": error.code, "message": error.message, **error.extra}
@@ -42,7 +43,7 @@ class JsonService:
         content = json.dumps(body, default=_plain).encode()
         return Response(status, content, CONTENT_TYPE, headers)
 
-    def _answer(self, request: Request) -> Json:
+    def _answer(self, request: Request, authorize: Authorize) -> Json:
         if request.caller.expired:
             raise AwsError(
                 "ExpiredTokenException",
@@ -69,6 +70,7 @@ class JsonService:
             report = self._validator.validate(params, shape)
             if report.has_errors():
                 raise invalid("1 validation error detected: " + report.generate_report())
+        authorize(request.caller, self.model.service_name, operation, params)
         return handler(request, params)
 
 

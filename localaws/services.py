@@ -51,7 +51,7 @@ class LocalAws:
         self._log = InvocationLog(store, objects)
         self._billing = Billing(state, store, objects)
         scripts, calls = ScriptQueue(), CallLog(self._finished)
-        self._workbench = Workbench(scripts, calls, self._log, self._billing)
+        self._workbench = Workbench(scripts, calls, self._log, self._billing, self._sessions)
         guardrails, meter = Guardrails(store), Meter(self.embedder.count)
         shared: dict[str, Any] = {
             "meter": meter,
@@ -138,7 +138,8 @@ class LocalAws:
             ),
             *agents.services,
         ]
-        self._dispatcher = Dispatcher(services, Enforcement(store).authorize)
+        self._authorize = Enforcement(store).authorize
+        self._dispatcher = Dispatcher(services, self._authorize)
 
     def start(self) -> None:
         """Begin the background work."""
@@ -170,7 +171,7 @@ class LocalAws:
             return self._workbench.handle(request).send(start_response)
         if (billing := self._billing.services.get(caller.service)) is not None:
             request = read_request(environ, caller, str(uuid.uuid4()))
-            return billing.handle(request).send(start_response)
+            return billing.handle(request, self._authorize).send(start_response)
         if self._dispatcher.offers(caller.service):
             request = read_request(environ, caller, str(uuid.uuid4()))
             return self._dispatcher.handle(request).send(start_response)

@@ -8,6 +8,7 @@ from localaws.bedrock.invocation_log import InvocationLog
 from localaws.calls import CallLog
 from localaws.cost.services import Billing
 from localaws.errors import AwsError
+from localaws.identity import Sessions
 from localaws.script import ScriptQueue
 from localaws.wire import Request, Response
 
@@ -16,12 +17,18 @@ class Workbench:
     """The endpoints that AWS does not have."""
 
     def __init__(
-        self, scripts: ScriptQueue, calls: CallLog, log: InvocationLog, billing: Billing
+        self,
+        scripts: ScriptQueue,
+        calls: CallLog,
+        log: InvocationLog,
+        billing: Billing,
+        sessions: Sessions,
     ) -> None:
         self._scripts = scripts
         self._calls = calls
         self._log = log
         self._billing = billing
+        self._sessions = sessions
 
     def handle(self, request: Request) -> Response:
         """Answer one of them."""
@@ -40,6 +47,8 @@ class Workbench:
                 return self._deliver(request)
             case "POST", ("cost",):
                 return self._billing.switch(request)
+            case "POST", ("expire",):
+                return self._expire(request)
             case "GET", ("requests",):
                 return Response.of_json({"requests": self._calls.entries()})
             case "DELETE", ("requests",):
@@ -52,6 +61,14 @@ class Workbench:
             return Response.of_json({"queued": self._scripts.add(json.loads(request.body))})
         except (AwsError, TypeError, ValueError) as error:
             return Response.of_json({"message": str(error)}, status=400)
+
+    def _expire(self, request: Request) -> Response:
+        """Let role sessions run out at once: that of `accessKey`, or all."""
+        try:
+            wanted = json.loads(request.body or b"{}").get("accessKey")
+        except (AttributeError, ValueError) as error:
+            return Response.of_json({"message": str(error)}, status=400)
+        return Response.of_json({"expired": self._sessions.expire(wanted)})
 
     def _deliver(self, request: Request) -> Response:
         """Set the log's switches, and deliver now what is due."""

@@ -19,9 +19,11 @@ import boto3
 import structlog
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
 
 from tenants.context import current
 from tenants.errors import TenantryError
+from tenants.pinning import check_parameters, check_signature
 from tenants.vending import EXPIRED_CODES, Vending, Wanted, role_arn
 
 if TYPE_CHECKING:
@@ -161,6 +163,12 @@ def _config(service: str, silence: float | None) -> Config:
     )
 
 
+def _endpoint(service: str, region: str) -> str | None:
+    """Return the address that the deployment has for a service in a Region, or AWS's own."""
+    given = settings.AWS_ENDPOINTS.get(region, {})
+    return given.get(service) or given.get("*")
+
+
 @cache
 def _session() -> boto3.session.Session:
     """Return the one session, which keeps the service models it has read; used under a lock."""
@@ -170,7 +178,10 @@ def _session() -> boto3.session.Session:
 @cache
 def _build(service: str, region: str, owner: Owner, silence: float | None) -> Any:
     made = _session().client(  # type: ignore[call-overload]
-        service, region_name=region, config=_config(service, silence)
+        service,
+        region_name=region,
+        endpoint_url=_endpoint(service, region),
+        config=_config(service, silence),
     )
     if service == "bedrock-runtime":
         for operation in ("Converse", "ConverseStream"):
@@ -183,6 +194,8 @@ def _build(service: str, region: str, owner: Owner, silence: float | None) -> An
             _sign(owner, region, context)
 
         made.meta.events.register("before-parameter-build", sign)
+        made.meta.events.register_first("before-parameter-build", check_parameters)
+        made.meta.events.register("before-sign", check_signature)
         made.meta.events.register_first("needs-retry", _sign_again)
     return made
 

@@ -129,3 +129,11 @@ class UnderMaintenance(TenantryError):
             " minute.",
             retry_after=30,
         )
+
+
+class OutsideRegion(TenantryError):
+    """The call would have left the tenant's Region or geography; it was not sent."""
+
+    code = "outside_region"
+    status = 500
+    title = "This request would have left your workspace's Region, so it was not sent"

@@ -213,6 +213,7 @@ PG_DUMP = env.pg_dump
 
 AWS_TENANT_ROLE_ARN = env.tenant_role_arn
 AWS_APP_PRINCIPAL = env.app_principal
+AWS_ENDPOINTS = env.aws_endpoints
 AWS_BUCKET_PREFIX = env.bucket_prefix
 
 DEFAULT_FROM_EMAIL = env.default_from_email

@@ -321,9 +321,11 @@ def test_every_operation_that_is_served_has_its_permissions_mapped(tmp_path: Pat
     from localaws.services import LocalAws
 
     served = LocalAws(tmp_path)
-    for router, handlers in served._dispatcher._services:
-        missing = set(handlers) - set(MAPPED.get(router.service, {}))
-        assert not missing, f"{router.service}: say in iam/actions.py what {missing} need"
+    offered = [(router.service, handlers) for router, handlers in served._dispatcher._services]
+    offered += [(name, each._handlers) for name, each in served._billing.services.items()]
+    for service, handlers in offered:
+        missing = set(handlers) - set(MAPPED.get(service, {}))
+        assert not missing, f"{service}: say in iam/actions.py what {missing} need"
 
 
 def test_iam_survives_kill_9(start: Any) -> None:
