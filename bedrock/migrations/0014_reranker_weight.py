@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("bedrock", "0012_unknown_resources"),
+        ("bedrock", "0013_throughput_for_ops"),
     ]
 
     operations = [
