@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
@@ -21,6 +22,10 @@ from bedrock.models import (
     Intervention,
     KnowledgeBase,
     KnowledgePool,
+    LogCursor,
+    LogFinding,
+    LoggedCall,
+    LogObject,
     Model,
     ModelRoute,
     PolicyDecision,
@@ -31,6 +36,7 @@ from bedrock.models import (
     SafetyRules,
     Tier,
 )
+from billing.models import LedgerLine
 
 
 @admin.register(Model)
@@ -218,6 +224,67 @@ class PolicyDecisionAdmin(ReadOnly):
     ]  # fmt: skip
     list_filter: ClassVar = ["operation", "region", "feature"]
     search_fields: ClassVar = ["request_id", "tenant_id", "profile_arn"]
+    readonly_fields: ClassVar = ["booked", "logged"]
+
+    @admin.display(description="In the ledger")
+    def booked(self, row: PolicyDecision) -> SafeString:
+        lines = LedgerLine.objects.filter(
+            tenant_id=row.tenant_id, request_id=row.request_id, reservation_id=row.reservation_id
+        ).order_by("attempt", "unit")
+        return _lines(
+            (line.attempt, line.unit, line.quantity, line.kind, line.usd,
+             "estimated" if line.estimated else "")
+            for line in lines
+        )  # fmt: skip
+
+    @admin.display(description="In the invocation log")
+    def logged(self, row: PolicyDecision) -> SafeString:
+        calls = LoggedCall.objects.filter(reservation_id=row.reservation_id).order_by("at")
+        return _lines(
+            (call.attempt, call.aws_request_id, call.error_code or call.units, call.state,
+             call.content_key)
+            for call in calls
+        )  # fmt: skip
+
+
+def _lines(rows: Iterable[Iterable[object]]) -> SafeString:
+    found = format_html_join("\n", "{}", ((" · ".join(map(str, row)),) for row in rows))
+    return format_html("<pre>{}</pre>", found or "nothing")
+
+
+@admin.register(LoggedCall)
+class LoggedCallAdmin(ReadOnly):
+    """Calls as AWS logged them. Their contents are the tenant's and are not shown here."""
+
+    list_display: ClassVar = [
+        "at", "tenant_id", "feature", "operation", "region", "state", "error_code", "attempt",
+        "aws_request_id",
+    ]  # fmt: skip
+    list_filter: ClassVar = ["state", "operation", "region"]
+    search_fields: ClassVar = ["aws_request_id", "request_id", "tenant_id", "reservation_id"]
+
+
+@admin.register(LogFinding)
+class LogFindingAdmin(ReadOnly):
+    """What does not fit between AWS's logs and bill and the ledger."""
+
+    list_display: ClassVar = [
+        "created_at", "kind", "tenant_id", "region", "subject", "resolved_at",
+    ]  # fmt: skip
+    list_filter: ClassVar = ["kind", "region", ("resolved_at", admin.EmptyFieldListFilter)]
+    search_fields: ClassVar = ["subject", "tenant_id", "request_id"]
+
+
+@admin.register(LogObject)
+class LogObjectAdmin(ReadOnly):
+    list_display: ClassVar = ["first_seen", "region", "state", "records", "repeated", "key"]
+    list_filter: ClassVar = ["state", "region"]
+    search_fields: ClassVar = ["key"]
+
+
+@admin.register(LogCursor)
+class LogCursorAdmin(ReadOnly):
+    list_display: ClassVar = ["region", "read_at", "newest"]
 
 
 @admin.register(FailedAttempt)

@@ -7,7 +7,16 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
-from billing.models import LedgerLine, Plan, PlanLimit, Price, RegionQuota, Reservation
+from billing.models import (
+    AwsCostDelivery,
+    AwsCostLine,
+    LedgerLine,
+    Plan,
+    PlanLimit,
+    Price,
+    RegionQuota,
+    Reservation,
+)
 
 
 class PlanLimitInline(TabularInline):
@@ -85,6 +94,24 @@ class LedgerAdmin(ReadOnly):
     ]  # fmt: skip
     list_filter: ClassVar = ["month", "kind", "estimated"]
     search_fields: ClassVar = ["request_id", "reservation_id", "tenant", "model"]
+
+
+@admin.register(AwsCostLine)
+class AwsCostLineAdmin(ReadOnly):
+    """AWS's own bill, per tenant, model and day."""
+
+    list_display: ClassVar = [
+        "day", "source", "tenant_id", "model", "unit", "quantity", "usd", "entity", "usage_type",
+        "attributed_by", "estimated",
+    ]  # fmt: skip
+    list_filter: ClassVar = ["source", "period", "entity", "attributed_by", "region"]
+    search_fields: ClassVar = ["tenant_id", "model", "usage_type"]
+    date_hierarchy = "day"
+
+
+@admin.register(AwsCostDelivery)
+class AwsCostDeliveryAdmin(ReadOnly):
+    list_display: ClassVar = ["period", "read_at", "lines", "repeated", "usd", "execution_id"]
 
 
 @admin.register(Reservation)

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from bedrock import gateway
 from bedrock.errors import ModelUnavailable
-from bedrock.models import Guardrail, InferenceProfile, Model, ModelRoute
+from bedrock.models import Guardrail, InferenceProfile, Model, ModelRoute, PolicyDecision
 from tenants.context import TenantContext, entered, public_scope
 from tests.bedrock.asking import question
 from tests.support.cast import PASSWORD
@@ -37,7 +37,8 @@ def address(model: str, page: str, *args: object) -> str:
 @pytest.mark.parametrize(
     "model",
     ["model", "modelroute", "tier", "guardrail", "inferenceprofile", "policydecision",
-     "failedattempt", "guardrailcheck", "intervention", "safetyrules"],
+     "failedattempt", "guardrailcheck", "intervention", "safetyrules", "loggedcall",
+     "logfinding", "logobject", "logcursor"],
 )  # fmt: skip
 def test_every_list_opens(
     model: str, staff: Client, acme: TenantContext, localaws: LocalAws
@@ -46,6 +47,19 @@ def test_every_list_opens(
     with entered(acme), suppress(ModelUnavailable):  # a failed attempt, repeated or not
         gateway.converse(question())
     assert staff.get(address(model, "changelist")).status_code == 200
+
+
+def test_a_decision_shows_what_is_in_the_ledger(
+    staff: Client, acme: TenantContext, localaws: LocalAws
+) -> None:
+    asked = question()
+    with entered(acme):
+        gateway.converse(asked)
+    with public_scope("staff"):
+        row = PolicyDecision.objects.get(request_id=asked.request_id)
+    shown = staff.get(address("policydecision", "change", row.pk)).content.decode()
+    assert "101 · input_tokens" in shown
+    assert "nothing" in shown  # the log has not been read
 
 
 def test_a_model_is_edited_and_a_guardrail_is_only_read(staff: Client) -> None:
