@@ -203,3 +203,17 @@ def test_write_summarizes_a_document_and_rewrites_a_text(server: Server, page: P
     page.keyboard.press("Control+Enter")
     expect(page.locator("[data-write-text]")).to_contain_text("save money")
     expect(page.locator("[data-write-text]")).not_to_contain_text("In order to")
+
+
+def test_a_thorough_answer_is_chosen_in_the_composer_and_says_why(max_page: Page) -> None:
+    page = max_page
+    page.get_by_label("Thorough").check()
+    page.get_by_label("Your message").fill(QUESTION)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/assistant/*-*/")
+    answers(page, 1)
+    page.get_by_text("How this was answered").click()
+    facts = page.locator("[data-why-facts]")
+    expect(facts).to_contain_text("Claude Sonnet 4.6 (frontier)")
+    expect(facts).to_contain_text("you asked for a thorough answer")
+    check(page)
