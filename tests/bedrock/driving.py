@@ -1,0 +1,101 @@
+"""Mixed calls for a tenant: `python -m tests.bedrock.driving <tenant id> <calls> <seed> [point]`.
+
+With a point the process dies by SIGKILL in its last call: `admitted` (reserved, not sent),
+`answered` (served, not settled), `streaming` (in the middle of a stream), `settled`.
+"""
+
+import os
+import random
+import signal
+import sys
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+POINTS = ("admitted", "answered", "streaming", "settled")
+
+
+def one_call(picked: random.Random, kind: str) -> None:
+    """Make one call of a kind, whatever comes of it."""
+    from bedrock import gateway
+    from bedrock.errors import ModelError
+    from tenants.context import SYSTEM
+    from tenants.errors import QuotaExhausted, RateLimited
+    from tests.bedrock.asking import question
+
+    words = "word " * picked.randrange(1, 60)
+    with suppress(ModelError, RateLimited, QuotaExhausted):
+        if kind == "converse":
+            gateway.converse(question(words))
+        elif kind == "stream":
+            stop = picked.randrange(1, 30)
+            for number, _ in enumerate(gateway.converse_stream(question())):
+                if number == stop and picked.random() < 0.3:
+                    break
+        elif kind == "embed":
+            texts = [words] * picked.randrange(1, 4)
+            request = uuid.uuid4()
+            gateway.embed(
+                texts, actor=SYSTEM, feature="ingest", request_id=request, purpose="document"
+            )
+        else:
+            gateway.apply_guardrail(
+                [words], source="INPUT", actor=SYSTEM, feature="tool", request_id=uuid.uuid4()
+            )
+
+
+def calls(count: int, seed: int, before_each: Callable[[random.Random, str], None]) -> None:
+    """Make `count` calls of mixed kinds for the entered tenant."""
+    from bedrock.gateway import drains_finish
+
+    picked = random.Random(seed)
+    kinds = ["converse", "converse", "stream", "stream", "embed", "guardrail"]
+    for _ in range(count):
+        kind = picked.choice(kinds)
+        before_each(picked, kind)
+        one_call(picked, kind)
+    assert drains_finish(30)
+
+
+def _dying(name: str, when: str) -> None:
+    from bedrock import conversing, metering, streaming
+
+    def die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def replace(module: Any, function: str) -> None:
+        real = getattr(module, function)
+
+        def dying(*args: Any, **kwargs: Any) -> Any:
+            if when == "before":
+                die()
+            result = real(*args, **kwargs)
+            die()
+            return result
+
+        setattr(module, function, dying)
+
+    if name == "admitted":
+        replace(metering, "admit")
+    elif name == "answered":
+        replace(conversing, "usage_of")
+    elif name == "streaming":
+        replace(streaming, "TextDelta")
+    else:
+        replace(metering, "settle")
+
+
+if __name__ == "__main__":
+    tenant_id, count, seed, *point = sys.argv[1:]
+    import django
+
+    django.setup()
+    from tenants.context import entered
+    from tenants.registry.selectors import tenant_by_id
+
+    with entered(tenant_by_id(uuid.UUID(tenant_id))):
+        calls(int(count), int(seed), lambda picked, kind: None)
+        if point:
+            _dying(point[0], "after")
+            one_call(random.Random(1), "stream" if point[0] == "streaming" else "converse")

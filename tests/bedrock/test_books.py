@@ -1,0 +1,96 @@
+"""Mixed calls, throttled, cut and killed: the ledger, the invocation log and the bill agree.
+
+200 calls here; `BOOK_CALLS=1000` makes it a thousand.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from billing.models import LedgerEntry
+from config.stack.options import REPOSITORY
+from tenants.context import TenantContext, entered
+from tenants.registry.selectors import tenant_by_host
+from tests.bedrock import driving, test_costs
+from tests.bedrock.logreader import reading
+from tests.support.localaws import LocalAws
+from tests.support.services import Worker
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
+Manage = Callable[..., str]
+CALLS = int(os.environ.get("BOOK_CALLS", "200"))
+KILLED = 4  # calls before the one in which a process dies
+
+
+@pytest.fixture
+def three(acme: TenantContext, globex: TenantContext) -> list[TenantContext]:
+    """A third workspace beside the two that the gateway's tests know."""
+    return [acme, globex, tenant_by_host("hooli.localhost")]
+
+
+def test_ledger_log_and_bill_agree_after_throttling_cut_streams_and_kills(
+    three: list[TenantContext], localaws: LocalAws, manage: Manage, worker: Worker
+) -> None:
+    localaws.logs()
+    reading(manage)
+    localaws.cost(deliver=True)
+    before = test_costs.billed(test_costs.reading(manage))
+
+    def trouble(picked: random.Random, kind: str) -> None:
+        worker.empty_redis()
+        draw = picked.random()
+        if draw < 0.1:
+            localaws.script(error={"code": "ThrottlingException"})
+        elif kind == "stream" and draw < 0.25:
+            localaws.script(
+                match={"operation": "ConverseStream"},
+                chunks=["a few ", "words "] * 5,
+                truncate_after=picked.randrange(1, 9),
+            )
+        elif kind == "stream" and draw < 0.35:
+            localaws.script(match={"operation": "ConverseStream"}, text="Quiet.", no_usage=True)
+
+    deaths = list(zip(driving.POINTS, three * 2, strict=False))
+    for number, (point, tenant) in enumerate(deaths):
+        died = subprocess.run(
+            [sys.executable, "-m", "tests.bedrock.driving", str(tenant.id), str(KILLED),
+             str(number), point],
+            env=worker.environment("app"),
+            cwd=REPOSITORY,
+            timeout=120,
+            capture_output=True,
+        )  # fmt: skip
+        assert died.returncode == -signal.SIGKILL, died.stderr.decode()[-2000:]
+    rest = CALLS - len(deaths) * (KILLED + 1)
+    for seed, tenant in enumerate(three):
+        with entered(tenant):
+            driving.calls(rest // 3, seed, trouble)
+            localaws.reset()
+    with entered(three[0]):
+        driving.one_call(random.Random(9), "converse")  # what is older than it was logged or never
+    localaws.logs()
+    told = reading(manage, grace=-2, check=True, sweep=True)
+    assert {state for _, state, *_ in told["calls"]} <= {"matched", "trued"}
+    assert {kind for kind, _ in told["findings"]} <= {"never_sent"}
+    assert sum(told[region]["trued"] for region in ("us-east-1", "eu-central-1")) > 2
+    logged: Counter[str] = Counter()
+    for _, _, _, units, _ in told["calls"]:
+        logged.update({unit: n for unit, n in units.items() if not unit.startswith("guardrail_")})
+    booked: Counter[str] = Counter()
+    for tenant in three:
+        with entered(tenant):
+            for row in LedgerEntry.objects.exclude(unit__startswith="guardrail_"):
+                booked[row.unit] += row.quantity
+    assert +booked == +logged
+    localaws.cost(deliver=True)
+    bill = test_costs.minus(test_costs.billed(test_costs.reading(manage)), before)
+    assert bill == test_costs.booked(*three)
+    print(f"{CALLS} calls, {len(told['calls'])} logged, {dict(logged)}")
+    assert sum(usd for _, usd in bill.values()) > Decimal(0)
