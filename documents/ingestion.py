@@ -93,21 +93,24 @@ def _wait(lease: Lease, error: TenantryError) -> float | None:
 
 def _steps(lease: Lease) -> float | None:
     document, version = lease.document, mask_version()
-    if document.masked_with == version and source_indexed(document.id, version):
+    anew = document.status == Status.READY
+    if not anew and document.masked_with == version and source_indexed(document.id, version):
         # All that is missing is its copies' way.
         return copies_await(lease)
     content = DocumentText.objects.filter(document_id=lease.document.id).first()
     text = mask_document(lease, content or _parse(lease))
     chunks = text.chunks()
-    lease.write(status=Status.EMBEDDING, chunks=len(chunks))
-    where = placement()
+    # A document that is embedded anew stays ready: its words are found all the while.
+    if not anew:
+        lease.write(status=Status.EMBEDDING, chunks=len(chunks))
+    where, model = placement(), embedding_model()
     vectors: Rows | None = None
     if where.schema:  # a Knowledge Base embeds its copies itself
-        groups = list(groups_of(chunks, embedding_model()))
+        groups = list(groups_of(chunks, model))
         if batching.joined(lease, groups):
             return None
         vectors = embed_rest(lease, groups)
-    _index(lease, text, chunks, vectors, where.bases)
+    _index(lease, text, chunks, vectors, where.bases, model)
     return copies_await(lease) if where.bases else None
 
 
@@ -145,6 +148,7 @@ def _index(
     chunks: Sequence[Chunk],
     vectors: Rows | None,
     bases: Sequence[UUID],
+    model: str,
 ) -> None:
     """Make the passages searchable and the document ready, in one transaction.
 
@@ -161,6 +165,7 @@ def _index(
             media_type=document.media_type,
             owner_id=document.created_by_id,
             collection_id=document.collection_id,
+            model=model,
             chunks=[
                 NewChunk(
                     ordinal=part.ordinal,

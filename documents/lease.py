@@ -15,7 +15,7 @@ from django.db.models import BooleanField, ExpressionWrapper, F, Q, Value
 from django.db.models.functions import Greatest, Now
 
 from documents.errors import LeaseLost, Quarantined
-from documents.models import IN_BATCH, IN_FLIGHT, Document, Status
+from documents.models import IN_BATCH, IN_FLIGHT, Document, Status, Way
 from tenants.context import current, entered
 
 log = structlog.get_logger(__name__)
@@ -51,7 +51,14 @@ class Lease:
         self.write(lease_token=None, lease_until=None, **fields)
 
     def fail(self, code: str, reason: str) -> None:
-        """End the ingestion with a reason a person understands."""
+        """End the ingestion with a reason a person understands.
+
+        A document that was to be embedded anew stays ready as it was; it is asked for again later.
+        """
+        if self.document.status == Status.READY:
+            log.warning("documents.not_reembedded", document_id=str(self.document.id), code=code)
+            self.release(way=Way.UNDECIDED, batch_job_id=None, batch_times=0)
+            return
         self.release(status=Status.FAILED, error_code=code, error=reason)
 
     @contextmanager
@@ -103,7 +110,7 @@ def lease_take(document_id: UUID) -> Lease | timedelta | None:
     with transaction.atomic():
         document = (
             Document.objects.select_for_update(of=("self",))
-            .filter(id=document_id, status__in=IN_FLIGHT)
+            .filter(Q(status__in=IN_FLIGHT) | Q(status=Status.READY, way=Way.CALLS), id=document_id)
             .exclude(way__in=IN_BATCH)
             .annotate(
                 held=ExpressionWrapper(

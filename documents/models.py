@@ -95,7 +95,7 @@ class Document(models.Model):
             models.Index(
                 fields=["way", "batch_job_id"],
                 name="document_in_batch",
-                condition=models.Q(way="collecting") | models.Q(way="sent"),
+                condition=models.Q(way="collecting") | models.Q(way="sent") | models.Q(way="calls"),
             ),
         ]
         constraints: ClassVar = [
@@ -109,8 +109,8 @@ class Document(models.Model):
 
     @property
     def by_batch(self) -> bool:
-        """Whether a batch job is to bring, or is making, its vectors."""
-        return self.way in IN_BATCH
+        """Whether it waits for vectors that a batch job is to bring, or is making."""
+        return self.in_flight and self.way in IN_BATCH
 
     @property
     def in_flight(self) -> bool:

@@ -18,6 +18,7 @@ from documents.batching import DocumentSource, collection_close
 from documents.ingestion import ingest
 from documents.masking import stale_documents
 from documents.models import IN_BATCH, IN_FLIGHT, Document, LooseObject, Status, Way
+from documents.reembedding import reembed
 from tenants.context import entered
 from tenants.objects import objects_delete
 from tenants.registry.selectors import active_tenants
@@ -102,6 +103,21 @@ def objects_sweep() -> None:
         LooseObject.objects.filter(key__in=keys).delete()
 
 
+@tenant_task(name="documents.reembed")
+def documents_reembed() -> None:
+    """Embed anew what has vectors of a model that no longer serves."""
+    if reembed():
+        batch_collect.dispatch_in(collection_wait())
+
+
+@shared_task(name="documents.reembed_all")
+def documents_reembed_all() -> None:
+    """Look in every active tenant for vectors of a model that no longer serves."""
+    for tenant in active_tenants():
+        with entered(tenant):
+            documents_reembed.dispatch()
+
+
 @shared_task(name="documents.recover")
 def documents_recover() -> None:
     """Send again what was lost with a broker or a worker, in every active tenant.
@@ -128,12 +144,13 @@ def recover() -> int:
         | Q(
             status__in=[status for status in IN_FLIGHT if status != Status.QUEUED],
             dispatched_at__lt=Now() - STALLED_PATIENCE,
-        ),
+        )
+        | Q(status=Status.READY, way=Way.CALLS, dispatched_at__lt=Now() - STALLED_PATIENCE),
         Q(lease_until=None) | Q(lease_until__lt=Now()),
     ).exclude(way__in=IN_BATCH)
     found = list(stuck.values_list("id", flat=True)[:SWEEP_BATCH])
     if found:
-        Document.objects.filter(id__in=found, status__in=IN_FLIGHT).update(
+        Document.objects.filter(id__in=found).update(
             dispatched_at=Now(), updated_at=F("updated_at")
         )
         log.info("documents.recovered", count=len(found))
@@ -161,5 +178,11 @@ BEAT: Final = {
         "task": "documents.recover",
         "schedule": 30.0,
         "options": {"queue": "default", "expires": 60},
-    }
+    },
+    # A changed route takes effect on old documents by itself; `manage.py reembed` does it at once.
+    "documents-reembed": {
+        "task": "documents.reembed_all",
+        "schedule": 3600.0,
+        "options": {"queue": "default", "expires": 3500},
+    },
 }

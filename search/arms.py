@@ -13,8 +13,10 @@ import numpy as np
 from django.db import connection
 from django.db.models import QuerySet
 
+from bedrock.selectors import embedding_model
 from search.models import Source
 from search.ranking import NOTHING, Numbers, Ranked, TermPostings, bm25
+from search.vectormodels import sources_of_others
 
 # The english configuration, as in indexing. Frequencies count every posting of the tenant, the
 # entries only those in scope; all postings of a term come as one value.
@@ -38,6 +40,10 @@ NEAREST: Final = """
 KNOWN: Final = "SELECT number, chunk_id FROM search_chunk WHERE chunk_id = ANY(%s) AND {within}"
 SIMILAR: Final = """
     SELECT number, -(embedding <#> %s::halfvec) FROM search_vector WHERE number = ANY(%s)
+"""
+
+SAME_MODEL: Final = """
+    AND source_id IN (SELECT id FROM search_source WHERE embedding_model = %s)
 """
 
 
@@ -79,17 +85,23 @@ def by_words(place: Within, query: str) -> Ranked:
 
 
 def by_meaning(place: Within, vector: Sequence[float], *, count: int) -> Ranked:
-    """Return the `count` chunks nearest to the vector with their cosine, by an exact scan."""
+    """Return the `count` chunks nearest to the vector with their cosine, by an exact scan.
+
+    Only among vectors of the model that serves: those of another one cannot be compared.
+    """
     asked = _literal(vector)
-    statement = NEAREST.format(within=place.condition)
-    return _ranked(_rows(statement, [asked, *place.params, asked, count]))
+    others = list(sources_of_others(embedding_model()).values_list("id", flat=True))
+    condition = place.condition + (" AND source_id <> ALL(%s)" if others else "")
+    params = [*place.params, others] if others else place.params
+    return _ranked(_rows(NEAREST.format(within=condition), [asked, *params, asked, count]))
 
 
 def similarities(numbers: Numbers, vector: Sequence[float]) -> Ranked:
     """Return the cosine of each of these chunks with the vector."""
     if not len(numbers):
         return NOTHING
-    return _ranked(_rows(SIMILAR, [_literal(vector), numbers.tolist()]))
+    statement, model = SIMILAR + SAME_MODEL, embedding_model()
+    return _ranked(_rows(statement, [_literal(vector), numbers.tolist(), model]))
 
 
 def numbers_of(place: Within, chunk_ids: Sequence[UUID]) -> list[tuple[int, UUID]]:

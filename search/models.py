@@ -53,6 +53,8 @@ class Source(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     live = models.BooleanField(default=True)
     masked_with = models.CharField(max_length=160, blank=True)
+    # Whose vectors its chunks have, if any; those of another model are not compared with a query's.
+    embedding_model = models.CharField(max_length=100, blank=True)
     chunk_count = models.PositiveIntegerField(default=0)
     term_count = models.PositiveBigIntegerField(default=0)
 

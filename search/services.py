@@ -9,6 +9,7 @@ import numpy as np
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
+from bedrock.selectors import embedding_model
 from search.errors import CollectionExists
 from search.models import DIMENSIONS, Chunk, Collection, KnowledgeCopy, Source, Vector
 from search.tasks import copies_sync
@@ -66,6 +67,7 @@ def source_index(
     media_type: str,
     owner_id: UUID | None,
     collection_id: UUID | None,
+    model: str = "",
     chunks: Sequence[NewChunk],
     embeddings: Sequence[Sequence[float]] | None,
     bases: Sequence[UUID] = (),
@@ -73,7 +75,8 @@ def source_index(
 ) -> None:
     """Make a document retrievable, in place of whatever was indexed for it.
 
-    One transaction: others see the old state until it commits, then all of the new one.
+    One transaction: others see the old state until it commits, then all of the new one. `model` is
+    whose vectors these are; the one that serves now where it is left out.
     `embeddings` are one a chunk, in order; each is brought to length one. Without them the vectors
     are in `bases`, the Knowledge Bases that shall have copies, and the document is retrievable only
     once `copies_advance` found all copies indexed. Raises ValueError when their number or size does
@@ -83,6 +86,7 @@ def source_index(
     Source.objects.update_or_create(
         id=source_id,
         defaults={
+            "embedding_model": "",
             "name": name,
             "media_type": media_type,
             "owner_id": owner_id,
@@ -108,7 +112,7 @@ def source_index(
         batch_size=BATCH,
     )
     if vectors is not None:
-        vectors_add([(chunk.number, source_id) for chunk in made], vectors)
+        vectors_add([(chunk.number, source_id) for chunk in made], vectors, model=model)
     copies_want([(chunk.chunk_id, source_id) for chunk in made], bases)
     with connection.cursor() as cursor:
         cursor.execute(POST, {"source": source_id})
@@ -141,9 +145,18 @@ def _content_delete(source_id: UUID) -> None:
 
 
 def vectors_add(
-    chunks: Sequence[tuple[int, UUID]], vectors: np.ndarray[Any, np.dtype[np.float32]]
+    chunks: Sequence[tuple[int, UUID]],
+    vectors: np.ndarray[Any, np.dtype[np.float32]],
+    *,
+    model: str = "",
 ) -> None:
-    """Store vectors of length one for (number, source) of chunks; those that have one keep it."""
+    """Store vectors of length one for (number, source) of chunks; those that have one keep it.
+
+    All vectors of a source are of one model: `model`, or the one that serves now.
+    """
+    Source.objects.filter(id__in={source_id for _, source_id in chunks}).update(
+        embedding_model=model or embedding_model()
+    )
     Vector.objects.bulk_create(
         [
             Vector(number_id=number, source_id=source_id, embedding=vector)

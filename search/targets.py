@@ -14,6 +14,7 @@ from uuid import UUID
 import numpy as np
 
 from bedrock.gateway import embed, knowledge_retrieve
+from bedrock.selectors import embedding_model
 from search.arms import Within, by_meaning, numbers_of, similarities
 from search.ranking import Numbers, Ranked
 from tenants.context import Actor, current
@@ -43,7 +44,12 @@ def meaning_of(
     """Return the `count` nearest chunks of the entered tenant's target within a scope."""
     if current().retrieval == Retrieval.SCHEMA:
         (vector,) = embed(
-            [query], actor=actor, feature="search", request_id=request_id, purpose="query"
+            [query],
+            actor=actor,
+            feature="search",
+            request_id=request_id,
+            purpose="query",
+            model=embedding_model(),
         )
         return meaning_in_schema(place, vector, count=count)
     found = knowledge_retrieve(

@@ -66,7 +66,7 @@ def finished(job: BatchJob, person: Person = MAX) -> BatchJob:
 
     eventually(done, within=30, saying="the job's end")
     with entered(tenant_of(person)):
-        for document in Document.objects.filter(status="embedding", way="calls"):
+        for document in Document.objects.filter(way="calls"):
             document_ingest(str(document.id))
     return job
 
