@@ -62,7 +62,7 @@ class LocalAws:
             "log": calls,
             "stopping": self.stopping,
         }
-        model = _model(self.embedder)
+        model, enforcement = _model(self.embedder), Enforcement(store)
         self._jobs = BatchJobs(
             store,
             Runner(
@@ -73,9 +73,11 @@ class LocalAws:
                 scripts=scripts,
                 log=calls,
                 stopping=self.stopping,
+                enforcement=enforcement,
             ),
             scripts,
             self.stopping,
+            enforcement,
         )
         conversations = Conversations(
             model=model,
@@ -138,7 +140,7 @@ class LocalAws:
             ),
             *agents.services,
         ]
-        self._authorize = Enforcement(store).authorize
+        self._authorize = enforcement.authorize
         self._dispatcher = Dispatcher(services, self._authorize)
 
     def start(self) -> None:

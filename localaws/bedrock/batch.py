@@ -18,6 +18,7 @@ from localaws.bedrock.batch_run import Runner
 from localaws.catalog import FoundationModel
 from localaws.errors import AwsError, invalid, missing
 from localaws.guard.store import new_id, now, page
+from localaws.iam.enforcement import Enforcement
 from localaws.script import ScriptQueue
 from localaws.state import JsonStore
 from localaws.wire import Json, Request
@@ -52,7 +53,9 @@ class BatchJobs:
         runner: Runner,
         scripts: ScriptQueue,
         stopping: threading.Event,
+        enforcement: Enforcement,
     ) -> None:
+        self._enforcement = enforcement
         self._store = store
         self._runner = runner
         self._scripts = scripts
@@ -81,6 +84,7 @@ class BatchJobs:
         self._scripted("CreateModelInvocationJob", request, str(params.get("modelId", "")))
         account, region = request.caller.account, request.caller.region
         _checked(params)
+        self._enforcement.role_taken(params["roleArn"], account)
         model = catalog.resolve(params["modelId"], account, region, self._store)
         kind = params.get("modelInvocationType", "InvokeModel")
         _supported(model, kind)

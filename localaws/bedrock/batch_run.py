@@ -26,6 +26,7 @@ from localaws.calls import Call, CallLog
 from localaws.embedder import Embedder
 from localaws.errors import AwsError, invalid
 from localaws.guard.store import now
+from localaws.iam.enforcement import Enforcement
 from localaws.objects import ObjectStore
 from localaws.script import Script, ScriptQueue
 from localaws.state import JsonStore
@@ -88,7 +89,9 @@ class Runner:
         scripts: ScriptQueue,
         log: CallLog,
         stopping: threading.Event,
+        enforcement: Enforcement,
     ) -> None:
+        self._enforcement = enforcement
         self._store = store
         self._objects = objects
         self._embedder = embedder
@@ -166,6 +169,7 @@ class Runner:
             for name, path in self._objects.files(bucket, key).items()
             if name.endswith(".jsonl")
         }
+        self._permitted(job, [f"{bucket}/{name}" for name in found])
         if not found:
             raise JobFailed(f"There is no .jsonl file at s3://{bucket}/{key}.")
         sizes = [path.stat().st_size for path in found.values()]
@@ -182,6 +186,20 @@ class Runner:
         with self._store.lock:
             job["totalRecordCount"] = total
         return found
+
+    def _permitted(self, job: Json, sources: list[str]) -> None:
+        """Ask for everything that the service role has to do: read, call the model, write."""
+        role, region = job["roleArn"], job["region"]
+        bucket, prefix = _location(job["outputDataConfig"]["s3OutputDataConfig"]["s3Uri"])
+        manifest = f"{bucket}/{_joined(prefix, job['id'], 'manifest.json.out')}"
+        wanted = [("s3:GetObject", name) for name in sources] + [("s3:PutObject", manifest)]
+        refusals = [
+            self._enforcement.role_may(role, action, f"arn:aws:s3:::{name}", region=region)
+            for action, name in wanted
+        ]
+        refusals.append(self._enforcement.role_may_invoke(role, job["modelId"], region=region))
+        if refused := [words for words in refusals if words]:
+            raise JobFailed(refused[0])
 
     # Processing -----------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from bedrock import policy
+from bedrock.deployment import resource_prefix
 from bedrock.models import InferenceProfile
 from documents.models import Document
 from documents.tasks import document_ingest, documents_reembed
@@ -31,7 +32,10 @@ def route_to(model: str) -> None:
     made = ops_client("bedrock", "us-east-1").create_inference_profile(
         inferenceProfileName=f"embedding {uuid.uuid4().hex[:8]}",
         modelSource={"copyFrom": source},
-        tags=[{"key": "Tier", "value": "growth"}],
+        tags=[
+            {"key": "Deployment", "value": resource_prefix()},
+            {"key": "Tier", "value": "growth"},
+        ],
     )
     with public_scope("staff"):
         InferenceProfile.objects.filter(

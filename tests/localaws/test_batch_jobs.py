@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -19,12 +20,37 @@ ROLE = "arn:aws:iam::123456789012:role/batch"
 ENDED = ("Completed", "PartiallyCompleted", "Failed", "Stopped", "Expired")
 
 
+def role(server: Server, name: str, *resources: str) -> str:
+    """Make a role that the service may take, for these objects and every model."""
+    iam = server.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"Service": "bedrock.amazonaws.com"}}
+    allowed = [
+        {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": resources},
+        {"Effect": "Allow", "Action": "bedrock:InvokeModel", "Resource": "*"},
+    ]
+    version = {"Version": "2012-10-17"}
+    arn = iam.create_role(
+        RoleName=name,
+        AssumeRolePolicyDocument=json.dumps(
+            {**version, "Statement": [{**trust, "Action": "sts:AssumeRole"}]}
+        ),
+    )["Role"]["Arn"]
+    iam.put_role_policy(
+        RoleName=name,
+        PolicyName="files",
+        PolicyDocument=json.dumps({**version, "Statement": allowed}),
+    )
+    return str(arn)
+
+
 class Jobs:
     """A bucket, jobs over what is put into it, and what they write."""
 
     def __init__(self, server: Server, bucket: str) -> None:
         self.server, self.bucket = server, bucket
         self.s3, self.bedrock = server.client("s3"), server.client("bedrock")
+        with suppress(ClientError):  # made already
+            role(server, "batch", "arn:aws:s3:::*")
 
     def put(self, key: str, lines: list[Any]) -> None:
         body = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
@@ -146,6 +172,16 @@ def test_quotas_end_a_job_with_a_message(jobs: Jobs) -> None:
     job = jobs.ended(jobs.create("nothing/in.jsonl"))
     assert job["status"] == "Failed"
     assert "no .jsonl file" in job["message"]
+
+
+def test_the_service_role_decides_what_a_job_reads_and_writes(jobs: Jobs) -> None:
+    jobs.put("acme/in.jsonl", records(100))
+    name = f"narrow-{uuid.uuid4().hex[:6]}"
+    narrow = role(jobs.server, name, f"arn:aws:s3:::{jobs.bucket}/globex/*")
+    job = jobs.ended(jobs.create("acme/in.jsonl", roleArn=narrow))
+    assert job["status"] == "Failed"
+    assert "is not authorized to perform: s3:GetObject" in job["message"]
+    assert refused(lambda: jobs.create("acme/in.jsonl", roleArn=f"{ROLE}-of-nobody"))
 
 
 def test_a_repeated_token_makes_no_second_job(jobs: Jobs) -> None:
