@@ -14,6 +14,7 @@ from bedrock.gateway import (
     mask,
 )
 from bedrock.routing import regenerates_below
+from bedrock.safety import least_grounding
 from billing.selectors import request_cost
 from documents.citations import MARK, Citation, Grounded, cite, renumbered
 from documents.errors import QUESTION_CHARACTERS, QuestionEmpty, QuestionTooLong
@@ -24,7 +25,6 @@ from tenants.context import Actor, current
 FEATURE: Final = "ask"
 PASSAGES: Final = 8
 ANSWER_TOKENS: Final = 800
-LEAST_GROUNDING: Final = 0.5  # below, an answer is at most partly borne out, whatever its words
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +82,12 @@ def _made(actor: Actor, asked: str, scope: RetrievalScope, request_id: UUID) -> 
     answered = not reply.blocked and reply.text.strip() != NOT_FOUND
     score: float | None = None
     if answered and (grounded == "full" or least is not None):
-        score = _grounding(actor, asked, reply.text, passages, request_id)
+        score = grounding_score(actor, FEATURE, asked, reply.text, passages, request_id)
     if score is not None and least is not None and score < least:
         reply = _replied(actor, asked, passages, request_id, grounding=score)
         citations, grounded = _cited(reply, passages)
-        score = _grounding(actor, asked, reply.text, passages, request_id)
-    if grounded == "full" and score is not None and score < LEAST_GROUNDING:
+        score = grounding_score(actor, FEATURE, asked, reply.text, passages, request_id)
+    if grounded == "full" and score is not None and score < least_grounding(current()):
         grounded = "partly"
     text, numbered = renumbered(reply.text, citations)
     return _answer(text, grounded, numbered, reply.guardrail, request_id)
@@ -119,16 +119,24 @@ def _cited(reply: ModelAnswer, passages: list[Passage]) -> tuple[list[Citation],
     return ([], "none") if reply.blocked else cite(reply.text, passages)
 
 
-def _grounding(
-    actor: Actor, question: str, answer: str, passages: list[Passage], request_id: UUID
+def grounding_score(
+    actor: Actor,
+    feature: str,
+    question: str,
+    answer: str,
+    passages: list[Passage],
+    request_id: UUID,
 ) -> float | None:
-    """Return how far the guardrail's own check, if there is one, finds the answer borne out."""
+    """Return how far the guardrail's own check, if there is one, finds the answer borne out.
+
+    The question must be one that can be understood alone.
+    """
     judged = grounding(
         sources=[passage.text for passage in passages],
         question=question,
         answer=MARK.sub("", answer),
         actor=actor,
-        feature=FEATURE,
+        feature=feature,
         request_id=request_id,
     )
     return None if judged is None else judged.grounding

@@ -18,7 +18,7 @@ STREAM = {"operation": "ConverseStream"}
 CANARY = "quokka"
 # Longer than what a guardrail checks at once: the beginning has been shown when the block comes.
 LONG = f"The {CANARY} is a small animal. " * 60
-SECRET = "Its key is AKIAABCDEFGHIJKLMNOP."  # noqa: S105 - an example, which every posture blocks
+SECRET = "Its key is AKIAABCDEFGHIJKLMNOP."
 
 
 def left_over() -> list[str]:
