@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from botocore.eventstream import EventStreamBuffer
-from botocore.model import OperationModel, Shape
+from botocore.model import OperationModel
 
 from localaws import eventstream
 from localaws.errors import AwsError
@@ -40,7 +40,7 @@ class NotAsModelled(Exception):
 
 def check(model: OperationModel, response: Response) -> None:
     """Raise where a successful answer differs; a stream is checked as it is read."""
-    shape = model.output_shape
+    shape: Any = model.output_shape
     wrong: list[str] = []
     expected = int(model.http.get("responseCode", 200))
     if response.status != expected:
@@ -68,7 +68,7 @@ def check_error(model: OperationModel, error: AwsError, *, json_errors: bool) ->
     if error.scripted:
         return
     shapes = {shape.name: shape for shape in model.error_shapes}
-    shape = shapes.get(error.code)
+    shape: Any = shapes.get(error.code)
     if shape is None:
         if error.code not in COMMON:
             raise NotAsModelled(f"{model.name} does not know the error {error.code}")
@@ -83,7 +83,7 @@ def check_error(model: OperationModel, error: AwsError, *, json_errors: bool) ->
         raise NotAsModelled(f"{model.name}: {'; '.join(wrong)}")
 
 
-def _checked(name: str, union: Shape, frames: Iterator[bytes]) -> Iterator[bytes]:
+def _checked(name: str, union: Any, frames: Iterator[bytes]) -> Iterator[bytes]:
     buffer = EventStreamBuffer()
     try:
         for frame in frames:

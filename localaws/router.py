@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from botocore.loaders import Loader
@@ -156,6 +157,8 @@ def _dump(body: Json) -> bytes:
     def plain(value: Any) -> str:
         if isinstance(value, bytes):
             return base64.b64encode(value).decode()
+        if isinstance(value, datetime):
+            return value.isoformat()
         raise TypeError(type(value).__name__)
 
     return json.dumps(body, ensure_ascii=False, default=plain).encode()

@@ -51,7 +51,6 @@ class LocalAws:
         self._log = InvocationLog(store, objects)
         self._billing = Billing(state, store, objects)
         scripts, calls = ScriptQueue(), CallLog(self._finished)
-        self._workbench = Workbench(scripts, calls, self._log, self._billing, self._sessions)
         guardrails, meter = Guardrails(store), Meter(self.embedder.count)
         shared: dict[str, Any] = {
             "meter": meter,
@@ -139,9 +138,12 @@ class LocalAws:
                 },
             ),
             *agents.services,
+            *self._billing.services,
         ]
-        self._authorize = enforcement.authorize
-        self._dispatcher = Dispatcher(services, self._authorize)
+        self._dispatcher = Dispatcher(services, enforcement.authorize)
+        self._workbench = Workbench(
+            scripts, calls, self._log, self._billing, self._sessions, self._dispatcher
+        )
 
     def start(self) -> None:
         """Begin the background work."""
@@ -168,12 +170,9 @@ class LocalAws:
         """Answer one request."""
         caller = self._sessions.identify(environ)
         path = str(environ.get("PATH_INFO", ""))
-        if path.startswith("/_localaws/"):
+        if path.startswith("/_localaws"):
             request = read_request(environ, caller, "")
             return self._workbench.handle(request).send(start_response)
-        if (billing := self._billing.services.get(caller.service)) is not None:
-            request = read_request(environ, caller, str(uuid.uuid4()))
-            return billing.handle(request, self._authorize).send(start_response)
         if self._dispatcher.offers(caller.service):
             request = read_request(environ, caller, str(uuid.uuid4()))
             return self._dispatcher.handle(request).send(start_response)

@@ -7,6 +7,7 @@ import json
 from localaws.bedrock.invocation_log import InvocationLog
 from localaws.calls import CallLog
 from localaws.cost.services import Billing
+from localaws.dispatch import Dispatcher
 from localaws.errors import AwsError
 from localaws.identity import Sessions
 from localaws.script import ScriptQueue
@@ -23,16 +24,22 @@ class Workbench:
         log: InvocationLog,
         billing: Billing,
         sessions: Sessions,
+        dispatcher: Dispatcher,
     ) -> None:
         self._scripts = scripts
         self._calls = calls
         self._log = log
         self._billing = billing
         self._sessions = sessions
+        self._dispatcher = dispatcher
 
     def handle(self, request: Request) -> Response:
         """Answer one of them."""
         match request.method, request.segments[1:]:
+            case "GET", ():
+                return _index()
+            case "GET", ("operations",):
+                return Response.of_json({"operations": self._dispatcher.operations()})
             case "GET" | "HEAD", ("health",):
                 return Response.of_json({"status": "ok"})
             case "POST", ("script",):
@@ -80,3 +87,26 @@ class Workbench:
             return Response.of_json({"message": str(error)}, status=400)
         repaired = self._log.repair() if repair else 0
         return Response.of_json({"waiting": self._log.flush(), "repaired": repaired})
+
+
+_INDEX = (
+    ("GET", "health", "whether it answers"),
+    ("GET", "operations", "every operation offered, and how often it was answered"),
+    ("GET", "requests", "the last 1,000 calls, oldest first"),
+    ("DELETE", "requests", "forgets them"),
+    ("POST", "script", "queues what the next matching calls shall meet"),
+    ("POST", "logs", "switches of the invocation log, and delivery now"),
+    ("POST", "cost", "switches of billing, and delivery now"),
+    ("POST", "expire", "lets role sessions run out at once"),
+    ("POST", "reset", "forgets scripts, calls and switches"),
+)
+
+
+def _index() -> Response:
+    """What there is, for a person with a browser."""
+    rows = "".join(
+        f'<tr><td>{method}<td><a href="/_localaws/{name}">/_localaws/{name}</a><td>{words}'
+        for method, name, words in _INDEX
+    )
+    page = f"<!doctype html><html lang=en><title>Local AWS</title><h1>Local AWS</h1><table>{rows}"
+    return Response(200, f"{page}</table></html>".encode(), "text/html; charset=utf-8")

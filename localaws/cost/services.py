@@ -11,9 +11,10 @@ from localaws.cost.book import Book
 from localaws.cost.drift import Injected
 from localaws.cost.explorer import CostExplorer
 from localaws.cost.exports import DataExports
+from localaws.dispatch import Service
 from localaws.errors import AwsError, invalid
-from localaws.jsonrpc import JsonService
 from localaws.objects import ObjectStore
+from localaws.router import Router
 from localaws.state import JsonStore
 from localaws.wire import Json, Request, Response
 
@@ -28,17 +29,17 @@ class Billing:
         self._injected = Injected()
         self._exports = DataExports(store, self.book, self._injected, objects)
         explorer, exports = CostExplorer(self.book, self._injected), self._exports
-        self.services = {
-            "ce": JsonService(
-                "ce",
+        self.services: list[Service] = [
+            (
+                Router("ce"),
                 {
                     "GetCostAndUsage": explorer.cost_and_usage,
                     "ListCostAllocationTags": explorer.list_tags,
                     "UpdateCostAllocationTagsStatus": explorer.update_tags,
                 },
             ),
-            "bcm-data-exports": JsonService(
-                "bcm-data-exports",
+            (
+                Router("bcm-data-exports"),
                 {
                     "CreateExport": exports.create,
                     "DeleteExport": exports.delete,
@@ -48,7 +49,7 @@ class Billing:
                     "UpdateExport": exports.update,
                 },
             ),
-        }
+        ]
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="data-exports", daemon=True)
 

@@ -259,9 +259,8 @@ def _options(var: Path) -> Options:
 
 def _local_aws(options: Options) -> Spec:
     spec = local_aws(options)
-    return replace(
-        spec, env={**spec.env, "LOCALAWS_TOKEN_DELAY_MS": "0", "LOCALAWS_KB_DELAY_MS": "60"}
-    )
+    own = {"LOCALAWS_TOKEN_DELAY_MS": "0", "LOCALAWS_KB_DELAY_MS": "60", "LOCALAWS_CHECK": "1"}
+    return replace(spec, env={**spec.env, **own})
 
 
 def _started(spec: Spec) -> Child:
