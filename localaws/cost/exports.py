@@ -133,9 +133,9 @@ class DataExports:
                 "ExecutionId": execution["id"],
                 "ExecutionStatus": {
                     "StatusCode": execution["status"],
-                    "CreatedAt": execution["at"],
-                    "CompletedAt": execution["at"],
-                    "LastUpdatedAt": execution["at"],
+                    "CreatedAt": _iso(execution["at"]),
+                    "CompletedAt": _iso(execution["at"]),
+                    "LastUpdatedAt": _iso(execution["at"]),
                 },
             }
             for execution in reversed(row["executions"])
@@ -238,11 +238,11 @@ class DataExports:
 def _status(row: Json) -> Json:
     status: Json = {
         "StatusCode": "HEALTHY",
-        "CreatedAt": row["created"],
-        "LastUpdatedAt": row["updated"],
+        "CreatedAt": _iso(row["created"]),
+        "LastUpdatedAt": _iso(row["updated"]),
     }
     if row["executions"]:
-        status["LastRefreshedAt"] = row["executions"][-1]["at"]
+        status["LastRefreshedAt"] = _iso(row["executions"][-1]["at"])
     return status
 
 
@@ -345,3 +345,7 @@ def _values(line: Line, month: date, following: date) -> dict[str, str]:
 def _snake(key: str) -> str:
     """A tag's key as the export writes it: `TenantId` is `tenant_id`."""
     return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower())
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
