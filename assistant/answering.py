@@ -37,10 +37,12 @@ from bedrock.gateway import (
     mask,
     refused,
 )
-from documents.ask import usage_of
+from bedrock.safety import least_grounding
+from documents.ask import grounding_score, usage_of
 from documents.citations import Citation, cite, renumbered
 from documents.rendering import answer_html
 from search.retrieval import Passage, RetrievalScope, retrieve
+from tenants.context import current
 from tenants.errors import TenantryError
 
 PASSAGES: Final = 6
@@ -60,6 +62,7 @@ class _Answer:
     shown: list[str] = field(default_factory=list)
     passages: list[Passage] = field(default_factory=list)
     asked: str = ""  # the question as models read it
+    alone: str = ""  # the same, as it can be understood without the conversation
 
     @property
     def text(self) -> str:
@@ -92,7 +95,7 @@ def _answered(running: RunningTurn, question: Message, made: _Answer) -> Finishe
     except TextBlocked as blocked:
         return Finished(refused(_request_id(running), blocked))
     made.asked = asked.text
-    made.passages = _passages(running, asked.text, history)
+    made.passages = _passages(running, asked.text, history, made)
     return _streamed(running, asked.text, history, made)
 
 
@@ -133,7 +136,9 @@ def _request_id(running: RunningTurn) -> UUID:
     return request_id
 
 
-def _passages(running: RunningTurn, asked: str, history: list[Said]) -> list[Passage]:
+def _passages(
+    running: RunningTurn, asked: str, history: list[Said], made: _Answer
+) -> list[Passage]:
     frames = running.frames
     frames.send("tool", name="search_documents", status="running")
     if leans_on_history(asked, history):
@@ -142,6 +147,7 @@ def _passages(running: RunningTurn, asked: str, history: list[Said]) -> list[Pas
             running, "standalone_question", SYSTEM_STANDALONE, messages, _request_id(running)
         )
         asked = as_masked(alone, asked) or asked
+    made.alone = str(asked)
     passages = retrieve(
         actor=running.actor,
         scope=RetrievalScope(),
@@ -220,6 +226,8 @@ def _settle(
     grounded = ""
     if made.passages and text and status != MessageStatus.WITHDRAWN:
         citations, grounded = cite(text, made.passages)
+        if grounded == "full" and not _borne_out(running, made, text):
+            grounded = "partly"
         text, citations = renumbered(text, citations)
     title = _title(running, made.asked or question.text)
     usage = usage_of(_request_id(running))
@@ -256,6 +264,21 @@ def _settle(
         error=None,
         title=title or turn.conversation.title,
     )
+
+
+def _borne_out(running: RunningTurn, made: _Answer, text: str) -> bool:
+    """Say whether the guardrail finds the answer in its sources; what it cannot check is not said.
+
+    The words were shown already, after the guardrail's other policies: only the claim is at stake.
+    """
+    try:
+        score = grounding_score(
+            running.actor, "assistant", made.alone, text, made.passages, _request_id(running)
+        )
+    except TenantryError as error:
+        log.warning("turn.grounding_unknown", code=error.code)
+        return False
+    return score is None or score >= least_grounding(current())
 
 
 def _outcome(finished: Finished | None, made: _Answer) -> tuple[MessageStatus, str, str]:
