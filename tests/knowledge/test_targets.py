@@ -164,6 +164,7 @@ def test_what_a_knowledge_base_returns_wrongly_is_dropped(localaws: LocalAws) ->
     ]
     localaws.script(
         match={"operation": "Retrieve"},
+        times=2,
         results=[
             {
                 "content": {"type": "TEXT", "text": "SECRET OF HOOLI"},
@@ -174,6 +175,11 @@ def test_what_a_knowledge_base_returns_wrongly_is_dropped(localaws: LocalAws) ->
             for chunk, metadata in forged
         ],
     )
+    with entered(tenant_of(INES)):
+        let_through = gateway.knowledge_retrieve(
+            "pears", actor=SYSTEM, feature="search", request_id=uuid4()
+        )
+    assert [one.chunk_id for one in let_through] == [theirs.chunk_id]  # the one that lies
     found = outcome(INES, "crate of pears")  # by words alone
     assert found == expected[:1]
     assert "SECRET" not in json.dumps(found)
