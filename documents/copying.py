@@ -13,7 +13,6 @@ from django.db.models.functions import Now
 
 from documents.errors import CopyRefused
 from documents.lease import Lease
-from documents.models import Status, Way
 from search.copies import LIVE, copies_advance, copies_of, source_settled
 from search.services import source_remove
 from tenants.context import Actor
@@ -39,17 +38,7 @@ def copies_await(lease: Lease) -> float | None:
         with lease.locked():
             outcome = source_settled(document.id)
             if outcome == LIVE:
-                lease.release(
-                    status=Status.READY,
-                    progress=1.0,
-                    error="",
-                    error_code="",
-                    attempts=0,
-                    waits=0,
-                    way=Way.UNDECIDED,
-                    batch_job_id=None,
-                    batch_times=0,
-                )
+                lease.ready()
                 log.info("documents.ready", document_id=str(document.id))
                 return None
             if outcome is not None:

@@ -26,7 +26,7 @@ from documents.copying import copies_await
 from documents.errors import LeaseLost, ServiceBusy, StoredFileMissing
 from documents.lease import Lease, lease_take
 from documents.masking import mask_document
-from documents.models import Document, DocumentText, StagedBatch, Status, Way
+from documents.models import Document, DocumentText, StagedBatch, Status
 from documents.parsing import parse
 from documents.renditions import Rendition
 from documents.vectors import EMBEDDED, PARSED, Rows, embed_rest, groups_of
@@ -184,15 +184,5 @@ def _index(
         if bases:
             lease.progress(progress=EMBEDDED)
             return
-        lease.release(
-            status=Status.READY,
-            progress=1.0,
-            error="",
-            error_code="",
-            attempts=0,
-            waits=0,
-            way=Way.UNDECIDED,
-            batch_job_id=None,
-            batch_times=0,
-        )
+        lease.ready()
     log.info("documents.ready", document_id=str(document.id), chunks=len(chunks))

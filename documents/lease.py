@@ -50,6 +50,20 @@ class Lease:
         """Give the document back, writing `fields` with it. Raises LeaseLost."""
         self.write(lease_token=None, lease_until=None, **fields)
 
+    def ready(self) -> None:
+        """End the ingestion well: the document can be read and found."""
+        self.release(
+            status=Status.READY,
+            progress=1.0,
+            error="",
+            error_code="",
+            attempts=0,
+            waits=0,
+            way=Way.UNDECIDED,
+            batch_job_id=None,
+            batch_times=0,
+        )
+
     def fail(self, code: str, reason: str) -> None:
         """End the ingestion with a reason a person understands.
 
