@@ -37,6 +37,7 @@ from bedrock.models import (
     Tier,
 )
 from billing.models import LedgerLine
+from tenants.staffpages import FixedRows, ReadOnly
 
 
 @admin.register(Model)
@@ -109,21 +110,6 @@ class ProvisionedModelAdmin(ModelAdmin):
         return False  # the ledger names it; take it out of service instead
 
 
-class ReadOnly(ModelAdmin):
-    """What provisioning made or what happened: nothing here is changed by hand."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(Guardrail)
 class GuardrailAdmin(ReadOnly):
     """Postures' and workspaces' own guardrails, and how the last check found them."""
@@ -145,7 +131,7 @@ class GuardrailAdmin(ReadOnly):
 
 
 @admin.register(GuardrailCheck)
-class GuardrailCheckAdmin(ModelAdmin):
+class GuardrailCheckAdmin(FixedRows):
     """What the last check of each Region found; quota and reserve alone are edited."""
 
     list_display: ClassVar = [
@@ -154,12 +140,6 @@ class GuardrailCheckAdmin(ModelAdmin):
     readonly_fields: ClassVar = [
         "region", "checked_at", "total", "own", "foreign", "done", "warning"
     ]  # fmt: skip
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Intervention)
@@ -199,7 +179,7 @@ class InferenceProfileAdmin(ReadOnly):
 
 
 @admin.register(ProfileCheck)
-class ProfileCheckAdmin(ModelAdmin):
+class ProfileCheckAdmin(FixedRows):
     """What the last reconciliation of each Region found; the quota alone is edited."""
 
     list_display: ClassVar = [
@@ -208,12 +188,6 @@ class ProfileCheckAdmin(ModelAdmin):
     readonly_fields: ClassVar = [
         "region", "checked_at", "total", "foreign", "waiting", "done", "warning"
     ]  # fmt: skip
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(PolicyDecision)
@@ -320,7 +294,7 @@ class BatchJobAdmin(ReadOnly):
 
 
 @admin.register(KnowledgePool)
-class KnowledgePoolAdmin(ModelAdmin):
+class KnowledgePoolAdmin(FixedRows):
     """How many Knowledge Bases AWS lets us have, and how many of them tenants may take."""
 
     list_display: ClassVar = ["kind", "position", "quota", "reserve", "taken"]
@@ -331,12 +305,6 @@ class KnowledgePoolAdmin(ModelAdmin):
         rows = KnowledgeBase.objects.filter(kind=pool.kind).values_list("region", flat=True)
         counts = Counter(rows)
         return ", ".join(f"{region} {count}" for region, count in sorted(counts.items())) or "0"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(KnowledgeBase)

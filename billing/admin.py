@@ -17,6 +17,7 @@ from billing.models import (
     RegionQuota,
     Reservation,
 )
+from tenants.staffpages import ReadOnly
 
 
 class PlanLimitInline(TabularInline):
@@ -70,21 +71,6 @@ class PriceAdmin(ModelAdmin):
 
 def _begun(price: Price | None) -> bool:
     return price is not None and price.effective_from <= datetime.now(UTC).date()
-
-
-class ReadOnly(ModelAdmin):
-    """What happened: nothing here is added, changed or removed by hand."""
-
-    show_full_result_count = False  # counting all of the ledger takes longer than reading a page
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(LedgerLine)

@@ -7,6 +7,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm
 
 from tenants.accounts.models import AuditEvent, User
+from tenants.staffpages import ReadOnly
 
 
 @admin.register(User)
@@ -37,17 +38,8 @@ class StaffAdmin(UserAdmin, ModelAdmin):
 
 
 @admin.register(AuditEvent)
-class AuditAdmin(ModelAdmin):
+class AuditAdmin(ReadOnly):
     """What staff did; read-only."""
 
     list_display = ["at", "actor_id", "action", "object_type", "object_id"]
     list_filter = ["action"]
-
-    def has_add_permission(self, request: object) -> bool:
-        return False
-
-    def has_change_permission(self, request: object, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: object, obj: object = None) -> bool:
-        return False

@@ -8,6 +8,7 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from tenants.registry.models import Domain, Offboarding, Status, Tenant
 from tenants.sockets import workspace_sockets_close
+from tenants.staffpages import ReadOnly
 
 
 class DomainInline(TabularInline):
@@ -46,18 +47,9 @@ class DomainAdmin(ModelAdmin):
 
 
 @admin.register(Offboarding)
-class OffboardingAdmin(ModelAdmin):
+class OffboardingAdmin(ReadOnly):
     """Workspaces on their way out; a receipt stands on the row when all is erased."""
 
     list_display = ["slug", "state", "requested_at", "due_at", "finished_at", "error"]
     list_filter = ["state"]
     search_fields = ["slug", "tenant_id"]
-
-    def has_add_permission(self, request: object) -> bool:
-        return False
-
-    def has_change_permission(self, request: object, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: object, obj: object = None) -> bool:
-        return False
