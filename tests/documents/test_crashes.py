@@ -46,7 +46,7 @@ def killed(worker: Worker, subject_id: str, stage: str) -> None:
     [
         ("object_get 1 after", 0),
         ("parse 1 after", 0),
-        ("chunk 1 before", 0),
+        ("documents.renditions:chunk 1 before", 0),
         ("documents.vectors:embed 2 before", 1),
         ("documents.vectors:embed 2 after", 1),
         ("source_index 1 before", 2),
