@@ -87,7 +87,8 @@ class Connection:
 
     def _take(self, event: Any) -> None:
         if isinstance(event, RequestReceived):
-            self._requests[event.stream_id] = (list(event.headers), bytearray())
+            headers = [(str(name), str(value)) for name, value in event.headers]
+            self._requests[event.stream_id] = (headers, bytearray())
         elif isinstance(event, DataReceived):
             request = self._requests.get(event.stream_id)
             if request is not None:
