@@ -6,7 +6,6 @@ from uuid import UUID
 
 import structlog
 from celery import shared_task
-from django.db import connection
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -19,10 +18,8 @@ from documents.ingestion import ingest
 from documents.masking import stale_documents
 from documents.models import IN_BATCH, IN_FLIGHT, Document, LooseObject, Status, Way
 from documents.reembedding import reembed
-from tenants.context import entered
 from tenants.objects import objects_delete
-from tenants.registry.selectors import active_tenants
-from tenants.tasks import tenant_task
+from tenants.tasks import in_each_tenant, tenant_task
 
 log = structlog.get_logger(__name__)
 
@@ -113,9 +110,7 @@ def documents_reembed() -> None:
 @shared_task(name="documents.reembed_all")
 def documents_reembed_all() -> None:
     """Look in every active tenant for vectors of a model that no longer serves."""
-    for tenant in active_tenants():
-        with entered(tenant):
-            documents_reembed.dispatch()
+    in_each_tenant(documents_reembed.dispatch, failed="documents.reembed_failed")
 
 
 @shared_task(name="documents.recover")
@@ -124,13 +119,7 @@ def documents_recover() -> None:
 
     One short indexed query a tenant; messages only where something is stuck.
     """
-    for tenant in active_tenants():
-        try:
-            with entered(tenant):
-                recover()
-        except Exception as error:  # one tenant's trouble must not keep the others waiting
-            log.error("documents.recover_failed", tenant=tenant.slug, exc_info=error)
-            connection.close()
+    in_each_tenant(recover, failed="documents.recover_failed")
 
 
 def recover() -> int:

@@ -4,13 +4,11 @@ from typing import Any, Final
 
 import structlog
 from celery import shared_task
-from django.db import connection
 
 from search.copies import copies_advance, copies_loose
-from tenants.context import SYSTEM, entered
+from tenants.context import SYSTEM
 from tenants.errors import TenantryError
-from tenants.registry.selectors import active_tenants
-from tenants.tasks import tenant_task
+from tenants.tasks import in_each_tenant, tenant_task
 
 log = structlog.get_logger(__name__)
 
@@ -34,17 +32,15 @@ def copies_sync() -> None:
 @shared_task(name="search.copies_recover")
 def copies_recover() -> None:
     """Send again what was lost with a broker or a worker, in every active tenant."""
-    for tenant in active_tenants():
-        from search.moving import target_repair  # which writes through our services
+    in_each_tenant(_recover, failed="copies.recover_failed")
 
-        try:
-            with entered(tenant):
-                target_repair()
-                if copies_loose().exists():
-                    copies_sync.dispatch()
-        except Exception as error:  # one tenant's trouble must not keep the others waiting
-            log.error("copies.recover_failed", tenant=tenant.slug, exc_info=error)
-            connection.close()
+
+def _recover() -> None:
+    from search.moving import target_repair  # which writes through our services
+
+    target_repair()
+    if copies_loose().exists():
+        copies_sync.dispatch()
 
 
 BEAT: Final[dict[str, Any]] = {

@@ -24,7 +24,7 @@ from tenants.context import current, entered
 from tenants.errors import TenantUnavailable, UnderMaintenance
 from tenants.lifecycle.standing import schema_require
 from tenants.logging import bound
-from tenants.registry.selectors import tenant_by_id
+from tenants.registry.selectors import active_tenants, tenant_by_id
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -98,3 +98,17 @@ def tenant_task(*, name: str, **options: Any) -> Callable[[Callable[P, R]], Tena
         return TenantTask(work, task)
 
     return declare
+
+
+def in_each_tenant(work: Callable[[], Any], *, failed: str) -> None:
+    """Do `work` in every active tenant, one after another; for tasks that look after all of them.
+
+    One tenant's trouble must not keep the others waiting: it is logged as the event `failed`.
+    """
+    for tenant in active_tenants():
+        try:
+            with entered(tenant):
+                work()
+        except Exception as error:
+            log.error(failed, tenant=tenant.slug, exc_info=error)
+            connection.close()
