@@ -14,7 +14,6 @@ from search.retrieval import Passage
 
 HISTORY_CHARACTERS: Final = 12_000  # of earlier messages, newest first
 SHORT_QUESTION: Final = 32  # characters; shorter ones often lean on what was said before
-SAID_CHARACTERS: Final = 1_000  # of a message that helps to understand the next question
 _LEANING: Final = re.compile(
     r"\b(it|its|they|them|their|this|that|these|those|he|she|him|her|one|ones|there|then|also|else"
     r"|same|former|latter|again|why|and|what about|how about)\b",

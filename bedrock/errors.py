@@ -92,14 +92,6 @@ class ProfileQuotaReached(ModelError):
     )
 
 
-class UnknownProfile(ModelError):
-    """Usage of an ARN that no row knows: it can be neither priced nor attributed."""
-
-    code = "unknown_profile"
-    status = 500
-    title = "This usage belongs to no known inference profile, so it cannot be priced"
-
-
 class EmbeddingModelChanged(ModelError):
     """Another embedding model serves by now: vectors of two models cannot be compared."""
 

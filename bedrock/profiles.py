@@ -17,7 +17,7 @@ from django.db import transaction
 
 from bedrock.calls import Json
 from bedrock.deployment import account_id, resource_prefix
-from bedrock.errors import ProfileQuotaReached, UnknownProfile
+from bedrock.errors import ProfileQuotaReached
 from bedrock.models import InferenceProfile, Model, ModelRoute, ProfileCheck, ProvisionedModel
 from tenants.aws import ClientError, ops_client
 from tenants.pinning import geography
@@ -190,17 +190,3 @@ def unknown_arns(called: Iterable[str]) -> set[str]:
     known = InferenceProfile.objects.filter(arn__in=wanted).values_list("arn", flat=True)
     bought = ProvisionedModel.objects.filter(arn__in=wanted).values_list("arn", flat=True)
     return wanted - set(known) - set(bought)
-
-
-def price_model_of(arn: str) -> str:
-    """Return the rate card's key of what an ARN calls, in use or retired long ago.
-
-    Raises UnknownProfile: usage of something nobody knows is an error, never free.
-    """
-    source = InferenceProfile.objects.filter(arn=arn).values_list("source", flat=True).first()
-    if source is not None:
-        return source.split("/", 1)[1]
-    bought = ProvisionedModel.objects.filter(arn=arn).values_list("model_id", flat=True).first()
-    if bought is not None:
-        return f"{bought}@provisioned"
-    raise UnknownProfile(f"{arn} is no profile of this deployment.")

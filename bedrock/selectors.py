@@ -17,8 +17,12 @@ def decisions_of(request_id: UUID) -> list[PolicyDecision]:
 
 
 def decision_of(request_id: UUID) -> PolicyDecision | None:
-    """Return the decision behind a request's answer: its last text call, else its last call."""
-    decisions = decisions_of(request_id)
+    """Return the decision behind the answer of a request of the entered tenant."""
+    return answering(decisions_of(request_id))
+
+
+def answering(decisions: list[PolicyDecision]) -> PolicyDecision | None:
+    """Return which of a request's decisions made its answer: its last text call, else its last."""
     texts = [decision for decision in decisions if decision.max_tokens is not None]
     found = texts or decisions
     return found[-1] if found else None

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from bedrock.interventions import interventions_of
 from bedrock.models import InferenceProfile, Model, PolicyDecision
-from bedrock.selectors import decisions_of
+from bedrock.selectors import answering, decisions_of
 from billing.selectors import request_cost
 from tenants.accounts.models import role_reaches
 from tenants.context import Actor, current
@@ -34,8 +34,7 @@ def explained(request_id: UUID, decisions: list[PolicyDecision]) -> dict[str, An
     )  # fmt: skip
     cost = request_cost(request_id)
     interventions = interventions_of(request_id) if decisions else []
-    texts = [row for row in decisions if row.max_tokens is not None]
-    main = (texts or decisions)[-1] if decisions else None
+    main = answering(decisions)
     return {
         "request_id": str(request_id),
         "decision": main,
