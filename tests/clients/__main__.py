@@ -1,21 +1,25 @@
 """`make test-clients`: clients not written here, unchanged, against `python -m localaws`.
 
 Each client lives in an environment of its own under `var/clients/`, made from its lock and made
-anew when that changes, and speaks to a server of its own, which holds every answer against
-botocore's model.
+anew when that changes, and speaks to a server of its own with empty state, which holds every
+answer against botocore's model. Nothing here waits for ever: what takes too long is killed, with
+all it started, and said.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -23,7 +27,7 @@ ROOT = HERE.parents[1]
 ENVIRONMENTS = ROOT / "var" / "clients"
 PYTHON_CLIENTS = ("litellm", "langchain", "boto3")
 NODE_NEEDED = "Node.js 20 or later and npm are needed for the JavaScript client: install them."
-INSTALL_SECONDS, CHECK_SECONDS = 600, 300
+START_SECONDS, INSTALL_SECONDS, CHECK_SECONDS = 60, 600, 300
 # Credentials, proxies and endpoints of whoever runs this are no part of the test.
 _KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL")
 
@@ -57,13 +61,8 @@ def main() -> int:
 def _served(check: Callable[[dict[str, str]], str]) -> tuple[float, str]:
     """Run one client's checks against a server of its own: (seconds, what it said)."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as state, _start(Path(state)) as server:
-        try:
-            ready = server.stdout.readline() if server.stdout else ""
-            said = check(_environment(ready.rsplit(" ", 1)[-1].strip()))
-        finally:
-            server.terminate()
-            server.wait(timeout=10)
+    with tempfile.TemporaryDirectory() as state, _server(Path(state)) as url:
+        said = check(_environment(url))
     return time.monotonic() - began, said
 
 
@@ -82,10 +81,21 @@ def _environment(url: str) -> dict[str, str]:
     }
 
 
-def _start(state: Path) -> subprocess.Popen[str]:
+@contextmanager
+def _server(state: Path) -> Iterator[str]:
+    """A local AWS on a free port: its URL."""
     env = {**os.environ, "LOCALAWS_TOKEN_DELAY_MS": "0", "LOCALAWS_CHECK": "1"}
     command = [sys.executable, "-m", "localaws", "--port", "0", "--state", str(state)]
-    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            started, _, _ = select.select([server.stdout], [], [], START_SECONDS)
+            ready = server.stdout.readline() if started else ""
+            if "ready at" not in ready:
+                raise Failed(f"The local AWS was not ready within {START_SECONDS} s.")
+            yield ready.rsplit(" ", 1)[-1].strip()
+        finally:
+            server.kill()  # its state goes too
 
 
 def _python(name: str, env: dict[str, str]) -> str:
@@ -94,9 +104,11 @@ def _python(name: str, env: dict[str, str]) -> str:
     python = place / "bin" / "python"
     if _stale(place, lock):
         shutil.rmtree(place, ignore_errors=True)
-        _run([sys.executable, "-m", "venv", str(place)], INSTALL_SECONDS)
-        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run([*install, "--require-hashes", "--requirement", str(lock)], INSTALL_SECONDS)
+        # Our pip installs, which spares each client one of its own.
+        _run([sys.executable, "-m", "venv", "--without-pip", str(place)], INSTALL_SECONDS)
+        pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
+        install = [*pip, "install", "--quiet", "--no-input", "--require-hashes"]
+        _run([*install, "--requirement", str(lock)], INSTALL_SECONDS)
         _fresh(place, lock)
     pytest = [str(python), "-m", "pytest", "-q", "-c", os.devnull, "-p", "no:cacheprovider"]
     where = [f"--rootdir={folder}", f"--confcutdir={folder}", "--import-mode=importlib"]
@@ -144,22 +156,29 @@ def _run(
     command: list[str], seconds: int, *, env: dict[str, str] | None = None, cwd: Path = ROOT
 ) -> str:
     """The last line of what a command says; all of it where it fails."""
-    try:
-        done = subprocess.run(
-            command,
-            cwd=cwd,
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as slow:
-        raise Failed(f"{command[0]} took longer than {seconds} s.\n{slow.stdout!r}") from None
-    if done.returncode:
-        raise Failed(done.stdout)
-    return done.stdout if "node" in command[0] else (done.stdout.strip().splitlines() or [""])[-1]
+    with subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        try:
+            said, _ = running.communicate(timeout=seconds)
+        except BaseException as stopped:
+            # Its children too: one that lives would hold the pipe open.
+            os.killpg(running.pid, signal.SIGKILL)
+            if not isinstance(stopped, subprocess.TimeoutExpired):
+                raise
+            said, _ = running.communicate()
+            told = f"{' '.join(command)}\ntook longer than {seconds} s and was ended.\n{said}"
+            raise Failed(told) from None
+    if running.returncode:
+        raise Failed(f"{' '.join(command)}\nended with {running.returncode}.\n{said}")
+    return said if "node" in command[0] else (said.strip().splitlines() or [""])[-1]
 
 
 if __name__ == "__main__":
