@@ -142,7 +142,13 @@ class LocalAws:
         ]
         self._dispatcher = Dispatcher(services, enforcement.authorize)
         self._workbench = Workbench(
-            scripts, calls, self._log, self._billing, self._sessions, self._dispatcher
+            scripts=scripts,
+            calls=calls,
+            log=self._log,
+            billing=self._billing,
+            sessions=self._sessions,
+            dispatcher=self._dispatcher,
+            limits=agents.limits,
         )
 
     def start(self) -> None:

@@ -10,6 +10,7 @@ from localaws.cost.services import Billing
 from localaws.dispatch import Dispatcher
 from localaws.errors import AwsError
 from localaws.identity import Sessions
+from localaws.kb.limits import Limits
 from localaws.script import ScriptQueue
 from localaws.wire import Request, Response
 
@@ -19,12 +20,14 @@ class Workbench:
 
     def __init__(
         self,
+        *,
         scripts: ScriptQueue,
         calls: CallLog,
         log: InvocationLog,
         billing: Billing,
         sessions: Sessions,
         dispatcher: Dispatcher,
+        limits: Limits,
     ) -> None:
         self._scripts = scripts
         self._calls = calls
@@ -32,6 +35,7 @@ class Workbench:
         self._billing = billing
         self._sessions = sessions
         self._dispatcher = dispatcher
+        self._limits = limits
 
     def handle(self, request: Request) -> Response:
         """Answer one of them."""
@@ -49,6 +53,7 @@ class Workbench:
                 self._calls.clear()
                 self._log.faults.reset()
                 self._billing.reset()
+                self._limits.forget()
                 return Response.of_json({"queued": 0})
             case "POST", ("logs",):
                 return self._deliver(request)
@@ -98,7 +103,7 @@ _INDEX = (
     ("POST", "logs", "switches of the invocation log, and delivery now"),
     ("POST", "cost", "switches of billing, and delivery now"),
     ("POST", "expire", "lets role sessions run out at once"),
-    ("POST", "reset", "forgets scripts, calls and switches"),
+    ("POST", "reset", "forgets scripts, calls, switches and the calls that limits counted"),
 )
 
 

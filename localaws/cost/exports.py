@@ -73,7 +73,12 @@ class DataExports:
             if any(row["Export"]["Name"] == export["Name"] for row in exports.values()):
                 raise invalid(f"The account has an export named {export['Name']} already.")
             if len(exports) >= 5:
-                raise AwsError("ServiceQuotaExceededException", "The account has its 5 exports.")
+                raise AwsError(
+                    "ServiceQuotaExceededException",
+                    "The account has its 5 exports.",
+                    QuotaCode="exports",  # AWS publishes none for it
+                    ServiceCode="bcm-data-exports",
+                )
             name = f"{export['Name']}-{uuid.uuid4()}"
             arn = f"arn:aws:bcm-data-exports:{_REGION}:{account}:export/{name}"
             moment = datetime.now(UTC).timestamp()
@@ -151,7 +156,13 @@ class DataExports:
     def _row(self, request: Request, arn: str) -> Json:
         row = self._exports(request.caller.account).get(arn)
         if row is None:
-            raise AwsError("ResourceNotFoundException", "The export does not exist.", status=400)
+            raise AwsError(
+                "ResourceNotFoundException",
+                "The export does not exist.",
+                status=400,
+                ResourceId=arn,
+                ResourceType="export",
+            )
         return row
 
     def _check(self, export: Json) -> None:

@@ -65,6 +65,11 @@ class Limits:
             for _, _, window in windows:
                 window.append(now)
 
+    def forget(self) -> None:
+        """Let the windows be empty again; calls that are running keep their places."""
+        with self._lock:
+            self._windows.clear()
+
     @contextmanager
     def document_call(self, account: str) -> Iterator[None]:
         """Hold one of the account's ten places for ingesting and deleting."""

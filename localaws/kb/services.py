@@ -36,11 +36,12 @@ class Agents:
         delay = float(os.environ.get("LOCALAWS_KB_DELAY_MS", "300")) / 1000
         documents = Documents(state / "knowledge-bases.sqlite3", delay)
         bases = KnowledgeBases(store, documents, delay)
+        self.limits = Limits()
         shared: dict[str, Any] = {
             "bases": bases,
             "documents": documents,
             "embedder": embedder,
-            "limits": Limits(),
+            "limits": self.limits,
             "scripts": scripts,
             "log": log,
             "stopping": stopping,

@@ -79,9 +79,11 @@ class Server:
             client.close()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=5)
-        self.process.stdout.close()
-        return code
+        try:
+            return self.process.wait(timeout=30)
+        finally:
+            self.process.kill()
+            self.process.stdout.close()
 
 
 def _unmodelled(shape: Any, value: Any, path: str) -> list[str]:

@@ -122,9 +122,10 @@ def test_a_job_answers_every_record_as_invoke_model_does(jobs: Jobs, runtime: An
     assert (manifest["inputTokenCount"], manifest["successRecordCount"]) == (used, 120)
     tags = jobs.bedrock.list_tags_for_resource(resourceARN=arn)["tags"]
     assert tags == [{"key": "TenantId", "value": "acme"}]
-    (call,) = [c for c in jobs.server.requests() if c["operation"] == "ModelInvocationJob"]
+    job_id = arn.rpartition("/")[2]
+    (call,) = [c for c in jobs.server.requests() if c["requestId"] == job_id]
+    assert call["operation"] == "ModelInvocationJob"
     assert (call["batch"], call["usage"]["inputTokens"]) == (True, used)
-    assert call["requestId"] == arn.rpartition("/")[2]
 
 
 def test_records_fail_alone(jobs: Jobs) -> None:

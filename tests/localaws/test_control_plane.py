@@ -58,6 +58,30 @@ def test_system_profiles_and_models_are_listed_for_the_region(server, bedrock):
     )
 
 
+def test_provisioned_throughput_is_bought_called_and_given_back(server):
+    control = server.client("bedrock", region="us-west-2")
+    wanted = {"modelId": NOVA, "modelUnits": 2, "provisionedModelName": "by-the-hour"}
+    arn = control.create_provisioned_model_throughput(**wanted)["provisionedModelArn"]
+    bought = control.get_provisioned_model_throughput(provisionedModelId="by-the-hour")
+    assert (bought["provisionedModelArn"], bought["status"]) == (arn, "InService")
+    with pytest.raises(control.exceptions.ServiceQuotaExceededException):
+        control.create_provisioned_model_throughput(
+            **{**wanted, "modelUnits": 9, "provisionedModelName": "too-many"}
+        )
+    held = control.create_provisioned_model_throughput(
+        **{**wanted, "provisionedModelName": "held", "commitmentDuration": "OneMonth"}
+    )["provisionedModelArn"]
+    with pytest.raises(control.exceptions.ConflictException):
+        control.delete_provisioned_model_throughput(provisionedModelId=held)
+    runtime = server.client("bedrock-runtime", region="us-west-2")
+    assert said(runtime.converse(modelId=arn, messages=[user("hello")]))
+    control.delete_provisioned_model_throughput(provisionedModelId=arn)
+    left = control.list_provisioned_model_throughputs()["provisionedModelSummaries"]
+    assert [row["provisionedModelArn"] for row in left] == [held]
+    with pytest.raises(runtime.exceptions.ResourceNotFoundException):
+        runtime.converse(modelId=arn, messages=[user("hello")])
+
+
 def test_scripts_match_by_operation_model_and_words(server, runtime):
     server.script(
         {"match": {"contains": "second"}, "text": "for the second"},

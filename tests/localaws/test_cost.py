@@ -243,6 +243,26 @@ def test_an_export_says_the_same_as_cost_explorer_and_survives_kill_9(own):
         again.stop()
 
 
+def test_an_export_is_read_changed_and_deleted(own):
+    exports = own.client("bcm-data-exports")
+    arn = export(own, "cur2")
+    told = exports.get_export(ExportArn=arn)
+    assert told["ExportStatus"]["StatusCode"] == "HEALTHY"
+    wanted = {**told["Export"], "Description": "For the tenants' bills"}
+    exports.update_export(ExportArn=arn, Export=wanted)
+    assert exports.get_export(ExportArn=arn)["Export"] == wanted
+    with pytest.raises(exports.exceptions.ValidationException, match="name"):
+        exports.update_export(ExportArn=arn, Export={**wanted, "Name": "another"})
+    exports.delete_export(ExportArn=arn)
+    assert exports.list_exports()["Exports"] == []
+    for number in range(5):
+        export(own, f"cur2-{number}")
+    with pytest.raises(exports.exceptions.ServiceQuotaExceededException):
+        export(own, "one-too-many")
+    with pytest.raises(exports.exceptions.ResourceNotFoundException):
+        exports.get_export(ExportArn=arn)
+
+
 def test_aws_charges_what_the_products_rate_card_says():
     ours = json.loads(Path(ROOT, "localaws/data/rate_card.json").read_text())
     assert ours == json.loads(Path(ROOT, "billing/data/rate_card.json").read_text())

@@ -112,6 +112,21 @@ def test_deliveries_go_wrong_as_they_are_told_to(server):
     assert len(set(identifiers())) == 4
 
 
+def test_a_deleted_logging_configuration_logs_no_more(server):
+    region = "ca-central-1"
+    s3, control = server.client("s3", region=region), server.client("bedrock", region=region)
+    s3.create_bucket(Bucket="brief", CreateBucketConfiguration={"LocationConstraint": region})
+    wanted = {"s3Config": {"bucketName": "brief"}, "textDataDeliveryEnabled": True}
+    control.put_model_invocation_logging_configuration(loggingConfig=wanted)
+    control.delete_model_invocation_logging_configuration()
+    assert "loggingConfig" not in control.get_model_invocation_logging_configuration()
+    runtime = server.client("bedrock-runtime", region=region)
+    runtime.converse(modelId=NOVA, messages=[user("hello")])
+    assert server.post("logs", {})["waiting"] == 0
+    logged = s3.list_objects_v2(Bucket="brief").get("Contents", [])
+    assert [row["Key"] for row in logged if row["Key"].endswith(".gz")] == []
+
+
 def test_a_session_knows_itself(server):
     identity = server.client("sts", **assumed(server)).get_caller_identity()
     assert identity["Arn"] == "arn:aws:sts::123456789012:assumed-role/tenant/tenant-acme"

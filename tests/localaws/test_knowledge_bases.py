@@ -323,6 +323,39 @@ def test_names_tags_and_what_is_missing(server, shelf):
     eventually(vanished, within=5)
 
 
+@pytest.mark.parametrize("policy", ["DELETE", "RETAIN"])
+def test_a_data_sources_documents_go_with_it_unless_it_retains_them(server, policy):
+    base = Base(server, f"sourced-{policy}", managed=False)
+    made = base.agent.create_data_source(
+        knowledgeBaseId=base.id,
+        name="second",
+        dataSourceConfiguration={"type": "CUSTOM"},
+        dataDeletionPolicy=policy,
+        vectorIngestionConfiguration={"chunkingConfiguration": {"chunkingStrategy": "NONE"}},
+    )["dataSource"]
+    base.place["dataSourceId"] = base.source = made["dataSourceId"]
+    assert base.agent.get_data_source(**base.place)["dataSource"] == made
+    base.put({"hotel": TEXTS["hotel"]})
+    base.indexed("hotel")
+    base.agent.delete_data_source(**base.place)
+    assert base.found("hotel") == (["hotel"] if policy == "RETAIN" else [])
+    refused("ResourceNotFoundException", 404, base.agent.get_data_source, **base.place)
+
+
+def test_a_reset_forgets_the_calls_that_limits_counted(server, shelf):
+    def delete() -> str:
+        names = [identifier("never")]
+        try:
+            shelf.agent.delete_knowledge_base_documents(**shelf.place, documentIdentifiers=names)
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return "done"
+
+    assert "ThrottlingException" in (delete() for _ in range(100))
+    server.post("reset", None)
+    assert delete() == "done"
+
+
 def test_an_account_has_a_hundred_classic_ones_and_managed_ones_beside_them(start):
     server = start(LOCALAWS_KB_DELAY_MS="0")
     base = Base(server, "first", managed=False)

@@ -70,7 +70,9 @@ def test_objects_come_back_with_metadata_and_tags(kept):
     server, facts = kept
     s3 = server.client("s3", region=EU)
     assert s3.get_bucket_location(Bucket="kept")["LocationConstraint"] == EU
-    listed = [row["Key"] for row in s3.list_objects_v2(Bucket="kept")["Contents"]]
+    kept_keys = [row["Key"] for row in s3.list_objects_v2(Bucket="kept")["Contents"]]
+    # What other tests here asked may have been logged meanwhile.
+    listed = [key for key in kept_keys if not key.endswith(".json.gz")]
     marker = (
         "p/AWSLogs/123456789012/BedrockModelInvocationLogs/amazon-bedrock-logs-permission-check"
     )
