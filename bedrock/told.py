@@ -56,10 +56,16 @@ def _personal(definition: Mapping[str, Any]) -> list[str]:
     return told
 
 
+def finding_named(kind: str) -> str:
+    """Return what is told of a kind of finding: `Prompt injection`, `US bank account number`."""
+    name = _entity(kind)
+    return name[:1].upper() + name[1:]
+
+
 def _entity(kind: str) -> str:
-    words = [word if word in ("US", "UK", "CA", "AWS", "IP", "PIN") else word.lower()
+    words = [word if word in ("US", "UK", "CA", "AWS", "IP", "PIN", "CVV") else word.lower()
              for word in kind.split("_")]  # fmt: skip
-    return " ".join(words)
+    return " ".join(words).replace("credit debit", "credit or debit")
 
 
 def safety_told(tenant: TenantContext) -> dict[str, Any]:

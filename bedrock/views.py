@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from bedrock.errors import RulesWrong
 from bedrock.services import newest, safety_restore, safety_set
-from bedrock.told import safety_told
+from bedrock.told import finding_named, safety_told
 from bedrock.why import request_explained
 from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required
@@ -44,7 +44,10 @@ def safety_page(request: HttpRequest) -> HttpResponse:
     told = safety_told(current())
     context = {"safety": told, "error": error, "may_change": role_reaches(actor.role, "admin")}
     context["checks"] = [
-        (title, [(name, told["thresholds"].get(name)) for name in told["checks"][kind]])
+        (title, [
+            (name, finding_named(name), told["thresholds"].get(name))
+            for name in told["checks"][kind]
+        ])
         for title, kind in (
             ("Content", "content"), ("Prompt attacks", "attacks"), ("Personal data", "personal"),
         )

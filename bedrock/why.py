@@ -69,7 +69,7 @@ def explained(request_id: UUID, decisions: list[PolicyDecision]) -> dict[str, An
             }
             for row in interventions
         ],
-        "units": [(unit.replace("_", " "), quantity) for unit, quantity in cost.units.items()],
+        "units": list(cost.units.items()),
         "usage": {**cost.units, "cost_usd": f"{cost.usd.normalize():f}"},
         "usd": cost.usd,
         "estimated": any(row["estimated"] for row in cost.rows),

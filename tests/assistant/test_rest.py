@@ -192,6 +192,7 @@ def test_why_an_answer_came_about_is_for_its_owner_and_admins() -> None:
     shown = browser_of(ADA).get(path).content.decode()
     assert "Nova Lite" in shown
     assert "us-east-1" in shown
+    assert "Guardrail PII units" in shown
     assert answer.json()["text"] not in shown
 
 

@@ -131,6 +131,8 @@ def test_a_viewer_does_not_write() -> None:
     answer = write(BOB, task="rewrite", text=WORDY)
     assert (answer.status_code, code_of(answer)) == (403, "forbidden")
     assert browser_of(BOB).get("/write/").status_code == 403
+    assert 'href="/write/"' not in browser_of(BOB).get("/documents/").content.decode()
+    assert 'href="/write/"' in browser_of(MAX).get("/documents/").content.decode()
 
 
 @pytest.mark.parametrize("can", [True, False])

@@ -49,6 +49,15 @@ def test_every_list_opens(
     assert staff.get(address(model, "changelist")).status_code == 200
 
 
+def test_lists_name_the_workspace(staff: Client, acme: TenantContext, localaws: LocalAws) -> None:
+    with entered(acme):
+        gateway.converse(question())
+    lists = [address("policydecision", "changelist"), "/admin/billing/reservation/"]
+    for shown in (staff.get(each).content.decode() for each in lists):
+        assert f">{acme.name}</td>" in shown
+        assert f">{acme.id}</td>" not in shown
+
+
 def test_a_decision_shows_what_is_in_the_ledger(
     staff: Client, acme: TenantContext, localaws: LocalAws
 ) -> None:
