@@ -13,11 +13,12 @@ from localaws.bedrock.batch import BatchJobs
 from localaws.bedrock.batch_run import Runner
 from localaws.bedrock.batch_text import BatchText
 from localaws.bedrock.control import ControlPlane
-from localaws.bedrock.converse import Conversations, Model
+from localaws.bedrock.converse import Conversations
 from localaws.bedrock.invocation_log import InvocationLog
 from localaws.bedrock.invoke import Invocations
 from localaws.bedrock.metering import Meter
 from localaws.bedrock.provisioned import Provisioned
+from localaws.bedrock.turns import Model
 from localaws.calls import Call, CallLog
 from localaws.cost.services import Billing
 from localaws.dispatch import Dispatcher, Service

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 import threading
 import time
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from localaws import catalog, eventstream
 from localaws.bedrock.metering import Meter, check_cache_points, settled
+from localaws.bedrock.turns import (
+    WORDS,
+    Model,
+    Truncated,
+    Turn,
+    check,
+    scripted,
+    served,
+    tool_use,
+)
 from localaws.calls import Call, CallLog
-from localaws.catalog import FoundationModel
 from localaws.embedder import Embedder
 from localaws.errors import AwsError, invalid
 from localaws.guard.conversation import Guard
@@ -25,36 +31,7 @@ from localaws.script import Script, ScriptQueue, error_of
 from localaws.state import JsonStore
 from localaws.wire import Json, Request
 
-_WORDS = re.compile(r"\s*\S+\s*")
 _HELD = 1000  # characters of an answer that are held back until they are checked: one text unit
-
-
-class Model(Protocol):
-    """A text model: the extractive one or a remote one."""
-
-    paced: bool
-
-    def generate(self, request: ModelRequest) -> Iterator[Piece]:
-        """Pieces of the answer, a StopPiece last."""
-        ...
-
-
-class Truncated(Exception):
-    """A scripted end in the middle of a frame: the connection is dropped."""
-
-
-@dataclass
-class Turn:
-    """One prepared call: everything that could be refused has been refused."""
-
-    call: Call
-    model: FoundationModel
-    params: Json
-    guard: Guard | None
-    script: Script | None
-    usage: Json
-    text: str = ""
-    calls: list[Json] = field(default_factory=list)
 
 
 class Conversations:
@@ -95,7 +72,7 @@ class Conversations:
                 if isinstance(piece, StopPiece):
                     stop = piece
                 elif isinstance(piece, ToolPiece):
-                    content.append({"toolUse": _tool_use(piece)})
+                    content.append({"toolUse": tool_use(piece)})
                 elif content and "text" in content[-1]:
                     content[-1]["text"] += piece.text
                 else:
@@ -115,7 +92,7 @@ class Conversations:
         }
         if turn.guard is not None and (trace := turn.guard.trace()):
             answer["trace"] = {"guardrail": trace}
-        return answer | _served(turn.params)
+        return answer | served(turn.params)
 
     def converse_stream(self, request: Request, params: Json) -> Json:
         """`POST /model/{modelId}/converse-stream`; refusals come before the stream begins."""
@@ -138,7 +115,7 @@ class Conversations:
             model = catalog.resolve(call.model_id, call.account, call.region, self._store)
             if model.kind != "text":
                 raise invalid("This action doesn't support the model that you provided.")
-            _check(params, model)
+            check(params, model)
             check_cache_points(params, model)
             guard = None
             if params.get("guardrailConfig"):
@@ -181,7 +158,7 @@ class Conversations:
         )
         script = turn.script
         if script is not None and script.answers:
-            yield from _scripted(script)
+            yield from scripted(script)
         else:
             yield from limited(self._model.generate(asked), asked, self._meter.count)
 
@@ -216,7 +193,7 @@ class Conversations:
         if guard.streams_first and guard.blocked_output:
             yield TextPiece(instead)
         else:
-            yield from map(TextPiece, _WORDS.findall(instead))
+            yield from map(TextPiece, WORDS.findall(instead))
             if not guard.blocked_output:
                 yield from (p for p in pieces if isinstance(p, ToolPiece))
         yield StopPiece("guardrail_intervened", stop.input_tokens, stop.output_tokens)
@@ -236,7 +213,7 @@ class Conversations:
                 turn.text += piece.text
                 end = _part_end(turn.text, released)
                 if end and (shown := guard.passed(turn.text[released:end])) is not None:
-                    yield from map(TextPiece, _WORDS.findall(shown))
+                    yield from map(TextPiece, WORDS.findall(shown))
                     released = end
                 elif end:
                     refused = True
@@ -248,7 +225,7 @@ class Conversations:
             yield StopPiece("guardrail_intervened", stop.input_tokens, stop.output_tokens)
             return
         rest = guard.passed(turn.text[released:]) or ""
-        yield from map(TextPiece, _WORDS.findall(rest))
+        yield from map(TextPiece, WORDS.findall(rest))
         yield from tools
         reason = "guardrail_intervened" if guard.shown else stop.reason
         yield StopPiece(reason, stop.input_tokens, stop.output_tokens)
@@ -309,7 +286,7 @@ class Conversations:
             if is_open:
                 yield "contentBlockStop", {"contentBlockIndex": index}
                 index, is_open = index + 1, False
-            turn.calls.append({"toolUse": _tool_use(piece)})
+            turn.calls.append({"toolUse": tool_use(piece)})
             start = {"toolUse": {"toolUseId": piece.id, "name": piece.name}}
             yield "contentBlockStart", {"contentBlockIndex": index, "start": start}
             argument = json.dumps(piece.input, ensure_ascii=False)
@@ -346,7 +323,7 @@ class Conversations:
         metadata: Json = {"usage": turn.call.usage, "metrics": metrics}
         if turn.guard is not None and (trace := turn.guard.trace()):
             metadata["trace"] = {"guardrail": trace}
-        return metadata | _served(turn.params)
+        return metadata | served(turn.params)
 
     def _output(self, turn: Turn) -> Json:
         text = turn.guard.shown if turn.guard is not None and turn.guard.shown else turn.text
@@ -395,53 +372,5 @@ def _part_end(text: str, start: int) -> int:
     return text.rfind(" ", start, start + _HELD) + 1 or start + _HELD
 
 
-def _scripted(script: Script) -> Iterator[Piece]:
-    chunks = script.chunks if script.chunks is not None else []
-    if script.text is not None:
-        chunks = [*chunks, *_WORDS.findall(script.text)]
-    yield from (TextPiece(chunk) for chunk in chunks if chunk)
-    for use in script.tool_use or []:
-        identifier = use.get("id") or f"tooluse_{uuid.uuid4().hex[:22]}"
-        yield ToolPiece(identifier, use["name"], use.get("input") or {})
-    yield StopPiece(script.stop_reason or ("tool_use" if script.tool_use else "end_turn"))
-
-
-def _tool_use(piece: ToolPiece) -> Json:
-    return {"toolUseId": piece.id, "name": piece.name, "input": piece.input}
-
-
-def _served(params: Json) -> Json:
-    """How the call was served, as it was asked for: tier and latency are echoed."""
-    return {key: params[key] for key in ("serviceTier", "performanceConfig") if params.get(key)}
-
-
 def _delta(index: int, delta: Json) -> Json:
     return {"contentBlockIndex": index, "delta": delta}
-
-
-def _check(params: Json, model: FoundationModel) -> None:
-    """What the service refuses beyond its model's constraints."""
-    messages = params.get("messages") or []
-    if not messages:
-        raise invalid("The messages field is required: a conversation must have a message.")
-    if messages[0].get("role") != "user":
-        raise invalid("A conversation must start with a user message. Try again with a "
-                      "conversation that starts with a user message.")  # fmt: skip
-    wanted = (params.get("inferenceConfig") or {}).get("maxTokens")
-    if wanted and wanted > model.max_output:
-        raise invalid(
-            f"The maximum tokens you requested exceeds the model limit of {model.max_output}. "
-            "Try again with a maximum tokens value that is lower."
-        )
-    calls: set[str] = set()
-    for message in messages:
-        if not message.get("content"):
-            raise invalid("The content field in the Message object is empty.")
-        results = {b["toolResult"]["toolUseId"] for b in message["content"] if "toolResult" in b}
-        if results - calls:
-            raise invalid("The number of toolResult blocks exceeds the number of toolUse blocks of "
-                          "previous turn.")  # fmt: skip
-        calls = {b["toolUse"]["toolUseId"] for b in message["content"] if "toolUse" in b}
-        for block in message["content"]:
-            if "text" in block and not str(block["text"]).strip():
-                raise invalid("The text field in the ContentBlock object is blank.")

@@ -17,6 +17,8 @@ import pytest
 from botocore.config import Config
 from botocore.validate import ParamValidator
 
+from .guards import MESSAGES
+
 ROOT = Path(__file__).resolve().parents[2]
 NOVA = "amazon.nova-lite-v1:0"
 
@@ -240,3 +242,22 @@ def test_a_role_session_is_known_by_its_key_and_after_a_restart(start):
     (call,) = second.requests()
     assert call["identity"] == arn
     assert call["sessionTags"] == {"TenantId": "acme", "Tier": "basic"}
+
+
+@pytest.fixture
+def guardrail(bedrock: Any) -> Iterator[Callable[..., dict[str, str]]]:
+    """Make guardrails, and delete them after the test."""
+    made: list[str] = []
+
+    def make(**policies: Any) -> dict[str, str]:
+        created = bedrock.create_guardrail(name=f"g{len(made)}", **MESSAGES, **policies)
+        made.append(created["guardrailId"])
+        return {
+            "guardrailIdentifier": created["guardrailId"],
+            "guardrailVersion": "DRAFT",
+            "trace": "enabled",
+        }
+
+    yield make
+    for identifier in made:
+        bedrock.delete_guardrail(guardrailIdentifier=identifier)
