@@ -7,6 +7,12 @@ class BedrockConfig(AppConfig):
 
     def ready(self) -> None:
         from bedrock.batch_upkeep import jobs_erase, jobs_left
+        from bedrock.erasing import (
+            guardrail_erase,
+            guardrail_left,
+            profiles_erase,
+            profiles_left,
+        )
         from bedrock.knowledge_bases import base_erase, base_left, tenant_knowledge_ensure
         from bedrock.provisioning import tenant_substrate_ensure
         from tenants.lifecycle.steps import erase_register, step_register
@@ -15,3 +21,5 @@ class BedrockConfig(AppConfig):
         erase_register("batch jobs", jobs_erase, jobs_left, order=40)
         step_register("bedrock.knowledge", tenant_knowledge_ensure, order=20)
         erase_register("knowledge bases", base_erase, base_left, order=50)
+        erase_register("inference profiles", profiles_erase, profiles_left, order=55)
+        erase_register("own guardrail", guardrail_erase, guardrail_left, order=56)

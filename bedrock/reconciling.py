@@ -108,7 +108,7 @@ def _deleted(region: str, there: dict[str, Json], done: list[str]) -> set[str]:
     for row in rows:
         if row.retired_at is None or _in_use(row.arn, row.retired_at):
             continue
-        _delete(region, row.arn)
+        profile_delete(region, row.arn)
         there.pop(row.arn, None)
         row.deleted_at, row.state = datetime.now(UTC), "deleted"
         row.save(update_fields=["deleted_at", "state"])
@@ -125,7 +125,7 @@ def _orphans_deleted(region: str, there: dict[str, Json], known: set[str], done:
         if tags(region, arn).get("Deployment") != resource_prefix():
             foreign += 1
         elif not _in_use(arn, found["createdAt"]):
-            _delete(region, arn)
+            profile_delete(region, arn)
             del there[arn]
             done.append(f"deleted {found['inferenceProfileName']}, which no row knew")
     return foreign
@@ -145,7 +145,8 @@ def tags(region: str, arn: str) -> dict[str, str]:
     return {tag["key"]: tag["value"] for tag in answer["tags"]}
 
 
-def _delete(region: str, arn: str) -> None:
+def profile_delete(region: str, arn: str) -> None:
+    """Delete a profile from AWS; one that is gone is no error."""
     try:
         ops_client("bedrock", region).delete_inference_profile(inferenceProfileIdentifier=arn)
     except ClientError as error:

@@ -13,4 +13,4 @@ class SearchConfig(AppConfig):
         derived_register(
             "search_posting", "search_vector", "search_knowledgecopy", "search_retrievalmove"
         )
-        erase_register("knowledge copies", copies_erase, copies_left, order=45)
+        erase_register("knowledge copies", copies_erase, copies_left, order=45, reads_schema=True)

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from tenants.context import TenantContext, entered, public_scope
 from tenants.lifecycle import receipts
+from tenants.lifecycle.schema import has_tables
 from tenants.lifecycle.steps import Erased, EraseStep, erase_steps
 from tenants.registry.models import Offboarding, Status, Tenant
 
@@ -48,8 +49,20 @@ def erase(offboarding: Offboarding) -> Iterator[Erased]:
 def leftovers(tenant: TenantContext) -> dict[str, int]:
     """Return what is still there of an erased workspace, by step; empty when nothing is."""
     with public_scope("owner"):
-        found = {step.name: step.left(tenant) for step in erase_steps()}
+        stands = has_tables(tenant.schema)
+        found = {step.name: _left(step, tenant) for step in erase_steps() if _asks(step, stands)}
     return {name: count for name, count in found.items() if count}
+
+
+def _asks(step: EraseStep, schema_stands: bool) -> bool:
+    return schema_stands or not step.reads_schema
+
+
+def _left(step: EraseStep, tenant: TenantContext) -> int:
+    if not step.reads_schema:
+        return step.left(tenant)
+    with entered(tenant):
+        return step.left(tenant)
 
 
 def _begun(offboarding: Offboarding) -> TenantContext:

@@ -16,9 +16,16 @@ from tenants.redis import redis_client
 from tenants.registry.models import AuditArchive, Domain
 from tenants.sockets import workspace_sockets_close
 
-# Rows of `public` that stay: amounts for accounting, the sealed audit, and the record of leaving.
+# Rows of `public` that stay: amounts for accounting with the profiles that bills name, the sealed
+# audit, and the record of leaving.
 KEPT: Final = frozenset(
-    {"billing_ledgerentry", "billing_awscostline", "registry_auditarchive", "registry_offboarding"}
+    {
+        "billing_ledgerentry",
+        "billing_awscostline",
+        "bedrock_inferenceprofile",
+        "registry_auditarchive",
+        "registry_offboarding",
+    }
 )
 TABLES: Final = """
     SELECT columns.table_name FROM information_schema.columns columns

@@ -53,7 +53,7 @@ def schema_make(schema: str) -> None:
     A schema whose making was cut off is finished. Takes about 0.1 s once the template is known.
     """
     with public_scope("owner"):
-        begun = _has_tables(schema)
+        begun = has_tables(schema)
         dump = None if begun else template_dump()
         if dump is not None:
             with transaction.atomic(), connection.cursor() as cursor:
@@ -110,7 +110,8 @@ def _create(schema: str) -> None:
         cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
 
 
-def _has_tables(schema: str) -> bool:
+def has_tables(schema: str) -> bool:
+    """Say whether a schema stands with something in it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = %s)", [schema])
         return bool(cursor.fetchone()[0])

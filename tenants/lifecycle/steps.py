@@ -49,14 +49,16 @@ class Erased:
 class EraseStep:
     """One idempotent piece of erasing a tenant; `order` sorts, lower first.
 
-    `run` erases and tells what; it may be cut off and run again. `left` counts what is still there.
-    Both run under the owner's login inside the tenant, whose schema stands until order 90.
+    `run` erases and tells what; it may be cut off and run again, under the owner's login inside the
+    tenant, whose schema stands until order 90. `left` counts what is still there; it runs outside
+    the tenant, unless it `reads_schema`: then inside, and not at all once the schema is gone.
     """
 
     name: str
     run: Callable[[TenantContext], Sequence[Erased]]
     left: Callable[[TenantContext], int]
     order: int
+    reads_schema: bool = False
 
 
 _erasing: dict[str, EraseStep] = {}
@@ -68,9 +70,10 @@ def erase_register(
     left: Callable[[TenantContext], int],
     *,
     order: int,
+    reads_schema: bool = False,
 ) -> None:
     """Add a step that erases what an app keeps of a tenant outside its schema; orders 30 to 69."""
-    _erasing[name] = EraseStep(name, run, left, order)
+    _erasing[name] = EraseStep(name, run, left, order, reads_schema)
 
 
 def erase_steps() -> list[EraseStep]:

@@ -64,14 +64,15 @@ def _dying(name: str, when: str) -> None:
     def die() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def replace(module: Any, function: str) -> None:
+    def replace(module: Any, function: str, after: type = object) -> None:
         real = getattr(module, function)
 
         def dying(*args: Any, **kwargs: Any) -> Any:
             if when == "before":
                 die()
             result = real(*args, **kwargs)
-            die()
+            if isinstance(result, after):
+                die()
             return result
 
         setattr(module, function, dying)
@@ -81,7 +82,7 @@ def _dying(name: str, when: str) -> None:
     elif name == "answered":
         replace(conversing, "usage_of")
     elif name == "streaming":
-        replace(streaming, "TextDelta")
+        replace(streaming._Reading, "_taken", after=streaming.TextDelta)
     else:
         replace(metering, "settle")
 

@@ -25,9 +25,9 @@ Marine diesel is sold at the north quay between 6 and 22 o'clock only.
 """
 QUESTION = "For how many hours may the ferry Aurelia stay at berth seven?"
 TENANTS = {
-    "acme": ("growth", "general", "us-east-1"),
-    "globex": ("enterprise", "regulated", "eu-central-1"),
-    "initech": ("trial", "general", "us-east-1"),
+    "acme": ("growth", "general", "us-east-1", "schema"),
+    "globex": ("enterprise", "regulated", "eu-central-1", "kb_dedicated"),
+    "initech": ("trial", "general", "us-east-1", "kb_shared"),
 }
 ROLES = ["owner", "admin", "member", "viewer"]
 
@@ -86,8 +86,8 @@ def test_demo_json_tells_where_and_who(live_stack: LiveStack) -> None:
         }  # fmt: skip
         slug = tenant["slug"]
         assert tenant["url"] == f"http://{slug}.localhost:{live_stack.port}"
-        assert (tenant["plan"], tenant["posture"], tenant["region"]) == TENANTS[slug]
-        assert tenant["retrieval"] == "schema"
+        told = (tenant["plan"], tenant["posture"], tenant["region"], tenant["retrieval"])
+        assert told == TENANTS[slug]
         assert [user["role"] for user in tenant["users"]] == ROLES
         for user in tenant["users"]:
             assert set(user) == {"email", "password", "role", "api_key"}
