@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from localaws.errors import AwsError
 from localaws.state import write_atomically
 
 if TYPE_CHECKING:
@@ -72,6 +73,25 @@ def scope_of(environ: Mapping[str, Any]) -> tuple[str, str, str] | None:
         return found[1], found[2], found[3]
     older = _VERSION_2.search(signed)
     return (older[1], REGION, "s3") if older else None
+
+
+def signed_wrongly(environ: Mapping[str, Any]) -> AwsError | None:
+    """What is said to a signature that names no scope, or to none where no S3 call goes without.
+
+    S3's own POST to a key always has a query (`uploads`, `uploadId`, `restore`, `select`).
+    """
+    said = str(environ.get("HTTP_AUTHORIZATION", ""))
+    if scope_of(environ) is not None or said.startswith("Bearer "):
+        return None
+    if said:
+        words = "The Authorization header names no credential scope of Signature Version 4."
+        return AwsError("IncompleteSignatureException", words, status=403)
+    segments = str(environ.get("PATH_INFO", "")).strip("/").split("/")
+    if environ["REQUEST_METHOD"] == "POST" and len(segments) > 1 and not environ["QUERY_STRING"]:
+        return AwsError(
+            "MissingAuthenticationTokenException", "Missing Authentication Token", status=403
+        )
+    return None
 
 
 class Sessions:

@@ -26,7 +26,7 @@ from localaws.embedder import Embedder
 from localaws.guard.store import Guardrails
 from localaws.iam.enforcement import Enforcement
 from localaws.iam.kept import KeptIam
-from localaws.identity import Sessions
+from localaws.identity import Sessions, signed_wrongly
 from localaws.kb.services import Agents
 from localaws.model.extractive import ExtractiveModel
 from localaws.moto_front import MotoFront
@@ -34,7 +34,7 @@ from localaws.objects import ObjectStore
 from localaws.router import Router
 from localaws.script import ScriptQueue
 from localaws.state import JsonStore
-from localaws.wire import StartResponse, read_request
+from localaws.wire import Response, StartResponse, read_request
 from localaws.workbench import Workbench
 
 
@@ -180,6 +180,13 @@ class LocalAws:
         if path.startswith("/_localaws"):
             request = read_request(environ, caller, "")
             return self._workbench.handle(request).send(start_response)
+        if wrong := signed_wrongly(environ):
+            answer = Response.of_json({"message": wrong.message}, wrong.status)
+            answer.headers |= {
+                "x-amzn-errortype": wrong.code,
+                "x-amzn-requestid": str(uuid.uuid4()),
+            }
+            return answer.send(start_response)
         if self._dispatcher.offers(caller.service):
             request = read_request(environ, caller, str(uuid.uuid4()))
             return self._dispatcher.handle(request).send(start_response)

@@ -82,6 +82,20 @@ def test_what_does_not_exist_is_refused_by_name(server, method, path, code):
     assert send(server, method, path, body)[1] == code
 
 
+@pytest.mark.parametrize(
+    ("signature", "code"),
+    [
+        ("AWS4-HMAC-SHA256 nonsense", "IncompleteSignatureException"),
+        (SCOPE.format("bedrock").replace("us-east-1", "../../x"), "IncompleteSignatureException"),
+        ("\xff\xfe", "IncompleteSignatureException"),
+        ("", "MissingAuthenticationTokenException"),
+    ],
+)
+def test_a_signature_that_names_no_scope_is_refused(server, signature, code):
+    body = json.dumps(GOOD).encode()
+    assert send(server, "POST", CONVERSE, body, Authorization=signature)[:2] == (403, code)
+
+
 def test_an_id_may_be_sent_as_it_is_or_percent_encoded_as_one_segment(server):
     arn = f"arn:aws:bedrock:us-east-1::foundation-model/{NOVA}"
     encoded = arn.replace(":", "%3A").replace("/", "%2F")
