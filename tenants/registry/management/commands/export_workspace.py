@@ -26,6 +26,8 @@ class Command(BaseCommand):
         if tenant is None or tenant.status == Status.DELETED:
             raise CommandError(f"There is no workspace {options['slug']} to export.")
         path: Path = options["to"]
+        if path.exists() and not path.is_file():  # a device would be replaced by the archive
+            raise CommandError(f"{path} is no ordinary file: give the archive a name of its own.")
         fresh = path.with_name(f".{path.name}.part")
         with fresh.open("wb") as file, entered(tenant.context):
             count = export_write(file)
