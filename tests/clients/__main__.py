@@ -27,7 +27,7 @@ ROOT = HERE.parents[1]
 ENVIRONMENTS = ROOT / "var" / "clients"
 PYTHON_CLIENTS = ("litellm", "langchain", "boto3")
 NODE_NEEDED = "Node.js 20 or later and npm are needed for the JavaScript client: install them."
-START_SECONDS, INSTALL_SECONDS, CHECK_SECONDS = 60, 600, 300
+START_SECONDS, INSTALL_SECONDS, CHECK_SECONDS = 60, 900, 300
 # Credentials, proxies and endpoints of whoever runs this are no part of the test.
 _KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL")
 
@@ -110,7 +110,8 @@ def _python(name: str, env: dict[str, str]) -> str:
         install = [*pip, "install", "--quiet", "--no-input", "--require-hashes"]
         _run([*install, "--requirement", str(lock)], INSTALL_SECONDS)
         _fresh(place, lock)
-    pytest = [str(python), "-m", "pytest", "-q", "-c", os.devnull, "-p", "no:cacheprovider"]
+    config = str(HERE / "pytest.ini")
+    pytest = [str(python), "-m", "pytest", "-q", "-c", config, "-p", "no:cacheprovider"]
     where = [f"--rootdir={folder}", f"--confcutdir={folder}", "--import-mode=importlib"]
     return _run([*pytest, *where, str(folder / f"check_{name}.py")], CHECK_SECONDS, env=env)
 

@@ -31,6 +31,6 @@ def script(**members: Any) -> None:
 def quickstart(folder: str) -> str:
     """What the documentation's snippet prints, run as a reader would run it."""
     path = Path(folder).with_name("quickstart.py")
-    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     return done.stdout
