@@ -185,6 +185,13 @@ def test_the_assistant_fits_a_phone(server: Server, open_page: OpenPage) -> None
         check(page)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= PHONE[0]
+        ready(
+            "visits.md",
+            "# A procedure for visits at home\n\n## Wounds, dressings and records\n\nWash.\n",
+        )
+        page.goto(f"http://{server.host(MAX)}/ask/")
+        expect(page.locator("[data-suggestion]").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
 
 
 def test_write_summarizes_a_document_and_rewrites_a_text(server: Server, page: Page) -> None:
