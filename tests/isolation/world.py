@@ -1,0 +1,134 @@
+"""Whose objects are tried: another tenant's, a colleague's and one's own, made once by real paths.
+
+Every text of the other tenant's holds the canary: a made-up word that nobody else may ever read.
+"""
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import uuid4
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth.tokens import default_token_generator
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+from bedrock.models import PolicyDecision
+from billing.models import LedgerLine
+from search.models import Chunk
+from tenants.accounts.models import ApiKey
+from tenants.context import entered, public_scope
+from tests.assistant.talking import conversation_for
+from tests.documents.helpers import ready
+from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, Person
+from tests.support.clients import api, browser_of, staff_client, tenant_of, user_of
+
+OTHER: Final = CHARLIE
+HERE: Final = (BOB, MAX, ADA, ALICE)  # viewer, member, admin, owner
+Ids = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The objects, by what a parameter of a path names, and the sessions."""
+
+    canary: str
+    theirs: Ids  # the other tenant's
+    colleagues: Ids  # of another user of the same tenant
+    own: Ids  # of the one who asks
+    sessions: dict[str, str]  # by e-mail address
+    staff_session: str
+
+    def unknown(self) -> Ids:
+        """Return ids of the same forms that nobody has."""
+        made = {name: str(uuid4()) for name in self.theirs}
+        return made | {"version": "999", "index": "0", "uidb64": "b25l", "token": "c1-f00",
+                       "host": ALICE.host, "email": "no@one.example", "_rest": "x"}  # fmt: skip
+
+
+def build() -> World:
+    """Make everything, committed."""
+    canary = "zarn" + "".join(secrets.choice("bdfgklmnprstvz") + "o" for _ in range(6))
+    theirs = _objects(OTHER, canary)
+    sessions = {
+        person.email: browser_of(person).cookies[settings.SESSION_COOKIE_NAME].value
+        for person in (*HERE, OTHER)
+    }
+    return World(
+        canary=canary,
+        theirs=theirs | _reset(OTHER),  # after the sign-in, which ends earlier links
+        colleagues=_objects(ADA, "of a colleague"),
+        own=_objects(ALICE, "of one's own"),
+        sessions=sessions,
+        staff_session=staff_client().cookies[settings.SESSION_COOKIE_NAME].value,
+    )
+
+
+def _objects(person: Person, word: str) -> Ids:
+    """Make one object of each kind that a path or a body may name."""
+    text = f"# {word}\n\nThe {word} plan allows 140 euros a night. Only {word} may read this.\n"
+    document = ready(f"{word}.md", text, person)
+    conversation = conversation_for(person, title=f"About {word}")
+    said = _sent(person, f"conversations/{conversation}/messages/",
+                 {"text": f"What does the {word} plan allow?"})  # fmt: skip
+    collection = _sent(person, "collections/", {"name": f"{word} {uuid4().hex[:6]}"})
+    with entered(tenant_of(person)):
+        key = ApiKey.objects.create(
+            user=user_of(person), name=word, prefix="tnt_none", digest=secrets.token_bytes(32)
+        )
+        chunk = Chunk.objects.filter(source_id=document.id).first()
+        assert chunk is not None
+    return {
+        "document_id": str(document.id),
+        "conversation_id": str(conversation),
+        "message_id": said["id"],
+        "request_id": said["request_id"],
+        "collection_id": collection["id"],
+        "key_id": str(key.id),
+        "chunk_id": str(chunk.chunk_id),
+        "job_id": str(uuid4()),
+        "action_id": str(uuid4()),
+        "user_id": str(user_of(person).id),
+        "tenant_id": str(tenant_of(person).id),
+        "version": "1",  # counts each workspace's own
+        "index": "0",
+        "host": person.host,
+        "email": person.email,
+        "_rest": "x",
+    }
+
+
+def _sent(person: Person, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer = api(person).post(f"/api/v1/{path}", json.dumps(body), content_type="application/json")
+    assert answer.status_code == 201, answer.content
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+def _reset(person: Person) -> Ids:
+    """Return the parts of a reset link that would set the person's password at home."""
+    with entered(tenant_of(person)):
+        user = user_of(person)
+        return {
+            "uidb64": urlsafe_base64_encode(force_bytes(user.pk)),
+            "token": default_token_generator.make_token(user),
+        }
+
+
+def kept() -> dict[str, Any]:
+    """Return every row of the other tenant's, but its sessions, to be compared afterwards."""
+    labels = {name.rpartition(".")[2] for name in settings.TENANT_APPS} - {"sessions"}
+    rows: dict[str, Any] = {}
+    with entered(tenant_of(OTHER)):
+        for model in apps.get_models():
+            if model._meta.app_label in labels and model._meta.managed:
+                found = model._default_manager.values_list(*[f.attname for f in model._meta.fields])
+                rows[model._meta.label] = sorted(map(repr, found))
+    with public_scope("staff"):
+        rows |= {
+            model._meta.label: model._default_manager.filter(tenant_id=tenant_of(OTHER).id).count()
+            for model in (LedgerLine, PolicyDecision)
+        }
+    return rows
