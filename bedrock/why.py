@@ -28,10 +28,10 @@ def request_explained(actor: Actor, request_id: UUID) -> dict[str, Any]:
 def explained(request_id: UUID, decisions: list[PolicyDecision]) -> dict[str, Any]:
     """Return what is told of a request whose decisions the reader was found to see."""
     names = dict(Model.objects.values_list("model_id", "name"))
-    profiles = dict(
-        InferenceProfile.objects.filter(arn__in=[row.profile_arn for row in decisions])
-        .values_list("arn", "name")
-    )  # fmt: skip
+    profiles = {
+        row.arn: f"This workspace's own, {row.role}" if row.tenant_id else row.name
+        for row in InferenceProfile.objects.filter(arn__in=[row.profile_arn for row in decisions])
+    }
     cost = request_cost(request_id)
     interventions = interventions_of(request_id) if decisions else []
     main = answering(decisions)

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from websockets.exceptions import InvalidStatus
 
 from tests.e2e.people import answered, ask, last_answer, metered, sidebar_meter, sign_in
+from tests.e2e.shelf import uploaded
 from tests.e2e.talking import talking
 from tests.support.browser import PHONE, opened
 from tests.support.files import long_pdf
@@ -29,6 +30,10 @@ FACTS = {
     17: "The emergency beacon of the Kestrel depot is serviced every 42 days by Torvald Rescue.",
     43: "Night deliveries at the Kestrel depot enter through the gate named Wolfram.",
 }
+FITS = """(where) => {
+  const element = document.querySelector(where);
+  return element.scrollWidth <= element.clientWidth;
+}"""
 QUESTION = "How often is the emergency beacon of the Kestrel depot serviced?"
 READY_WITHIN = 30_000  # milliseconds
 
@@ -249,9 +254,12 @@ def test_a_phone_signs_in_asks_and_reads(
         expect(answer.locator("[data-answer]")).to_contain_text("42 days")
         expect(answer.locator("[data-answer]")).to_be_in_viewport()
         expect(page.get_by_label("Your message")).to_be_in_viewport()
-        assert page.evaluate(
-            "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-        )
+        assert page.evaluate(FITS, "html")
+        with live_stack.http(live_stack.person("acme", "member")) as member:
+            uploaded(member, f"{'a-name-without-a-blank-' * 6}.md", b"# Note\n\nShort.")
+        page.goto(f"{live_stack.tenant_url('acme')}/documents/")
+        expect(page.get_by_text("a-name-without-a-blank").first).to_be_visible()
+        assert page.evaluate(FITS, ".table-wrap")
 
 
 def test_the_keyboard_alone_signs_in_asks_and_opens_the_source(
