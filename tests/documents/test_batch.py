@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +19,7 @@ from billing.units import Unit
 from documents.batching import DocumentSource
 from documents.models import Document, StagedBatch
 from documents.tasks import batch_advance, batch_collect, document_ingest, documents_recover
+from tenants.aws import ClientError, ops_client
 from tenants.context import entered, public_scope
 from tenants.objects import bucket, object_get
 from tenants.redis import redis_client, tenant_key
@@ -83,8 +84,33 @@ def test_many_documents_are_one_job_at_half_the_price(localaws: LocalAws) -> Non
 
 
 @pytest.mark.django_db(transaction=True)
+def charged_for_batch() -> Decimal:
+    """Return what AWS's bill says that batch embedding cost today."""
+    today = datetime.now(UTC).date()
+    try:
+        answer = ops_client("ce", "us-east-1").get_cost_and_usage(
+            TimePeriod={"Start": today.isoformat(), "End": (today + timedelta(days=1)).isoformat()},
+            Granularity="DAILY",
+            Metrics=["UnblendedCost"],
+            GroupBy=[{"Type": "DIMENSION", "Key": "USAGE_TYPE"}],
+        )
+    except ClientError as error:  # nothing was charged yet
+        assert error.response["Error"]["Code"] == "DataUnavailableException"
+        return Decimal(0)
+    return sum(
+        (
+            Decimal(group["Metrics"]["UnblendedCost"]["Amount"])
+            for day in answer["ResultsByTime"]
+            for group in day["Groups"]
+            if group["Keys"][0].endswith("embedding-tokens-batch")
+        ),
+        Decimal(0),
+    )
+
+
 def test_two_thousand_passages_cost_half_of_what_calls_cost(localaws: LocalAws) -> None:
     bulk.rule()
+    charged = charged_for_batch()
     began = time.monotonic()
     ids = bulk.uploaded(8, 250, bulk=True)
     (job,) = bulk.collected()
@@ -99,6 +125,7 @@ def test_two_thousand_passages_cost_half_of_what_calls_cost(localaws: LocalAws) 
         day = datetime.now(UTC).date()
         on_demand = cost_of(job.price_model, {Unit.EMBEDDING: job.tokens}, day)
     assert on_demand == 2 * cost
+    assert charged_for_batch() - charged == cost
     print(f"2,000 passages of 8 documents by batch in {taken:.1f} s, USD {cost}")
 
 
