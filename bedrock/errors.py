@@ -136,12 +136,12 @@ class KnowledgePoolEmpty(ModelError):
 
 
 class KnowledgeBusy(ModelError):
-    """The account's few places for changing documents are taken; the change is sent later."""
+    """The places at a Knowledge Base are taken: a change is sent later, a search is tried again."""
 
     code = "knowledge_busy"
     status = 503
     retryable = True
-    title = "The search index is taking in other documents just now; this one follows"
+    title = "The search index is busy just now; try again in a moment"
 
 
 class TextBlocked(ModelError):

@@ -14,11 +14,13 @@ from uuid import UUID
 
 import structlog
 
+from bedrock.errors import KnowledgeBusy
 from bedrock.knowledge_bases import base_of
 from bedrock.masking import mask
 from bedrock.metering import call_open, connection_rest, sent
 from bedrock.models import KnowledgeBase, KnowledgePool
 from bedrock.policy import policy_of
+from bedrock.turnstile import retrieval_place
 from billing.units import KNOWLEDGE_KEY, Unit
 from tenants.aws import client, retrieval_client
 from tenants.context import Actor, TenantContext, current
@@ -77,7 +79,12 @@ def knowledge_retrieve(
     )
     asked = _conditions(tenant, document_ids, collection_ids)
     connection_rest()
-    found = sent(call, lambda: _asked(tenant, base, query[:QUERY_CHARACTERS], asked, count))
+    try:
+        with retrieval_place(base.knowledge_base_id):
+            found = sent(call, lambda: _asked(tenant, base, query[:QUERY_CHARACTERS], asked, count))
+    except KnowledgeBusy:  # nothing was sent
+        call.cancel()
+        raise
     call.finish({Unit.RETRIEVAL: 1})
     return found
 

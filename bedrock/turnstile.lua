@@ -1,4 +1,4 @@
--- Take one of the account's places for changing documents in Knowledge Bases, or learn how long to wait.
+-- Take one of the places at the Knowledge Bases, or learn how long to wait.
 -- KEYS[1] sorted set: holder -> when its place expires (ms).  KEYS[2] sorted set: waiting tenant -> last seen.
 -- KEYS[3] hash: tenant -> when it was last let in.  KEYS[4] sorted set: calls of the kind begun lately.
 -- ARGV: tenant, holder, places, lease in ms, calls a second, how long a waiter counts in ms.

@@ -158,6 +158,7 @@ def test_profiles_stay_in_the_geography(globex: TenantContext) -> None:
 def test_the_command_says_what_it_did_and_what_the_models_can_do(
     manage: Callable[..., str],
 ) -> None:
+    manage("app", "provision_aws")  # tags can be turned on only once something was charged
     said = manage("app", "provision_aws", "--abilities", "extractive")
     assert said.strip().endswith("AWS has everything that the product needs.")
     with public_scope("staff"):

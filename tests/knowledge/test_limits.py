@@ -7,10 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bedrock.errors import KnowledgeBusy
-from bedrock.turnstile import PLACES, STARTS_A_SECOND, place
+from bedrock.turnstile import (
+    PLACES,
+    RETRIEVALS_A_SECOND,
+    STARTS_A_SECOND,
+    place,
+    retrieval_place,
+)
 from tenants.context import TenantContext, entered
 from tests.support.cast import ALICE, CHARLIE
 from tests.support.clients import tenant_of
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +62,27 @@ def test_a_small_upload_is_let_in_before_the_rest_of_a_large_one() -> None:
             one.result()
     # In turn it would be the last.
     assert order.index("globex") < len(order) - 1
+
+
+def test_who_asks_often_stays_below_the_services_limit_and_lets_others_by() -> None:
+    begun: list[tuple[str, float]] = []
+    lock = threading.Lock()
+
+    def work(tenant: TenantContext) -> None:
+        with entered(tenant), retrieval_place("KB12345678"), lock:
+            begun.append((tenant.slug, time.monotonic()))
+
+    often, seldom = tenant_of(ALICE), tenant_of(CHARLIE)
+    with ThreadPoolExecutor(41) as pool:
+        waiting = [pool.submit(work, often) for _ in range(40)]
+        eventually(lambda: len(begun) >= RETRIEVALS_A_SECOND)
+        waiting.append(pool.submit(work, seldom))
+        for one in waiting:
+            one.result()
+    begun.sort(key=lambda each: each[1])
+    assert [slug for slug, _ in begun].index("globex") < len(begun) - 1
+    for (_, first), (_, later) in zip(begun, begun[RETRIEVALS_A_SECOND:], strict=False):
+        assert later - first > 0.9
 
 
 def test_without_redis_nobody_goes_in(monkeypatch: pytest.MonkeyPatch) -> None:
