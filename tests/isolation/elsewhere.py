@@ -4,7 +4,8 @@ import asyncio
 import inspect
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import StringIO
 from tempfile import TemporaryDirectory
@@ -154,7 +155,13 @@ def _opened(conversation: str, host: str, who: Mapping[str, str], origin: str | 
         await talk.close()
         return admitted
 
-    return asyncio.run(tried())
+    return _told_aside(tried())
+
+
+def _told_aside(talk: Coroutine[Any, Any, Any]) -> Any:
+    """Run it in a thread of its own: beside a browser, the main one has a running event loop."""
+    with ThreadPoolExecutor(1) as aside:
+        return aside.submit(asyncio.run, talk).result()
 
 
 def sockets(world: World, entry: Entry) -> Iterator[str]:
@@ -208,7 +215,7 @@ def _said(world: World, frames: list[Any]) -> list[str]:
         await talk.close()
         return answers
 
-    return asyncio.run(told())
+    return _told_aside(told())
 
 
 def _over(heard: list[Any], *, turn: bool) -> bool:
