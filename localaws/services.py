@@ -16,6 +16,7 @@ from localaws.bedrock.control import ControlPlane
 from localaws.bedrock.converse import Conversations
 from localaws.bedrock.invocation_log import InvocationLog
 from localaws.bedrock.invoke import Invocations
+from localaws.bedrock.invoke_text import TextInvocations
 from localaws.bedrock.metering import Meter
 from localaws.bedrock.provisioned import Provisioned
 from localaws.bedrock.turns import Model
@@ -85,6 +86,7 @@ class LocalAws:
             **shared,
         )
         invocations = Invocations(**shared)
+        texts = TextInvocations(conversations, invocations, store)
         control, provisioned = ControlPlane(store), Provisioned(store)
         agents = Agents(
             state,
@@ -104,7 +106,8 @@ class LocalAws:
                     "ConverseStream": conversations.converse_stream,
                     "CountTokens": invocations.count_tokens,
                     "InvokeGuardrailChecks": invocations.guardrail_checks,
-                    "InvokeModel": invocations.invoke,
+                    "InvokeModel": texts.invoke,
+                    "InvokeModelWithResponseStream": texts.invoke_stream,
                 },
             ),
             (

@@ -6,7 +6,7 @@ import copy
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from localaws import catalog, eventstream
@@ -64,7 +64,15 @@ class Conversations:
 
     def converse(self, request: Request, params: Json) -> Json:
         """`POST /model/{modelId}/converse`."""
-        turn = self._prepare("Converse", request, params)
+        return self.whole(self.prepare("Converse", request, params))
+
+    def converse_stream(self, request: Request, params: Json) -> Json:
+        """`POST /model/{modelId}/converse-stream`; refusals come before the stream begins."""
+        turn = self.prepare("ConverseStream", request, params)
+        return {"stream": self.stream(turn, eventstream.event)}
+
+    def whole(self, turn: Turn) -> Json:
+        """A prepared call's whole answer."""
         content: list[Json] = []
         stop = StopPiece()
         try:
@@ -94,15 +102,14 @@ class Conversations:
             answer["trace"] = {"guardrail": trace}
         return answer | served(turn.params)
 
-    def converse_stream(self, request: Request, params: Json) -> Json:
-        """`POST /model/{modelId}/converse-stream`; refusals come before the stream begins."""
-        turn = self._prepare("ConverseStream", request, params)
-        return {"stream": self._stream(turn)}
-
     # Preparing ------------------------------------------------------------------------------
 
-    def _prepare(self, operation: str, request: Request, params: Json) -> Turn:
-        body = {key: value for key, value in params.items() if key != "modelId"}
+    def prepare(
+        self, operation: str, request: Request, params: Json, body: Json | None = None
+    ) -> Turn:
+        """Refuse what is to be refused and check the input; `body` is logged, if not Converse's."""
+        if body is None:
+            body = {key: value for key, value in params.items() if key != "modelId"}
         call = Call.begin(operation, request, params, body)
         self._log.add(call)
         try:
@@ -175,7 +182,7 @@ class Conversations:
                     turn.text += piece.text
                 yield piece
             return
-        if turn.call.operation == "ConverseStream" and not guard.streams_first:
+        if turn.call.operation.endswith("Stream") and not guard.streams_first:
             yield from self._held_in_parts(turn, guard)
             return
         pieces: list[Piece] = []
@@ -232,7 +239,7 @@ class Conversations:
 
     # Streaming ------------------------------------------------------------------------------
 
-    def _stream(self, turn: Turn) -> Iterator[bytes]:
+    def stream(self, turn: Turn, encode: Callable[[str, Json], bytes]) -> Iterator[bytes]:
         """The frames. A client that goes away is still metered, as Bedrock does."""
         stop = StopPiece()
         script = turn.script
@@ -246,18 +253,18 @@ class Conversations:
                 if name == "contentBlockDelta":
                     self._misbehave(script, sent)
                     if script is not None and script.truncate_after == sent:
-                        frame = eventstream.event(name, payload)
+                        frame = encode(name, payload)
                         yield frame[: len(frame) // 2]
                         raise Truncated
                     if sent:
                         self._wait(self._pace(script))
                     sent += 1
-                yield eventstream.event(name, payload)
+                yield encode(name, payload)
             self._misbehave(script, sent, at_end=True)
             self._settle(turn, stop, self._output(turn))
-            yield eventstream.event("messageStop", {"stopReason": stop.reason})
+            yield encode("messageStop", {"stopReason": stop.reason})
             if script is None or not script.no_usage:
-                yield eventstream.event("metadata", self._metadata(turn))
+                yield encode("metadata", self._metadata(turn))
         except AwsError as error:
             self._fail(turn.call, error)
             yield eventstream.exception(error.member, {"message": error.message, **error.extra})
@@ -358,6 +365,8 @@ class Conversations:
         }
         if turn.guard is not None and (trace := turn.guard.trace()):
             call.output["trace"] = {"guardrail": trace}
+        if turn.render is not None:
+            call.output = turn.render(call.output)
         self._log.finish(call)
 
     def _fail(self, call: Call, error: AwsError) -> None:

@@ -84,7 +84,7 @@ class InvocationLog:
     def _config(self, call: Call) -> Json:
         document = self._store.load("logging", call.account, call.region)
         config: Json = document.get("loggingConfig") or {}
-        embedding = call.operation == "InvokeModel"
+        embedding = call.operation == "InvokeModel" and "embeddings" in (call.output or {})
         wanted = "embeddingDataDeliveryEnabled" if embedding else "textDataDeliveryEnabled"
         return config if config.get(wanted, True) else {}
 

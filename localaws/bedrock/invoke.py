@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from localaws import catalog
-from localaws.bedrock import embeddings
+from localaws.bedrock import embeddings, native
 from localaws.bedrock.metering import Meter
 from localaws.calls import Call, CallLog
 from localaws.embedder import Embedder
@@ -74,17 +74,9 @@ class Invocations:
 
     def invoke(self, request: Request, params: Json) -> Json:
         """`POST /model/{modelId}/invoke` for Titan and Cohere embeddings."""
-        try:
-            body = json.loads(request.body or b"null")
-        except ValueError:
-            raise invalid(
-                "Malformed input request, please reformat your input and try again."
-            ) from None
+        body = native.read(request.body)
         if metadata := params.get("requestMetadata"):
-            try:
-                params["requestMetadata"] = json.loads(metadata)
-            except ValueError:
-                raise invalid("The request metadata is not a JSON object.") from None
+            params["requestMetadata"] = native.metadata(metadata)
 
         def work(call: Call) -> Json:
             started = time.perf_counter()
@@ -93,10 +85,7 @@ class Invocations:
                 answer, call.usage = invoked(body, model, call.region, self._embedder)
                 return {"body": json.dumps(answer).encode(), "contentType": "application/json"}
             if model.kind != "embedding":
-                raise invalid(
-                    f"{model.id} answers Converse and ConverseStream here; its own InvokeModel "
-                    "format is not offered by the local AWS."
-                )
+                raise invalid(f"{model.id} is not an embedding model.")
             found = embeddings.answered([embeddings.wanted(body, model)], self._embedder)[0]
             if found.error is not None:
                 raise found.error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -45,6 +45,7 @@ class Turn:
     usage: Json
     text: str = ""
     calls: list[Json] = field(default_factory=list)
+    render: Callable[[Json], Json] | None = None  # the answer as it is logged; as it is without
 
 
 def check(params: Json, model: FoundationModel) -> None:

@@ -78,7 +78,8 @@ def billed(call: Call, store: JsonStore) -> list[Billed]:
         resource_tags=_resource_tags(call, store),
         principal_tags=dict(call.session_tags),
     )
-    trace = (call.output or {}).get("trace", {}).get("guardrail", {})
+    output = call.output or {}
+    trace = (output.get("trace") or output.get("amazon-bedrock-trace") or {}).get("guardrail", {})
     guarded = _guardrail("ApplyGuardrail", _units_of_trace(trace)) if trace else []
     return [row, *guarded]
 

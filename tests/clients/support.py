@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 NOVA = "us.amazon.nova-pro-v1:0"
+CLAUDE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 TITAN = "amazon.titan-embed-text-v2:0"
 URL = os.environ["AWS_ENDPOINT_URL"]
 SCHEMA = {

@@ -11,12 +11,13 @@ from langchain_aws import (
     AmazonKnowledgeBasesRetriever,
     BedrockEmbeddings,
     BedrockRerank,
+    ChatBedrock,
     ChatBedrockConverse,
 )
 from langchain_core.documents import Document
 from langchain_core.messages import HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
-from support import NOVA, TITAN, quickstart, script
+from support import CLAUDE, NOVA, TITAN, quickstart, script
 
 REGION = "us-east-1"
 TITAN_ARN = f"arn:aws:bedrock:{REGION}::foundation-model/{TITAN}"
@@ -53,6 +54,17 @@ def test_a_bound_tool_is_called_and_its_result_answered(model):
     script(text="It is 21 degrees.")
     result = ToolMessage(weather.invoke(call["args"]), tool_call_id=call["id"])
     assert bound.invoke([question, first, result]).text == "It is 21 degrees."
+
+
+def test_claude_by_its_own_body_answers_streams_and_calls_tools():
+    claude = ChatBedrock(model=CLAUDE, region_name=REGION, model_kwargs={"max_tokens": 200})
+    answer = claude.invoke([SystemMessage("Be kind."), HumanMessage("Hello!")])
+    assert "local model" in answer.text
+    assert answer.usage_metadata["output_tokens"] > 0
+    assert "".join(chunk.text for chunk in claude.stream("Hello!")) == answer.text
+    script(tool_use={"name": "weather", "input": {"city": "Vienna"}})
+    (call,) = claude.bind_tools([weather]).invoke("What is it like in Vienna?").tool_calls
+    assert call["args"] == {"city": "Vienna"}
 
 
 def test_a_streamed_tool_call_is_put_together(model):

@@ -7,7 +7,7 @@ import json
 import boto3
 import litellm
 import pytest
-from support import NOVA, SCHEMA, TITAN, quickstart, script
+from support import CLAUDE, NOVA, SCHEMA, TITAN, quickstart, script
 
 MODEL = f"bedrock/converse/{NOVA}"
 HELLO = [{"role": "user", "content": "Hello!"}]
@@ -33,6 +33,16 @@ def test_a_completion_has_text_and_usage():
     )
     assert "local model" in answer.choices[0].message.content
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+
+
+def test_claude_by_its_own_body_answers_and_streams():
+    claude = {"model": f"bedrock/invoke/{CLAUDE}", "messages": HELLO, "max_tokens": 200}
+    answer = litellm.completion(**claude)
+    text = answer.choices[0].message.content
+    assert "local model" in text
+    assert answer.usage.completion_tokens > 0
+    chunks = litellm.completion(**claude, stream=True)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == text
 
 
 def test_a_tool_is_called_and_its_result_answered():
