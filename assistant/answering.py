@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import structlog
 from django.db import connection
 
+from assistant.actions import action_carry_out
 from assistant.errors import PASSING, Interrupted, error_members, foreseen
-from assistant.models import Message, MessageStatus
+from assistant.looping import Made, said, step_told, tool_result, worked
+from assistant.models import Action, ActionState, Message, MessageStatus
 from assistant.prompts import (
-    SYSTEM_ASSISTANT,
     SYSTEM_STANDALONE,
     SYSTEM_TITLE,
     Said,
@@ -24,16 +24,17 @@ from assistant.prompts import (
 from assistant.runner import RunningTurn
 from assistant.selectors import history_of
 from assistant.services import turn_end
-from assistant.shapes import citation_dict
+from assistant.shapes import action_dict, citation_dict
+from assistant.tools import TOOLS
+from assistant.tools.base import Calling, Outcome
+from assistant.tools.reading import searched_line
 from bedrock.gateway import (
     Finished,
     Masked,
     ModelRequest,
     TextBlocked,
-    TextDelta,
     as_masked,
     converse,
-    converse_stream,
     mask,
     refused,
 )
@@ -41,12 +42,11 @@ from bedrock.safety import least_grounding
 from documents.ask import grounding_score, usage_of
 from documents.citations import Citation, cite, renumbered
 from documents.rendering import answer_html
-from search.retrieval import Passage, RetrievalScope, retrieve
+from search.retrieval import retrieve
 from tenants.context import current
 from tenants.errors import TenantryError
 
 PASSAGES: Final = 6
-ANSWER_TOKENS: Final = 1_000
 SHORT_TOKENS: Final = 120  # for a title or a rewritten question
 QUERY_CHARACTERS: Final = 1_000  # of a question that are searched for; all of it is answered
 TITLE_LENGTH: Final = 80
@@ -55,25 +55,19 @@ STORE_TRIES: Final = 10  # about 30 s of a database that is restarting
 log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True)
-class _Answer:
-    """What there is of the answer so far."""
-
-    shown: list[str] = field(default_factory=list)
-    passages: list[Passage] = field(default_factory=list)
-    asked: str = ""  # the question as models read it
-    alone: str = ""  # the same, as it can be understood without the conversation
-
-    @property
-    def text(self) -> str:
-        return "".join(self.shown)
-
-
 def answer(running: RunningTurn) -> None:
     """Run the turn to its end, whatever that is; every end is stored and told."""
-    turn, made = running.turn, _Answer()
+    turn = running.turn
     question = turn.answer.parent
     assert question is not None  # an answer always has its question
+    made = Made(
+        Calling(
+            actor=running.actor,
+            conversation_id=turn.conversation_id,
+            request_id=_request_id(running),
+            said=question.text,
+        )
+    )
     running.frames.send(
         "turn.started",
         message_id=str(turn.answer_id),
@@ -88,15 +82,48 @@ def answer(running: RunningTurn) -> None:
         _broken(running, foreseen(error), made)
 
 
-def _answered(running: RunningTurn, question: Message, made: _Answer) -> Finished | None:
-    """Return the model's answer; None when the reader stopped it before a model was asked."""
+def _answered(running: RunningTurn, question: Message, made: Made) -> Finished | None:
+    """Return the model's last answer; None when the reader stopped it before a model was asked."""
     try:
         asked, *history = _said(running, [question, *history_of(question)])
     except TextBlocked as blocked:
         return Finished(refused(_request_id(running), blocked))
     made.asked = asked.text
-    made.passages = _passages(running, asked.text, history, made)
-    return _streamed(running, asked.text, history, made)
+    if question.decided is not None:
+        return _decided(running, question.decided, history, made)
+    _search(running, asked.text, history, made)
+    if running.cancelled.is_set():
+        return None
+    return worked(running, made, turn_messages(history, asked.text, made.passages))
+
+
+def _decided(
+    running: RunningTurn, action: Action, history: list[Said], made: Made
+) -> Finished | None:
+    """Carry out what was approved, once, and let the model go on from its result."""
+    if action.state == ActionState.DECLINED:
+        made.ruled = True
+        said(running, made, "All right, nothing was changed.")
+        return None
+    tool = TOOLS[action.name]
+    text = action.result
+    failed = action.state == ActionState.FAILED
+    if action.state == ActionState.APPROVED:
+        at = step_told(running, made, name=tool.name, line=tool.doing)
+        outcome = action_carry_out(actor=running.actor, action=action)
+        failed = not isinstance(outcome, Outcome)
+        text = outcome.text if isinstance(outcome, Outcome) else outcome.detail
+        line = outcome.line if isinstance(outcome, Outcome) else f"{tool.doing}: {text}"
+        status = "failed" if failed else "done"
+        step_told(running, made, name=tool.name, line=line, at=at, status=status)
+    use = action.tool_use
+    called = {"toolUseId": use["id"], "name": use["name"], "input": use["input"]}
+    messages = [
+        *turn_messages(history, made.asked, []),
+        {"role": "assistant", "content": [{"toolUse": called}]},
+        {"role": "user", "content": [tool_result(use["id"], text, failed=failed)]},
+    ]
+    return worked(running, made, messages)
 
 
 def _said(running: RunningTurn, messages: list[Message]) -> list[Said]:
@@ -136,11 +163,10 @@ def _request_id(running: RunningTurn) -> UUID:
     return request_id
 
 
-def _passages(
-    running: RunningTurn, asked: str, history: list[Said], made: _Answer
-) -> list[Passage]:
-    frames = running.frames
-    frames.send("tool", name="search_documents", status="running")
+def _search(running: RunningTurn, asked: str, history: list[Said], made: Made) -> None:
+    """Look for passages before the model is asked: most questions then need no further step."""
+    name = "search_documents"
+    at = step_told(running, made, name=name, line=TOOLS[name].doing)
     if leans_on_history(asked, history):
         messages = standalone_messages(history, asked)
         alone = _short_answer(
@@ -150,16 +176,16 @@ def _passages(
     made.alone = str(asked)
     passages = retrieve(
         actor=running.actor,
-        scope=RetrievalScope(),
+        scope=made.calling.scope,
         query=as_masked(asked[:QUERY_CHARACTERS], asked),
         limit=PASSAGES,
         request_id=_request_id(running),
     )
+    made.calling.passages += passages
     found = len({passage.document_id for passage in passages})
-    frames.send(
-        "tool", name="search_documents", status="done", found=len(passages), documents=found
-    )
-    return passages
+    line = searched_line(len(passages), found)
+    step_told(running, made, name=name, line=line, at=at, status="done",
+              found=len(passages), documents=found)  # fmt: skip
 
 
 def _short_answer(
@@ -183,38 +209,7 @@ def _short_answer(
     return "" if reply.blocked else " ".join(reply.text.split())
 
 
-def _streamed(
-    running: RunningTurn, question: str, history: list[Said], made: _Answer
-) -> Finished | None:
-    """Stream the answer; None when the reader stopped it before a model was asked."""
-    if running.cancelled.is_set():
-        return None
-    request = ModelRequest(
-        feature="assistant",
-        actor=running.actor,
-        request_id=_request_id(running),
-        system=SYSTEM_ASSISTANT,
-        messages=turn_messages(history, question, made.passages),
-        max_tokens=ANSWER_TOKENS,
-        thorough=running.thorough,
-    )
-    finished: Finished | None = None
-    for event in converse_stream(request, cancelled=running.cancelled.is_set):
-        if isinstance(event, TextDelta):
-            running.frames.send("delta", text=event.text)
-            running.shown = True
-            if not made.shown:
-                connection.close()  # a stream lasts; its thread must not keep a pooled connection
-            made.shown.append(event.text)
-        elif isinstance(event, Finished):
-            finished = event
-    assert finished is not None  # a stream that did not raise has its end
-    return finished
-
-
-def _settle(
-    running: RunningTurn, question: Message, finished: Finished | None, made: _Answer
-) -> None:
+def _settle(running: RunningTurn, question: Message, finished: Finished | None, made: Made) -> None:
     """Verify, store and tell a finished answer."""
     turn, frames = running.turn, running.frames
     status, text, stop_reason = _outcome(finished, made)
@@ -226,6 +221,8 @@ def _settle(
     grounded = ""
     if made.passages and text and status != MessageStatus.WITHDRAWN:
         citations, grounded = cite(text, made.passages)
+        if made.used_tools and not citations:
+            grounded = ""  # it says what a tool brought, which is no claim about documents
         if grounded == "full" and not _borne_out(running, made, text):
             grounded = "partly"
         text, citations = renumbered(text, citations)
@@ -241,6 +238,7 @@ def _settle(
             stop_reason=stop_reason,
             usage=usage,
             title=title,
+            steps=made.steps,
         )
     )
     if not ended:  # the lease ran out while the database was away, and the turn was ended for us
@@ -262,11 +260,13 @@ def _settle(
         text=text,
         html=str(answer_html(text, citations)),
         error=None,
+        steps=made.steps,
+        actions=[action_dict(action) for action in made.waiting],
         title=title or turn.conversation.title,
     )
 
 
-def _borne_out(running: RunningTurn, made: _Answer, text: str) -> bool:
+def _borne_out(running: RunningTurn, made: Made, text: str) -> bool:
     """Say whether the guardrail finds the answer in its sources; what it cannot check is not said.
 
     The words were shown already, after the guardrail's other policies: only the claim is at stake.
@@ -281,16 +281,18 @@ def _borne_out(running: RunningTurn, made: _Answer, text: str) -> bool:
     return score is None or score >= least_grounding(current())
 
 
-def _outcome(finished: Finished | None, made: _Answer) -> tuple[MessageStatus, str, str]:
+def _outcome(finished: Finished | None, made: Made) -> tuple[MessageStatus, str, str]:
     """Return the answer's status, its text, and why it ended."""
     if finished is None:
-        return MessageStatus.STOPPED, "", "stopped"
+        if made.ruled:
+            return MessageStatus.COMPLETE, made.text, "end_turn"
+        return MessageStatus.STOPPED, made.text, "stopped"
     reply = finished.answer
     if reply.blocked:
         return MessageStatus.WITHDRAWN, reply.text, reply.stop_reason
     if reply.stop_reason == "stopped":
         return MessageStatus.STOPPED, made.text, reply.stop_reason
-    return MessageStatus.COMPLETE, reply.text, reply.stop_reason
+    return MessageStatus.COMPLETE, made.text, "confirm" if made.waiting else reply.stop_reason
 
 
 def _title(running: RunningTurn, question: str) -> str:
@@ -304,7 +306,7 @@ def _title(running: RunningTurn, question: str) -> str:
     return (title or " ".join(question.split()[:7]))[:TITLE_LENGTH].strip(" .\"'")
 
 
-def _broken(running: RunningTurn, error: TenantryError, made: _Answer) -> None:
+def _broken(running: RunningTurn, error: TenantryError, made: Made) -> None:
     """Store what had arrived with the reason, and tell it."""
     turn = running.turn
     running.error = error
@@ -323,6 +325,7 @@ def _broken(running: RunningTurn, error: TenantryError, made: _Answer) -> None:
                 error_code=error.code,
                 error=error.detail,
                 usage=usage_of(_request_id(running)) if made.shown else None,
+                steps=made.steps,
             )
         )
     except PASSING:  # the reaper marks it when the database is back

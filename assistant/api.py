@@ -14,14 +14,17 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from assistant.access import conversation_of, conversations_visible
+from assistant.actions import actions_open
 from assistant.answering import answer
 from assistant.models import Conversation, Message, Turn
 from assistant.runner import turn_run, turn_stop, work_aside
 from assistant.serializers import (
+    ActionSerializer,
     AgainSerializer,
     AskMessageSerializer,
     ConversationDetailSerializer,
     ConversationSerializer,
+    DecisionSerializer,
     MessageSerializer,
     WriteSerializer,
     WrittenSerializer,
@@ -33,8 +36,9 @@ from assistant.services import (
     thorough_checked,
     turn_again,
     turn_begin,
+    turn_decide,
 )
-from assistant.shapes import conversation_dict, message_dict
+from assistant.shapes import action_dict, conversation_dict, message_dict
 from assistant.sse import EventStreamRenderer, event_stream, wants_events
 from assistant.writing import Writing, task_checked
 from tenants.accounts.selectors import actor_of
@@ -79,7 +83,9 @@ class ConversationView(APIView):
     @extend_schema(operation_id="conversations_read", responses=ConversationDetailSerializer)
     def get(self, request: Request, conversation_id: UUID) -> Response:
         conversation = conversation_of(actor_of(request), conversation_id)
-        messages = [message_dict(message) for message in conversation.messages.all()]
+        messages = [
+            message_dict(message) for message in conversation.messages.prefetch_related("actions")
+        ]
         return Response({**conversation_dict(conversation), "messages": messages})
 
     @extend_schema(
@@ -149,6 +155,44 @@ class MessageAgainView(APIView):
         thorough = thorough_checked(given.validated_data.get("thorough", False), "assistant")
         turn = turn_again(actor=actor, conversation_id=conversation_id, message_id=message_id)
         return _answered(request, actor, turn, thorough)
+
+
+class ActionListView(APIView):
+    """What waits for the caller's decision in a conversation."""
+
+    roles: ClassVar = {"GET": "viewer"}
+
+    @extend_schema(operation_id="actions_list", responses=ActionSerializer(many=True))
+    def get(self, request: Request, conversation_id: UUID) -> Response:
+        """The changes that the assistant proposed, nobody decided about, and that still count."""
+        return Response(
+            [action_dict(each) for each in actions_open(actor_of(request), conversation_id)]
+        )
+
+
+class ActionView(APIView):
+    """Decide about a change that the assistant proposed."""
+
+    roles: ClassVar = {"POST": "viewer"}
+    renderer_classes = RENDERERS
+
+    @extend_schema(
+        operation_id="actions_decide",
+        request=DecisionSerializer,
+        responses={201: MessageSerializer, (200, "text/event-stream"): str},
+    )
+    def post(self, request: Request, conversation_id: UUID, action_id: UUID) -> HttpResponseBase:
+        """Approve, which does it once and as you, or decline; the answer says what came of it."""
+        given = DecisionSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        actor = actor_of(request)
+        turn = turn_decide(
+            actor=actor,
+            conversation_id=conversation_id,
+            action_id=action_id,
+            approve=given.validated_data["approve"],
+        )
+        return _answered(request, actor, turn, thorough=False)
 
 
 class StopView(APIView):

@@ -54,10 +54,11 @@ _JSON_NAMES: Final = {str: "string", bool: "boolean", int: "integer"}
 
 
 def _check_values(frame: dict[str, Any]) -> None:
-    if "message_id" in frame:
-        try:
-            frame["message_id"] = UUID(frame["message_id"])
-        except ValueError as error:
-            raise BadFrame("message_id must be the id of a message.") from error
+    for name, of in (("message_id", "a message"), ("action_id", "an action")):
+        if name in frame:
+            try:
+                frame[name] = UUID(frame[name])
+            except ValueError as error:
+                raise BadFrame(f"{name} must be the id of {of}.") from error
     if "after" in frame and not 0 <= frame["after"] <= MOST_SEQ:
         raise BadFrame("after must be the seq of a frame, or 0.")

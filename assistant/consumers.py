@@ -17,12 +17,12 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from assistant.access import conversation_of
 from assistant.answering import answer
 from assistant.clientframes import client_frame
-from assistant.errors import NoSuchAction, error_members, foreseen
+from assistant.errors import error_members, foreseen
 from assistant.following import frames_elsewhere, frames_of
 from assistant.frames import ENDS, Frame, first_seq, turn_of
 from assistant.runner import RunningTurn, running_in, turn_group, turn_run, turn_stop, watch
 from assistant.selectors import Missed, missed_since
-from assistant.services import thorough_checked, turn_again, turn_begin
+from assistant.services import thorough_checked, turn_again, turn_begin, turn_decide
 from assistant.watchkeeper import socket_closed, socket_opened
 from tenants.context import Actor, TenantContext, in_tenant
 from tenants.errors import TenantryError
@@ -150,9 +150,16 @@ class AssistantConsumer(AsyncWebsocketConsumer):
     async def _stop(self, _frame: Frame) -> None:
         await self._allowed(lambda _actor: turn_stop(self.conversation_id))
 
-    async def _confirm(self, _frame: Frame) -> None:
-        await self._allowed(lambda _actor: None)
-        raise NoSuchAction
+    async def _confirm(self, frame: Frame) -> None:
+        await self._begin(
+            frame,
+            lambda actor: turn_decide(
+                actor=actor,
+                conversation_id=self.conversation_id,
+                action_id=frame["action_id"],
+                approve=frame["approve"],
+            ),
+        )
 
     async def _resume(self, frame: Frame) -> None:
         missed = await self._allowed(

@@ -50,6 +50,16 @@ class NoSuchAction(NotFound):
     title = "No action with this id is waiting for your decision"
 
 
+class ActionDecided(Conflict):
+    code = "action_decided"
+    title = "This has been decided already; nothing is done twice"
+
+
+class ActionExpired(Conflict):
+    code = "action_expired"
+    title = "This proposal has expired and nothing was changed; ask again"
+
+
 class Interrupted(TenantryError):
     """The process that wrote the answer ended; what had arrived is kept."""
 

@@ -59,7 +59,10 @@ class Message(models.Model):
     stop_reason = models.CharField(max_length=40, blank=True)
     error_code = models.CharField(max_length=60, blank=True)
     error = models.TextField(blank=True)
+    steps = models.JSONField(default=list)  # what tools did for an answer: name, status, line
     usage = models.JSONField(default=dict)
+    # Of a question that is a decision: about what; its answer tells what came of it.
+    decided = models.ForeignKey("Action", on_delete=models.SET_NULL, null=True, related_name="+")
     request_id = models.UUIDField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -71,6 +74,42 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role}: {self.text[:40]}"
+
+
+class ActionState(models.TextChoices):
+    WAITING = "waiting", "Waits for you"
+    APPROVED = "approved", "Confirmed"
+    DECLINED = "declined", "Declined"
+    DONE = "done", "Done"
+    FAILED = "failed", "Not done"
+
+
+class Action(models.Model):
+    """A change that the assistant proposed and the conversation's owner decides about, once.
+
+    `summary` is what the person read; `arguments` are what is done, nothing else. `tool_use` is the
+    model's own request, which goes back to it with the result. An approved one whose process died
+    stays approved: it is never done a second time.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="actions")
+    answer = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="actions")
+    name = models.CharField(max_length=60)
+    summary = models.TextField()
+    arguments = models.JSONField(default=dict)
+    tool_use = models.JSONField(default=dict)  # id, name, input
+    state = models.CharField(max_length=10, choices=ActionState, default=ActionState.WAITING)
+    result = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["created_at", "id"]
+
+    def __str__(self) -> str:
+        return self.summary
 
 
 class Turn(models.Model):

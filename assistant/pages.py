@@ -8,8 +8,9 @@ from typing import Any, Final
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from assistant.models import Conversation, Message, MessageRole, MessageStatus
-from assistant.shapes import citations_of
+from assistant.actions import LIFETIME
+from assistant.models import Action, Conversation, Message, MessageRole, MessageStatus
+from assistant.shapes import action_dict, citations_of
 from bedrock.selectors import decisions_of
 from bedrock.why import explained
 from documents.pages import suggestions
@@ -29,6 +30,9 @@ NOTES: Final = {
 }
 
 
+STEP_ICONS: Final = {"running": "spinner", "done": "check", "failed": "warning", "waiting": "clock"}
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A message as its template shows it."""
@@ -39,6 +43,8 @@ class Shown:
     grounded: dict[str, str] | None = None
     note: str = ""
     versions: int = 1
+    steps: tuple[dict[str, Any], ...] = ()
+    actions: tuple[dict[str, Any], ...] = ()
 
     @property
     def is_answer(self) -> bool:
@@ -65,7 +71,24 @@ def shown(message: Message, versions: int = 1) -> Shown:
         grounded={"kind": kind, "label": label} if label else None,
         note=NOTES.get(MessageStatus(message.status), ""),
         versions=versions,
+        steps=tuple({**step, "icon": STEP_ICONS[step["status"]]} for step in message.steps),
+        actions=tuple(map(_action, message.actions.all())),
     )
+
+
+ACTION_NOTES: Final = {
+    "waiting": f"Nothing is changed until you confirm, within {LIFETIME.seconds // 60} minutes.",
+    "approved": "Confirmed.",
+    "done": "Confirmed and done.",
+    "failed": "Confirmed, but it could not be done.",
+    "declined": "Declined; nothing was changed.",
+    "expired": "Expired; nothing was changed. Ask again if you still want it.",
+}
+
+
+def _action(action: Action) -> dict[str, Any]:
+    shape = action_dict(action)
+    return {**shape, "note": ACTION_NOTES[shape["state"]]}
 
 
 def blank(role: MessageRole) -> Shown:

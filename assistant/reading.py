@@ -7,9 +7,9 @@ from uuid import UUID
 
 import numpy as np
 
+from assistant.tools.reading import passage_of
 from documents.models import Document
 from search.access import sources_visible
-from search.copies import stored_text
 from search.models import Chunk, Vector
 from search.retrieval import Passage
 from tenants.context import Actor
@@ -45,7 +45,7 @@ def reading_of(actor: Actor, documents: Sequence[Document]) -> Reading:
             for source_id, own in chunks.items()
         }
     passages = [
-        _passage(chunk, rank)
+        passage_of(chunk, rank)
         for rank, chunk in enumerate((chunk for own in chunks.values() for chunk in own), start=1)
     ]
     read = [
@@ -95,23 +95,6 @@ def _central(chunks: list[Chunk], vectors: dict[int, np.ndarray], room: int) -> 
         room -= len(chunk.text)
         kept.add(chunk.number)
     return [chunk for chunk in chunks if chunk.number in kept]
-
-
-def _passage(chunk: Chunk, rank: int) -> Passage:
-    source = chunk.source
-    return Passage(
-        chunk_id=chunk.chunk_id,
-        document_id=chunk.source_id,
-        document_name=stored_text(source, source.name),
-        media_type="",
-        text=stored_text(source, chunk.text),
-        start=chunk.start,
-        end=chunk.end,
-        page=chunk.page,
-        heading=stored_text(source, chunk.heading),
-        rank=rank,
-        score=0.0,
-    )
 
 
 def _parts(passages: Sequence[Passage]) -> list[list[Passage]]:

@@ -40,8 +40,8 @@ def history_of(question: Message) -> list[Message]:
 
 
 def thread_of(conversation: Conversation) -> list[Message]:
-    """Return the thread that ends in the newest message, oldest first; one query."""
-    messages = list(conversation.messages.order_by("-position"))
+    """Return the thread that ends in the newest message, oldest first; two queries."""
+    messages = list(conversation.messages.prefetch_related("actions").order_by("-position"))
     return _thread(messages, messages[0].id) if messages else []
 
 

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from assistant.models import Conversation, MessageRole, MessageStatus
+from assistant.models import ActionState, Conversation, MessageRole, MessageStatus
 from documents.serializers import CitationSerializer
 
 
@@ -28,6 +28,29 @@ class ErrorSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
+class StepSerializer(serializers.Serializer[Any]):
+    """What a tool did for an answer."""
+
+    step = serializers.IntegerField()
+    name = serializers.CharField()
+    status = serializers.ChoiceField(choices=["running", "done", "failed", "waiting"])
+    line = serializers.CharField(help_text="For people.")
+
+
+class ActionSerializer(serializers.Serializer[Any]):
+    """A change that the assistant proposed; it is made only after `approve`."""
+
+    action_id = serializers.UUIDField()
+    name = serializers.CharField()
+    summary = serializers.CharField(help_text="What exactly is done.")
+    state = serializers.ChoiceField(choices=[*ActionState.values, "expired"])
+    expires_at = serializers.DateTimeField()
+
+
+class DecisionSerializer(serializers.Serializer[Any]):
+    approve = serializers.BooleanField()
+
+
 class MessageSerializer(serializers.Serializer[Any]):
     """A message; the members after `created_at` are those of answers."""
 
@@ -44,6 +67,8 @@ class MessageSerializer(serializers.Serializer[Any]):
     usage = serializers.DictField(required=False)
     stop_reason = serializers.CharField(allow_null=True, required=False)
     error = ErrorSerializer(allow_null=True, required=False)
+    steps = StepSerializer(many=True, required=False)
+    actions = ActionSerializer(many=True, required=False)
     request_id = serializers.UUIDField(allow_null=True, required=False)
 
 

@@ -11,6 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
 from assistant.access import answer_of, conversation_of
+from assistant.actions import action_decide
 from assistant.errors import (
     MESSAGE_CHARACTERS,
     Interrupted,
@@ -124,6 +125,30 @@ def turn_again(*, actor: Actor, conversation_id: UUID, message_id: UUID | str) -
     return _begun(conversation_id, begin)
 
 
+def turn_decide(
+    *, actor: Actor, conversation_id: UUID, action_id: UUID | str, approve: bool
+) -> Turn:
+    """Take the user's decision about an action that waits; the turn tells what comes of it.
+
+    Raises NotFound, NoSuchAction, ActionDecided, ActionExpired, TurnRunning.
+    """
+
+    def begin() -> Turn:
+        conversation, last = _counted(actor, conversation_id)
+        action = action_decide(conversation, action_id, approve=approve)
+        question = Message(
+            conversation=conversation,
+            parent_id=last,
+            position=2 * conversation.turns - 1,
+            role=MessageRole.USER,
+            text=f"{'Confirmed' if approve else 'Declined'}: {action.summary}.",
+            decided=action,
+        )
+        return _turn(conversation, question, [question])
+
+    return _begun(conversation_id, begin)
+
+
 def _begun(conversation_id: UUID, begin: Callable[[], Turn]) -> Turn:
     """Begin; where a turn stands in the way whose process is gone, end that one first."""
     try:
@@ -185,7 +210,7 @@ END: Final = """
     )
     UPDATE assistant_message AS m
        SET status = %s, text = %s, citations = %s::jsonb, grounded = %s, stop_reason = %s,
-           error_code = %s, error = %s, usage = %s::jsonb
+           error_code = %s, error = %s, usage = %s::jsonb, steps = %s::jsonb
       FROM ended WHERE m.id = ended.answer_id
 """
 
@@ -202,6 +227,7 @@ def turn_end(
     error: str = "",
     usage: dict[str, Any] | None = None,
     title: str = "",
+    steps: Sequence[dict[str, Any]] = (),
 ) -> bool:
     """Store the finished answer and give the lease back; return False if the lease was lost.
 
@@ -216,6 +242,7 @@ def turn_end(
         error_code,
         error,
         json.dumps(usage or {}),
+        json.dumps(list(steps)),
     ]
     with transaction.atomic() if title else nullcontext():
         with connection.cursor() as cursor:

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from django.utils import timezone
+
 from assistant.frames import Frame, last_seq
-from assistant.models import Conversation, Message, MessageRole, Turn
+from assistant.models import Action, ActionState, Conversation, Message, MessageRole, Turn
 from documents.citations import Citation
 from documents.rendering import answer_html
 
@@ -19,6 +21,18 @@ def citation_dict(citation: Citation) -> dict[str, Any]:
         "start": citation.start,
         "end": citation.end,
         "chunk_id": str(citation.chunk_id),
+    }
+
+
+def action_dict(action: Action) -> dict[str, Any]:
+    """Return an action as REST and sockets have it."""
+    expired = action.state == ActionState.WAITING and action.expires_at <= timezone.now()
+    return {
+        "action_id": str(action.id),
+        "name": action.name,
+        "summary": action.summary,
+        "state": "expired" if expired else str(action.state),
+        "expires_at": action.expires_at.isoformat(),
     }
 
 
@@ -56,6 +70,8 @@ def message_dict(message: Message) -> dict[str, Any]:
             "usage": message.usage,
             "stop_reason": message.stop_reason or None,
             "error": error_of(message),
+            "steps": message.steps,
+            "actions": [action_dict(action) for action in message.actions.all()],
             "request_id": str(message.request_id) if message.request_id else None,
         }
     return shape
@@ -85,6 +101,8 @@ def finished_members(message: Message, title: str) -> dict[str, Any]:
         "text": message.text,
         "html": str(message_html(message)),
         "error": error_of(message),
+        "steps": message.steps,
+        "actions": [action_dict(action) for action in message.actions.all()],
         "title": title,
     }
 

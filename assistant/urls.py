@@ -38,6 +38,16 @@ api_urlpatterns = [
         name="api_message_again",
     ),
     path(
+        "conversations/<uuid:conversation_id>/actions/",
+        api.ActionListView.as_view(),
+        name="api_actions",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/actions/<uuid:action_id>/",
+        api.ActionView.as_view(),
+        name="api_action",
+    ),
+    path(
         "conversations/<uuid:conversation_id>/stop/",
         api.StopView.as_view(),
         name="api_conversation_stop",

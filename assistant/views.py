@@ -113,6 +113,7 @@ def conversation_page(request: HttpRequest, conversation_id: UUID) -> HttpRespon
             "starters": [] if thread else starters(actor),
             "blank_user": blank(MessageRole.USER),
             "blank_answer": blank(MessageRole.ASSISTANT),
+            "blank_action": {"state": "waiting"},
         },
     )
 

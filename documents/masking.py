@@ -122,5 +122,14 @@ def _names(lease: Lease) -> tuple[str, str]:
     return name, title
 
 
+def masked_name_of(actor: Actor, name: str) -> str:
+    """Return a document's new name as retrieval and prompts have it: a metered call, or none."""
+    try:
+        [masked] = mask([name], actor=actor, feature=FEATURE, request_id=uuid4())
+    except TextBlocked:
+        return NAMELESS
+    return masked[:300]
+
+
 def _actor(lease: Lease) -> Actor:
     return Actor(user_id=lease.document.created_by_id, role="member", kind="task")

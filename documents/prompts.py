@@ -51,15 +51,20 @@ def contained(text: str) -> str:
 
 def passages_block(passages: Sequence[Passage]) -> str:
     """Return the passages, numbered from 1 in the order given, as the answer's marks count."""
+    return passages_numbered(list(enumerate(passages, start=1)))
+
+
+def passages_numbered(passages: Sequence[tuple[int, Passage]]) -> str:
+    """Return the passages with the numbers given."""
     parts = ["<passages>"]
-    for number, passage in enumerate(passages, start=1):
+    for number, passage in passages:
         name = escape(passage.document_name, {'"': "&quot;"})
         page = f' page="{passage.page}"' if passage.page is not None else ""
         parts.append(f'<passage id="{number}" document="{name}"{page}>')
         parts.append(contained(passage.text))
         parts.append("</passage>")
     parts.append("</passages>")
-    given = [part for passage in passages for part in (passage.document_name, passage.text)]
+    given = [part for _, passage in passages for part in (passage.document_name, passage.text)]
     return as_masked("\n".join(parts), *given)
 
 

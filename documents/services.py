@@ -12,18 +12,18 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from bedrock.batch import job_stop
 from billing.storage import release_storage, reserve_storage
-from documents.access import document_locked
+from documents.access import document_locked, document_of
 from documents.errors import NotRetryable, UploadInterrupted
-from documents.masking import mask_stale
+from documents.masking import mask_stale, masked_name_of
 from documents.models import Document, LooseObject, Status, Way
 from documents.parsing import MAX_FILE_BYTES, detect, safe_name
 from documents.parsing.sniff import HEAD_BYTES
 from documents.tasks import batch_advance, document_ingest, objects_sweep
 from search.access import collection_of
-from search.services import source_remove
+from search.services import source_remove, source_rename
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor
-from tenants.errors import TenantryError
+from tenants.errors import Conflict, TenantryError
 from tenants.objects import object_put
 
 log = structlog.get_logger(__name__)
@@ -108,6 +108,34 @@ def document_delete(*, actor: Actor, document_id: UUID | str) -> None:
         objects_sweep.dispatch()
     except BrokerError:  # the recovery task sweeps what is due
         log.warning("broker.unavailable", task="documents.objects_sweep")
+
+
+def document_rename(*, actor: Actor, document_id: UUID | str, name: str) -> Document:
+    """Give the document another name; its extension stays, since it says what the file is.
+
+    Where the workspace masks, the name is masked first: one metered call. Raises NotFound, BadName.
+    """
+    wanted = safe_name(name)
+    document = document_of(actor, document_id)
+    extension = _extension(document.name)
+    if extension and not wanted.casefold().endswith(extension.casefold()):
+        wanted = safe_name(wanted + extension)
+    masked = masked_name_of(actor, wanted)
+    with transaction.atomic():
+        document = document_locked(actor, document_id)
+        if document.in_flight:
+            raise Conflict("This document is being read; rename it once it is ready.")
+        document.name, document.masked_name = wanted, masked if document.masked_with else ""
+        document.save(update_fields=["name", "masked_name", "updated_at"])
+        source_rename(document.id, name=wanted, masked_name=masked)
+        audit_write(actor, action="document.rename", object_type="document", object_id=document.id)
+    return document
+
+
+def _extension(name: str) -> str:
+    """Return `.csv` of `Prices.csv`; nothing where what follows the last dot is no extension."""
+    stem, dot, extension = name.rpartition(".")
+    return f".{extension}" if stem and dot and extension.isalnum() and len(extension) <= 10 else ""
 
 
 def document_retry(*, actor: Actor, document_id: UUID | str) -> Document:

@@ -126,6 +126,12 @@ def source_remove(source_id: UUID) -> None:
         cursor.execute("DELETE FROM search_source WHERE id = %s", [source_id])
 
 
+def source_rename(source_id: UUID, *, name: str, masked_name: str) -> None:
+    """Let an indexed document be cited by another name: the masked one where its text is masked."""
+    Source.objects.filter(id=source_id, masked_with="").update(name=name)
+    Source.objects.filter(id=source_id).exclude(masked_with="").update(name=masked_name[:300])
+
+
 def source_indexed(source_id: UUID, masked_with: str) -> bool:
     """Return whether a document is indexed as it is masked now; its copies may be on their way."""
     return Source.objects.filter(id=source_id, masked_with=masked_with).exists()

@@ -217,6 +217,8 @@ def from_tool(prompt: Prompt, embedder: Embedder) -> str:
     lines = [line for line in prompt.text.strip().splitlines() if line.strip()]
     if not lines:
         return "It is done."
+    if lines[0].rstrip().endswith(":") and all(line.startswith("- ") for line in lines[1:]):
+        return "\n".join(lines)  # a list with its lead says itself what it is
     if len(lines) > 6 and prompt.question:
         passage = Passage("", "\n".join(f"- {line}" for line in lines))
         ranked = rank(prompt.question, [passage], passage_sentences([passage]), embedder)

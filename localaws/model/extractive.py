@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from localaws.embedder import Embedder
 from localaws.model import naming, summary, tools, write
 from localaws.model.answer import NOT_FOUND, answer, from_tool
+from localaws.model.commands import command
 from localaws.model.pieces import ModelRequest, Piece, StopPiece, TextPiece, ToolPiece
 from localaws.model.prompt import Prompt, read_prompt
 
@@ -26,6 +28,7 @@ _THANKS = re.compile(
     r"^\W*(?:thanks?|thank you|thx|cheers|great|perfect|ok(?:ay)?)\b.{0,40}$", re.IGNORECASE
 )
 _FAREWELL = re.compile(r"^\W*(?:bye|goodbye|see you)\b.{0,20}$", re.IGNORECASE)
+_READ = re.compile(r"^\W*(?:please |can you |could you )*(?:read|open)\b", re.IGNORECASE)
 _WORD = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+$")
 
 
@@ -55,14 +58,18 @@ class ExtractiveModel:
             return None
         if prompt.task and not forced:
             return None
+        asked = prompt.question or prompt.instructions or prompt.text
+        commanded = None if forced else command(asked, request.tools, request.messages)
+        if commanded is not None:
+            return _called(commanded, request)
         if prompt.has_passages and not forced and answer(prompt, self._embedder) is not None:
             return None
-        asked = prompt.question or prompt.instructions or prompt.text
         chosen = tools.choose(asked, request.tools, request.tool_choice, self._embedder)
         if chosen is None:
             return None
-        digest = hashlib.sha256(repr((chosen, len(request.messages))).encode()).hexdigest()
-        return ToolPiece(id=f"tooluse_{digest[:22]}", name=chosen[0], input=chosen[1])
+        if prompt.has_passages and tools.finds(chosen[0]) and not forced:
+            return None  # it has looked already, and the same words find the same passages
+        return _called(chosen, request)
 
     def _reply(self, prompt: Prompt) -> str:
         match prompt.task:
@@ -76,6 +83,8 @@ class ExtractiveModel:
                 return naming.title(prompt)
             case "standalone_question":
                 return naming.standalone(prompt)
+        if prompt.from_tool and prompt.passages and _READ.match(prompt.question):
+            return summary.summarize(prompt, self._embedder)
         if prompt.from_tool:
             return from_tool(prompt, self._embedder)
         question = prompt.question
@@ -88,3 +97,8 @@ class ExtractiveModel:
         if prompt.has_passages:
             return answer(prompt, self._embedder) or NOT_FOUND
         return ABOUT
+
+
+def _called(chosen: tuple[str, dict[str, Any]], request: ModelRequest) -> ToolPiece:
+    digest = hashlib.sha256(repr((chosen, len(request.messages))).encode()).hexdigest()
+    return ToolPiece(id=f"tooluse_{digest[:22]}", name=chosen[0], input=chosen[1])

@@ -6,10 +6,12 @@ import re
 from typing import Any
 
 from localaws.embedder import Embedder
+from localaws.model.commands import writes
 from localaws.model.text import STOPWORDS, content_stems, words
 
 MATCH = 0.5
 _FINDS = re.compile(r"\b(?:search|retrieve|look ?up|find|knowledge)\b", re.IGNORECASE)
+_ASKS = re.compile(r"\?$|^(?:how|what|which|who|when|where|why)\b", re.IGNORECASE)
 _QUERY_NAMES = {"query", "question", "q", "search", "text", "input", "prompt", "topic", "term"}
 
 
@@ -20,6 +22,11 @@ def choose(
     specs = [tool["toolSpec"] for tool in tools if "toolSpec" in tool]
     if "tool" in choice:
         specs = [spec for spec in specs if spec["name"] == choice["tool"]["name"]]
+    free = not ("any" in choice or "tool" in choice)
+    if free and re.search(
+        r"\?\s*$|^(?:how|what|which|who|when|where|why)\b", request.strip(), re.I
+    ):
+        specs = [spec for spec in specs if not writes(str(spec["name"]))]  # a question asks
     if not specs:
         return None
     scored = sorted(
@@ -28,14 +35,19 @@ def choose(
         reverse=True,
     )
     score, _, spec = scored[0]
-    if score < MATCH and not ("any" in choice or "tool" in choice):
+    if score < MATCH and free:
         # A question that names no tool still goes to one that searches.
-        finders = [spec for spec in specs if _FINDS.search(_name_words(spec["name"]))]
+        finders = [spec for spec in specs if finds(spec["name"])]
         if not (finders and request.rstrip().endswith("?")):
             return None
         spec = finders[0]
     schema = spec.get("inputSchema", {}).get("json", {})
     return str(spec["name"]), fill(schema, request)
+
+
+def finds(name: str) -> bool:
+    """Whether a tool's name says that it searches."""
+    return _FINDS.search(_name_words(name)) is not None
 
 
 def _name_words(name: str) -> str:

@@ -1,5 +1,5 @@
 /* One answer on the page: words as they come, then the checked text with its sources.
-   Public: window.answers {user(id, text), begin(id), tool, delta, withdraw, stop, citations, finish, fail}. */
+   Public: window.answers {user(id, text), begin(id), tool, propose, delta, withdraw, stop, citations, finish, fail}. */
 (() => {
   "use strict";
 
@@ -32,7 +32,9 @@
     const prose = part(answer, "answer");
     prose.replaceChildren(document.createTextNode(""));
     prose.classList.add("caret", "answer-live");
-    for (const name of ["step", "note", "error", "sources", "why", "actions", "grounded"]) part(answer, name).hidden = true;
+    part(answer, "steps").replaceChildren();
+    part(answer, "proposals").replaceChildren();
+    for (const name of ["steps", "note", "error", "sources", "why", "actions", "grounded"]) part(answer, name).hidden = true;
     const why = part(answer, "why");
     why.setAttribute("hx-get", `/assistant/answers/${id}/why/`);
     why.open = false;
@@ -41,15 +43,52 @@
 
   const many = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
+  const STEP_ICONS = { running: "spinner", done: "check", failed: "warning", waiting: "clock" };
+
+  /** A step of the answer: told when it begins, and again when it has ended. */
   function tool(answer, frame) {
-    const step = part(answer, "step");
-    const searching = frame.status === "running";
-    const found = frame.documents ?? 0;
-    const text = searching
-      ? "Searching your documents"
-      : found ? `Searched your documents: ${many(frame.found, "passage")} in ${many(found, "document")}` : "Searched your documents: nothing found";
-    step.replaceChildren(tenantry.icon(searching ? "spinner" : "search", searching ? "icon--spin" : ""), text);
-    step.hidden = false;
+    const list = part(answer, "steps");
+    let step = list.querySelector(`[data-step="${Number(frame.step)}"]`);
+    if (!step) {
+      step = Object.assign(document.createElement("li"), { className: "step" });
+      step.dataset.step = frame.step;
+      list.append(step);
+    }
+    step.dataset.status = frame.status;
+    const line = Object.assign(document.createElement("span"), { textContent: frame.line });
+    step.replaceChildren(tenantry.icon(STEP_ICONS[frame.status] ?? "info", frame.status === "running" ? "icon--spin" : ""), line);
+    list.hidden = false;
+  }
+
+  const ACTION_NOTES = {
+    approved: "Confirmed.",
+    done: "Confirmed and done.",
+    failed: "Confirmed, but it could not be done.",
+    declined: "Declined; nothing was changed.",
+    expired: "Expired; nothing was changed. Ask again if you still want it.",
+  };
+
+  /** A change that waits for the user, or what became of it. */
+  function propose(answer, action) {
+    const list = part(answer, "proposals");
+    let box = list.querySelector(`[data-action="${CSS.escape(action.action_id)}"]`);
+    if (!box) {
+      box = blank("action");
+      box.dataset.action = action.action_id;
+      list.append(box);
+    }
+    box.dataset.expires = action.expires_at;
+    part(box, "action-summary").textContent = action.summary;
+    decided(box, action.state);
+  }
+
+  function decided(box, state) {
+    box.dataset.state = state;
+    const until = new Date(box.dataset.expires);
+    const time = until.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    part(box, "action-note").textContent = ACTION_NOTES[state] ?? `Nothing is changed until you confirm. This expires at ${time}.`;
+    part(box, "action-buttons").hidden = state !== "waiting";
+    if (state === "waiting") setTimeout(() => { if (box.dataset.state === "waiting") decided(box, "expired"); }, Math.min(2 ** 31 - 1, Math.max(0, until - Date.now())));
   }
 
   function delta(answer, text) {
@@ -117,6 +156,8 @@
     prose.classList.remove("answer-live");
     answer.dataset.status = frame.status;
     citations(answer, frame.citations ?? [], frame.grounded);
+    for (const step of frame.steps ?? []) tool(answer, step);
+    for (const action of frame.actions ?? []) propose(answer, action);
     note(answer, NOTES[frame.status]);
     const tokens = (frame.usage?.input_tokens ?? 0) + (frame.usage?.output_tokens ?? 0);
     part(answer, "meta").textContent = tokens ? `${tokens.toLocaleString("en")} tokens` : "";
@@ -127,7 +168,7 @@
 
   function fail(answer, frame) {
     answer.dataset.status = "failed";
-    part(answer, "step").hidden = true;
+    for (const step of part(answer, "steps").querySelectorAll('[data-status="running"]')) step.remove();
     told(answer, frame);
     settle(answer);
   }
@@ -150,5 +191,7 @@
     tick();
   }
 
-  window.answers = { user, begin, tool, delta, withdraw, stop, citations, finish, fail };
+  for (const box of page.querySelectorAll('[data-action][data-state="waiting"]')) decided(box, "waiting");
+
+  window.answers = { user, begin, tool, propose, decided, delta, withdraw, stop, citations, finish, fail };
 })();

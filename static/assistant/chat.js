@@ -22,6 +22,7 @@
   let waiting = []; // frames for when the socket is open
   let held = null; // a question for when the stopped answer has been settled
   let closed = false;
+  let deciding = null; // the proposal whose decision the server has not taken yet
 
   /* The socket ----------------------------------------------------------------------------- */
 
@@ -66,6 +67,7 @@
   const HEARD = {
     "turn.started": started,
     tool: (frame) => live && keepingPlace(() => answers.tool(live, frame)),
+    confirm: (frame) => { const answer = message(frame.message_id); if (answer) keepingPlace(() => answers.propose(answer, frame)); },
     delta: (frame) => live && keepingPlace(() => answers.delta(live, frame.text)),
     withdrawn: (frame) => { const answer = message(frame.message_id); if (answer) answers.withdraw(answer); },
     citations: (frame) => { const answer = message(frame.message_id); if (answer) answers.citations(answer, frame.citations, frame.grounded); },
@@ -89,6 +91,7 @@
       thread.append(question);
     }
     asked = null;
+    deciding = null;
     const known = message(frame.message_id);
     while (!known && question.nextElementSibling) question.nextElementSibling.remove(); // older versions
     live = answers.begin(frame.message_id, known ?? undefined);
@@ -115,6 +118,11 @@
 
   /** The server did not take what was sent: give the words back. */
   function refused(frame) {
+    if (deciding) {
+      answers.decided(deciding, frame.code === "action_expired" ? "expired" : frame.code === "action_decided" ? "approved" : "waiting");
+      deciding = null;
+      busy(Boolean(live));
+    }
     if (!asked) return void toast(frame.detail, "warning");
     asked.element.remove();
     composer.restore(asked.text);
@@ -195,6 +203,8 @@
     if (chip && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
       event.preventDefault();
       openDrawer(answer, chip);
+    } else if (event.target.closest("[data-approve], [data-decline]") && !live) {
+      decide(event.target.closest("[data-action]"), event.target.closest("[data-approve]") !== null);
     } else if (event.target.closest("[data-regenerate]") && !live) {
       const again = { type: "regenerate", message_id: answer.dataset.message };
       send(composer.thorough() ? { ...again, thorough: true } : again);
@@ -202,6 +212,15 @@
       copy(answer);
     }
   });
+
+  /** The decision is taken once: the buttons go as soon as it is sent, and come back if it is refused. */
+  function decide(box, approve) {
+    deciding = box;
+    answers.decided(box, approve ? "approved" : "declined");
+    send({ type: "confirm", action_id: box.dataset.action, approve });
+    busy(true);
+    composer.focus();
+  }
 
   async function copy(answer) {
     const words = one("[data-answer]", answer).cloneNode(true);

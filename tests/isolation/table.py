@@ -56,6 +56,8 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "api/v1/conversations/<uuid:conversation_id>/messages/<uuid:message_id>/regenerate/": {
         "POST": "viewer"
     },
+    "api/v1/conversations/<uuid:conversation_id>/actions/": {"GET": "viewer"},
+    "api/v1/conversations/<uuid:conversation_id>/actions/<uuid:action_id>/": {"POST": "viewer"},
     "api/v1/conversations/<uuid:conversation_id>/stop/": {"POST": "viewer"},
     "api/v1/write/": {"POST": "member"},
     "api/v1/documents/": {"GET": "viewer", "POST": "member"},
@@ -83,9 +85,10 @@ PARAMETERS: Final = {
     "uidb64",
     "token",
     "_rest",
+    "action_id",
 }
 # Objects of one user, which colleagues of a lower role may not tell from missing ones.
-PRIVATE: Final = {"conversation_id", "message_id", "request_id", "key_id"}
+PRIVATE: Final = {"conversation_id", "message_id", "request_id", "key_id", "action_id"}
 
 # Ids in the bodies of REST requests, by the schema's operation: field -> what it names.
 BODY_IDS: Final[dict[str, dict[str, str]]] = {
@@ -98,6 +101,9 @@ BODY_IDS: Final[dict[str, dict[str, str]]] = {
 BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("api/v1/conversations/<uuid:conversation_id>/", "PATCH"): {"title": "Taken"},
     ("api/v1/conversations/<uuid:conversation_id>/messages/", "POST"): {"text": "Who are you?"},
+    ("api/v1/conversations/<uuid:conversation_id>/actions/<uuid:action_id>/", "POST"): {
+        "approve": True
+    },
     ("api/v1/ask/", "POST"): {"question": "What may a hotel room cost?"},
     ("api/v1/search/", "POST"): {"query": "hotel room"},
     ("api/v1/write/", "POST"): {"task": "summarize"},

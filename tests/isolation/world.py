@@ -7,7 +7,7 @@ import json
 import secrets
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.apps import apps
 from django.conf import settings
@@ -15,6 +15,11 @@ from django.contrib.auth.tokens import default_token_generator
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
+from assistant.actions import action_propose
+from assistant.models import Message
+from assistant.tools import TOOLS
+from assistant.tools.base import Plan
+from bedrock.gateway import ToolUse
 from bedrock.models import PolicyDecision
 from billing.models import LedgerLine
 from search.models import Chunk
@@ -89,7 +94,7 @@ def _objects(person: Person, word: str) -> Ids:
         "key_id": str(key.id),
         "chunk_id": str(chunk.chunk_id),
         "job_id": str(uuid4()),
-        "action_id": str(uuid4()),
+        "action_id": _proposed(person, conversation, word),
         "user_id": str(user_of(person).id),
         "tenant_id": str(tenant_of(person).id),
         "version": "1",  # counts each workspace's own
@@ -98,6 +103,21 @@ def _objects(person: Person, word: str) -> Ids:
         "email": person.email,
         "_rest": "x",
     }
+
+
+def _proposed(person: Person, conversation: UUID, word: str) -> str:
+    """Return a change of the person's own document that waits for them."""
+    with entered(tenant_of(person)):
+        answer = Message.objects.filter(conversation_id=conversation).latest("position")
+        action = action_propose(
+            answer=answer,
+            tool=TOOLS["delete_document"],
+            plan=Plan(
+                f"Delete the document “{word}”", {"document_id": "", "document_name": word}, False
+            ),
+            use=ToolUse("tooluse_1", "delete_document", {"document": word}),
+        )
+    return str(action.id)
 
 
 def _sent(person: Person, path: str, body: dict[str, Any]) -> dict[str, Any]:

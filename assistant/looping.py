@@ -1,0 +1,226 @@
+"""The loop of a turn: ask the model, run the tools it wants, tell each step, ask again; bounded."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+from django.db import connection
+
+from assistant.actions import action_propose, allowed, tool_change
+from assistant.errors import PASSING
+from assistant.models import Action
+from assistant.prompts import SYSTEM_ASSISTANT
+from assistant.runner import RunningTurn
+from assistant.shapes import action_dict
+from assistant.tools import TOOLS, tool_specs
+from assistant.tools.base import Calling, Outcome, Plan, Tool, ToolRefused
+from bedrock.gateway import Finished, ModelAnswer, ModelRequest, TextDelta, ToolUse, converse_stream
+from bedrock.selectors import capabilities
+from search.retrieval import Passage
+from tenants.errors import TenantryError
+
+ANSWER_TOKENS: Final = 1_000  # of one call
+MOST_ROUNDS: Final = 6  # of tools in one turn
+MOST_AT_ONCE: Final = 5  # tools of one round; the rest are refused
+MOST_WAITING: Final = 5  # actions that one answer may propose
+
+LAST_ROUND: Final = (
+    f"These were the {MOST_ROUNDS} rounds of tools that one answer has. Answer now with what you"
+    " have, and say what is left to do."
+)
+OUT_OF_ROUNDS: Final = (
+    f"I stopped after {MOST_ROUNDS} rounds of steps, which is the most that one answer has. Ask me"
+    " to go on, and I continue from here."
+)
+
+log = structlog.get_logger(__name__)
+Message = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Made:
+    """What there is of an answer so far."""
+
+    calling: Calling
+    shown: list[str] = field(default_factory=list)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[Action] = field(default_factory=list)
+    asked: str = ""  # the question as models read it
+    alone: str = ""  # the same, as it can be understood without the conversation
+    ruled: bool = False  # the answer is the product's own words, no model's
+
+    @property
+    def text(self) -> str:
+        return "".join(self.shown)
+
+    @property
+    def passages(self) -> list[Passage]:
+        return self.calling.passages
+
+    @property
+    def used_tools(self) -> bool:
+        """Whether the answer may rest on something else than passages."""
+        return any(step["name"] not in ("search_documents", "read_document") for step in self.steps)
+
+
+def step_told(running: RunningTurn, made: Made, *, name: str, line: str, at: int = 0,
+              status: str = "running", **more: Any) -> int:  # fmt: skip
+    """Tell a step, or how the one at `at` went on; return its number in the answer."""
+    at = at or len(made.steps) + 1
+    step = {"step": at, "name": name, "status": status, "line": line}
+    made.steps[at - 1 : at] = [step]
+    told = {key: value for key, value in more.items() if value is not None}
+    running.frames.send("tool", **step, **told)
+    return at
+
+
+def said(running: RunningTurn, made: Made, text: str) -> None:
+    """Show words of the product's own, as a paragraph."""
+    made.shown.append(f"\n\n{text}" if made.text else text)
+    running.frames.send("delta", text=made.shown[-1])
+    running.shown = True
+
+
+def worked(running: RunningTurn, made: Made, messages: list[Message]) -> Finished | None:
+    """Run the turn's calls until the model asks for no tool; None when the reader stopped it."""
+    tools = tool_specs() if capabilities().supports_tools else []
+    finished: Finished | None = None
+    for round_number in range(MOST_ROUNDS + 1):
+        if running.cancelled.is_set():
+            return None
+        finished = _asked(running, made, messages, tools)
+        reply = finished.answer
+        if reply.blocked or reply.stop_reason == "stopped" or not reply.tool_uses:
+            return finished
+        if round_number == MOST_ROUNDS:
+            said(running, made, OUT_OF_ROUNDS)
+            return finished
+        results = _run_all(running, made, reply.tool_uses)
+        if made.waiting:
+            _told_waiting(running, made, reply)
+            return finished
+        if round_number == MOST_ROUNDS - 1:
+            results.append({"text": LAST_ROUND})
+        messages = [*messages, _spoken(reply), {"role": "user", "content": results}]
+    return finished
+
+
+def _asked(
+    running: RunningTurn, made: Made, messages: list[Message], tools: list[dict[str, Any]]
+) -> Finished:
+    """Ask the model once and show what it says as it comes."""
+    request = ModelRequest(
+        feature="assistant",
+        actor=running.actor,
+        request_id=made.calling.request_id,
+        system=SYSTEM_ASSISTANT,
+        messages=messages,
+        max_tokens=ANSWER_TOKENS,
+        tools=tools,
+        thorough=running.thorough,
+    )
+    finished: Finished | None = None
+    begun = False
+    for event in converse_stream(request, cancelled=running.cancelled.is_set):
+        if isinstance(event, TextDelta):
+            text = event.text if begun or not made.text else f"\n\n{event.text.lstrip()}"
+            begun = True
+            running.frames.send("delta", text=text)
+            running.shown = True
+            if not made.shown:
+                connection.close()  # a stream lasts; its thread must not keep a pooled connection
+            made.shown.append(text)
+        elif isinstance(event, Finished):
+            finished = event
+    assert finished is not None  # a stream that did not raise has its end
+    return finished
+
+
+def _spoken(reply: ModelAnswer) -> Message:
+    """Return what the model said as its message, the tools it asked for included."""
+    content: list[dict[str, Any]] = [{"text": reply.text}] if reply.text.strip() else []
+    content += [
+        {"toolUse": {"toolUseId": use.id, "name": use.name, "input": use.input}}
+        for use in reply.tool_uses
+    ]
+    return {"role": "assistant", "content": content}
+
+
+def tool_result(use_id: str, text: str, *, failed: bool = False) -> dict[str, Any]:
+    """Return a tool's result as Converse takes it."""
+    result: dict[str, Any] = {"toolUseId": use_id, "content": [{"text": text}]}
+    return {"toolResult": {**result, "status": "error"} if failed else result}
+
+
+def _run_all(running: RunningTurn, made: Made, uses: tuple[ToolUse, ...]) -> list[dict[str, Any]]:
+    results = []
+    for number, use in enumerate(uses):
+        if running.cancelled.is_set() or number >= MOST_AT_ONCE:
+            results.append(tool_result(use.id, "This was not done.", failed=True))
+            continue
+        outcome = _run(running, made, use)
+        if isinstance(outcome, Outcome):
+            results.append(tool_result(use.id, outcome.text))
+        else:
+            results.append(tool_result(use.id, outcome.detail, failed=True))
+    return results
+
+
+def _run(running: RunningTurn, made: Made, use: ToolUse) -> Outcome | TenantryError:
+    """Run one tool and tell it as it happens; a refusal is an outcome that the model is told."""
+    tool = TOOLS.get(use.name)
+    if tool is None:
+        return ToolRefused(f"There is no tool {use.name[:60]}.")
+    at = step_told(running, made, name=tool.name, line=tool.doing)
+    try:
+        allowed(running.actor, tool)
+        given = use.input if isinstance(use.input, dict) else {}
+        outcome = _done(running, made, tool, use, given)
+    except TenantryError as error:
+        line = f"{tool.doing}: {error.detail}"
+        step_told(running, made, name=tool.name, line=line, at=at, status="failed")
+        return error
+    except PASSING:
+        raise
+    except Exception:  # a defect in one tool does not end the answer; the model goes on without
+        log.exception("tool.failed", tool=tool.name)
+        refused = ToolRefused("This did not work because of a fault of ours; it was recorded.")
+        line = f"{tool.doing}: {refused.detail}"
+        step_told(running, made, name=tool.name, line=line, at=at, status="failed")
+        return refused
+    waits = bool(made.waiting) and made.waiting[-1].tool_use["id"] == use.id
+    step_told(running, made, name=tool.name, line=outcome.line, at=at,
+              status="waiting" if waits else "done",
+              found=outcome.found, documents=outcome.documents)  # fmt: skip
+    return outcome
+
+
+def _done(
+    running: RunningTurn, made: Made, tool: Tool, use: ToolUse, given: dict[str, Any]
+) -> Outcome:
+    if tool.plan is None:
+        assert tool.read is not None  # a tool reads or plans
+        return tool.read(made.calling, given)
+    plan = tool.plan(made.calling, given)
+    if plan.asked and not tool.confirms:
+        return tool_change(actor=running.actor, tool=tool, arguments=plan.arguments)
+    return _proposed(running, made, tool, use, plan)
+
+
+def _proposed(running: RunningTurn, made: Made, tool: Tool, use: ToolUse, plan: Plan) -> Outcome:
+    if len(made.waiting) >= MOST_WAITING:
+        raise ToolRefused(f"One answer proposes at most {MOST_WAITING} changes.")
+    action = action_propose(answer=running.turn.answer, tool=tool, plan=plan, use=use)
+    made.waiting.append(action)
+    return Outcome("This waits for the user's confirmation.", f"Waits for you: {plan.summary}")
+
+
+def _told_waiting(running: RunningTurn, made: Made, reply: ModelAnswer) -> None:
+    """Say what waits, in our own words where the model said nothing, and ask."""
+    if not reply.text.strip():
+        planned = "; ".join(action.summary for action in made.waiting)
+        said(running, made, f"I need your confirmation first: {planned}.")
+    for action in made.waiting:
+        running.frames.send(
+            "confirm", message_id=str(running.turn.answer_id), **action_dict(action)
+        )

@@ -1,0 +1,137 @@
+"""Tools that change something: save a draft, rename and delete documents.
+
+Each plans first, which resolves names to ids and says in plain words what will happen; the change
+is made of the plan, as the user who asked, with the role they have at that moment.
+"""
+
+import io
+import re
+from typing import Any, Final
+
+from assistant.tools.base import (
+    Args,
+    Calling,
+    Outcome,
+    Plan,
+    Tool,
+    ToolRefused,
+    names_it,
+    speaks_of,
+    text_in,
+)
+from assistant.tools.finding import document_meant
+from assistant.tools.reading import DOCUMENT
+from documents.access import document_of
+from documents.models import Document
+from documents.services import document_delete, document_rename, document_upload
+from tenants.context import Actor
+
+DRAFT_CHARACTERS: Final = 20_000
+NAME_CHARACTERS: Final = 120
+_UNFIT: Final = re.compile(r"[\\/:*?\"<>|\x00-\x1f]+")
+
+
+def _unchanged(actor: Actor, args: Args) -> Document:
+    """Return the planned document, if it is still called what the person read."""
+    document = document_of(actor, str(args["document_id"]))
+    if document.name != args["document_name"]:
+        raise ToolRefused(
+            f"“{args['document_name']}” is called “{document.name}” meanwhile, so nothing was done."
+        )
+    return document
+
+
+def _named(document: Document) -> dict[str, Any]:
+    return {"document_id": str(document.id), "document_name": document.name}
+
+
+def _plan_rename(calling: Calling, args: Args) -> Plan:
+    document = document_meant(calling.actor, text_in(args, "document"))
+    name = text_in(args, "new_name", limit=NAME_CHARACTERS)
+    asked = speaks_of(calling.said, "renam", "call", "nam") and names_it(
+        calling.said, document.name, name
+    )
+    return Plan(f"Rename “{document.name}” to “{name}”", {**_named(document), "name": name}, asked)
+
+
+def _rename(actor: Actor, args: Args) -> Outcome:
+    before = _unchanged(actor, args)
+    renamed = document_rename(actor=actor, document_id=before.id, name=str(args["name"]))
+    said = f"Renamed “{before.name}” to “{renamed.name}”"
+    return Outcome(f"{said}.", said)
+
+
+def _plan_delete(calling: Calling, args: Args) -> Plan:
+    document = document_meant(calling.actor, text_in(args, "document"))
+    return Plan(f"Delete the document “{document.name}” for good", _named(document), asked=False)
+
+
+def _delete(actor: Actor, args: Args) -> Outcome:
+    document = _unchanged(actor, args)
+    document_delete(actor=actor, document_id=document.id)
+    said = f"Deleted the document “{document.name}”"
+    return Outcome(f"{said}. Nothing can be found or cited from it any more.", said)
+
+
+def _plan_draft(calling: Calling, args: Args) -> Plan:
+    title = " ".join(_UNFIT.sub(" ", text_in(args, "title", limit=NAME_CHARACTERS)).split())
+    text = text_in(args, "text", limit=DRAFT_CHARACTERS)
+    if not title:
+        raise ToolRefused("title is missing.")
+    name = f"{title.removesuffix('.md')}.md"
+    asked = speaks_of(calling.said, "save", "saving", "keep", "store") and names_it(
+        calling.said, title
+    )
+    return Plan(
+        f"Save a draft of {len(text):,} characters as “{name}” in Documents",
+        {"name": name, "text": text},
+        asked,
+    )
+
+
+def _save_draft(actor: Actor, args: Args) -> Outcome:
+    text = str(args["text"])
+    document = document_upload(actor=actor, file=io.BytesIO(text.encode()), name=str(args["name"]))
+    said = f"Saved the draft “{document.name}” in Documents"
+    return Outcome(f"{said}. Its id is {document.id}.", said)
+
+
+CHANGING: Final = (
+    Tool(
+        name="save_draft",
+        description="Save a text that was drafted in the conversation as a document, in Markdown.",
+        properties={
+            "title": {"type": "string", "description": "What to call it."},
+            "text": {"type": "string", "description": "The whole text, in Markdown."},
+        },
+        required=("title", "text"),
+        doing="Saving a draft",
+        role="member",
+        plan=_plan_draft,
+        change=_save_draft,
+    ),
+    Tool(
+        name="rename_document",
+        description="Give a document another name.",
+        properties={
+            "document": DOCUMENT,
+            "new_name": {"type": "string", "description": "What it is to be called."},
+        },
+        required=("document", "new_name"),
+        doing="Renaming a document",
+        role="member",
+        plan=_plan_rename,
+        change=_rename,
+    ),
+    Tool(
+        name="delete_document",
+        description="Delete a document for good. The person is asked to confirm it first.",
+        properties={"document": DOCUMENT},
+        required=("document",),
+        doing="Deleting a document",
+        role="member",
+        confirms=True,
+        plan=_plan_delete,
+        change=_delete,
+    ),
+)

@@ -1,0 +1,49 @@
+"""Which document a model means by a name or an id."""
+
+from typing import Final
+from uuid import UUID
+
+from assistant.tools.base import ToolRefused, words_of
+from documents.access import document_of, documents_visible
+from documents.models import Document
+from tenants.context import Actor
+
+NAMED: Final = 5  # that a refusal lists
+LOOKED_AT: Final = 2_000  # newest documents that a name is looked for in
+
+
+def document_meant(actor: Actor, given: str) -> Document:
+    """Return the one document that is meant. Raises ToolRefused for none and for several.
+
+    An id, the exact name, or words of the name; only documents that the actor may see.
+    """
+    found = _by_id(actor, given)
+    if found is not None:
+        return found
+    visible = documents_visible(actor)
+    exact = list(visible.filter(name__iexact=given)[: NAMED + 1])
+    fitting = exact or _by_words(list(visible[:LOOKED_AT]), given)
+    if not fitting:
+        raise ToolRefused(f"There is no document called “{given}” in this workspace.")
+    if len(fitting) > 1:
+        names = ", ".join(f"“{each.name}”" for each in fitting[:NAMED])
+        raise ToolRefused(f"Several documents fit “{given}”: {names}. Say which one.")
+    return fitting[0]
+
+
+def _by_id(actor: Actor, given: str) -> Document | None:
+    try:
+        wanted = UUID(given)
+    except ValueError:
+        return None
+    return document_of(actor, wanted)
+
+
+def _by_words(documents: list[Document], given: str) -> list[Document]:
+    """Return those whose names hold all words given, the ones with none beside them first."""
+    wanted = words_of(given)
+    if not wanted:
+        return []
+    fitting = [each for each in documents if wanted <= words_of(each.name)]
+    whole = [each for each in fitting if words_of(each.name) == wanted]
+    return whole or fitting
