@@ -156,6 +156,9 @@ class Worker:
             connection.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER owner").format(name, template)
             )
+            # Rights on a database are not copied with it; these are deploy/postgres-init.sql's.
+            connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+            connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO app, ops").format(name))
 
     def empty_redis(self) -> None:
         """Forget buckets, cache, queues and channels of this process."""

@@ -1,0 +1,144 @@
+"""Switches that take whole layers out of the product, in tests alone.
+
+With a layer off, what the others refuse they refuse by themselves. The switches patch the product
+from outside; it has none of its own.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
+from unittest.mock import patch
+
+from botocore.credentials import Credentials
+from django.apps import apps
+from django.conf import settings
+from django.db import connection, connections  # noqa: TID251 - to serve under another login
+
+import assistant.access
+import documents.access
+import search.access
+import tenants.aws
+import tenants.objects
+from assistant.models import Conversation, Message
+from documents.models import Document
+from search.models import Collection, Source
+from tenants.backend.base import DatabaseWrapper
+from tenants.context import TenantContext
+from tenants.objects import bucket as own_bucket
+from tests.support.services import Worker
+
+CONTENT: Final = {"search", "documents", "assistant"}
+
+
+@contextmanager
+def application_off(other: TenantContext) -> Iterator[None]:
+    """Take the application for one that has lost its way: whoever asks, it reads `other`'s.
+
+    Its statements name the other tenant's tables, its objects lie under the other's prefix and in
+    the other's Region; statement guard, access functions and Region guard are gone. What is left
+    are the database's role and the credentials, which are still the asking tenant's.
+    """
+    tables = {model._meta.db_table for model in apps.get_models()
+              if model._meta.app_label in CONTENT}  # fmt: skip
+    named = re.compile(rf'(?<![.\w"])"?({"|".join(sorted(tables, key=len, reverse=True))})"?(?!\w)')
+    locked = re.compile(rf'(FOR UPDATE OF) "{other.schema}"\.')
+
+    def aimed(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+        text = named.sub(rf'"{other.schema}"."\1"', sql) if isinstance(sql, str) else sql
+        return execute(locked.sub(r"\1 ", text) if isinstance(text, str) else text,
+                       params, many, context)  # fmt: skip
+
+    def anybody(model: Any) -> Any:
+        return lambda _actor: model.objects.all()
+
+    everywhere: Any = lambda key: f"tenants/{other.id}/{key}"  # noqa: E731
+    patches = [
+        patch.object(documents.access, "documents_visible", anybody(Document)),
+        patch.object(search.access, "sources_visible", anybody(Source)),
+        patch.object(search.access, "collections_visible", anybody(Collection)),
+        patch.object(assistant.access, "conversations_visible", anybody(Conversation)),
+        patch.object(assistant.access, "answer_to_explain",
+                     lambda _actor, message_id: Message.objects.get(id=message_id)),
+        patch.object(tenants.objects, "_absolute", everywhere),
+        patch.object(tenants.objects, "bucket", lambda _region: own_bucket(other.region)),
+    ]  # fmt: skip
+    with ExitStack() as stack:
+        for each in patches:
+            stack.enter_context(each)
+        stack.enter_context(guards_off())
+        stack.enter_context(regions_off())
+        stack.enter_context(connection.execute_wrapper(aimed))
+        yield
+
+
+@contextmanager
+def guards_off() -> Iterator[None]:
+    """Take the statement guard off this thread's connection and every later one."""
+    from tenants.context import statement_guard
+
+    made = DatabaseWrapper.__init__
+
+    def unguarded(self: Any, *args: Any, **kwargs: Any) -> None:
+        made(self, *args, **kwargs)
+        self.execute_wrappers = [each for each in self.execute_wrappers
+                                 if each is not statement_guard]  # fmt: skip
+
+    kept = list(connection.execute_wrappers)
+    connection.execute_wrappers = [each for each in kept if each is not statement_guard]
+
+    with patch.object(DatabaseWrapper, "__init__", unguarded):
+        try:
+            yield
+        finally:
+            connection.execute_wrappers = kept
+
+
+@contextmanager
+def regions_off() -> Iterator[None]:
+    """Take the Region guard off every client."""
+
+    def nothing(**_: Any) -> None:
+        return None
+
+    with (
+        patch.object(tenants.aws, "check_parameters", nothing),
+        patch.object(tenants.aws, "check_signature", nothing),
+    ):
+        tenants.aws._build.cache_clear()
+        try:
+            yield
+        finally:
+            tenants.aws._build.cache_clear()
+
+
+@contextmanager
+def database_off(worker: Worker) -> Iterator[None]:
+    """Serve as the superuser, who needs no role and whom no policy filters."""
+    database = settings.DATABASES["default"]
+    served = connections.settings["default"]
+    _afresh()
+    kept = {name: served[name] for name in ("USER", "PASSWORD")}
+    powerful = {"USER": "postgres", "PASSWORD": worker.served.passwords["postgres"]}
+    with patch.object(DatabaseWrapper, "_session_role", lambda _self: "none"):
+        for each in (database, served, connection.settings_dict):
+            each.update(powerful)
+        try:
+            yield
+        finally:
+            for each in (database, served, connection.settings_dict):
+                each.update(kept)
+            _afresh()
+
+
+def _afresh() -> None:
+    connection.close()
+    connection.close_pool()
+
+
+@contextmanager
+def aws_off() -> Iterator[None]:
+    """Sign every call with the account's administrator, whom no policy limits."""
+    powerful = Credentials("admin", "admin")
+    with patch.object(type(tenants.aws.vending), "credentials", lambda _self, _wanted: powerful):
+        yield

@@ -1,0 +1,47 @@
+"""Each layer holds alone, with the others switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.isolation.world import World
+    from tests.support.services import Worker
+
+pytestmark = pytest.mark.xdist_group("layers")
+
+
+@pytest.fixture(scope="module")
+def world(worker: Worker, django_db_blocker: Any) -> Iterator[World]:
+    """Two tenants with objects of each kind, committed for this file and gone after it."""
+    from django.db import connection
+
+    from tests.isolation.world import build
+
+    with django_db_blocker.unblock():
+        yield build()
+        connection.close()
+        connection.close_pool()
+        worker.clone_database()
+
+
+@pytest.mark.timeout(180)
+def test_every_layer_alone_refuses_everything_across_tenants(
+    worker: Worker, world: World, capsys: Any
+) -> None:
+    from tests.isolation.layers import nothing_on, scores
+
+    told = scores(worker, world)
+    open_to_all = nothing_on(worker, world)
+    with capsys.disabled():
+        print("\n" + "\n".join(f"{name} alone: {score}" for name, score in told.items()))
+        print(f"no layer at all: {open_to_all}")
+    for name, score in told.items():
+        assert not score.through, f"{name} alone lets through {score.through}"
+    assert told["database"].tried > 2000
+    assert told["aws"].tried > 300
+    assert told["application"].tried > 20
+    assert len(open_to_all.through) >= 8, "the switches leave something on"
