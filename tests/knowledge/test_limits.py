@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from bedrock.turnstile import (
     retrieval_place,
 )
 from tenants.context import TenantContext, entered
+from tenants.redis import redis_client
 from tests.support.cast import ALICE, CHARLIE
 from tests.support.clients import tenant_of
 from tests.support.waiting import eventually
@@ -25,6 +27,7 @@ pytestmark = pytest.mark.django_db
 def test_no_more_are_inside_than_there_are_places_and_none_starts_too_soon() -> None:
     tenants = [tenant_of(ALICE), tenant_of(CHARLIE)]
     lock, inside, most, starts = threading.Lock(), [0], [0], list[float]()
+    full = threading.Event()
 
     def work(tenant: TenantContext) -> None:
         with entered(tenant), place("ingest"):
@@ -32,13 +35,15 @@ def test_no_more_are_inside_than_there_are_places_and_none_starts_too_soon() -> 
                 inside[0] += 1
                 most[0] = max(most[0], inside[0])
                 starts.append(time.monotonic())
-            time.sleep(0.2)
+                if inside[0] == PLACES:
+                    full.set()
+            assert full.wait(10)
             with lock:
                 inside[0] -= 1
 
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(work, [tenants[n % 2] for n in range(12)]))
-    assert most[0] <= PLACES
+    assert most[0] == PLACES
     starts.sort()
     for first, later in zip(starts, starts[STARTS_A_SECOND:], strict=False):
         assert later - first > 0.9
@@ -55,8 +60,7 @@ def test_a_small_upload_is_let_in_before_the_rest_of_a_large_one() -> None:
     large, small = tenant_of(ALICE), tenant_of(CHARLIE)
     with ThreadPoolExecutor(9) as pool:
         waiting = [pool.submit(work, large) for _ in range(8)]
-        while len(order) < STARTS_A_SECOND:
-            time.sleep(0.01)
+        eventually(lambda: len(order) >= STARTS_A_SECOND)
         waiting.append(pool.submit(work, small))
         for one in waiting:
             one.result()
@@ -85,12 +89,11 @@ def test_who_asks_often_stays_below_the_services_limit_and_lets_others_by() -> N
         assert later - first > 0.9
 
 
-def test_without_redis_nobody_goes_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    import redis
-
-    from bedrock import turnstile
-
-    away = redis.Redis(port=1, socket_connect_timeout=0.2)
-    monkeypatch.setattr(turnstile, "redis_client", lambda: away)
-    with pytest.raises(KnowledgeBusy), entered(tenant_of(ALICE)), place("ingest"):
-        pytest.fail("went in")
+def test_without_redis_nobody_goes_in(settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    redis_client.cache_clear()
+    try:
+        with pytest.raises(KnowledgeBusy), entered(tenant_of(ALICE)), place("ingest"):
+            pytest.fail("went in")
+    finally:
+        redis_client.cache_clear()

@@ -69,8 +69,10 @@ class Jobs:
     def state(self, arn: str) -> dict[str, Any]:
         return dict(self.bedrock.get_model_invocation_job(jobIdentifier=arn))
 
-    def ended(self, arn: str) -> dict[str, Any]:
-        eventually(lambda: self.state(arn)["status"] in ENDED, within=30, saying="the job's end")
+    def ended(self, arn: str, within: float = 90) -> dict[str, Any]:
+        eventually(
+            lambda: self.state(arn)["status"] in ENDED, within=within, saying="the job's end"
+        )
         return self.state(arn)
 
     def read(self, arn: str, name: str) -> str:

@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-import time
 import urllib.request
 
 from .conftest import ROOT, user
@@ -28,8 +27,8 @@ def test_a_port_in_use_ends_in_one_sentence_and_code_2(server, tmp_path):
     )
 
 
-def test_sigterm_stops_it_within_two_seconds_even_while_it_streams(start):
-    running = start(LOCALAWS_TOKEN_DELAY_MS="2000")
+def test_sigterm_stops_it_at_once_even_while_it_streams(start):
+    running = start(LOCALAWS_TOKEN_DELAY_MS="60000")
     request = urllib.request.Request(  # noqa: S310 - our own loopback
         f"{running.url}/model/amazon.nova-lite-v1:0/converse-stream",
         data=json.dumps({"messages": [user("hello")]}).encode(),
@@ -37,10 +36,8 @@ def test_sigterm_stops_it_within_two_seconds_even_while_it_streams(start):
     )
     with urllib.request.urlopen(request, timeout=10) as stream:  # noqa: S310 - our own loopback
         assert b"messageStart" in stream.read(119)
-        began = time.monotonic()
         running.process.terminate()
-        assert running.process.wait(timeout=5) == 0
-        assert time.monotonic() - began < 2
+        assert running.process.wait(timeout=10) == 0
 
 
 def test_an_operation_that_is_not_offered_is_refused_in_plain_words(bedrock):

@@ -19,8 +19,11 @@ def gallery(served_pages: str) -> str:
     return f"{served_pages}/design/"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    ("size", "theme"),
+    [(DESKTOP, "light"), (PHONE, "dark")],
+    ids=["desktop-light", "phone-dark"],
+)
 def test_axe_finds_nothing(
     gallery: str, open_page: OpenPage, size: tuple[int, int], theme: str
 ) -> None:

@@ -47,12 +47,14 @@ SOURCES = (
 )
 CACHE = REPOSITORY / "var" / "test-cache"
 SECRET_KEY = "tests-only-" + "0123456789abcdef" * 4
+MEMORY, MEMORY_BYTES = Path("/dev/shm"), 6 * 2**30  # noqa: S108 - a private folder is made in it
 # A crash of the test machine may lose the test data.
 FAST = {
     **postgres.SETTINGS,
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
+    "max_wal_size": "256MB",
     "max_connections": "200",
 }
 
@@ -304,7 +306,11 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def short_folder() -> Path:
-    """Make a folder that the database's user may pass through, but not list."""
-    folder = Path(tempfile.mkdtemp(prefix="tenantry-"))
+    """Make a folder that the database's user may pass through, but not list.
+
+    In memory where there is room: a database is cloned there in a fifth of the time.
+    """
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES
+    folder = Path(tempfile.mkdtemp(prefix="tenantry-", dir=MEMORY if roomy else None))
     folder.chmod(0o711)
     return folder
