@@ -2,9 +2,9 @@
 
 The order is cheap before durable. Redis' token buckets refuse bursts without touching PostgreSQL;
 then one function there (`billing_admit`, one round trip) reserves the upper bound of the call in
-every quota that counts it (tokens, guardrail units, spend), each by one conditional upsert, all or
-none, and writes the reservation row. Parallel requests cannot pass a limit together: the condition
-and the reservation are one statement.
+every limit that counts it, all or none, and writes the reservation row: the plan's quotas (tokens,
+guardrail units, spend), the owner's cap on spend, the member's own allowance. Parallel requests
+cannot pass a limit together: the condition and the reservation are one statement.
 
 The period is the calendar month, in UTC, by the database's clock: skewed hosts book nothing in a
 wrong month.
@@ -24,7 +24,13 @@ from billing import bucket
 from billing.catalog import PlanTerms, cost_of, plan_terms
 from billing.refusals import exhausted
 from billing.reservations import Estimate, Reservation, outside_transactions
-from billing.shared import NOTHING_SHARED, PATIENCE, PATIENCE_OF_TASKS, shared_of
+from billing.shared import (
+    BURST_PATIENCE,
+    NOTHING_SHARED,
+    PATIENCE,
+    PATIENCE_OF_TASKS,
+    shared_of,
+)
 from billing.units import Metric, amounts, checked
 from tenants.context import Actor, current
 
@@ -84,7 +90,10 @@ def admit(
     shared = shared_of(tenant.region, units) if paced else NOTHING_SHARED
     if paced:
         patience = PATIENCE_OF_TASKS if actor.kind == "task" else PATIENCE
-        bucket.take(plan.rates, held, stream=stream, shared=shared, patience=patience)
+        bucket.take(
+            plan.rates, held, stream=stream, shared=shared, patience=patience,
+            member=actor.user_id, burst=0 if actor.kind == "task" else BURST_PATIENCE,
+        )  # fmt: skip
     try:
         month, day, call, refused = _reserve(
             [
@@ -103,10 +112,10 @@ def admit(
             along,
         )
         if refused:
-            raise exhausted([Metric(metric) for metric in refused], plan, needed=held)
+            raise exhausted(refused, plan, needed=held, user_id=actor.user_id)
     except BaseException:
         if paced:
-            bucket.give_back(plan.rates, held, stream=stream, shared=shared)
+            bucket.give_back(plan.rates, held, stream=stream, shared=shared, member=actor.user_id)
         raise
     return Reservation(
         id=reservation_id,

@@ -1,18 +1,24 @@
-"""The token bucket of each tenant: requests, tokens, guardrail units and streams at once, by plan.
+"""The token buckets of a tenant and of each member: requests, tokens, guardrail units, streams.
 
 One Lua script takes from all of them or from none, so 64 callers at once are never granted more
-than there is. It protects the account's shared Bedrock quota and the neighbours; money is protected
-by the reservation in PostgreSQL, which holds whatever happens here.
+than there is. A member has a share of the plan's rates, so that one person's program cannot take
+them from the colleagues. The buckets protect the account's shared Bedrock quota and the neighbours;
+money is protected by the reservation in PostgreSQL, which holds whatever happens here.
 
-When Redis does not answer, each process goes on with a small bucket of its own, a tenth of the
-plan's rates (`FALLBACK_SHARE`) and at least one stream: the product slows down instead of opening
-its doors or closing altogether. Redis is tried again after `RETRY_AFTER` seconds.
+A burst waits in line for up to a second before it is refused, a few callers of a tenant at a time.
+
+When Redis does not answer, each process goes on with a small bucket of its own
+(`billing/fallback.py`): the product slows down instead of opening its doors or closing altogether.
+Redis is tried again after `RETRY_AFTER` seconds.
 """
 
 import math
 import random
 import time
+from collections import Counter
 from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -24,6 +30,7 @@ import structlog
 from django.db import connection
 
 from billing.catalog import Rates
+from billing.fallback import BUSY_STREAM_WAIT, LEASE, Fallback, capacities
 from billing.shared import NOTHING_SHARED, Shared
 from billing.units import Metric
 from tenants.context import current
@@ -35,16 +42,26 @@ log = structlog.get_logger(__name__)
 RETRY_SHARE: Final = 0.2
 """Repetitions a minute, as a share of the plan's requests a minute; at least RETRIES_AT_LEAST."""
 RETRIES_AT_LEAST: Final = 10
-LEASE: Final = 180
-"""Seconds after which the place of a stream whose process died is free again."""
-FALLBACK_SHARE: Final = 0.1
-RETRY_AFTER: Final = 5.0
 REGION_UNITS: Final = "the Region's guardrail units"
 NAMES: Final = (
     "requests", "model tokens", "embedding tokens", "guardrail units", "streams", REGION_UNITS
 )  # fmt: skip
+OWN: Final = 100  # added by the script to what refuses, where it is the member's own
 LOOK_AGAIN: Final = 0.25  # seconds, at the most, between two looks of a caller who waits in line
-BUSY_STREAM_WAIT: Final = 2_000  # ms: streams usually end long before their lease
+LINE: Final = 4
+"""Callers of a tenant who wait in a process at once; more are refused without waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """What is left in the buckets, in the order of `NAMES`; `own` is the member's, if any."""
+
+    tenant: tuple[int, ...]
+    own: tuple[int, ...] = ()
+
+
+levels_seen: ContextVar[list[Levels] | None] = ContextVar("levels_seen", default=None)
+"""Where a request collects what its calls found, so that its answer need not ask again."""
 
 
 def take(
@@ -54,41 +71,80 @@ def take(
     stream: UUID | None,
     shared: Shared = NOTHING_SHARED,
     patience: float = 0,
+    member: UUID | None = None,
+    burst: float = 0,
 ) -> None:
-    """Take one request and its `amounts` from the entered tenant's buckets.
+    """Take one request and its `amounts` from the buckets of the entered tenant and the member.
 
     `stream` also takes a place among the concurrent streams; `shared` takes from the Region's
-    guardrail units, for which the caller waits in line for `patience` seconds. Raises RateLimited
-    with the whole seconds after which the same request can pass.
+    guardrail units, for which the caller waits in line for `patience` seconds; for the plan's own
+    rates it waits for `burst` seconds. Raises RateLimited with the whole seconds after which the
+    same request can pass.
     """
     costs = _costs(amounts)
-    until = time.monotonic() + patience
-    while True:
-        which, wait = _through_redis(rates, costs, stream, shared)
-        if which == 0:
-            return
-        if NAMES[which - 1] != REGION_UNITS or time.monotonic() + wait / 1000 > until:
-            break
-        if not connection.in_atomic_block:
-            connection.close()  # whoever waits must not keep a pooled connection
-        time.sleep(min(wait / 1000 * random.uniform(1, 1.2), LOOK_AGAIN))  # noqa: S311 - only jitter
-    name = NAMES[which - 1]
+    began, queued = time.monotonic(), False
+    try:
+        while True:
+            which, wait = _through_redis(rates, costs, stream, shared, member)
+            if which == 0:
+                return
+            name = NAMES[which % OWN - 1]
+            if name != REGION_UNITS and burst and not queued:
+                queued = _line_join(current().id)
+            most = patience if name == REGION_UNITS else burst if queued else 0
+            # When a stream's place comes free nobody knows: one looks again while patience lasts.
+            needed = 0 if name == "streams" else wait / 1000
+            if time.monotonic() + needed >= began + most:
+                break
+            if not connection.in_atomic_block:
+                connection.close()  # whoever waits must not keep a pooled connection
+            pause = min(wait / 1000 * random.uniform(1, 1.2), LOOK_AGAIN)  # noqa: S311 - only jitter
+            time.sleep(pause)
+    finally:
+        if queued:
+            _line_leave(current().id)
+    raise _refusal(rates, which, wait, shared)
+
+
+def _refusal(rates: Rates, which: int, wait: int, shared: Shared) -> RateLimited:
+    own, name = which > OWN, NAMES[which % OWN - 1]
+    whose = f"one member {rates.member_percent} % of that" if own else ""
     if name == REGION_UNITS:
         detail = (
             f"The guardrails of {shared.region} are busy: {shared.per_second:,} text units a second"
             " for everybody. Your share comes back in a moment; try again."
         )
-        raise RateLimited(detail, retry_after=max(1, math.ceil(wait / 1000)), limit=name)
+        return RateLimited(detail, retry_after=max(1, math.ceil(wait / 1000)), limit=name)
     if name == "streams":
         wait = min(wait, BUSY_STREAM_WAIT)
-        detail = (
-            f"Your plan runs {rates.streams} answers at once and all are busy;"
-            " wait until one has finished."
-        )
+        most = f"{rates.member_streams} of yours" if own else f"{rates.streams} answers"
+        detail = f"Your plan runs {most} at once and all are busy; wait until one has finished."
     else:
-        limit = _capacities(rates)[which - 1]
-        detail = f"Your plan allows {limit:,} {name} a minute; wait a moment and try again."
-    raise RateLimited(detail, retry_after=max(1, math.ceil(wait / 1000)), limit=name)
+        limit = capacities(rates)[which % OWN - 1]
+        detail = f"Your plan allows {limit:,} {name} a minute{', ' if own else ''}{whose}"
+        detail += "; wait a moment and try again. A larger plan allows more."
+    return RateLimited(
+        detail,
+        retry_after=max(1, math.ceil(wait / 1000)),
+        limit=name,
+        scope="member" if own else "workspace",
+        upgrade_url="/usage/plans/",
+    )
+
+
+def levels(rates: Rates, *, member: UUID | None) -> Levels | None:
+    """Return what is left in the buckets now, taking nothing; None while Redis is away."""
+    seen: list[Levels] = []
+    token = levels_seen.set(seen)
+    try:
+        if not _fallback.active():
+            _ask(rates, (0.0, 0.0, 0.0, 0.0), None, NOTHING_SHARED, member)
+    except redis.RedisError as error:
+        log.warning("bucket.redis_lost", error=str(error))
+        _fallback.begin()
+    finally:
+        levels_seen.reset(token)
+    return seen[-1] if seen else None
 
 
 def retry_take(rates: Rates) -> bool:
@@ -102,7 +158,8 @@ def retry_take(rates: Rates) -> bool:
     try:
         taken = _scripts()[0](
             keys=[tenant_key("retries"), tenant_key("streams")],
-            args=[1, 1, capacity, "", 0, 0, 0, 0, 0, ""],  # no stream, nothing of the Region's
+            # No stream, nothing of the Region's, no member.
+            args=[1, 1, capacity, "", 0, 0, 0, 0, 0, "", 0, 0],
         )
         if int(taken[0]):
             return False
@@ -121,6 +178,7 @@ def give_back(
     *,
     stream: UUID | None,
     shared: Shared = NOTHING_SHARED,
+    member: UUID | None = None,
 ) -> None:
     """Return what was taken and not used; free the stream's place. Never raises."""
     if stream is not None:
@@ -130,13 +188,14 @@ def give_back(
         return
     try:
         _scripts()[1](
-            keys=_keys(shared),
+            keys=_keys(shared, member),
             args=[
                 len(unused),
-                *_pairs(unused, _capacities(rates)),
+                *_pairs(unused, capacities(rates)),
                 str(stream or ""),
                 shared.units,
                 shared.capacity,
+                rates.member_percent if member else 0,
             ],
         )
     except redis.RedisError as error:
@@ -148,22 +207,21 @@ def _costs(amounts: Mapping[Metric, Any]) -> tuple[float, ...]:
     return (1.0, *(float(amounts.get(metric, 0)) for metric in counted))
 
 
-def _capacities(rates: Rates) -> tuple[int, ...]:
-    return (rates.requests, rates.model_tokens, rates.embedding_tokens, rates.guardrail_units)
-
-
-def _keys(shared: Shared) -> list[str]:
+def _keys(shared: Shared, member: UUID | None) -> list[str]:
+    own = ("member", member.hex if member else "")
     return [
         tenant_key("bucket"),
         tenant_key("streams"),
         region_key(shared.region, "guardrail-units"),
         region_key(shared.region, "guardrail-tenants"),
         tenant_key("guardrail-share"),
+        tenant_key(*own, "bucket"),
+        tenant_key(*own, "streams"),
     ]
 
 
-def _pairs(costs: tuple[float, ...], capacities: tuple[int, ...]) -> list[float]:
-    return [value for pair in zip(costs, capacities, strict=True) for value in pair]
+def _pairs(costs: tuple[float, ...], held: tuple[int, ...]) -> list[float]:
+    return [value for pair in zip(costs, held, strict=True) for value in pair]
 
 
 @cache
@@ -177,81 +235,71 @@ def _scripts() -> tuple[Any, Any]:
 
 
 def _through_redis(
-    rates: Rates, costs: tuple[float, ...], stream: UUID | None, shared: Shared
+    rates: Rates,
+    costs: tuple[float, ...],
+    stream: UUID | None,
+    shared: Shared,
+    member: UUID | None,
 ) -> tuple[int, int]:
     """Return which bucket refused (0: none) and for how many milliseconds."""
     if not _fallback.active():
         try:
-            answer = _scripts()[0](
-                keys=_keys(shared),
-                args=[
-                    len(costs),
-                    *_pairs(costs, _capacities(rates)),
-                    str(stream or ""),
-                    rates.streams,
-                    LEASE * 1000,
-                    shared.units,
-                    shared.per_second,
-                    shared.capacity,
-                    current().id.hex,
-                ],
-            )
+            return _ask(rates, costs, stream, shared, member)
         except redis.RedisError as error:
             log.warning("bucket.redis_lost", error=str(error))
             _fallback.begin()
-        else:
-            return (int(answer[0]), int(answer[1])) if int(answer[0]) else (0, 0)
     return _fallback.take(current().id, rates, costs, stream)
 
 
-class Fallback:
-    """This process's own buckets while Redis is away."""
+def _ask(
+    rates: Rates,
+    costs: tuple[float, ...],
+    stream: UUID | None,
+    shared: Shared,
+    member: UUID | None,
+) -> tuple[int, int]:
+    answer = _scripts()[0](
+        keys=_keys(shared, member),
+        args=[
+            len(costs),
+            *_pairs(costs, capacities(rates)),
+            str(stream or ""),
+            rates.streams,
+            LEASE * 1000,
+            shared.units,
+            shared.per_second,
+            shared.capacity,
+            current().id.hex,
+            rates.member_percent if member else 0,
+            rates.member_streams,
+        ],
+    )
+    if int(answer[0]):
+        return int(answer[0]), int(answer[1])
+    seen = levels_seen.get()
+    if seen is not None:
+        left = tuple(int(level) for level in answer[2:])
+        seen.append(Levels(left[: len(costs)], left[len(costs) :]))
+    return 0, 0
 
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._until = 0.0
-        self._levels: dict[UUID, tuple[float, list[float]]] = {}
-        self._streams: dict[UUID, tuple[UUID, float]] = {}  # stream -> tenant, when it expires
 
-    def active(self) -> bool:
-        return time.monotonic() < self._until
+_waiting: Counter[UUID] = Counter()
+_waiting_lock = Lock()
 
-    def begin(self) -> None:
-        self._until = time.monotonic() + RETRY_AFTER
 
-    def leave(self, stream: UUID) -> None:
-        with self._lock:
-            self._streams.pop(stream, None)
+def _line_join(tenant: UUID) -> bool:
+    """Take a place in the tenant's line, if there is one."""
+    with _waiting_lock:
+        room = _waiting[tenant] < LINE
+        _waiting[tenant] += room
+        return room
 
-    def take(
-        self, tenant: UUID, rates: Rates, costs: tuple[float, ...], stream: UUID | None
-    ) -> tuple[int, int]:
-        """Take as the script does, from a tenth of the plan."""
-        now = time.monotonic()
-        capacities = [capacity * FALLBACK_SHARE for capacity in _capacities(rates)]
-        with self._lock:
-            at, levels = self._levels.get(tenant, (now, capacities))
-            filled = [
-                min(capacity, level + (now - at) * capacity / 60)
-                for level, capacity in zip(levels, capacities, strict=True)
-            ]
-            for number, (cost, level, capacity) in enumerate(
-                zip(costs, filled, capacities, strict=True), start=1
-            ):
-                if cost and level < min(cost, capacity):
-                    missing = min(cost, capacity) - level
-                    return number, math.ceil(missing * 60_000 / capacity) if capacity else 60_000
-            if stream is not None:
-                self._streams = {k: v for k, v in self._streams.items() if v[1] > now}
-                busy = sum(owner == tenant for owner, _ in self._streams.values())
-                if busy >= max(1, int(rates.streams * FALLBACK_SHARE)):
-                    return len(costs) + 1, BUSY_STREAM_WAIT
-                self._streams[stream] = (tenant, now + LEASE)
-            self._levels[tenant] = (
-                now,
-                [level - cost for level, cost in zip(filled, costs, strict=True)],
-            )
-        return 0, 0
+
+def _line_leave(tenant: UUID) -> None:
+    with _waiting_lock:
+        _waiting[tenant] -= 1
+        if not _waiting[tenant]:
+            del _waiting[tenant]
 
 
 _fallback = Fallback()

@@ -28,13 +28,19 @@ GEOGRAPHIES: Final = ("us", "eu", "apac", "jp", "au", "ca", "us-gov")
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What a plan allows a minute, and how many streams at once."""
+    """What a plan allows a minute, and how many streams at once; one member a share of that."""
 
     requests: int
     model_tokens: int
     embedding_tokens: int
     guardrail_units: int
     streams: int
+    member_percent: int = 100
+
+    @property
+    def member_streams(self) -> int:
+        """Return how many streams one member may have at once: one at least."""
+        return max(1, self.streams * self.member_percent // 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +149,7 @@ def _terms(plan: Plan, included: Mapping[Metric, Decimal | None]) -> PlanTerms:
             plan.embedding_tokens_per_minute,
             plan.guardrail_units_per_minute,
             plan.concurrent_streams,
+            min(100, max(1, plan.member_percent)),
         ),
         # A metric without a row is not included at all: a forgotten limit opens nothing.
         included={metric: included.get(metric, Decimal(0)) for metric in Metric},

@@ -14,6 +14,11 @@ from django.db.models.functions import Now
 
 from billing.awsmodels import AwsCostDelivery as AwsCostDelivery
 from billing.awsmodels import AwsCostLine as AwsCostLine
+from billing.limitmodels import Allowance as Allowance
+from billing.limitmodels import MemberCounter as MemberCounter
+from billing.limitmodels import SpendControl as SpendControl
+from billing.limitmodels import UsageDay as UsageDay
+from billing.limitmodels import UsageHour as UsageHour
 from billing.units import Metric, Unit
 
 
@@ -46,6 +51,9 @@ class Plan(models.Model):
     embedding_tokens_per_minute = models.PositiveIntegerField()
     guardrail_units_per_minute = models.PositiveIntegerField()
     concurrent_streams = models.PositiveIntegerField()
+    member_percent = models.PositiveSmallIntegerField(
+        default=100, help_text="How much of these rates one member alone may take, in percent."
+    )
 
     class Meta:
         ordering: ClassVar = ["position", "code"]

@@ -1,6 +1,7 @@
-"""The running month of the entered tenant, from the ledger.
+"""The running month of the entered tenant, from the ledger's roll-ups of days.
 
-One pass over the tenant's rows of that month's partition, grouped every way at once.
+One pass over them, grouped every way at once, whatever the number of the ledger's rows. What is
+kept by day (stored bytes, seats) is no use of AI: it stands apart, with its units.
 """
 
 from collections.abc import Mapping
@@ -13,25 +14,24 @@ from uuid import UUID
 from django.db import connection
 
 from billing.catalog import PlanTerms, plan_terms
+from billing.limitmodels import EVERYONE
 from billing.meters import TENTH, Meter, database_now, meters_of, next_month
 from billing.units import Unit
-from tenants.accounts.models import User
+from tenants.accounts.models import ApiKey, User
 from tenants.context import current
 
 BREAKDOWN: Final = """
-    SELECT grouping(feature, user_id, model, day, unit) AS set, feature, user_id, model, day, unit,
-           max(price_usd), max(price_per), sum(quantity), sum(coalesce(usd, 0)),
-           sum(quantity) FILTER (WHERE unit = ANY(%(tokens)s)), count(DISTINCT request_id),
-           coalesce(sum(quantity) FILTER (WHERE estimated), 0) <> 0, min(price_usd)
-      FROM (SELECT *, least((created_at AT TIME ZONE 'UTC')::date,
-                            (month + interval '1 month - 1 day')::date) AS day
-              FROM billing_ledgerentry
-             WHERE tenant_id = %(tenant)s AND month = %(month)s) AS rows
-     GROUP BY GROUPING SETS ((), (feature), (user_id), (model), (day), (model, unit))
+    SELECT grouping(feature, user_id, api_key_id, model, day, unit) AS set,
+           feature, nullif(user_id, %(nobody)s), nullif(api_key_id, %(nobody)s), model, day, unit,
+           max(nullif(price_usd, -1)), max(nullif(price_per, 0)), sum(quantity), sum(usd),
+           sum(quantity) FILTER (WHERE unit LIKE '%%\\_tokens'), sum(requests),
+           sum(model_requests), sum(estimated) <> 0, min(nullif(price_usd, -1))
+      FROM billing_usageday
+     WHERE tenant_id = %(tenant)s AND month = %(month)s AND (unit = ANY(%(kept)s)) = %(keeps)s
+     GROUP BY GROUPING SETS ((feature), (user_id), (api_key_id), (model), (day), (model, unit))
 """
 # grouping() sets a bit for each column that a row is not grouped by.
-SETS: Final = {31: "all", 15: "feature", 23: "user", 27: "model", 29: "day", 26: "unit"}
-TOKENS: Final = (Unit.INPUT, Unit.OUTPUT, Unit.CACHE_READ, Unit.CACHE_WRITE, Unit.EMBEDDING)
+SETS: Final = {31: "feature", 47: "user", 55: "key", 59: "model", 61: "day", 58: "unit"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,9 @@ class MonthUsage:
     by_feature: list[Part]
     by_user: list[Part]
     by_model: list[Part]
+    by_key: list[Part]
     by_unit: list[UnitUse]
+    kept: list[UnitUse]
     days: list[Part]
 
     @property
@@ -85,13 +87,14 @@ class MonthUsage:
 
 
 def month_usage() -> MonthUsage:
-    """Return the running month of the entered tenant: five statements, however much was used."""
+    """Return the running month of the entered tenant: six statements, however much was used."""
     plan = plan_terms(current().plan)
     now = database_now()
     month = now.date().replace(day=1)
     sets = _breakdown(month)
-    _, _, spend = total = _total(sets["all"])
+    _, _, spend = total = _total(sets["feature"])
     users = {user.pk: user for user in User.objects.all()}
+    keys = {key.pk: key for key in ApiKey.objects.all()}
     return MonthUsage(
         month=month,
         now=now,
@@ -104,21 +107,26 @@ def month_usage() -> MonthUsage:
         by_feature=_parts(sets["feature"], "feature", spend),
         by_user=_user_parts(sets["user"], users, spend),
         by_model=_parts(sets["model"], "model", spend),
+        by_key=_key_parts(sets["key"], keys, users, spend),
         by_unit=_units(sets["unit"]),
+        kept=_units(_breakdown(month, kept=True)["unit"]),
         days=_days(sets["day"], month, now.date()),
     )
 
 
-def _breakdown(month: date) -> dict[str, list[dict[str, Any]]]:
-    names = ("set", "feature", "user", "model", "day", "unit", "price_usd", "price_per",
-             "quantity", "usd", "tokens", "requests", "estimated", "least_price")  # fmt: skip
+def _breakdown(month: date, *, kept: bool = False) -> dict[str, list[dict[str, Any]]]:
+    names = ("set", "feature", "user", "key", "model", "day", "unit", "price_usd", "price_per",
+             "quantity", "usd", "tokens", "requests", "model_requests", "estimated",
+             "least_price")  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(
             BREAKDOWN,
             {
                 "tenant": current().id,
                 "month": month,
-                "tokens": [unit.value for unit in TOKENS],
+                "nobody": EVERYONE,
+                "kept": [Unit.STORAGE.value, Unit.SEAT.value],
+                "keeps": kept,
             },
         )
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -126,8 +134,11 @@ def _breakdown(month: date) -> dict[str, list[dict[str, Any]]]:
 
 
 def _total(rows: list[dict[str, Any]]) -> tuple[int, int, Decimal]:
-    row = rows[0] if rows else {}
-    return row.get("requests") or 0, int(row.get("tokens") or 0), row.get("usd") or Decimal(0)
+    return (
+        sum(int(row["requests"]) for row in rows),
+        sum(int(row["tokens"] or 0) for row in rows),
+        sum((row["usd"] for row in rows), Decimal(0)),
+    )
 
 
 def _parts(rows: list[dict[str, Any]], name: str, spend: Decimal) -> list[Part]:
@@ -136,7 +147,7 @@ def _parts(rows: list[dict[str, Any]], name: str, spend: Decimal) -> list[Part]:
         Part(
             key=str(row[name]),
             label=str(label(row[name], str(row[name]).capitalize())),
-            requests=row["requests"],
+            requests=int(row["model_requests" if name == "model" else "requests"]),
             tokens=int(row["tokens"] or 0),
             usd=row["usd"],
             share=_share(row["usd"], spend),
@@ -167,11 +178,38 @@ def _user_parts(
             Part(
                 key=user.email if user else "",
                 label=str(user) if user else label,
-                requests=row["requests"],
+                requests=int(row["requests"]),
                 tokens=int(row["tokens"] or 0),
                 usd=row["usd"],
                 share=_share(row["usd"], spend),
                 id=row["user"],
+            )
+        )
+    return sorted(found, key=lambda part: (-part.usd, -part.tokens, part.label))
+
+
+def _key_parts(
+    rows: list[dict[str, Any]],
+    keys: Mapping[UUID, ApiKey],
+    users: Mapping[UUID, User],
+    spend: Decimal,
+) -> list[Part]:
+    """Return the parts of programs; what people did in the browser has no key."""
+    found = []
+    for row in rows:
+        if row["key"] is None:
+            continue
+        key = keys.get(row["key"])
+        label = f"{key.name} ({key.prefix}…) of {users[key.user_id]}" if key else "Deleted key"
+        found.append(
+            Part(
+                key=key.name if key else "",
+                label=label,
+                requests=int(row["requests"]),
+                tokens=int(row["tokens"] or 0),
+                usd=row["usd"],
+                share=_share(row["usd"], spend),
+                id=row["key"],
             )
         )
     return sorted(found, key=lambda part: (-part.usd, -part.tokens, part.label))
@@ -206,7 +244,7 @@ def _days(rows: list[dict[str, Any]], month: date, today: date) -> list[Part]:
             Part(
                 key=day.isoformat(),
                 label=f"{day:%-d %B}",
-                requests=row.get("requests", 0),
+                requests=int(row.get("requests", 0)),
                 tokens=int(row.get("tokens") or 0),
                 usd=row.get("usd", Decimal(0)),
             )

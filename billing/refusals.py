@@ -1,17 +1,23 @@
 """What a refusal at a quota says: what is used up, when it comes back, and the way to more."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
+from uuid import UUID
 
 from django.db import connection
 
 from billing.catalog import PlanTerms
+from billing.limitmodels import EVERYONE
 from billing.units import METRIC_LABEL, METRIC_UNIT, Metric
 from tenants.context import current
 from tenants.errors import QuotaExhausted
 
 UPGRADE_URL: Final = "/usage/plans/"
+LIMITS_URL: Final = "/usage/limits/"
+CAP: Final = "cap"
+MEMBER: Final = "member:"
+"""What `billing_admit` names beside a plan's metrics: the owner's cap, a member's allowance."""
 
 STANDING_AT: Final = """
     SELECT used, reserved,
@@ -20,29 +26,86 @@ STANDING_AT: Final = """
         ON tenant_id = %s AND metric = %s
        AND period = date_trunc('month', now() AT TIME ZONE 'UTC')::date
 """
+CAP_AT: Final = "SELECT cap_usd FROM billing_spendcontrol WHERE tenant_id = %s"
+OWN_AT: Final = f"""
+    SELECT coalesce(used, 0), coalesce(reserved, 0),
+           (date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month')::date,
+           (SELECT CASE %(metric)s WHEN 'spend_usd' THEN spend_usd ELSE model_tokens END
+              FROM billing_allowance WHERE tenant_id = %(tenant)s
+               AND user_id IN (%(user)s, '{EVERYONE}') ORDER BY user_id = %(user)s DESC LIMIT 1)
+      FROM (SELECT 1) AS one LEFT JOIN billing_membercounter
+        ON tenant_id = %(tenant)s AND user_id = %(user)s AND metric = %(metric)s
+       AND period = date_trunc('month', now() AT TIME ZONE 'UTC')::date
+"""  # noqa: S608 - the only part that is put in is a constant
 
 
 def exhausted(
-    metrics: Sequence[Metric], plan: PlanTerms, *, needed: dict[Metric, Decimal]
+    refused: Sequence[str],
+    plan: PlanTerms,
+    *,
+    needed: Mapping[Metric, Decimal],
+    user_id: UUID | None,
 ) -> QuotaExhausted:
-    """Return the refusal for the first of `metrics`, with what is used and reserved just now."""
-    metric = metrics[0]
+    """Return the refusal for the first of `refused`, with what is used and reserved just now.
+
+    Whoever is stopped by a cap or an allowance is led to who can raise it, not to a larger plan.
+    """
+    name = refused[0]
+    if name.startswith(MEMBER) and user_id is not None:
+        return _own_exhausted(Metric(name.removeprefix(MEMBER)), user_id, needed)
+    metric = Metric.SPEND if name == CAP else Metric(name)
     with connection.cursor() as cursor:
         cursor.execute(STANDING_AT, [current().id, metric.value])
         used, reserved, resets = cursor.fetchone()
+        if name == CAP:
+            cursor.execute(CAP_AT, [current().id])
+            included = (cursor.fetchone() or [None])[0] or Decimal(0)
+        else:
+            included = plan.included[metric] or Decimal(0)
     used, reserved = used or Decimal(0), reserved or Decimal(0)
-    included = plan.included[metric] or Decimal(0)
+    begins = (
+        f"Your workspace has reached the spend cap that its owner set: {money(used)} of"
+        f" {money(included)} this month"
+        if name == CAP
+        else f"Your workspace has used what the {plan.name} plan includes of"
+        f" {METRIC_LABEL[metric].lower()}: {quantity(metric, used)} of"
+        f" {quantity(metric, included)} this month"
+    )
+    ends = "the owner can raise the cap at once" if name == CAP else "a larger plan includes more"
     return QuotaExhausted(
-        f"Your workspace has used what the {plan.name} plan includes of"
-        f" {METRIC_LABEL[metric].lower()}: {quantity(metric, used)} of {quantity(metric, included)}"
-        f" this month, {quantity(metric, reserved)} reserved by running requests, and this request"
+        f"{begins}, {quantity(metric, reserved)} reserved by running requests, and this request"
         f" may need {quantity(metric, needed[metric])}. It starts afresh on {resets:%-d %B}"
-        " (UTC); a larger plan includes more.",
-        upgrade_url=UPGRADE_URL,
+        f" (UTC); {ends}.",
+        upgrade_url=LIMITS_URL if name == CAP else UPGRADE_URL,
+        limit="cap" if name == CAP else "plan",
         metric=metric.value,
         used=number(used),
         reserved=number(reserved),
         included=number(included),
+        needed=number(needed[metric]),
+        resets_on=resets.isoformat(),
+    )
+
+
+def _own_exhausted(
+    metric: Metric, user_id: UUID, needed: Mapping[Metric, Decimal]
+) -> QuotaExhausted:
+    with connection.cursor() as cursor:
+        cursor.execute(OWN_AT, {"tenant": current().id, "user": user_id, "metric": metric.value})
+        used, reserved, resets, allowed = cursor.fetchone()
+    allowed = allowed or Decimal(0)
+    return QuotaExhausted(
+        f"You have used your own allowance of {METRIC_LABEL[metric].lower()}:"
+        f" {quantity(metric, used)} of {quantity(metric, allowed)} this month,"
+        f" {quantity(metric, reserved)} reserved by your running requests, and this request may"
+        f" need {quantity(metric, needed[metric])}. It starts afresh on {resets:%-d %B} (UTC); an"
+        " admin of your workspace can raise it at once.",
+        upgrade_url=LIMITS_URL,
+        limit="allowance",
+        metric=metric.value,
+        used=number(used),
+        reserved=number(reserved),
+        included=number(allowed),
         needed=number(needed[metric]),
         resets_on=resets.isoformat(),
     )

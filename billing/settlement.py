@@ -126,6 +126,7 @@ def _refund(reservation: Reservation, used: Mapping[Unit, int]) -> None:
         unused,
         stream=reservation.id if reservation.streams else None,
         shared=unshared_of(current().region, reservation.estimate.units, used),
+        member=reservation.user_id,
     )
 
 

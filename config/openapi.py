@@ -5,6 +5,8 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
+from billing.ratelimits import HEADERS
+
 
 class ProblemSerializer(serializers.Serializer[Any]):
     """An RFC 9457 problem document."""
@@ -17,8 +19,18 @@ class ProblemSerializer(serializers.Serializer[Any]):
     request_id = serializers.CharField(allow_null=True)
 
 
+RATE_LIMITS = {
+    name: {"description": text, "schema": {"type": "string"}} for name, text in HEADERS.items()
+} | {
+    "Retry-After": {
+        "description": "With 429 and 503: the seconds after which the same request can pass.",
+        "schema": {"type": "integer"},
+    }
+}
+
+
 class ContractSchema(AutoSchema):
-    """Name the error answers that every operation can give."""
+    """Name the error answers and the headers that every operation can give."""
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
@@ -27,4 +39,6 @@ class ContractSchema(AutoSchema):
         )
         problem["description"] = "Refused: the code says why, the detail what to do."
         bodies["4XX"] = problem
+        for body in bodies.values():
+            body["headers"] = body.get("headers", {}) | RATE_LIMITS
         return bodies

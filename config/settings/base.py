@@ -147,6 +147,7 @@ MIDDLEWARE = [
     "tenants.middleware.SessionTenantMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "billing.ratelimits.RateLimitHeaders",
     "config.errors.RenderErrors",
 ]
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
