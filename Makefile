@@ -2,14 +2,14 @@
 
 BIN := .venv/bin
 
-.PHONY: run test test-clients bench clean .run .dev .chromium
+.PHONY: run test test-clients bench clean .run .dev .chromium .pgbouncer
 .SILENT:
 .DEFAULT_GOAL := run
 
 run: .run
 	exec $(BIN)/python manage.py up
 
-test: .dev .chromium
+test: .dev .chromium .pgbouncer
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
@@ -34,3 +34,6 @@ clean:
 
 .chromium:
 	deploy/chromium.sh
+
+.pgbouncer:
+	deploy/pgbouncer.sh

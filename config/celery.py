@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
 
@@ -44,6 +44,13 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def _logging(**_: Any) -> None:
     logging_config()
+
+
+@worker_init.connect
+def _sessions(**_: Any) -> None:
+    from tenants.backend.sessions import sessions_require
+
+    sessions_require()
 
 
 @app.on_after_finalize.connect

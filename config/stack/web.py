@@ -24,6 +24,7 @@ def main(descriptors: list[str]) -> None:
     application = import_module("config.asgi").application
     _load_what_first_requests_need()
     os.read(go, 1)
+    import_module("tenants.backend.sessions").sessions_require()
     sockets = [socket.socket(fileno=descriptor) for descriptor in bound]
     config = uvicorn.Config(
         application,

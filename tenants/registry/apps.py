@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core.checks import Tags, register
 
 
 class RegistryConfig(AppConfig):
@@ -7,6 +8,8 @@ class RegistryConfig(AppConfig):
     verbose_name = "Tenants"
 
     def ready(self) -> None:
+        from tenants.backend.sessions import sessions_check
         from tenants.lifecycle import remains
 
+        register(sessions_check, Tags.database)
         remains.register()

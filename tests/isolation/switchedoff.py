@@ -115,25 +115,36 @@ def regions_off() -> Iterator[None]:
 @contextmanager
 def database_off(worker: Worker) -> Iterator[None]:
     """Serve as the superuser, who needs no role and whom no policy filters."""
-    database = settings.DATABASES["default"]
-    served = connections.settings["default"]
+    password = worker.served.passwords["postgres"]
+    with (
+        patch.object(DatabaseWrapper, "_session_role", lambda _self: "none"),
+        connected(USER="postgres", PASSWORD=password),
+    ):
+        yield
+
+
+@contextmanager
+def connected(**how: Any) -> Iterator[None]:
+    """Connect with other settings (`HOST`, `PORT`, `USER`, `OPTIONS`), in every thread."""
+    places = {id(each): each for each in (settings.DATABASES["default"],
+                                          connections.settings["default"],
+                                          connection.settings_dict)}  # fmt: skip
+    kept = {at: {name: each[name] for name in how} for at, each in places.items()}
     _afresh()
-    kept = {name: served[name] for name in ("USER", "PASSWORD")}
-    powerful = {"USER": "postgres", "PASSWORD": worker.served.passwords["postgres"]}
-    with patch.object(DatabaseWrapper, "_session_role", lambda _self: "none"):
-        for each in (database, served, connection.settings_dict):
-            each.update(powerful)
-        try:
-            yield
-        finally:
-            for each in (database, served, connection.settings_dict):
-                each.update(kept)
-            _afresh()
+    for each in places.values():
+        each.update(how)
+    try:
+        yield
+    finally:
+        _afresh()
+        for at, each in places.items():
+            each.update(kept[at])
 
 
 def _afresh() -> None:
     connection.close()
-    connection.close_pool()
+    if connection.settings_dict["OPTIONS"].get("pool"):
+        connection.close_pool()
 
 
 @contextmanager
