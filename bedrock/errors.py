@@ -19,6 +19,13 @@ class ModelUnavailable(ModelError):
     title = "The model is not answering just now; try again in a moment"
 
 
+class GuardrailUnavailable(ModelUnavailable):
+    """The guardrail did not answer in time; what it was to check is not sent and not shown."""
+
+    code = "guardrail_unavailable"
+    title = "The safety check is not answering just now, so nothing was sent; try again in a moment"
+
+
 class ModelThrottled(ModelError):
     """The model service is out of capacity for us; the tenant's own limits were not reached."""
 

@@ -15,6 +15,7 @@ import structlog
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError
 
 from bedrock.errors import (
+    GuardrailUnavailable,
     InputTooLong,
     ModelError,
     ModelRefused,
@@ -71,13 +72,17 @@ class Failure:
     def may_be_billed(self) -> bool:
         return self.kind is Kind.LOST
 
-    def error(self) -> ModelError:
-        """Return ours. AWS's message names resources of the deployment, so it is only logged."""
+    def error(self, *, checking: bool = False) -> ModelError:
+        """Return ours; `checking`: of a guardrail's own call.
+
+        AWS's message names resources of the deployment, so it is only logged.
+        """
         match self.kind:
             case Kind.THROTTLED:
                 return ModelThrottled(retry_after=max(1, round(self.retry_after or 2)))
             case Kind.PASSING | Kind.LOST:
-                return ModelUnavailable(retry_after=2)
+                unavailable = GuardrailUnavailable if checking else ModelUnavailable
+                return unavailable(retry_after=2)
             case Kind.MISSING:
                 return NotProvisioned()
         return InputTooLong() if "too long" in self.message.lower() else ModelRefused()

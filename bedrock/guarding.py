@@ -12,7 +12,7 @@ from bedrock.metering import USAGE_UNITS, call_open, guardrail_estimate, sent
 from bedrock.models import Intervention
 from bedrock.policy import GuardrailPolicy, guardrail_of
 from billing.units import Unit
-from tenants.aws import client
+from tenants.aws import checking_client
 from tenants.context import Actor, current
 
 CHECKED_AT_ONCE: Final = 100_000  # characters
@@ -123,7 +123,7 @@ def _applied(
         units=guardrail_estimate(guardrail, characters),
         guardrail=guardrail,
     )
-    runtime: Any = client("bedrock-runtime")
+    runtime: Any = checking_client()
     answer = sent(
         call,
         lambda: runtime.apply_guardrail(

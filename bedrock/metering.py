@@ -245,7 +245,7 @@ def sent(call: MeteredCall, send: Callable[[], R]) -> R:
             if call.try_again(failure):
                 continue
             call.give_up(failure)
-            raise failure.error() from error
+            raise failure.error(checking=call.model == GUARDRAIL_KEY) from error
         except BaseException:
             call.cancel()
             raise

@@ -20,7 +20,7 @@ from bedrock.safety import ATTACKS, CONTENT, ENTITIES, Rules, rules_of
 from bedrock.wordmatch import GrowingText, holds
 from billing.reservations import Reservation
 from billing.units import Unit
-from tenants.aws import client
+from tenants.aws import checking_client
 from tenants.context import Actor, current
 
 Side = Literal["input", "output"]
@@ -108,7 +108,7 @@ class Screen:
             ],
             "checks": checks,
         }
-        runtime = client("bedrock-runtime")
+        runtime = checking_client()
         connection_rest()
         answer: Any = sent(call, lambda: runtime.invoke_guardrail_checks(**parameters))
         call.finish({UNITS[name]: int(used["textUnits"]) for name, used in answer["usage"].items()})

@@ -230,6 +230,14 @@ def streaming_client(silence: float) -> "BedrockRuntimeClient":
     return _built("bedrock-runtime", current().region, "tenant", silence)  # type: ignore[no-any-return]
 
 
+def checking_client() -> "BedrockRuntimeClient":
+    """Return the entered tenant's client for guardrail checks, which answer within a second or two.
+
+    One that is silent for `GUARDRAIL_SECONDS` is taken for away: what waits for it stays unsent.
+    """
+    return streaming_client(settings.GUARDRAIL_SECONDS)
+
+
 @overload
 def ops_client(service: Literal["bedrock"], region: str) -> "BedrockClient": ...
 @overload

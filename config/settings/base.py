@@ -216,6 +216,7 @@ AWS_TENANT_ROLE_ARN = env.tenant_role_arn
 AWS_APP_PRINCIPAL = env.app_principal
 AWS_ENDPOINTS = env.aws_endpoints
 AWS_BUCKET_PREFIX = env.bucket_prefix
+GUARDRAIL_SECONDS = 15.0  # a check that takes longer has failed, and what it was for stays unsent
 
 DEFAULT_FROM_EMAIL = env.default_from_email
 

@@ -10,6 +10,7 @@ from billing.models import LedgerEntry
 from tenants.context import SYSTEM, entered
 from tenants.redis import redis_client
 from tests.assistant.talking import Server, conversation_for, eventually, talking, text_of
+from tests.documents.helpers import ready
 from tests.support.cast import ALICE, BOB, MAX
 from tests.support.clients import tenant_of
 from tests.support.localaws import LocalAws
@@ -95,5 +96,19 @@ def test_nothing_is_left_of_an_answer_that_was_blocked_in_mid_stream(
     with entered(tenant_of(BOB)):
         eventually(lambda: LedgerEntry.objects.filter(unit="output_tokens").exists())
         assert CANARY not in str(list(Message.objects.values()))
+    assert left_over() == []
+    assert CANARY not in caplog.text
+
+
+def test_a_blocked_answer_from_documents_shows_and_keeps_nothing(
+    server: Server, localaws: LocalAws, caplog: pytest.LogCaptureFixture
+) -> None:
+    ready("animals.md", f"# Animals\n\nThe {CANARY} of the island is a small animal. {SECRET}")
+    localaws.script(text=f"The {CANARY} is small. {SECRET}", match={"operation": "Converse"})
+    with server.http(BOB) as client:
+        answer = client.post("/api/v1/ask/", json={"question": "Which small animal lives on the island?"}).json()
+    assert answer["guardrail"]["action"] == "blocked"
+    assert (answer["grounded"], answer["citations"]) == ("none", [])
+    assert CANARY not in str(answer)
     assert left_over() == []
     assert CANARY not in caplog.text

@@ -8,7 +8,7 @@ import pytest
 
 from bedrock import gateway, policy, services
 from bedrock.conversing import converse_parameters, stamped
-from bedrock.errors import ModelError
+from bedrock.errors import GuardrailUnavailable, ModelError
 from bedrock.interventions import interventions_of
 from bedrock.metering import MeteredCall
 from bedrock.models import Guardrail
@@ -110,6 +110,21 @@ def test_every_surface_closes_on_every_failure(
         assert {call["status"] for call in calls if call["operation"] == operation} == {status}
         if operation not in ("Converse", "ConverseStream"):
             assert not [call for call in calls if call["operation"].startswith("Converse")]
+
+
+@pytest.mark.parametrize(("surface", "operation"), SURFACES[:5])
+def test_every_surface_closes_on_a_guardrail_that_keeps_silent(
+    surface: Callable[[], str],
+    operation: str,
+    acme: TenantContext,
+    localaws: LocalAws,
+    settings: Any,
+) -> None:
+    settings.GUARDRAIL_SECONDS = 0.2
+    localaws.script(first_delay_ms=900, times=20, match={"operation": operation})
+    with entered(acme), pytest.raises(GuardrailUnavailable):
+        surface()
+    assert not [c for c in localaws.requests() if c["operation"].startswith("Converse")]
 
 
 def test_of_ten_thousand_unguarded_calls_none_is_sent(

@@ -33,6 +33,21 @@ def test_personal_data_is_masked_text_by_text(globex: TenantContext, localaws: L
     assert verdict.outputs == ["Nothing here.", "", "Mail {EMAIL}."]
 
 
+def test_what_is_embedded_without_a_mark_is_masked_first(
+    globex: TenantContext, localaws: LocalAws
+) -> None:
+    with entered(globex):
+        gateway.embed(
+            ["Mail jane@example.com."],
+            actor=SYSTEM,
+            feature="x",
+            request_id=uuid.uuid4(),
+            purpose="query",
+        )
+    (call,) = localaws.requests("InvokeModel")
+    assert "{EMAIL}" in str(call["body"]) and "jane" not in str(call["body"])
+
+
 @pytest.mark.parametrize("source", ["INPUT", "OUTPUT"])
 def test_a_secret_is_blocked_on_both_sides(
     source: str, acme: TenantContext, localaws: LocalAws

@@ -1,7 +1,7 @@
 """Bulk uploads are embedded by one batch job, at half the price, whatever happens meanwhile."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -54,6 +54,24 @@ def step(job: BatchJob, state: str, person: Person = MAX) -> BatchJob:
             job.refresh_from_db()
             assert job.state != before or before == "submitted"
     return job
+
+
+class Unmarked(DocumentSource):
+    """Its passages have lost the mark that says they were masked."""
+
+    def records(self, job: BatchJob) -> Iterator[tuple[str, str]]:
+        for name, text in super().records(job):
+            yield name, "".join(text)
+
+
+def test_a_regulated_workspaces_unmarked_texts_are_never_written(localaws: LocalAws) -> None:
+    bulk.uploaded(2, 55, CHARLIE, bulk=True)
+    (job,) = bulk.collected(CHARLIE)
+    with entered(tenant_of(CHARLIE)):
+        batch._step(job, Unmarked())
+        job.refresh_from_db()
+        assert (job.state, job.message) == ("ended", "A text was not masked yet.")
+        assert object_get(batch._input_key(job)) is None
 
 
 def test_many_documents_are_one_job_at_half_the_price(localaws: LocalAws) -> None:
