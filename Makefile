@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 
-.PHONY: run test test-clients bench clean .run .dev .chromium .pgbouncer
+.PHONY: run test test-clients bench isolation clean .run .dev .chromium .pgbouncer
 .SILENT:
 .DEFAULT_GOAL := run
 
@@ -21,6 +21,9 @@ test-clients: .run
 
 bench: .dev
 	exec $(BIN)/python -m tests.bench
+
+isolation: .dev
+	exec $(BIN)/python -m tests.isolation $(if $(N),--operations $(N))
 
 clean:
 	rm -rf var .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

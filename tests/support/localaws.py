@@ -37,6 +37,10 @@ class LocalAws:
         calls = received["requests"] if isinstance(received, dict) else received
         return [call for call in calls if operation in (None, call["operation"])]
 
+    def forget_requests(self) -> None:
+        """Forget the calls received; scripts and switches stay."""
+        self._http.delete("/requests").raise_for_status()
+
     def reset(self) -> None:
         """Forget scripts and calls; what AWS would keep (objects, guardrails, profiles) stays."""
         self._http.post("/reset").raise_for_status()

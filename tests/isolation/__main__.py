@@ -1,0 +1,62 @@
+"""Measure isolation: `make isolation N=20000`, or `python -m tests.isolation --operations 20000`.
+
+Starts PostgreSQL, Redis and local AWS as the tests do, runs random operations of five workspaces
+and prints what was done and found (docs/isolation.md says how to read it). The exit code is 1 for
+anything that should not be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+
+from tests.support.services import Servers, Worker
+
+
+def main() -> int:
+    """Run what was asked for and return the exit code."""
+    asked = _asked()
+    with _running() as worker:
+        from tests.isolation import report
+
+        return report.main(worker, asked)
+
+
+def _asked() -> argparse.Namespace:
+    given = argparse.ArgumentParser(prog="python -m tests.isolation", description=__doc__)
+    say = given.add_argument
+    say("--operations", type=int, default=20_000, metavar="N", help="random operations")
+    say("--seed", type=int, default=1, help="the same seed draws the same operations")
+    say("--steps", metavar="FILE", help="do the steps of this file, one after another, instead")
+    say("--only", action="store_true", help="the random operations alone")
+    return given.parse_args()
+
+
+@contextmanager
+def _running() -> Iterator[Worker]:
+    """Start the servers and load Django against them; its log goes to a file."""
+    print("Starting PostgreSQL, Redis and the local AWS …", flush=True)
+    servers = Servers()
+    worker: Worker | None = None
+    try:
+        worker = Worker(servers.start(), "main")
+        worker.start()
+        os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+        log = open(worker.options.var / "isolation.log", "w", buffering=1)  # noqa: SIM115, PTH123 - as long as the run
+        with redirect_stderr(log):
+            import django
+
+            django.setup()
+            worker.wait()
+            yield worker
+    finally:
+        if worker is not None:
+            worker.stop()
+        servers.stop()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,101 @@
+"""The oracle: what there is, whose it is, and who may see it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+from uuid import UUID
+
+from tests.isolation.stateful.canaries import Mint, found_in
+from tests.support.cast import CAST, WORKSPACES, Person
+
+PRIVATE: Final = {"conversation", "message"}  # their owner's alone
+PEOPLE: Final = {name: [each for each in CAST if each.workspace == name] for name in WORKSPACES}
+
+
+@dataclass(slots=True, eq=False)
+class Thing:
+    """An object with a canary. `state`: queued, ready or gone."""
+
+    kind: str
+    owner: Person
+    canary: str
+    bait: str
+    id: str = ""
+    state: str = "ready"
+    messages: list[str] = field(default_factory=list)  # ids of a conversation's answers
+
+    @property
+    def workspace(self) -> str:
+        return self.owner.workspace
+
+
+class Model:
+    """Everything that one run has made."""
+
+    def __init__(self, start: int) -> None:
+        self.mint = Mint(start)
+        self.by_canary: dict[str, Thing] = {}
+        self.kept: dict[tuple[str, str], list[Thing]] = {}
+        self.requests: dict[str, list[tuple[str, Person]]] = {name: [] for name in WORKSPACES}
+        self.tenant_ids: dict[str, UUID] = {}
+        self.user_ids: dict[str, str] = {}  # by e-mail address
+        self.sightings = 0  # canaries seen by those who may
+
+    def make(self, kind: str, owner: Person) -> Thing:
+        """Return a new object's words; it counts as there once `keep` is told of it."""
+        canary, bait = self.mint.pair(owner.workspace)
+        thing = self.by_canary[canary] = Thing(kind, owner, canary, bait)
+        return thing
+
+    def keep(self, thing: Thing, identifier: str = "") -> None:
+        thing.id = identifier
+        self.kept.setdefault((thing.workspace, thing.kind), []).append(thing)
+
+    def drop(self, thing: Thing) -> None:
+        """Count it as deleted: nobody may see it from now on. It can still be asked for."""
+        thing.state = "gone"
+        self.kept[thing.workspace, thing.kind].remove(thing)
+        gone = self.kept.setdefault((thing.workspace, f"gone {thing.kind}"), [])
+        gone.append(thing)
+        del gone[:-20]
+
+    def of(self, workspace: str, kind: str) -> list[Thing]:
+        return self.kept.get((workspace, kind), [])
+
+    def own(self, person: Person, kind: str, rng: Random) -> Thing | None:
+        """Return one that the person may use, if there is any."""
+        there = self.of(person.workspace, kind)
+        if kind in PRIVATE:
+            there = [thing for thing in there if thing.owner == person]
+        return rng.choice(there) if there else None
+
+    def foreign(self, person: Person, kind: str, rng: Random) -> Thing | None:
+        """Return one of another workspace's or, of what is private, of a colleague's."""
+        there = [
+            thing
+            for (workspace, named), things in self.kept.items()
+            if named == kind
+            for thing in things
+            if workspace != person.workspace or (kind in PRIVATE and thing.owner != person)
+        ]
+        return rng.choice(there) if there else None
+
+    def judge(self, text: str, viewer: Person | None, *, past: bool = False) -> Iterable[str]:
+        """Yield a sentence for each canary in a text that its viewer may not see.
+
+        `past`: history, which may quote documents that are gone. A canary of another run is judged
+        by the workspace that it names.
+        """
+        for canary, workspace in found_in(text):
+            thing = self.by_canary.get(canary)
+            if viewer is None or workspace != viewer.workspace:
+                yield f"LEAK of {canary}, {workspace}'s {thing.kind if thing else 'object'}"
+            elif thing is None:
+                continue
+            elif thing.kind in PRIVATE and thing.owner != viewer:
+                yield f"LEAK of {canary}, a {thing.kind} of {thing.owner.email}"
+            elif thing.state == "gone" and not past:
+                yield f"LEAK of {canary}, a {thing.kind} that was deleted"
+            else:
+                self.sightings += 1

@@ -1,0 +1,21 @@
+"""Random operations of five workspaces at once: nobody gets to see what is another's."""
+
+import os
+from typing import Any
+
+import pytest
+
+OPERATIONS = int(os.environ.get("STATEFUL_OPERATIONS", "250"))
+SEED = int(os.environ.get("STATEFUL_SEED", "1"))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.timeout(600)
+def test_random_operations_of_five_workspaces_leak_nothing(worker: Any, capsys: Any) -> None:
+    from tests.isolation.stateful.drive import drawn, driven
+
+    outcome = driven(worker, SEED, drawn(SEED, OPERATIONS))
+    with capsys.disabled():
+        print(f"\n{outcome}")
+    assert not outcome.failures, "\n".join([*outcome.failures[:20], *outcome.last])
+    assert outcome.sightings > OPERATIONS / 8, "what is never seen proves nothing"
