@@ -59,7 +59,7 @@ def denied(call: Call) -> bool:
 
 
 def attempts() -> Score:
-    """Try the first tenant against each other and the reverse; `ISOLATION=full`: all pairs."""
+    """Try the first tenant against each other, and one against it; `ISOLATION=full`: all pairs."""
     raw.cache_clear()
     score = Score()
     tenants = {person.workspace: tenant_of(person) for person in CAST}
@@ -68,9 +68,10 @@ def attempts() -> Score:
             object_put(KEY, tenant.slug.encode(), content_type="text/plain")
     with public_scope("staff"):
         names = dict(KnowledgeBase.objects.values_list("tenant_id", "knowledge_base_id"))
-    first = next(iter(tenants.values()))
+    first, second, *_ = tenants.values()
     for own, other in permutations(tenants.values(), 2):
-        if first not in (own, other) and os.environ.get("ISOLATION") != "full":
+        usual = own is first or (own, other) == (second, first)
+        if not usual and os.environ.get("ISOLATION") != "full":
             continue
         for role in ROLES:
             s3 = raw("s3", other.region, own, role)
