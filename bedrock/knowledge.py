@@ -29,7 +29,8 @@ log = structlog.get_logger(__name__)
 
 TENANT_KEY: Final = "tenantId"
 RESULTS_AT_MOST: Final = 100
-VALUES_AT_MOST: Final = 200  # in one condition; beyond, the caller's own check has to do
+VALUES_AT_MOST: Final = 200  # in one condition
+DOCUMENTS_AT_MOST: Final = 1_000  # in one filter; beyond, the caller's own check has to do
 QUERY_CHARACTERS: Final = 10_000
 
 
@@ -49,10 +50,11 @@ def knowledge_retrieve(
     request_id: UUID,
     count: int = RESULTS_AT_MOST,
     document_ids: Collection[UUID] | None = None,
-    collection_ids: Collection[UUID] | None = None,
+    without_ids: Collection[UUID] | None = None,
 ) -> list[Found]:
     """Return the chunks of the entered tenant nearest to the query, best first; one metered call.
 
+    Those of `document_ids` alone, or of all documents but `without_ids`, where these are given.
     The Knowledge Base embeds the query itself. Raises RateLimited and QuotaExhausted, nothing being
     sent, NotProvisioned where the tenant's target has no Knowledge Base, and this app's errors.
     """
@@ -77,7 +79,7 @@ def knowledge_retrieve(
         units={Unit.RETRIEVAL: 1},
         policy=policy,
     )
-    asked = _conditions(tenant, document_ids, collection_ids)
+    asked = _conditions(tenant, document_ids, without_ids)
     connection_rest()
     try:
         with retrieval_place(base.knowledge_base_id):
@@ -92,15 +94,25 @@ def knowledge_retrieve(
 def _conditions(
     tenant: TenantContext,
     document_ids: Collection[UUID] | None,
-    collection_ids: Collection[UUID] | None,
+    without_ids: Collection[UUID] | None,
 ) -> dict[str, Any]:
     """Return the filter: always the tenant, in a Knowledge Base of its own too."""
     conditions: list[dict[str, Any]] = [{"equals": {"key": TENANT_KEY, "value": str(tenant.id)}}]
-    for key, wanted in (("documentId", document_ids), ("collectionId", collection_ids)):
-        if wanted is not None and 0 < len(wanted) <= VALUES_AT_MOST:
-            values = sorted(str(one) for one in wanted)
-            conditions.append({"in": {"key": key, "value": values}})
+    kept, left_out = _parts("in", document_ids), _parts("notIn", without_ids)
+    conditions += kept if len(kept) < 2 else [{"orAll": kept}]
+    conditions += left_out
     return conditions[0] if len(conditions) == 1 else {"andAll": conditions}
+
+
+def _parts(operator: str, documents: Collection[UUID] | None) -> list[dict[str, Any]]:
+    """Return conditions of `VALUES_AT_MOST` documents each; none for none and for too many."""
+    if not documents or len(documents) > DOCUMENTS_AT_MOST:
+        return []
+    values = sorted(str(one) for one in documents)
+    return [
+        {operator: {"key": "documentId", "value": values[at : at + VALUES_AT_MOST]}}
+        for at in range(0, len(values), VALUES_AT_MOST)
+    ]
 
 
 def _asked(

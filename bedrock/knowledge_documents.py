@@ -38,7 +38,6 @@ class KnowledgeChunk:
     chunk_id: UUID
     text: str
     document_id: UUID
-    collection_id: UUID | None
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -123,7 +122,6 @@ def _document(chunk: KnowledgeChunk) -> dict[str, Any]:
         **stripped(chunk.metadata),
         TENANT_KEY: str(current().id),
         "documentId": str(chunk.document_id),
-        **({"collectionId": str(chunk.collection_id)} if chunk.collection_id else {}),
     }
     return {
         "content": {

@@ -5,7 +5,9 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from documents.errors import DocumentReadOnly
 from documents.models import Document
+from search.access import collections_holding, may_change, may_read
 from tenants.context import Actor
 from tenants.errors import NotFound
 
@@ -19,8 +21,13 @@ def may_unmask(actor: Actor) -> bool:
 
 
 def documents_visible(actor: Actor) -> QuerySet[Document]:
-    """Return the documents that the actor may see: all of the workspace, for every role."""
-    return Document.objects.all()
+    """Return the documents that the actor may see: with the ids of their collections.
+
+    Who may is told in `search.access.may_read`.
+    """
+    return Document.objects.filter(may_read(actor)).annotate(
+        collection_ids=collections_holding(actor)
+    )
 
 
 def document_of(actor: Actor, document_id: UUID | str) -> Document:
@@ -36,10 +43,13 @@ def document_of(actor: Actor, document_id: UUID | str) -> Document:
 
 
 def document_locked(actor: Actor, document_id: UUID | str) -> Document:
-    """Like `document_of`, with the row locked until the transaction ends."""
-    document = (
-        documents_visible(actor).select_for_update(of=("self",)).filter(id=document_id).first()
-    )
+    """Return the document if the actor may change it, locked until the transaction ends.
+
+    Raises NotFound, or DocumentReadOnly for one that the actor may only read.
+    """
+    changeable = Document.objects.filter(may_change(actor)).select_for_update(of=("self",))
+    document = changeable.filter(id=document_id).first()
     if document is None:
-        raise NotFound("There is no such document in this workspace.")
+        document_of(actor, document_id)
+        raise DocumentReadOnly
     return document

@@ -65,7 +65,7 @@ class DocumentListView(GenericAPIView[Document]):
             collection_id=given.validated_data.get("collection"),
             bulk=given.validated_data["bulk"],
         )
-        return Response(DocumentSerializer(document).data, status=status.HTTP_201_CREATED)
+        return _document(request, document.id, status.HTTP_201_CREATED)
 
 
 class DocumentView(APIView):
@@ -75,7 +75,7 @@ class DocumentView(APIView):
 
     @extend_schema(operation_id="documents_read", responses=DocumentSerializer)
     def get(self, request: Request, document_id: UUID) -> Response:
-        return Response(DocumentSerializer(document_of(actor_of(request), document_id)).data)
+        return _document(request, document_id)
 
     @extend_schema(operation_id="documents_delete", responses={204: None})
     def delete(self, request: Request, document_id: UUID) -> Response:
@@ -91,8 +91,8 @@ class DocumentRetryView(APIView):
 
     @extend_schema(operation_id="documents_retry", request=None, responses=DocumentSerializer)
     def post(self, request: Request, document_id: UUID) -> Response:
-        document = document_retry(actor=actor_of(request), document_id=document_id)
-        return Response(DocumentSerializer(document).data)
+        document_retry(actor=actor_of(request), document_id=document_id)
+        return _document(request, document_id)
 
 
 class DocumentTextView(APIView):
@@ -161,6 +161,11 @@ class AskView(APIView):
             request_id=uuid4(),
         )
         return Response(AnswerSerializer(answer).data)
+
+
+def _document(request: Request, document_id: UUID, code: int = status.HTTP_200_OK) -> Response:
+    shown = document_of(actor_of(request), document_id)
+    return Response(DocumentSerializer(shown).data, status=code)
 
 
 def _ids(given: list[UUID] | None) -> frozenset[UUID] | None:

@@ -20,6 +20,12 @@ class NotRetryable(Conflict):
     title = "Only a document that failed, or was masked by older rules, can be tried again"
 
 
+class DocumentReadOnly(Forbidden):
+    """The actor may read the document's collection, and not add to it."""
+
+    title = "You may read this document, not change it; ask the owner of its collection"
+
+
 class UnmaskForbidden(Forbidden):
     """Personal data in documents is for a few roles: see `documents.access.UNMASK_ROLES`."""
 

@@ -164,7 +164,6 @@ def _index(
             masked_with=document.masked_with,
             media_type=document.media_type,
             owner_id=document.created_by_id,
-            collection_id=document.collection_id,
             model=model,
             chunks=[
                 NewChunk(

@@ -40,6 +40,7 @@ class Listing:
     query: str
     status: str
     sort: str
+    collection: UUID | None = None
 
     @classmethod
     def of(cls, given: QueryDict) -> "Listing":
@@ -48,14 +49,22 @@ class Listing:
             query=given.get("q", "").replace("\x00", "").strip()[:QUERY_CHARACTERS],
             status=status if status in STATES else "",
             sort=sort if sort in SORTS else "-created",
+            collection=next(iter(ids_of([given.get("collection", "")])), None),
         )
 
     def documents(self, actor: Actor) -> QuerySet[Document]:
-        return document_list(actor, query=self.query, sort=self.sort, status=self.status)
+        return document_list(
+            actor, query=self.query, sort=self.sort, status=self.status, collection=self.collection
+        )
 
     def address(self, **changed: Any) -> str:
         """Return the list's address with some values changed."""
-        values = {"q": self.query, "status": self.status, "sort": self.sort} | changed
+        values = {
+            "q": self.query,
+            "status": self.status,
+            "sort": self.sort,
+            "collection": self.collection,
+        } | changed
         if values["sort"] == "-created":
             del values["sort"]
         return "?" + urlencode({name: value for name, value in values.items() if value})

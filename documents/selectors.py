@@ -6,12 +6,13 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Case, Count, F, Q, QuerySet, Value, When
 from django.db.models.functions import Lower
 
 from bedrock.offsets import Masking
 from documents.access import documents_visible
 from documents.models import IN_FLIGHT, Document, DocumentText, Status
+from search.access import collection_of, documents_in
 from search.models import Chunk
 from tenants.context import Actor
 from tenants.errors import NotFound
@@ -137,10 +138,20 @@ def chunk_span(document_id: UUID, chunk_id: UUID) -> tuple[int, int] | None:
 
 
 def document_list(
-    actor: Actor, *, query: str = "", sort: str = "-created", status: str = ""
+    actor: Actor,
+    *,
+    query: str = "",
+    sort: str = "-created",
+    status: str = "",
+    collection: UUID | None = None,
 ) -> QuerySet[Document]:
-    """Return the visible documents whose names hold every word of `query`."""
+    """Return the visible documents whose names hold every word of `query`.
+
+    Of one collection, if one is given. Raises CollectionNotFound.
+    """
     found = documents_visible(actor).select_related("created_by")
+    if collection is not None:
+        found = found.filter(id__in=documents_in([collection_of(actor, collection).id]))
     for word in query.split()[:10]:
         found = found.filter(name__icontains=word)
     if status == "in_flight":
@@ -163,9 +174,9 @@ def document_counts(actor: Actor) -> dict[str, int]:
     )
 
 
-def documents_ready(actor: Actor, *, limit: int) -> list[Document]:
-    """Return documents that can be asked, by name, for a chooser."""
+def documents_ready(actor: Actor, *, limit: int, chosen: Sequence[UUID] = ()) -> list[Document]:
+    """Return documents that can be asked, for a chooser: those chosen already, then by name."""
     ready = documents_visible(actor).filter(status=Status.READY)
-    return list(
-        ready.order_by(Lower("name")).only("id", "name", "title", "media_type", "pages")[:limit]
-    )
+    first = Case(When(id__in=list(chosen), then=0), default=1) if chosen else Value(0)
+    ordered = ready.order_by(first, Lower("name"))
+    return list(ordered.only("id", "name", "title", "media_type", "pages")[:limit])

@@ -40,7 +40,12 @@ class DocumentSerializer(serializers.Serializer[Document]):
     mask_stale = serializers.SerializerMethodField(
         help_text="Masked by older rules, or not yet: `retry/` masks it again."
     )
-    collection = serializers.UUIDField(source="collection_id", read_only=True, allow_null=True)
+    collections = serializers.ListField(
+        child=serializers.UUIDField(),
+        source="collection_ids",
+        read_only=True,
+        help_text="Those that you may read; none: the whole workspace reads it.",
+    )
     created_by = serializers.UUIDField(source="created_by_id", read_only=True, allow_null=True)
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)

@@ -19,7 +19,8 @@ from documents.models import Document, LooseObject, Status, Way
 from documents.parsing import MAX_FILE_BYTES, detect, safe_name
 from documents.parsing.sniff import HEAD_BYTES
 from documents.tasks import batch_advance, document_ingest, objects_sweep
-from search.access import collection_of
+from search.access import collection_to_add
+from search.filing import file_new, unfile
 from search.services import source_remove, source_rename
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor
@@ -45,13 +46,13 @@ def document_upload(
     `file` is seekable and read twice, never whole into memory. The object is stored before the row,
     outside any transaction: a crash between the two leaves a `LooseObject` that is swept, never a
     document without a file. Raises a ParsingError for a refused file,
-    CollectionNotFound, QuotaExhausted, AwsError.
+    CollectionNotFound, CollectionReadOnly, QuotaExhausted, AwsError.
     """
     shown = safe_name(name)
     size, digest, head = _measured(file)
     media_type = detect(shown, head, size)
     if collection_id is not None:
-        collection_of(actor, collection_id)
+        collection_to_add(actor, collection_id)
     document_id = uuid4()
     document = Document(
         id=document_id,
@@ -60,7 +61,6 @@ def document_upload(
         size=size,
         sha256=digest,
         object_key=f"documents/{document_id}/original",
-        collection_id=collection_id,
         created_by_id=actor.user_id,
         bulk=bulk,
     )
@@ -70,6 +70,8 @@ def document_upload(
             _adopt(document.object_key)
             reserve_storage(size)
             document.save(force_insert=True)
+            if collection_id is not None:
+                file_new(actor=actor, document_id=document.id, collection_id=collection_id)
             audit_write(
                 actor,
                 action="document.upload",
@@ -90,6 +92,7 @@ def document_delete(*, actor: Actor, document_id: UUID | str) -> None:
     with transaction.atomic():
         document = document_locked(actor, document_id)
         source_remove(document.id)
+        unfile([document.id])
         LooseObject.objects.create(key=document.object_key, remove_after=timezone.now())
         release_storage(document.size)
         audit_write(

@@ -39,6 +39,7 @@ from documents.services import document_delete, document_retry, document_upload
 from documents.unmasking import original_checked, text_shown
 from documents.uploads import declared_size_check
 from search.retrieval import RetrievalScope
+from search.selectors import collection_list
 from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
@@ -79,6 +80,7 @@ def document_list(request: HttpRequest) -> HttpResponse:
             "older": listing.address(page=page.next_page_number()) if page.has_next() else "",
             "limits": upload_limits() if may_write else None,
             "may_write": may_write,
+            "collections": collection_list(actor),
         },
     )
 
@@ -239,6 +241,7 @@ def ask_page(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     given = request.POST if request.method == "POST" else request.GET
     chosen = ids_of(given.getlist("document"))
+    collection = ids_of([given.get("collection", "")])
     context: dict[str, Any] = {"nav": "documents", "question": given.get("question", "")}
     status = 200
     if request.method == "POST":
@@ -247,7 +250,8 @@ def ask_page(request: HttpRequest) -> HttpResponse:
             if len(chosen) > CHOSEN_DOCUMENTS:
                 raise TooManyChosen
             scope = RetrievalScope(
-                document_ids=frozenset(chosen) if chosen else None, collection_ids=None
+                document_ids=frozenset(chosen) if chosen else None,
+                collection_ids=frozenset(collection) if collection else None,
             )
             answer = ask(actor=actor, question=context["question"], scope=scope, request_id=uuid4())
             context |= answer_context(answer)
@@ -260,10 +264,13 @@ def ask_page(request: HttpRequest) -> HttpResponse:
         if status == 200:
             response["HX-Trigger"] = "usage:changed"
         return response
-    ready = documents_ready(actor, limit=CHOSEN_DOCUMENTS)
+    ready = documents_ready(actor, limit=CHOSEN_DOCUMENTS, chosen=chosen)
+    collections = list(collection_list(actor))
     context |= {
         "ready": ready,
         "chosen": set(chosen),
+        "collections": collections,
+        "collection": next((each for each in collections if each.id in collection), None),
         "limit": QUESTION_CHARACTERS,
         "suggestions": suggestions(ready, chosen),
     }

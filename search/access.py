@@ -1,32 +1,146 @@
-"""Who may see what: the one place that says which sources and collections an actor may retrieve."""
+"""Who may see what: the one place that says which sources and collections an actor may retrieve.
 
+A document in no collection is the whole workspace's; one in collections is for whom at least one of
+them is open to. All of it is asked of live rows in the statement that reads, so that a change of
+membership holds from the next one on.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from bedrock.gateway import masks
-from search.errors import CollectionNotFound
-from search.models import Collection, Source
+from search.errors import CollectionNotFound, CollectionReadOnly
+from search.models import Collection, CollectionMember, Filing, Right, Source
+from tenants.accounts.models import role_reaches
 from tenants.context import Actor
+
+ADDS: Final = "member"  # the role from which on a right to add counts
+MANAGES: Final = "admin"  # the role that manages what it may not read, so that none is orphaned
 
 
 def sources_visible(actor: Actor) -> QuerySet[Source]:
-    """Return the live sources that the actor may retrieve: all of the workspace, for every role.
+    """Return the live sources that the actor may retrieve.
 
     In a workspace that masks, one that was indexed before it did is left out until it is masked.
     """
-    live = Source.objects.filter(live=True)
+    live = Source.objects.filter(may_read(actor), live=True)
     return live.exclude(masked_with="") if masks() else live
 
 
+def may_read(actor: Actor, document: str = "id") -> Q:
+    """Return the condition that the actor may read the document of that column."""
+    filed = Filing.objects.filter(document_id=OuterRef(document))
+    return ~Exists(filed) | Exists(filed.filter(collection__in=_ids(collections_visible(actor))))
+
+
+def may_change(actor: Actor, document: str = "id") -> Q:
+    """Return the condition that the actor, whose role allows changes, may change the document."""
+    filed = Filing.objects.filter(document_id=OuterRef(document))
+    return ~Exists(filed) | Exists(filed.filter(collection__in=_ids(collections_writable(actor))))
+
+
+def collections_holding(actor: Actor, document: str = "id") -> ArraySubquery:
+    """Return the ids of the collections of the document of that column that the actor may read."""
+    filed = Filing.objects.filter(
+        document_id=OuterRef(document), collection__in=_ids(collections_visible(actor))
+    )
+    return ArraySubquery(filed.values("collection_id"))
+
+
+def documents_in(collection_ids: Iterable[UUID]) -> QuerySet[Filing, Any]:
+    """Return the ids of what is filed in these collections, as a subquery."""
+    filed = Filing.objects.order_by().filter(collection__in=list(collection_ids))
+    return filed.values("document_id")
+
+
 def collections_visible(actor: Actor) -> QuerySet[Collection]:
-    """Return the collections that the actor may see: all of the workspace, for every role."""
-    return Collection.objects.all()
+    """Return the collections that the actor may read: open ones, own ones, and as a member."""
+    return Collection.objects.filter(Q(open=True) | _own(actor) | _member(actor))
+
+
+def collections_writable(actor: Actor) -> QuerySet[Collection]:
+    """Return the collections that the actor may add to: none for viewers."""
+    if not role_reaches(actor.role, ADDS):
+        return Collection.objects.none()
+    adding = _member(actor, right=Right.ADD)
+    return Collection.objects.filter(Q(open=True) | _own(actor) | adding)
+
+
+def collections_manageable(actor: Actor) -> QuerySet[Collection]:
+    """Return the collections whose name and members the actor may change: own ones.
+
+    Admins manage every one, without reading its documents: to do that they make themselves members,
+    which the audit log tells.
+    """
+    if role_reaches(actor.role, MANAGES):
+        return Collection.objects.all()
+    if not role_reaches(actor.role, ADDS):
+        return Collection.objects.none()
+    return Collection.objects.filter(_own(actor))
+
+
+def collections_known(actor: Actor) -> QuerySet[Collection]:
+    """Return the collections that the actor may know of: to read or to manage."""
+    if role_reaches(actor.role, MANAGES):
+        return Collection.objects.all()
+    return collections_visible(actor)
 
 
 def collection_of(actor: Actor, collection_id: UUID | str) -> Collection:
-    """Return the collection if the actor may see it. Raises CollectionNotFound."""
-    collection = collections_visible(actor).filter(id=collection_id).first()
+    """Return the collection if the actor may read it. Raises CollectionNotFound."""
+    return _one(collections_visible(actor), collection_id)
+
+
+def collection_known(actor: Actor, collection_id: UUID | str) -> Collection:
+    """Return the collection if the actor may read or manage it. Raises CollectionNotFound."""
+    return _one(collections_known(actor), collection_id)
+
+
+def collection_to_add(actor: Actor, collection_id: UUID | str) -> Collection:
+    """Return the collection if the actor may add documents to it.
+
+    Raises CollectionNotFound, or CollectionReadOnly where it may be read.
+    """
+    return _allowed(actor, collections_writable(actor), collection_id)
+
+
+def collection_to_manage(actor: Actor, collection_id: UUID | str) -> Collection:
+    """Return the collection if the actor may change it, locked until the transaction ends.
+
+    Raises CollectionNotFound, or CollectionReadOnly where it may be read.
+    """
+    return _allowed(actor, collections_manageable(actor).select_for_update(), collection_id)
+
+
+def _allowed(actor: Actor, allowed: QuerySet[Collection], collection_id: UUID | str) -> Collection:
+    collection = allowed.filter(id=collection_id).first()
+    if collection is None:
+        collection_known(actor, collection_id)
+        raise CollectionReadOnly
+    return collection
+
+
+def _one(among: QuerySet[Collection], collection_id: UUID | str) -> Collection:
+    collection = among.filter(id=collection_id).first()
     if collection is None:
         raise CollectionNotFound
     return collection
+
+
+def _own(actor: Actor) -> Q:
+    return Q(owner_id=actor.user_id) if actor.user_id else Q(pk__in=[])
+
+
+def _member(actor: Actor, **more: str) -> Q:
+    if actor.user_id is None:
+        return Q(pk__in=[])
+    mine = CollectionMember.objects.filter(collection=OuterRef("pk"), user_id=actor.user_id, **more)
+    return Q(Exists(mine))
+
+
+def _ids(collections: QuerySet[Collection]) -> QuerySet[Collection, Any]:
+    return collections.order_by().values("id")

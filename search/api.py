@@ -1,7 +1,7 @@
 """REST: search and collections."""
 
-from typing import Any, ClassVar
-from uuid import uuid4
+from typing import Any, ClassVar, Final
+from uuid import UUID, uuid4
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -10,11 +10,24 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from search.models import Collection
+from search.access import collection_known
+from search.filing import (
+    collection_change,
+    collection_create,
+    collection_delete,
+    member_remove,
+    member_set,
+)
+from search.models import Collection, Right
 from search.retrieval import RetrievalScope
-from search.selectors import collection_list, search
-from search.serializers import CollectionSerializer, ResultsSerializer, SearchSerializer
-from search.services import collection_create
+from search.selectors import collection_members, collection_overview, collection_shown, search
+from search.serializers import (
+    CollectionSerializer,
+    MemberSerializer,
+    MembersSerializer,
+    ResultsSerializer,
+    SearchSerializer,
+)
 from tenants.accounts.selectors import actor_of
 
 
@@ -44,22 +57,96 @@ class SearchView(APIView):
 
 
 class CollectionListView(GenericAPIView[Collection]):
-    """The workspace's collections."""
+    """The collections that you may read or manage, newest first; make one more."""
 
     roles: ClassVar = {"GET": "viewer", "POST": "member"}
     serializer_class = CollectionSerializer
 
     @extend_schema(responses=CollectionSerializer(many=True))
     def get(self, request: Request) -> Response:
-        page = self.paginate_queryset(collection_list(actor_of(request)))
-        return self.get_paginated_response(CollectionSerializer(page, many=True).data)
+        page = self.paginate_queryset(collection_overview(actor_of(request)))
+        rows = CollectionSerializer(page, many=True)  # type: ignore[arg-type] # a list, being many
+        return self.get_paginated_response(rows.data)
 
     @extend_schema(request=CollectionSerializer, responses={201: CollectionSerializer})
     def post(self, request: Request) -> Response:
         given = CollectionSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        made = collection_create(actor=actor_of(request), name=given.validated_data["name"])
-        return Response(CollectionSerializer(made).data, status=status.HTTP_201_CREATED)
+        made = collection_create(actor=actor_of(request), **given.validated_data)
+        return _collection(request, made.id, status.HTTP_201_CREATED)
+
+
+class CollectionView(APIView):
+    """One collection."""
+
+    roles: ClassVar = {"GET": "viewer", "PATCH": "member", "DELETE": "member"}
+
+    @extend_schema(operation_id="collections_read", responses=CollectionSerializer)
+    def get(self, request: Request, collection_id: UUID) -> Response:
+        return _collection(request, collection_id)
+
+    @extend_schema(
+        operation_id="collections_change",
+        request=CollectionSerializer(partial=True),
+        responses=CollectionSerializer,
+    )
+    def patch(self, request: Request, collection_id: UUID) -> Response:
+        """Rename it, or open or close it: for its owner and admins."""
+        given = CollectionSerializer(data=request.data, partial=True)
+        given.is_valid(raise_exception=True)
+        actor = actor_of(request)
+        wanted = {key: given.validated_data[key] for key in request.data if key in _CHANGES}
+        collection_change(actor=actor, collection_id=collection_id, **wanted)
+        return _collection(request, collection_id)
+
+    @extend_schema(operation_id="collections_delete", responses={204: None})
+    def delete(self, request: Request, collection_id: UUID) -> Response:
+        """Delete it, never its documents; 409 where these would become visible to more people."""
+        collection_delete(actor=actor_of(request), collection_id=collection_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+_CHANGES: Final = ("name", "open")
+
+
+class MemberListView(APIView):
+    """Whom a collection is shared with, besides its owner."""
+
+    roles: ClassVar = {"GET": "viewer"}
+
+    @extend_schema(operation_id="collection_members_list", responses=MembersSerializer)
+    def get(self, request: Request, collection_id: UUID) -> Response:
+        collection = collection_known(actor_of(request), collection_id)
+        return Response(MembersSerializer({"results": collection_members(collection)}).data)
+
+
+class MemberView(APIView):
+    """One member of a collection."""
+
+    roles: ClassVar = {"PUT": "member", "DELETE": "member"}
+
+    @extend_schema(
+        operation_id="collection_members_set", request=MemberSerializer, responses=MembersSerializer
+    )
+    def put(self, request: Request, collection_id: UUID, user_id: UUID) -> Response:
+        """Share it with a user, or change the right; holds from the next search on."""
+        given = MemberSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        actor, right = actor_of(request), Right(given.validated_data["right"])
+        member_set(actor=actor, collection_id=collection_id, user_id=user_id, right=right)
+        collection = collection_known(actor, collection_id)
+        return Response(MembersSerializer({"results": collection_members(collection)}).data)
+
+    @extend_schema(operation_id="collection_members_remove", responses={204: None})
+    def delete(self, request: Request, collection_id: UUID, user_id: UUID) -> Response:
+        """Take it away from a user, from the next search on."""
+        member_remove(actor=actor_of(request), collection_id=collection_id, user_id=user_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _collection(request: Request, collection_id: UUID, code: int = status.HTTP_200_OK) -> Response:
+    shown = collection_shown(actor_of(request), collection_id)
+    return Response(CollectionSerializer(shown).data, status=code)
 
 
 def _set(ids: list[Any] | None) -> frozenset[Any] | None:

@@ -49,11 +49,15 @@ SAME_MODEL: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """A condition on `source_id`, and whether there is anything that meets it."""
+    """A condition on `source_id`, and whether there is anything that meets it.
+
+    `sources` are those within; None where they are all that there are.
+    """
 
     condition: str
     params: tuple[Any, ...]
     anything: bool
+    sources: QuerySet[Source] | None = None
 
 
 def within(sources: QuerySet[Source]) -> Within:
@@ -66,9 +70,9 @@ def within(sources: QuerySet[Source]) -> Within:
     if visible == Source.objects.count():
         return Within("true", (), visible > 0)
     if not visible:
-        return Within("false", (), False)
+        return Within("false", (), False, sources)
     ids, params = sources.order_by().values("id").query.sql_with_params()
-    return Within(f"source_id IN ({ids})", params, True)
+    return Within(f"source_id IN ({ids})", params, True, sources)
 
 
 def by_words(place: Within, query: str) -> Ranked:

@@ -131,7 +131,6 @@ def _put(copies: Sequence[KnowledgeCopy], base_id: UUID, actor: Actor) -> None:
                     stored_text(chunk.source, chunk.text),
                 ),
                 document_id=chunk.source_id,
-                collection_id=chunk.source.collection_id,
             )
             for chunk in (chunks[copy.chunk_id] for copy in there)
         ],

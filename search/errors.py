@@ -1,6 +1,6 @@
 """What can go wrong in searching."""
 
-from tenants.errors import Conflict, Invalid, NotFound
+from tenants.errors import Conflict, Forbidden, Invalid, NotFound
 
 
 class QueryEmpty(Invalid):
@@ -38,3 +38,27 @@ class MoveRefused(Conflict):
 class CollectionExists(Conflict):
     code = "collection_exists"
     title = "A collection of this name exists already; choose another name"
+
+
+class CollectionNameWrong(Invalid):
+    title = "Give the collection a name of 1 to 120 characters"
+
+
+class CollectionReadOnly(Forbidden):
+    """The actor may read the collection, and may not do this to it."""
+
+    title = "You may read this collection, not change it; ask its owner or an admin"
+
+
+class CollectionNotEmpty(Conflict):
+    """Deleting it would show its documents to the whole workspace."""
+
+    code = "collection_not_empty"
+    title = (
+        "This collection keeps documents to its members. Move them to another collection, or delete"
+        " them, first"
+    )
+
+
+class MemberNotFound(NotFound):
+    title = "There is no such person to share with; choose an active user of this workspace"

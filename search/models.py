@@ -6,6 +6,7 @@ Deletes are explicit and in `services.py`: nothing cascades, so that each is one
 import uuid
 from typing import ClassVar, Final
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -15,21 +16,76 @@ DIMENSIONS: Final = 512
 
 
 class Collection(models.Model):
-    """A named set of documents that searches and questions can be limited to."""
+    """A named set of documents, which says who may read them: everybody, or owner and members.
+
+    Names are unique among the open ones, which all may see, and among each owner's: a name that is
+    taken must not tell of a collection that one may not see.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=120)
-    created_by_id = models.UUIDField(null=True, blank=True)
+    owner_id = models.UUIDField(null=True, blank=True, db_index=True)
+    open = models.BooleanField(default=True)  # to the whole workspace
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        ordering: ClassVar = [Lower("name")]
+        ordering: ClassVar = [Lower("name"), "id"]
         constraints: ClassVar = [
-            models.UniqueConstraint(Lower("name"), name="collection_name_once")
+            models.UniqueConstraint(
+                Lower("name"), name="open_collection_name_once", condition=models.Q(open=True)
+            ),
+            models.UniqueConstraint(Lower("name"), "owner_id", name="own_collection_name_once"),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class Right(models.TextChoices):
+    """What a member may do with a collection's documents; a viewer's role allows reading only."""
+
+    READ = "read", "Can read"
+    ADD = "add", "Can add and change"
+
+
+class CollectionMember(models.Model):
+    """A user whom a collection is shared with."""
+
+    id = models.BigAutoField(primary_key=True)
+    collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="members")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    right = models.CharField(max_length=8, choices=Right, default=Right.READ)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "collection"], name="collection_member_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.collection_id}"
+
+
+class Filing(models.Model):
+    """That a document is in a collection; one in none is the whole workspace's.
+
+    By the document's id: it is filed in the transaction that takes it in, before there is a source.
+    A collection with filings cannot be deleted as rows: what it kept to a few would become
+    everybody's.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    document_id = models.UUIDField()
+    collection = models.ForeignKey(Collection, on_delete=models.PROTECT, related_name="filings")
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["document_id", "collection"], name="filed_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.document_id} in {self.collection_id}"
 
 
 class Source(models.Model):
@@ -46,9 +102,6 @@ class Source(models.Model):
     id = models.UUIDField(primary_key=True, editable=False)
     name = models.CharField(max_length=300)
     media_type = models.CharField(max_length=120)
-    collection = models.ForeignKey(
-        Collection, on_delete=models.SET_NULL, null=True, blank=True, related_name="sources"
-    )
     owner_id = models.UUIDField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     live = models.BooleanField(default=True)

@@ -8,7 +8,7 @@ import numpy as np
 from django.db.models import QuerySet
 
 from bedrock.gateway import as_masked, mask, passages_reranked, rerank
-from search.access import collections_visible, sources_visible
+from search.access import collections_visible, documents_in, sources_visible
 from search.arms import Within, by_words, within
 from search.copies import embedded_text, stored_text
 from search.errors import CollectionNotFound, SourceNotFound
@@ -79,7 +79,6 @@ def retrieve(
     meaning = meaning_of(
         asked,
         actor=actor,
-        scope=scope,
         place=place,
         count=max(CANDIDATES, 2 * limit),
         request_id=request_id,
@@ -128,7 +127,7 @@ def sources_in(actor: Actor, scope: RetrievalScope) -> QuerySet[Source]:
         found = collections_visible(actor).filter(id__in=scope.collection_ids)
         if found.count() != len(scope.collection_ids):
             raise CollectionNotFound
-        sources = sources.filter(collection_id__in=scope.collection_ids)
+        sources = sources.filter(id__in=documents_in(scope.collection_ids))
     if scope.media_types is not None:
         sources = sources.filter(media_type__in=scope.media_types)
     return sources

@@ -5,14 +5,22 @@ from typing import Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import CharField, Count, Exists, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, NullIf
 from django.utils.safestring import SafeString
 
-from search.access import collections_visible, sources_visible
-from search.errors import LimitOutOfRange, QueryEmpty, QueryTooLong
+from search.access import (
+    collections_known,
+    collections_manageable,
+    collections_visible,
+    collections_writable,
+    sources_visible,
+)
+from search.errors import CollectionNotFound, LimitOutOfRange, QueryEmpty, QueryTooLong
 from search.highlight import excerpts
-from search.models import Collection
+from search.models import Collection, CollectionMember, Filing
 from search.retrieval import EVERYTHING, Passage, RetrievalScope, retrieve
+from tenants.accounts.models import User
 from tenants.context import Actor
 
 QUERY_CHARACTERS: Final = 1_000
@@ -113,8 +121,59 @@ def results_of(passages: list[Passage], query: str) -> list[Result]:
 
 
 def collection_list(actor: Actor) -> QuerySet[Collection]:
-    """Return the collections that the actor may see, by name."""
+    """Return the collections that the actor may read, by name: those to search in."""
     return collections_visible(actor)
+
+
+def collection_overview(actor: Actor) -> QuerySet[Collection]:
+    """Return all collections that the actor knows of, by name, with what they may do and hold.
+
+    Each row tells its owner's name, how many members and documents it has, whether its documents
+    are `readable`, and the collection itself `writable` and `manageable`. One statement.
+    """
+    return collections_known(actor).annotate(
+        owner_name=Subquery(
+            User.objects.filter(id=OuterRef("owner_id")).values(
+                shown=Coalesce(NullIf("name", Value("")), "email", output_field=CharField())
+            )[:1]
+        ),
+        member_count=_count(CollectionMember),
+        document_count=_count(Filing),
+        readable=_among(collections_visible(actor)),
+        writable=_among(collections_writable(actor)),
+        manageable=_among(collections_manageable(actor)),
+    )
+
+
+def _count(model: type[CollectionMember] | type[Filing]) -> Coalesce:
+    rows = model._default_manager.filter(collection=OuterRef("pk")).order_by()
+    counted = rows.values("collection").annotate(count=Count("id")).values("count")
+    return Coalesce(Subquery(counted), Value(0))
+
+
+def _among(collections: QuerySet[Collection]) -> Exists:
+    return Exists(collections.order_by().filter(pk=OuterRef("pk")))
+
+
+def collection_shown(actor: Actor, collection_id: UUID) -> Collection:
+    """Return one row of the overview. Raises CollectionNotFound."""
+    collection = collection_overview(actor).filter(id=collection_id).first()
+    if collection is None:
+        raise CollectionNotFound
+    return collection
+
+
+def collection_members(collection: Collection) -> QuerySet[CollectionMember]:
+    """Return whom the collection is shared with, for callers that have checked access to it."""
+    members = CollectionMember.objects.filter(collection=collection).select_related("user")
+    return members.order_by("user__email")
+
+
+def users_to_add(collection: Collection) -> QuerySet[User]:
+    """Return the active users whom the collection can still be shared with."""
+    has = CollectionMember.objects.filter(collection=collection).values("user_id")
+    others = User.objects.filter(is_active=True).exclude(id__in=has)
+    return others.exclude(id=collection.owner_id) if collection.owner_id else others
 
 
 def kinds_present(actor: Actor) -> list[Kind]:

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from rest_framework import serializers
 
-from search.models import Collection
+from search.filing import NAME_CHARACTERS
+from search.models import Collection, CollectionMember, Right
 from search.selectors import LIMIT, LIMIT_USUAL, QUERY_CHARACTERS
 
 IDS_AT_MOST = 1_000
@@ -56,10 +57,34 @@ class ResultsSerializer(serializers.Serializer[Any]):
     request_id = serializers.UUIDField(help_text="`GET requests/{id}/` tells what it cost.")
 
 
-class CollectionSerializer(serializers.ModelSerializer[Collection]):
-    """A named set of documents; names differ by more than case."""
+class CollectionSerializer(serializers.Serializer[Collection]):
+    """A named set of documents, open to the whole workspace or to its owner and members alone.
 
-    class Meta:
-        model = Collection
-        fields = ("id", "name", "created_at")
-        read_only_fields = ("id", "created_at")
+    Names differ by more than case among the open ones, and among one's own.
+    """
+
+    id = serializers.UUIDField(read_only=True)
+    name = serializers.CharField(max_length=NAME_CHARACTERS)
+    open = serializers.BooleanField(
+        default=True, help_text="To the whole workspace. Else to its owner and members alone."
+    )
+    owner = serializers.UUIDField(source="owner_id", read_only=True, allow_null=True)
+    readable = serializers.BooleanField(
+        read_only=True, help_text="Admins manage collections that they may not read."
+    )
+    writable = serializers.BooleanField(read_only=True, help_text="You may add documents.")
+    manageable = serializers.BooleanField(read_only=True, help_text="You may change and share it.")
+    documents = serializers.IntegerField(source="document_count", read_only=True)
+    created_at = serializers.DateTimeField(read_only=True)
+
+
+class MemberSerializer(serializers.Serializer[CollectionMember]):
+    """A user whom a collection is shared with, besides its owner."""
+
+    user = serializers.UUIDField(source="user_id", read_only=True)
+    name = serializers.CharField(source="user", read_only=True)
+    right = serializers.ChoiceField(choices=Right.choices)
+
+
+class MembersSerializer(serializers.Serializer[Any]):
+    results = MemberSerializer(many=True)

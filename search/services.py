@@ -1,4 +1,4 @@
-"""Make documents retrievable, and no longer so; make collections."""
+"""Make documents retrievable, and no longer so."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,15 +6,12 @@ from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from bedrock.selectors import embedding_model
-from search.errors import CollectionExists
-from search.models import DIMENSIONS, Chunk, Collection, KnowledgeCopy, Source, Vector
+from search.models import DIMENSIONS, Chunk, KnowledgeCopy, Source, Vector
 from search.tasks import copies_sync
-from tenants.accounts.audit import audit_write
-from tenants.context import Actor
 
 BATCH: Final = 500  # rows an INSERT
 
@@ -66,7 +63,6 @@ def source_index(
     name: str,
     media_type: str,
     owner_id: UUID | None,
-    collection_id: UUID | None,
     model: str = "",
     chunks: Sequence[NewChunk],
     embeddings: Sequence[Sequence[float]] | None,
@@ -90,7 +86,6 @@ def source_index(
             "name": name,
             "media_type": media_type,
             "owner_id": owner_id,
-            "collection_id": collection_id,
             "live": not bases,
             "masked_with": masked_with,
         },
@@ -195,21 +190,3 @@ def unit_vectors(
         raise ValueError(f"{len(vectors)} embeddings for {count} chunks")
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
-
-
-@transaction.atomic
-def collection_create(*, actor: Actor, name: str) -> Collection:
-    """Make a collection. Raises CollectionExists; names differ by more than case."""
-    try:
-        with transaction.atomic():
-            collection = Collection.objects.create(name=name.strip(), created_by_id=actor.user_id)
-    except IntegrityError as error:
-        raise CollectionExists from error
-    audit_write(
-        actor,
-        action="collection.create",
-        object_type="collection",
-        object_id=collection.id,
-        name=collection.name,
-    )
-    return collection

@@ -8,20 +8,19 @@ schema's, always.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
+from django.db.models import QuerySet
 
 from bedrock.gateway import embed, knowledge_retrieve
+from bedrock.knowledge import DOCUMENTS_AT_MOST
 from bedrock.selectors import embedding_model
 from search.arms import Within, by_meaning, numbers_of, similarities
+from search.models import Source
 from search.ranking import Numbers, Ranked
 from tenants.context import Actor, current
 from tenants.registry.models import Retrieval
-
-if TYPE_CHECKING:
-    from search.retrieval import RetrievalScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +35,11 @@ def meaning_of(
     query: str,
     *,
     actor: Actor,
-    scope: "RetrievalScope",
     place: Within,
     count: int,
     request_id: UUID,
 ) -> Meaning:
-    """Return the `count` nearest chunks of the entered tenant's target within a scope."""
+    """Return the `count` nearest chunks of the entered tenant's target within a place."""
     if current().retrieval == Retrieval.SCHEMA:
         (vector,) = embed(
             [query],
@@ -52,14 +50,15 @@ def meaning_of(
             model=embedding_model(),
         )
         return meaning_in_schema(place, vector, count=count)
+    only, without = listed(place)
     found = knowledge_retrieve(
         query,
         actor=actor,
         feature="search",
         request_id=request_id,
         count=count,
-        document_ids=scope.document_ids,
-        collection_ids=scope.collection_ids,
+        document_ids=only,
+        without_ids=without,
     )
     cosines = {one.chunk_id: one.score for one in found}
     rows = numbers_of(place, list(cosines))
@@ -69,6 +68,26 @@ def meaning_of(
         np.array([cosine for _, cosine in known], dtype=np.float64),
     )
     return Meaning(near, near.only)
+
+
+def listed(place: Within) -> tuple[list[UUID] | None, list[UUID] | None]:
+    """Return the documents that a Knowledge Base shall keep to, or else those to leave out.
+
+    Read from live rows, so that copies need not know who may read them. Where both are too many for
+    a filter it is asked for all: what does not belong there falls out by its number, as always.
+    """
+    if place.sources is None:
+        return None, None
+    inside = place.sources.order_by()
+    only = _few(inside)
+    if only is not None:
+        return only, None
+    return None, _few(Source.objects.order_by().exclude(id__in=inside.values("id")))
+
+
+def _few(sources: QuerySet[Source]) -> list[UUID] | None:
+    ids = list(sources.values_list("id", flat=True)[: DOCUMENTS_AT_MOST + 1])
+    return ids if len(ids) <= DOCUMENTS_AT_MOST else None
 
 
 def meaning_in_schema(place: Within, vector: list[float], *, count: int) -> Meaning:

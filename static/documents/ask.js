@@ -21,20 +21,31 @@
     form.requestSubmit();
   });
 
-  form.querySelector("[data-scope-filter]")?.addEventListener("input", (event) => {
-    const wanted = event.target.value.trim().toLocaleLowerCase();
+  const filter = form.querySelector("[data-scope-filter]");
+  const collection = form.querySelector("[data-scope-collection]");
+
+  /** Show the documents of the collection whose names hold what was typed; others are not asked. */
+  function narrow() {
+    const wanted = filter?.value.trim().toLocaleLowerCase() ?? "";
     for (const item of form.querySelectorAll("[data-scope-item]")) {
-      item.hidden = !item.textContent.toLocaleLowerCase().includes(wanted);
+      const inside = !collection?.value || item.dataset.collections.split(" ").includes(collection.value);
+      if (!inside) item.querySelector("input").checked = false;
+      item.hidden = !inside || !item.textContent.toLocaleLowerCase().includes(wanted);
     }
-  });
-  form.querySelector("[data-scope-filter]")?.addEventListener("keydown", (event) => {
+  }
+
+  function tell() {
+    const chosen = boxes.filter((box) => box.checked).length;
+    const all = collection?.selectedOptions[0]?.text ?? "All documents";
+    label.textContent = chosen ? `${chosen} chosen document${chosen > 1 ? "s" : ""}` : all;
+  }
+
+  filter?.addEventListener("input", narrow);
+  filter?.addEventListener("keydown", (event) => {
     if (event.key === "Enter") event.preventDefault();
   });
-
-  form.addEventListener("change", () => {
-    const chosen = boxes.filter((box) => box.checked).length;
-    label.textContent = chosen ? `${chosen} chosen document${chosen > 1 ? "s" : ""}` : "All documents";
-  });
+  form.addEventListener("change", () => { narrow(); tell(); });
+  narrow();
 
   // A refusal comes as a fragment that says what to do; it belongs among the answers.
   document.addEventListener("htmx:beforeSwap", (event) => {

@@ -57,7 +57,6 @@ def _index(collection: Collection, source: UUID) -> None:
         name="CISI",
         media_type="text/plain",
         owner_id=None,
-        collection_id=None,
         chunks=chunks,
         embeddings=vectors,
     )

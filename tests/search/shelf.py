@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from django.test import Client
 
 from bedrock.gateway import embed, mask_version
-from search.models import Source
+from search.models import Filing, Source
 from search.services import NewChunk, source_index
 from tenants.context import SYSTEM, entered
 from tests.support.cast import Person
@@ -39,12 +39,13 @@ def shelve(
             request_id=uuid4(),
             purpose="document",
         )
+        if collection_id is not None:
+            Filing.objects.get_or_create(document_id=source_id, collection_id=collection_id)
         source_index(
             source_id=source_id,
             name=name,
             media_type=media_type,
             owner_id=None,
-            collection_id=collection_id,
             chunks=chunks,
             embeddings=vectors,
             masked_with=mask_version(),  # these texts hold nothing to mask

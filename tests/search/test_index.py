@@ -67,7 +67,7 @@ def test_a_document_without_text_can_be_indexed() -> None:
     with entered(tenant_of(ALICE)):
         source_index(
             source_id=uuid4(), name="empty.txt", media_type="text/plain", owner_id=None,
-            collection_id=None, chunks=[], embeddings=[],
+            chunks=[], embeddings=[],
         )  # fmt: skip
     assert names(find(api(ALICE), "volcanoes")) == ["words.txt"]
 
@@ -78,7 +78,7 @@ def test_the_number_of_embeddings_must_fit() -> None:
         with entered(tenant_of(ALICE)), pytest.raises(ValueError):
             source_index(
                 source_id=uuid4(), name="a.txt", media_type="text/plain", owner_id=None,
-                collection_id=None, chunks=[chunk], embeddings=embeddings,
+                chunks=[chunk], embeddings=embeddings,
             )  # fmt: skip
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from search.filing import collection_create
 from search.highlight import excerpts
-from search.services import collection_create
 from tenants.context import SYSTEM, entered
 from tests.search.shelf import shelve
 from tests.support.cast import ALICE, BOB, CHARLIE

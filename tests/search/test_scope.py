@@ -4,7 +4,8 @@ from uuid import uuid4
 
 import pytest
 
-from search.services import collection_create, source_remove
+from search.filing import collection_create
+from search.services import source_remove
 from tenants.context import SYSTEM, entered
 from tests.search.shelf import find, names, shelve
 from tests.support.cast import ALICE, CHARLIE
