@@ -22,9 +22,10 @@ import tenants.aws
 import tenants.objects
 from assistant.models import Conversation, Message
 from documents.models import Document
+from search.access import collections_holding
 from search.models import Collection, Source
 from tenants.backend.base import DatabaseWrapper
-from tenants.context import TenantContext
+from tenants.context import Actor, TenantContext
 from tenants.objects import bucket as own_bucket
 from tests.support.services import Worker
 
@@ -52,9 +53,12 @@ def application_off(other: TenantContext) -> Iterator[None]:
     def anybody(model: Any) -> Any:
         return lambda _actor: model.objects.all()
 
+    def any_document(actor: Actor) -> Any:
+        return Document.objects.annotate(collection_ids=collections_holding(actor))
+
     everywhere: Any = lambda key: f"tenants/{other.id}/{key}"  # noqa: E731
     patches = [
-        patch.object(documents.access, "documents_visible", anybody(Document)),
+        patch.object(documents.access, "documents_visible", any_document),
         patch.object(search.access, "sources_visible", anybody(Source)),
         patch.object(search.access, "collections_visible", anybody(Collection)),
         patch.object(assistant.access, "conversations_visible", anybody(Conversation)),
