@@ -143,7 +143,7 @@ def _reserve(
         *row,
         [metric.value for metric in metrics],
         [held[metric] for metric in metrics],
-        [plan.included[metric] for metric in metrics],
+        [plan.stops_at(metric) for metric in metrics],
     ]
     statement = RESERVE
     if along is not None:

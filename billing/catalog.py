@@ -65,6 +65,11 @@ class PlanTerms:
     markup_percent: Decimal
     rates: Rates
     included: Mapping[Metric, Decimal | None]
+    charged_beyond: frozenset[Metric] = frozenset()
+
+    def stops_at(self, metric: Metric) -> Decimal | None:
+        """Return where requests are refused: not at what is included where more is charged."""
+        return None if metric in self.charged_beyond else self.included[metric]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +118,11 @@ def _current() -> _Copy:
 
 def _read() -> _Copy:
     limits: dict[str, dict[Metric, Decimal | None]] = {}
+    beyond: dict[str, set[Metric]] = {}
     for limit in PlanLimit.objects.all():
         limits.setdefault(limit.plan_id, {})[Metric(limit.metric)] = limit.included
+        if limit.overage_price is not None and limit.metric != Metric.STORAGE:
+            beyond.setdefault(limit.plan_id, set()).add(Metric(limit.metric))
     prices: dict[tuple[str, str, str], list[PriceTerms]] = {}
     for row in Price.objects.order_by("-effective_from"):
         terms = PriceTerms(
@@ -124,7 +132,10 @@ def _read() -> _Copy:
         prices.setdefault((row.model, row.route, row.unit), []).append(terms)
     return _Copy(
         time.monotonic(),
-        {plan.code: _terms(plan, limits.get(plan.code, {})) for plan in Plan.objects.all()},
+        {
+            plan.code: _terms(plan, limits.get(plan.code, {}), frozenset(beyond.get(plan.code, ())))
+            for plan in Plan.objects.all()
+        },
         {key: tuple(rows) for key, rows in prices.items()},
         {
             row.region: QuotaTerms(max(1, row.guardrail_units_per_second), row.burst_seconds or 1)
@@ -133,7 +144,9 @@ def _read() -> _Copy:
     )
 
 
-def _terms(plan: Plan, included: Mapping[Metric, Decimal | None]) -> PlanTerms:
+def _terms(
+    plan: Plan, included: Mapping[Metric, Decimal | None], beyond: frozenset[Metric]
+) -> PlanTerms:
     return PlanTerms(
         code=plan.code,
         name=plan.name,
@@ -153,6 +166,7 @@ def _terms(plan: Plan, included: Mapping[Metric, Decimal | None]) -> PlanTerms:
         ),
         # A metric without a row is not included at all: a forgotten limit opens nothing.
         included={metric: included.get(metric, Decimal(0)) for metric in Metric},
+        charged_beyond=beyond,
     )
 
 

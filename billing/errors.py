@@ -20,3 +20,45 @@ class PriceMissing(TenantryError):
     code = "price_missing"
     status = 500
     title = "This model has no price yet; the operator has to add it to the rate card"
+
+
+class TermsMissing(TenantryError):
+    """A plan has no dated terms for a day: what it charges is unknown, so nothing is charged."""
+
+    code = "terms_missing"
+    status = 500
+    title = "This plan has no terms for that day; the operator has to add them"
+
+
+class NotAllowed(TenantryError):
+    """An invoice's state does not allow the step; the detail says which one does."""
+
+    code = "invoice_state"
+    status = 409
+    title = "The invoice's state does not allow this"
+
+
+class PlanNotOffered(TenantryError):
+    """The plan cannot be chosen: it is unknown, not offered, or the workspace is on it."""
+
+    code = "plan_not_offered"
+    status = 422
+    title = "This plan cannot be chosen"
+
+
+class SignatureRefused(TenantryError):
+    """A webhook's signature is missing, wrong, or too old; `code` says which."""
+
+    code = "signature_invalid"
+    status = 401
+    title = "The signature does not match the body"
+
+
+class SignatureExpired(SignatureRefused):
+    code = "signature_expired"
+    title = "The signature's time is too far from ours"
+
+
+class SignatureMissing(SignatureRefused):
+    code = "signature_missing"
+    title = "The request is not signed"

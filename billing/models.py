@@ -19,6 +19,14 @@ from billing.limitmodels import MemberCounter as MemberCounter
 from billing.limitmodels import SpendControl as SpendControl
 from billing.limitmodels import UsageDay as UsageDay
 from billing.limitmodels import UsageHour as UsageHour
+from billing.invoices.models import AccountCredit as AccountCredit
+from billing.invoices.models import BillingAccount as BillingAccount
+from billing.invoices.models import Invoice as Invoice
+from billing.invoices.models import InvoiceLine as InvoiceLine
+from billing.invoices.models import InvoiceSeries as InvoiceSeries
+from billing.invoices.models import PaymentEvent as PaymentEvent
+from billing.invoices.models import PlanChange as PlanChange
+from billing.invoices.models import PlanVersion as PlanVersion
 from billing.units import Metric, Unit
 
 

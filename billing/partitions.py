@@ -36,6 +36,10 @@ PURGE: Final = """
     DELETE FROM billing_reservation
      WHERE state <> 'held'
        AND month < date_trunc('month', now() AT TIME ZONE 'UTC') - %s * interval '1 month'
+       -- In a month of several plans it tells under which one the call was admitted.
+       AND NOT EXISTS (SELECT FROM billing_planchange c
+                        WHERE c.tenant_id = billing_reservation.tenant_id AND c.at > month
+                          AND c.at < month + interval '1 month')
 """
 
 

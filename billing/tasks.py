@@ -4,9 +4,15 @@ from typing import Any, Final
 
 from celery import shared_task
 
+from billing.invoices.drafting import invoices_draft
+from billing.invoices.mailing import invoice_send
+from billing.invoices.payments import payments_apply
 from billing.partitions import partitions_ensure, reservations_purge
+from billing.plans.changing import plans_roll
+from billing.plans.seats import seats_count
 from billing.sweeper import sweep
 from tenants.context import public_scope
+from tenants.tasks import in_each_tenant, tenant_task
 
 
 @shared_task(name="billing.sweep")
@@ -24,6 +30,39 @@ def ledger_partitions() -> None:
         reservations_purge()
 
 
+@shared_task(name="billing.plans")
+def plans_due() -> None:
+    """Let terms, chosen plans and the ends of trials begin on their day."""
+    with public_scope("ops"):
+        plans_roll()
+
+
+@shared_task(name="billing.seats")
+def seats_of_today() -> None:
+    """Count each workspace's members, once a day however often it runs."""
+    in_each_tenant(seats_count, failed="seats.not_counted")
+
+
+@shared_task(name="billing.invoices")
+def invoices_of_last_month() -> None:
+    """Draft last month's invoices, and again what has changed since. Harmless to repeat."""
+    with public_scope("ops"):
+        invoices_draft()
+
+
+@shared_task(name="billing.payments")
+def payments_due() -> None:
+    """Apply what the payment provider has said."""
+    with public_scope("ops"):
+        payments_apply()
+
+
+@tenant_task(name="billing.invoice_mail")
+def invoice_mail(invoice_id: str) -> None:
+    """Send an issued invoice to whom it is addressed, once."""
+    invoice_send(invoice_id)
+
+
 BEAT: Final[dict[str, dict[str, Any]]] = {
     "billing.sweep": {
         "task": "billing.sweep",
@@ -35,5 +74,25 @@ BEAT: Final[dict[str, dict[str, Any]]] = {
         "task": "billing.partitions",
         "schedule": 6 * 3600.0,
         "options": {"queue": "provisioning", "expires": 3600},
+    },
+    "billing.plans": {
+        "task": "billing.plans",
+        "schedule": 300.0,
+        "options": {"queue": "ops", "expires": 280},
+    },
+    "billing.seats": {
+        "task": "billing.seats",
+        "schedule": 3 * 3600.0,
+        "options": {"expires": 3600},
+    },
+    "billing.invoices": {
+        "task": "billing.invoices",
+        "schedule": 3600.0,
+        "options": {"queue": "ops", "expires": 3500},
+    },
+    "billing.payments": {
+        "task": "billing.payments",
+        "schedule": 20.0,
+        "options": {"queue": "ops", "expires": 18},
     },
 }

@@ -65,6 +65,7 @@ class Environment:
     pg_dump: str
     email_url: str
     default_from_email: str
+    payment_webhook_secret: str
 
     @property
     def base_url(self) -> str:
@@ -102,6 +103,14 @@ def _arn(name: str, default: str) -> str:
         raise BadEnvironment(
             f"{name} is {value!r}: it must be an IAM ARN, arn:aws:iam::123456789012:role/name."
         )
+    return value
+
+
+def _long_secret(name: str) -> str:
+    """Return a secret that may be left out, and if not, cannot be guessed."""
+    value = os.environ.get(name, "")
+    if value and len(value) < 32:
+        raise BadEnvironment(f"{name} is too short: give 32 random characters or more.")
     return value
 
 
@@ -180,4 +189,5 @@ def environment() -> Environment:
         default_from_email=os.environ.get(
             "DEFAULT_FROM_EMAIL", "Tenantry <no-reply@tenantry.example>"
         ),
+        payment_webhook_secret=_long_secret("PAYMENT_WEBHOOK_SECRET"),
     )

@@ -135,7 +135,9 @@ def problem_response(error: Exception, _context: dict[str, Any]) -> Response:
 
 def error_page(request: HttpRequest, error: TenantryError) -> HttpResponse:
     """Return the error as a problem document for programs and fragments, as a page for people."""
-    wants_json = request.path_info.startswith("/api/") or request.headers.get("HX-Request")
+    wants_json = request.path_info.startswith(("/api/", "/webhooks/")) or request.headers.get(
+        "HX-Request"
+    )
     if wants_json or "text/html" not in request.headers.get("Accept", "text/html"):
         response: HttpResponse = JsonResponse(
             problem(error), status=error.status, content_type=PROBLEM

@@ -4,12 +4,14 @@ from django.contrib import admin
 from django.urls import path
 from django.views.generic import TemplateView
 
+from billing.invoices.webhooks import payments_webhook
 from config.views import landing
 
 urlpatterns = [
     path("", landing, name="landing"),
     path("design/", TemplateView.as_view(template_name="components/gallery.html"), name="design"),
     path("admin/", admin.site.urls),
+    path("webhooks/payments/", payments_webhook, name="payments-webhook"),
 ]
 handler404 = "config.errors.not_found"
 handler500 = "config.errors.server_error"

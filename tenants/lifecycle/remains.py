@@ -22,6 +22,10 @@ KEPT: Final = frozenset(
     {
         "billing_ledgerentry",
         "billing_awscostline",
+        "billing_planchange",
+        "billing_accountcredit",
+        "billing_invoice",
+        "billing_invoiceline",
         "bedrock_inferenceprofile",
         "registry_auditarchive",
         "registry_offboarding",

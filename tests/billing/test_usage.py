@@ -168,7 +168,7 @@ def test_the_prices_page_shows_the_rate_card_of_today() -> None:
 def test_the_landing_page_can_offer_the_plans() -> None:
     with public_scope("app_public"):
         plans = plans_on_offer()
-    assert [plan["name"] for plan in plans] == ["Trial", "Growth", "Enterprise"]
+    assert [plan["name"] for plan in plans] == ["Trial", "Team", "Growth", "Business", "Enterprise"]
     assert all(plan["features"] for plan in plans)
 
 

@@ -10,6 +10,7 @@ from typing import Final
 PUBLIC: Final[dict[str, str]] = {
     "": "anyone",
     "design/": "anyone",
+    "webhooks/payments/": "anyone",
     "admin/": "staff",
     "admin/(?P<url>.*)$": "staff",
     "admin/^(?P<app_label>registry|auth|accounts|billing|bedrock)/$": "staff",

@@ -1,0 +1,1 @@
+"""What a workspace is charged: usage priced under its plan, drafted, issued and paid."""

@@ -1,0 +1,38 @@
+"""Members are counted once a day, into the ledger: what a seat costs is the plan's business."""
+
+from typing import Final
+from uuid import UUID, uuid5
+
+from django.db import connection
+
+from billing.meters import database_now
+from billing.units import Unit
+from tenants.accounts.models import User
+from tenants.context import current
+
+NAMESPACE: Final = UUID("6f1d1a51-9f0c-4a86-8a52-0f2b6b7f3b11")
+COUNT: Final = """
+    INSERT INTO billing_ledgerentry
+           (id, tenant_id, month, request_id, attempt, unit, quantity, kind, estimated, model,
+            route, region, profile_arn, feature, reservation_id, usd)
+    VALUES (gen_random_uuid(), %(tenant)s, %(month)s, %(request)s, 101, %(unit)s, %(quantity)s,
+            'usage', false, 'members', 'region', '', '', 'seats', %(request)s, 0)
+    ON CONFLICT DO NOTHING
+"""
+
+
+def seats_count() -> None:
+    """Book the entered workspace's active members of today; the day's first count stands."""
+    today = database_now().date()
+    tenant = current().id
+    with connection.cursor() as cursor:
+        cursor.execute(
+            COUNT,
+            {
+                "tenant": tenant,
+                "month": today.replace(day=1),
+                "request": uuid5(NAMESPACE, f"{tenant} {today}"),
+                "unit": Unit.SEAT.value,
+                "quantity": User.objects.filter(is_active=True).count(),
+            },
+        )
