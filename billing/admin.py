@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
+from billing.invoices import admin as invoices_admin  # noqa: F401 - registers
 from billing.models import (
     AwsCostDelivery,
     AwsCostLine,
@@ -17,12 +18,28 @@ from billing.models import (
     RegionQuota,
     Reservation,
 )
+from billing.plans.admin import Importing
 from tenants.staffpages import ReadOnly
 
 
 class PlanLimitInline(TabularInline):
+    """Once a plan has dated terms, what it includes follows them and is not edited here."""
+
     model = PlanLimit
     extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_add_permission(request, obj) and not _dated(obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and not _dated(obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and not _dated(obj)
+
+
+def _dated(plan: Plan | None) -> bool:
+    return plan is not None and plan.versions.exists()
 
 
 @admin.register(Plan)
@@ -35,7 +52,10 @@ class PlanAdmin(ModelAdmin):
     inlines: ClassVar = [PlanLimitInline]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["code"] if obj else []  # tenants refer to it
+        if not obj:
+            return []
+        money = ["monthly_price", "seat_price", "markup_percent"] if _dated(obj) else []
+        return ["code", *money]  # tenants refer to the code; prices are dated terms
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # a plan that somebody is on cannot go; stop offering it instead
@@ -54,9 +74,14 @@ class RegionQuotaAdmin(ModelAdmin):
 
 
 @admin.register(Price)
-class PriceAdmin(ModelAdmin):
+class PriceAdmin(Importing, ModelAdmin):
     """Add a row that begins on a later day; a price that has begun stays as it was."""
 
+    import_kind = "prices"
+    import_help = (
+        "CSV or a JSON list with model, route, unit, usd, per, effective_from, and if you like"
+        " effective_until (the last day) and source."
+    )
     list_display: ClassVar = ["model", "route", "unit", "usd", "per", "effective_from", "source"]
     list_filter: ClassVar = ["route", "unit", "effective_from"]
     search_fields: ClassVar = ["model"]

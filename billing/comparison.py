@@ -40,14 +40,16 @@ def comparison(plans: Sequence[PlanTerms]) -> list[Row]:
 
 def price_text(plan: PlanTerms) -> str:
     """Return a plan's price as people say it."""
-    if plan.pricing_model == "seat" and plan.seat_price:
+    if plan.seat_price:
         return f"${plan.monthly_price:,.0f} a month and ${plan.seat_price:,.0f} a seat"
     return f"${plan.monthly_price:,.0f} a month" if plan.monthly_price else "Free"
 
 
 def _charged(plan: PlanTerms) -> str:
     text = BILLING[plan.pricing_model]
-    return f"{text} of {plan.markup_percent.normalize():f} %" if plan.markup_percent else text
+    if plan.pricing_model == "metered":
+        return f"{text} of {plan.markup_percent.normalize():f} %"
+    return f"{text}; more is charged" if plan.charged_beyond else text
 
 
 def _monthly(metric: Metric) -> str:
@@ -60,4 +62,6 @@ def _included(plan: PlanTerms, metric: Metric) -> str:
     if included is None:
         return "No limit"
     text = quantity(metric, included)
+    if metric in plan.charged_beyond:
+        return f"{text.split(' ')[0]}, then charged"
     return text.split(" ")[0] if metric not in (Metric.SPEND, Metric.STORAGE) else text

@@ -1,21 +1,16 @@
 """The usage pages: this month, the plans, the prices."""
 
 from typing import Any
-from urllib.parse import quote
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from billing.catalog import plan_terms, plans_offered
 from billing.chart import chart_of_days, tokens_text
-from billing.comparison import comparison
 from billing.refusals import money
 from billing.selectors import meter_summary, meters, month_usage, rate_card
-from tenants.accounts.models import Role, User, role_reaches
+from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
-from tenants.context import current
 
 SERIES = ("spend", "tokens")
 
@@ -68,37 +63,9 @@ def usage_meter(request: HttpRequest) -> HttpResponse:
 
 
 @role_required("viewer")
-def plans_page(request: HttpRequest) -> HttpResponse:
-    """Compare the plans; say who can change it and how. Refusals at a quota lead here."""
-    plan = plan_terms(current().plan)
-    offered = plans_offered()
-    if plan.code not in {one.code for one in offered}:
-        offered = [plan, *offered]
-    return render(
-        request,
-        "billing/plans.html",
-        {
-            "plan": plan,
-            "plans": offered,
-            "rows": comparison(offered),
-            "is_owner": actor_of(request).role == Role.OWNER,
-            "owners": User.objects.filter(role=Role.OWNER, is_active=True),
-            "mail": _account_team_mail(),
-        },
-    )
-
-
-@role_required("viewer")
 def prices_page(request: HttpRequest) -> HttpResponse:
     """Show the price of every unit of every model, as in force today."""
     models: dict[str, list[Any]] = {}
     for price in rate_card():
         models.setdefault(price.model, []).append(price)
     return render(request, "billing/prices.html", {"models": models})
-
-
-def _account_team_mail() -> str:
-    """Return a mail link to the account team, which names the workspace and its plan."""
-    domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip(">")
-    subject = quote(f"Plan of {current().name} ({current().slug})")
-    return f"mailto:plans@{domain}?subject={subject}"

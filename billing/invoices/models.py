@@ -186,6 +186,10 @@ class Invoice(models.Model):
         return self.name
 
     @property
+    def minus_credits(self) -> Decimal:
+        return -self.credits
+
+    @property
     def name(self) -> str:
         """Return the number as people write it; a draft has its month."""
         if self.number is None:

@@ -74,7 +74,7 @@ def payment_receive(*, header: str, body: bytes) -> bool:
     event = _read(body)
     with connection.cursor() as cursor:
         cursor.execute(KEEP, [*event, hashlib.sha256(body).hexdigest()])
-        fresh = cursor.rowcount == 1
+        fresh = bool(cursor.rowcount == 1)
     log.info("payment.received", payment=event[0], fresh=fresh)
     return fresh
 
@@ -95,10 +95,10 @@ def _read(body: bytes) -> list[Any]:
             return ""
         if needed and not value:
             errors[name] = "is missing"
-        return value
+        return str(value)
 
     paid = given.get("type") == PAID
-    event = [
+    event: list[Any] = [
         text("id", 120), text("type", 60), text("invoice", 60, needed=paid), None,
         text("currency", 3, needed=paid), text("reference", 120, needed=False),
     ]  # fmt: skip

@@ -78,9 +78,7 @@ def gather(
     changes: dict[UUID, list[Change]] = defaultdict(list)
     for tenant, at, plan in _rows(CHANGES, [wanted, last]):
         changes[tenant].append((at, plan))
-    seats: dict[UUID, dict[date, int]] = defaultdict(dict)
-    for tenant, day, quantity in _rows(SEATS, [month, wanted]):
-        seats[tenant][day] = int(quantity)
+    seats = seats_of(month, wanted)
     found = {
         tenant: _segmented(month, changes[tenant], book, seats[tenant], (ends or {}).get(tenant))
         for tenant in wanted
@@ -98,6 +96,14 @@ def gather(
         )
     for tenant in wanted:
         _check(found[tenant], bool(seats[tenant]))
+    return found
+
+
+def seats_of(month: date, tenants: Sequence[UUID]) -> dict[UUID, dict[date, int]]:
+    """Return how many members each workspace had on the days on which they were counted."""
+    found: dict[UUID, dict[date, int]] = defaultdict(dict)
+    for tenant, day, quantity in _rows(SEATS, [month, list(tenants)]):
+        found[tenant][day] = int(quantity)
     return found
 
 

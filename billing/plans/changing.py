@@ -22,7 +22,7 @@ from billing.refusals import money, quantity
 from billing.units import METRIC_LABEL, Metric
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, current
-from tenants.errors import Invalid
+from tenants.errors import Invalid, NotFound
 
 log = structlog.get_logger(__name__)
 
@@ -86,13 +86,13 @@ def plan_next() -> tuple[str, date] | None:
 
 
 def plan_effect(code: str, *, members: int) -> Effect:
-    """Return what moving to the plan `code` would do. Raises PlanNotOffered."""
+    """Return what moving to the plan `code` would do. Raises NotFound, PlanNotOffered."""
     now = database_now()
     month = now.date().replace(day=1)
     if code == current().plan:
         raise PlanNotOffered("The workspace is on this plan already.", plan=code)
     if code not in {plan.code for plan in plans_offered()}:
-        raise PlanNotOffered("Choose one of the plans that are offered.", plan=code)
+        raise NotFound
     book = Book()
     before, after = plan_terms(current().plan), plan_terms(code)
     try:
@@ -151,7 +151,8 @@ def _words(
 def _differences(
     before: PlanTerms, after: PlanTerms, month: date, length: int
 ) -> tuple[list[str], list[str]]:
-    gained, lost = [], []
+    gained: list[str] = []
+    lost: list[str] = []
     used = {meter.metric: meter.used for meter in meters_of(before, month)}
     for metric in Metric:
         old, new = before.included[metric], after.included[metric]

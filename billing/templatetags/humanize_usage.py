@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from django import template
 
+from billing.invoices.money import money_in
 from billing.refusals import money
 
 register = template.Library()
@@ -41,3 +42,15 @@ def unit_name(value: str) -> str:
 def route_name(value: str) -> str:
     """Return how a model is reached, in words."""
     return ROUTES.get(value, value)
+
+
+@register.filter
+def money_as(value: Decimal, locale: str) -> str:
+    """Return an invoice's sum as its reader's country writes it."""
+    return money_in(locale, value)
+
+
+@register.filter
+def amount_text(value: Decimal) -> str:
+    """Return a quantity without zeros at its end, with separators."""
+    return f"{value.normalize():,f}"

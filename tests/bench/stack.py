@@ -12,6 +12,11 @@ def use(worker: Worker) -> None:
     _workers[:] = [worker]
 
 
+def worker() -> Worker:
+    """Return this process's servers."""
+    return _workers[0]
+
+
 def fill_buckets() -> None:
     """Give every tenant its full rate back: a table measures the work, not the plan's limit."""
     for worker in _workers:

@@ -221,15 +221,12 @@ def plans_of_all_models(connection: Any) -> dict[str, dict[str, Any]]:
     made = {}
     for code in MODELS:
         made[code] = terms_of(code)
+        own = {"code": code, "name": code, "position": 50, "offered": False}
         connection.execute(
-            "INSERT INTO billing_plan (code, name, description, position, offered, pricing_model,"
-            " monthly_price, seat_price, markup_percent, requests_per_minute,"
-            " model_tokens_per_minute, embedding_tokens_per_minute, guardrail_units_per_minute,"
-            " concurrent_streams) SELECT %s, %s, '', 50, false, 'bundled', 0, 0, 0,"
-            " requests_per_minute, model_tokens_per_minute, embedding_tokens_per_minute,"
-            " guardrail_units_per_minute, concurrent_streams FROM billing_plan"
-            " WHERE code = 'growth'", [code, code],
-        )  # fmt: skip
+            "INSERT INTO billing_plan SELECT (jsonb_populate_record(NULL::billing_plan,"
+            " to_jsonb(p) || %s::jsonb)).* FROM billing_plan p WHERE code = 'growth'",
+            [json.dumps(own)],
+        )
         connection.execute(
             "INSERT INTO billing_planversion (plan_id, effective_from, terms, source)"
             " VALUES (%s, '2020-01-01', %s, 'synthetic')", [code, json.dumps(made[code])],

@@ -28,7 +28,7 @@ from tests.support.cast import ALICE, BOB, Person
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 RANKS: Final = {"anyone": -1, "viewer": 0, "member": 1, "admin": 2, "owner": 3}
 # What names no object of anybody's: a place, or the count of a workspace's own versions.
-NO_OBJECT: Final = {"index", "version", "_rest", "uidb64", "token"}
+NO_OBJECT: Final = {"index", "version", "_rest", "uidb64", "token", "plan"}
 HERE_HOST, OTHER_HOST = ALICE.host, OTHER.host
 
 # Names nobody reads today; whoever reads one tomorrow is tried with another tenant's ids.
@@ -39,6 +39,7 @@ NAMES: Final = {
     "document": "document_id", "document__id": "document_id", "conversation": "conversation_id",
     "collection": "collection_id", "collection_id": "collection_id", "chunk": "chunk_id",
     "message": "message_id", "request_id": "request_id", "key": "key_id",
+    "after": "invoice_id", "request": "request_id",
     "ordering": "user_id", "order_by": "tenant_id", "filter": "document_id",
     "fields": "collection_id", "include": "document_id", "expand": "conversation_id",
 }  # fmt: skip

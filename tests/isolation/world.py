@@ -21,7 +21,7 @@ from assistant.tools import TOOLS
 from assistant.tools.base import Plan
 from bedrock.gateway import ToolUse
 from bedrock.models import PolicyDecision
-from billing.models import LedgerLine
+from billing.models import InvoiceLine, LedgerLine
 from search.models import Chunk
 from tenants.accounts.models import ApiKey
 from tenants.context import entered, public_scope
@@ -85,6 +85,7 @@ def _objects(person: Person, word: str) -> Ids:
         )
         chunk = Chunk.objects.filter(source_id=document.id).first()
         assert chunk is not None
+        line = InvoiceLine.objects.get(kind="usage")
     return {
         "document_id": str(document.id),
         "conversation_id": str(conversation),
@@ -92,6 +93,9 @@ def _objects(person: Person, word: str) -> Ids:
         "request_id": said["request_id"],
         "collection_id": collection["id"],
         "key_id": str(key.id),
+        "invoice_id": str(line.invoice_id),
+        "line_id": str(line.id),
+        "plan": "business",
         "chunk_id": str(chunk.chunk_id),
         "job_id": str(uuid4()),
         "action_id": _proposed(person, conversation, word),

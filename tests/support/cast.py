@@ -83,4 +83,29 @@ def build() -> None:
                     user=user, name="tests", prefix=person.key[:12], digest=digest_of(person.key)
                 )
     with public_scope("owner"):
+        _invoices("acme", "globex")
         User.objects.create_superuser("staff@tenantry.example", PASSWORD, name="Staff")
+
+
+def _invoices(*slugs: str) -> None:
+    """Issue an invoice for a month long ago, so that there is one to look for."""
+    from datetime import UTC, datetime
+
+    from billing.models import Invoice, InvoiceLine
+    from tenants.registry.models import Tenant
+
+    begun, ended = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 2, 1, tzinfo=UTC)
+    for number, tenant in enumerate(Tenant.objects.filter(slug__in=slugs), start=1):
+        invoice = Invoice.objects.create(
+            tenant_id=tenant.id, workspace=tenant.name, period=begun.date(), subtotal=10, total=10,
+            bill_to={"name": tenant.name, "locale": "en-US"},
+        )  # fmt: skip
+        for position, kind in enumerate(("fee", "usage"), start=1):
+            InvoiceLine.objects.create(
+                invoice=invoice, tenant_id=tenant.id, position=position, kind=kind,
+                text=f"A line of {tenant.name}", usd=5, starts_at=begun, ends_at=ended,
+                units=["input_tokens"] if kind == "usage" else [],
+            )  # fmt: skip
+        invoice.series, invoice.number, invoice.state = 2025, number, "issued"
+        invoice.issued_at, invoice.due_on = ended, ended.date()
+        invoice.save()

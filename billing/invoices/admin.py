@@ -1,0 +1,170 @@
+"""Staff: invoices with their steps, to whom they are addressed, credits, what the provider said."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from unfold.admin import ModelAdmin, TabularInline
+
+from billing.invoices.models import (
+    AccountCredit,
+    BillingAccount,
+    Invoice,
+    InvoiceLine,
+    PaymentEvent,
+)
+from billing.invoices.states import (
+    invoice_hold,
+    invoice_issue,
+    invoice_pay,
+    invoice_release,
+    invoice_void,
+)
+from billing.plans.admin import staff_of
+from tenants.accounts.audit import audit_write
+from tenants.errors import TenantryError
+from tenants.staffpages import FixedRows, ReadOnly
+
+# Step -> what it is called, what it asks for, what it means.
+STEPS: Final[dict[str, tuple[str, str, str]]] = {
+    "issue": ("Issue", "", "Each gets the next number and is sent to its workspace by mail."),
+    "hold": ("Hold", "reason", "They are not issued until they are released."),
+    "release": ("Release", "reason", "They may be issued in spite of what held them."),
+    "void": ("Make void", "reason", "Their numbers stay taken, and the months are drafted anew."),
+    "pay": ("Mark paid", "reference", "The money has come in, by this reference."),
+}
+WORK: Final[dict[str, Callable[..., Invoice]]] = {
+    "issue": invoice_issue,
+    "hold": invoice_hold,
+    "release": invoice_release,
+    "void": invoice_void,
+    "pay": invoice_pay,
+}
+
+
+class LineInline(TabularInline):
+    model = InvoiceLine
+    fields: ClassVar = ["position", "kind", "text", "quantity", "usd"]
+    readonly_fields: ClassVar = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(ReadOnly):
+    """Invoices are drafted by a task; their steps are taken here, confirmed and on record."""
+
+    list_display: ClassVar = ["name", "tenant_id", "period", "state", "total", "why", "due_on"]
+    list_filter: ClassVar = ["state", "period"]
+    search_fields: ClassVar = ["workspace", "tenant_id", "number", "payment_reference"]
+    inlines: ClassVar = [LineInline]
+    actions: ClassVar = ["issue", "hold", "release", "void", "pay"]
+
+    @admin.display(description="Held because")
+    def why(self, row: Invoice) -> str:
+        if row.state != Invoice.State.HELD:
+            return ""
+        return " ".join([row.staff_hold, *(hold["text"] for hold in row.holds)]).strip()
+
+    def _step(
+        self, request: HttpRequest, rows: QuerySet[Invoice], step: str
+    ) -> HttpResponse | None:
+        """Ask first; then take the step for each, and say which would not."""
+        label, asks, meaning = STEPS[step]
+        if not request.POST.get("confirmed"):
+            context = {
+                **admin.site.each_context(request),
+                "title": f"{label}: {rows.count()} invoices",
+                "opts": self.model._meta,
+                "rows": rows,
+                "step": step,
+                "label": label,
+                "asks": asks,
+                "meaning": meaning,
+            }
+            return render(request, "admin/billing/invoice_step.html", context)
+        told = {asks: str(request.POST.get("told", ""))} if asks else {}
+        done = 0
+        for row in rows:
+            try:
+                WORK[step](actor=staff_of(request), invoice_id=row.pk, **told)
+                done += 1
+            except TenantryError as error:
+                messages.error(request, error.detail)
+        if done:
+            messages.success(request, f"{label}: done for {done}.")
+        return None
+
+    @admin.action(description="Issue…")
+    def issue(self, request: HttpRequest, rows: QuerySet[Invoice]) -> HttpResponse | None:
+        return self._step(request, rows.order_by("period", "workspace"), "issue")
+
+    @admin.action(description="Hold…")
+    def hold(self, request: HttpRequest, rows: QuerySet[Invoice]) -> HttpResponse | None:
+        return self._step(request, rows, "hold")
+
+    @admin.action(description="Release…")
+    def release(self, request: HttpRequest, rows: QuerySet[Invoice]) -> HttpResponse | None:
+        return self._step(request, rows, "release")
+
+    @admin.action(description="Make void…")
+    def void(self, request: HttpRequest, rows: QuerySet[Invoice]) -> HttpResponse | None:
+        return self._step(request, rows, "void")
+
+    @admin.action(description="Mark paid…")
+    def pay(self, request: HttpRequest, rows: QuerySet[Invoice]) -> HttpResponse | None:
+        return self._step(request, rows, "pay")
+
+
+@admin.register(BillingAccount)
+class BillingAccountAdmin(ModelAdmin):
+    """Tax, currency and the end of a trial are staff's; the rest is the owner's."""
+
+    list_display: ClassVar = ["tenant_id", "name", "currency", "tax_percent", "next_plan"]
+    search_fields: ClassVar = ["tenant_id", "name"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["tenant_id", "next_plan", "next_plan_on"] if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(AccountCredit)
+class AccountCreditAdmin(FixedRows):
+    """Grant a credit: it is taken off the next invoices, and stays as it was granted."""
+
+    list_display: ClassVar = ["granted_at", "tenant_id", "usd", "reason", "expires_on"]
+    search_fields: ClassVar = ["tenant_id", "reason"]
+    readonly_fields: ClassVar = ["granted_at"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(ModelAdmin.has_add_permission(self, request))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        audit_write(
+            staff_of(request), action="credit.grant", object_type="credit", object_id=obj.pk,
+            tenant_id=str(obj.tenant_id), usd=str(obj.usd),
+        )  # fmt: skip
+
+
+@admin.register(PaymentEvent)
+class PaymentEventAdmin(ReadOnly):
+    list_display: ClassVar = [
+        "received_at", "id", "kind", "invoice", "amount", "currency", "outcome",
+    ]  # fmt: skip
+    list_filter: ClassVar = ["outcome", "kind"]
+    search_fields: ClassVar = ["id", "invoice", "reference"]

@@ -1,0 +1,85 @@
+"""The plans side by side, and a change of plan with its effect shown first."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from billing.catalog import plan_terms
+from billing.comparison import Row, comparison
+from billing.plans.changing import (
+    plan_change,
+    plan_change_cancel,
+    plan_effect,
+    plan_next,
+    trial_end,
+)
+from billing.plans.estimates import months_compared, plan_estimates, plans_compared
+from billing.refusals import money
+from tenants.accounts.models import Role, User, role_reaches
+from tenants.accounts.permissions import role_required
+from tenants.accounts.selectors import actor_of
+from tenants.context import current
+
+
+def members() -> int:
+    """Return how many active members the workspace has now."""
+    return User.objects.filter(is_active=True).count()
+
+
+@role_required("viewer")
+def plans_page(request: HttpRequest) -> HttpResponse:
+    """Compare the plans; owners change it here. Refusals at a quota lead here."""
+    plan = plan_terms(current().plan)
+    plans = plans_compared()
+    role = actor_of(request).role
+    later = plan_next()
+    return render(
+        request,
+        "billing/plans.html",
+        {
+            "plan": plan,
+            "plans": plans,
+            "rows": comparison(plans),
+            "estimates": _estimates(plans) if role_reaches(role, "admin") else [],
+            "is_owner": role == Role.OWNER,
+            "owners": User.objects.filter(role=Role.OWNER, is_active=True),
+            "later": (plan_terms(later[0]), later[1]) if later else None,
+            "trial_ends": trial_end(),
+        },
+    )
+
+
+def _estimates(plans: list[Any]) -> list[Row]:
+    this, last = months_compared()
+    count = members()
+    rows = []
+    for month, label in ((this, "so far would cost"), (last, "would have cost")):
+        found = plan_estimates(month, members=count)
+        cells = []
+        for plan in plans:
+            one = found.get(plan.code)
+            stops = f"; stops {', '.join(one.stopped)}" if one and one.stopped else ""
+            cells.append(f"{money(one.usd)}{stops}" if one else "–")
+        rows.append(Row(f"{month:%B} {label}", cells))
+    return rows
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@role_required("owner")
+def plan_page(request: HttpRequest, plan: str) -> HttpResponse:
+    """Show what a change to the plan would do; POST does it."""
+    if request.method == "POST":
+        plan_change(actor=actor_of(request), code=plan, members=members())
+        return redirect("usage_plans")
+    context = {"effect": plan_effect(plan, members=members()), "plan": plan_terms(current().plan)}
+    return render(request, "billing/plan_change.html", context)
+
+
+@require_POST
+@role_required("owner")
+def plan_keep_action(request: HttpRequest) -> HttpResponse:
+    """Stay on the plan, although another was to begin."""
+    plan_change_cancel(actor=actor_of(request))
+    return redirect("usage_plans")
