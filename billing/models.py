@@ -14,11 +14,6 @@ from django.db.models.functions import Now
 
 from billing.awsmodels import AwsCostDelivery as AwsCostDelivery
 from billing.awsmodels import AwsCostLine as AwsCostLine
-from billing.limitmodels import Allowance as Allowance
-from billing.limitmodels import MemberCounter as MemberCounter
-from billing.limitmodels import SpendControl as SpendControl
-from billing.limitmodels import UsageDay as UsageDay
-from billing.limitmodels import UsageHour as UsageHour
 from billing.invoices.models import AccountCredit as AccountCredit
 from billing.invoices.models import BillingAccount as BillingAccount
 from billing.invoices.models import Invoice as Invoice
@@ -27,6 +22,11 @@ from billing.invoices.models import InvoiceSeries as InvoiceSeries
 from billing.invoices.models import PaymentEvent as PaymentEvent
 from billing.invoices.models import PlanChange as PlanChange
 from billing.invoices.models import PlanVersion as PlanVersion
+from billing.limitmodels import Allowance as Allowance
+from billing.limitmodels import MemberCounter as MemberCounter
+from billing.limitmodels import SpendControl as SpendControl
+from billing.limitmodels import UsageDay as UsageDay
+from billing.limitmodels import UsageHour as UsageHour
 from billing.units import Metric, Unit
 
 
