@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 from django.db import connection
+from django.db.models import QuerySet
 
 from bedrock import policy
 from bedrock.costsetup import export_ensure, tags_ensure
@@ -145,30 +146,55 @@ def ensure_expiry(region: str) -> list[str]:
     return ["expiry of invocation logs"] if changed else []
 
 
-def tenant_substrate_ensure(tenant: TenantContext) -> None:
-    """Onboarding's step: make the Region's resources and the tenant's own profiles.
-
-    Costs two statements where all is there. Runs under the owner's login.
-    """
+def tenant_storage_ensure(tenant: TenantContext) -> None:
+    """Onboarding's step: the Region's bucket, its log of calls and their expiry."""
     with public_scope("owner"):
-        if _is_whole(tenant):
+        if _guardrails(tenant).exists():  # the Region was made whole before its first guardrail
             return
-        made = region_ensure(tenant.region)
+        with _alone(), _translating():
+            bucket_ensure(tenant.region)
+            ensure_logging(tenant.region)
+            ensure_expiry(tenant.region)
+
+
+def tenant_guardrail_ensure(tenant: TenantContext) -> None:
+    """Onboarding's step: the guardrails of the Region, among them the tenant's posture's."""
+    with public_scope("owner"):
+        if _guardrails(tenant).exists():
+            return
+        with _alone(), _translating():
+            made = ensure_guardrails(tenant.region)
+    policy.forget()
     log.info("bedrock.provisioned", region=tenant.region, made=made)
 
 
-def _is_whole(tenant: TenantContext) -> bool:
-    own = Tier.objects.filter(plan=tenant.plan, profiles=Tier.Profiles.TENANT).exists()
-    profiles = InferenceProfile.objects.filter(
-        region=tenant.region,
-        plan=tenant.plan,
-        tenant_id=tenant.id if own else None,
-        retired_at=None,
-    )
-    guardrail = Guardrail.objects.filter(
-        region=tenant.region, posture=tenant.posture, tenant_id=None
-    )
-    return profiles.exists() and guardrail.exists()
+def tenant_profiles_ensure(tenant: TenantContext) -> None:
+    """Onboarding's step: the profiles that the tenant's plan has, or its own."""
+    with public_scope("owner"):
+        own = Tier.objects.filter(plan=tenant.plan, profiles=Tier.Profiles.TENANT).exists()
+        if InferenceProfile.objects.filter(
+            region=tenant.region,
+            plan=tenant.plan,
+            tenant_id=tenant.id if own else None,
+            retired_at=None,
+        ).exists():
+            return
+        with _alone(), _translating():
+            made = ensure_profiles(tenant.region)
+    policy.forget()
+    log.info("bedrock.provisioned", region=tenant.region, made=made)
+
+
+def _guardrails(tenant: TenantContext) -> QuerySet[Guardrail]:
+    return Guardrail.objects.filter(region=tenant.region, posture=tenant.posture, tenant_id=None)
+
+
+@contextmanager
+def _translating() -> Iterator[None]:
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise translated(error) from error
 
 
 @contextmanager

@@ -62,6 +62,7 @@ class Environment:
     app_principal: str
     aws_endpoints: dict[str, dict[str, str]]
     bucket_prefix: str
+    regions: tuple[str, ...]
     pg_dump: str
     email_url: str
     default_from_email: str
@@ -140,6 +141,17 @@ def _endpoints(name: str) -> dict[str, dict[str, str]]:
     return dict(pairs)
 
 
+def _regions(name: str, default: str) -> tuple[str, ...]:
+    """Return the Regions that new workspaces may choose, the first one by default."""
+    given = tuple(each.strip() for each in os.environ.get(name, default).split(",") if each.strip())
+    for region in given:
+        if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region):
+            raise BadEnvironment(f"{name}: {region!r} is no Region; give some like {default}.")
+    if not given:
+        raise BadEnvironment(f"{name} is empty: name at least one Region, like {default}.")
+    return given
+
+
 def _database(variable: str) -> Database:
     url = _required(variable, "postgresql://user:password@host:port/name of this process's login")
     parts = urlsplit(url)
@@ -184,6 +196,7 @@ def environment() -> Environment:
         app_principal=_arn("AWS_APP_PRINCIPAL", ""),
         aws_endpoints=_endpoints("AWS_ENDPOINTS"),
         bucket_prefix=os.environ.get("AWS_BUCKET_PREFIX", "tenantry-documents"),
+        regions=_regions("REGIONS", "us-east-1,eu-central-1"),
         pg_dump=os.environ.get("PG_DUMP", "pg_dump"),
         email_url=os.environ.get("EMAIL_URL", ""),
         default_from_email=os.environ.get(

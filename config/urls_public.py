@@ -1,4 +1,4 @@
-"""Addresses on the public host: the landing page and the staff admin."""
+"""Addresses on the public host: the landing page, sign-up, finding a workspace, the staff admin."""
 
 from django.contrib import admin
 from django.urls import path
@@ -6,9 +6,11 @@ from django.views.generic import TemplateView
 
 from billing.invoices.webhooks import payments_webhook
 from config.views import landing
+from tenants.registry.urls import public_urlpatterns
 
 urlpatterns = [
     path("", landing, name="landing"),
+    *public_urlpatterns,
     path("design/", TemplateView.as_view(template_name="components/gallery.html"), name="design"),
     path("admin/", admin.site.urls),
     path("webhooks/payments/", payments_webhook, name="payments-webhook"),

@@ -217,6 +217,7 @@ AWS_APP_PRINCIPAL = env.app_principal
 AWS_ENDPOINTS = env.aws_endpoints
 AWS_BUCKET_PREFIX = env.bucket_prefix
 GUARDRAIL_SECONDS = 15.0  # a check that takes longer has failed, and what it was for stays unsent
+REGIONS = env.regions
 
 DEFAULT_FROM_EMAIL = env.default_from_email
 PAYMENT_WEBHOOK_SECRET = env.payment_webhook_secret

@@ -27,6 +27,11 @@ class AttemptLimit:
 
 SIGN_IN: Final = AttemptLimit("sign-in", 10, 50, 300, "wait five minutes, or reset the password")
 RESET: Final = AttemptLimit("reset", 5, 30, 3600, "look for the mail already sent, or wait an hour")
+FIND: Final = AttemptLimit("find", 5, 30, 3600, "look for the mail already sent, or wait an hour")
+SIGN_UP: Final = AttemptLimit("sign-up", 5, 20, 3600, "wait an hour before making another")
+LOOK: Final = AttemptLimit("look", 120, 120, 60, "wait a minute, or just send the form")
+AGAIN: Final = AttemptLimit("again", 5, 30, 600, "it is tried by itself too; wait ten minutes")
+CONFIRM: Final = AttemptLimit("confirm", 5, 30, 3600, "look for the mail already sent")
 
 
 def _keys(limit: AttemptLimit, request: HttpRequest, address: str) -> dict[str, int]:

@@ -20,6 +20,14 @@ def actor_of(request: HttpRequest | Any) -> Actor:
     return Actor(user_id=user.id, role=user.role, kind="session")
 
 
+def staff_actor(request: HttpRequest) -> Actor:
+    """Return who acts in the staff admin. Raises NotAuthenticated."""
+    user = request.user
+    if not isinstance(user, User) or not user.is_staff:
+        raise NotAuthenticated
+    return Actor(user_id=user.id, role="staff", kind="session")
+
+
 def keys_of(actor: Actor) -> list[ApiKey]:
     """Return the user's keys that still work, newest first."""
     if actor.user_id is None:

@@ -4,12 +4,15 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID, uuid4
 
 from django.contrib.auth import login, logout
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
+from tenants.accounts.addresses import address_add, address_remove
 from tenants.accounts.audit import audit_write
 from tenants.accounts.models import ApiKey, Role, User
 from tenants.context import SYSTEM, Actor, current
@@ -26,9 +29,25 @@ def digest_of(secret: str) -> bytes:
 
 
 @transaction.atomic
-def user_create(*, email: str, password: str | None, name: str, role: Role) -> User:
-    """Make a user of the entered tenant."""
-    user = User.objects.create_user(email, password, name=name, role=role)
+def user_create(
+    *,
+    email: str,
+    password: str | None = None,
+    name: str,
+    role: Role,
+    password_hash: str | None = None,
+    user_id: UUID | None = None,
+    confirmed: bool = True,
+) -> User:
+    """Make a user of the entered tenant, with a password or the hash of one that was kept.
+
+    `confirmed` says that somebody vouches for the address; otherwise a mail asks its reader to.
+    """
+    user = User(id=user_id or uuid4(), email=email.strip().lower(), name=name, role=role)
+    user.password = make_password(password) if password_hash is None else password_hash
+    user.email_confirmed_at = timezone.now() if confirmed else None
+    user.save(force_insert=True)
+    address_add(user.email)
     audit_write(SYSTEM, action="user.create", object_type="user", object_id=user.id, role=role)
     return user
 
@@ -78,6 +97,16 @@ def sign_in(request: HttpRequest, user: User) -> None:
         audit_write(actor, action="session.start", object_type="user", object_id=user.id)
 
 
+@transaction.atomic
+def email_confirm(*, user: User) -> None:
+    """Note that the user reads mail to the address."""
+    if user.email_confirmed_at is None:
+        user.email_confirmed_at = timezone.now()
+        user.save(update_fields=["email_confirmed_at"])
+        actor = Actor(user_id=user.id, role=user.role, kind="session")
+        audit_write(actor, action="user.confirm", object_type="user", object_id=user.id)
+
+
 def sign_out(request: HttpRequest) -> None:
     """End the session and close the user's open sockets."""
     user = request.user
@@ -94,6 +123,7 @@ def user_disable(*, actor: Actor, user: User) -> None:
     """Keep the user out from now on: sessions, keys and sockets end."""
     user.is_active = False
     user.save(update_fields=["is_active"])
+    address_remove(user.email)
     audit_write(actor, action="user.disable", object_type="user", object_id=user.id)
     user_id = user.id
     transaction.on_commit(lambda: sockets_close(user_id))

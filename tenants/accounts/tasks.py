@@ -1,9 +1,20 @@
 """Mails to users, sent apart from the request, so that its duration tells nothing."""
 
+from typing import Any, Final
+from uuid import UUID
+
+from celery import shared_task
 from django.conf import settings
 from django.contrib.auth.forms import PasswordResetForm
+from django.core.mail import send_mail
+from django.template.loader import render_to_string
 
-from tenants.tasks import tenant_task
+from tenants.accounts.addresses import addresses_sync, workspaces_of
+from tenants.accounts.handover import confirm_make
+from tenants.accounts.models import User
+from tenants.context import current
+from tenants.lifecycle.naming import url_for
+from tenants.tasks import in_each_tenant, tenant_task
 
 
 @tenant_task(name="accounts.password_mail")
@@ -22,3 +33,52 @@ def password_mail(email: str, host: str) -> None:
             subject_template_name="auth/password_reset_subject.txt",
             email_template_name="auth/password_reset_email.txt",
         )
+
+
+@tenant_task(name="accounts.confirm_mail")
+def confirm_mail(user_id: str) -> None:
+    """Ask a user to confirm the address; nothing where it is confirmed or the user is gone."""
+    user = User.objects.filter(id=UUID(user_id), email_confirmed_at=None, is_active=True).first()
+    if user is None:
+        return
+    url = url_for(current().slug)
+    context = {
+        "user": user,
+        "workspace": current().name,
+        "url": url,
+        "confirm_url": f"{url}/confirm/{confirm_make(user, current())}/",
+    }
+    text = render_to_string("auth/confirm_email.txt", context)
+    send_mail(f"Your workspace {_line(current().name)} is ready", text, None, [user.email])
+
+
+@shared_task(name="accounts.find_mail")
+def find_mail(email: str) -> None:
+    """Tell the reader of an address of the workspaces it belongs to; no mail where there are none.
+
+    Outside every tenant: the index says where to look, each workspace's users decide.
+    """
+    found = [{"name": each.name, "url": url_for(each.slug)} for each in workspaces_of(email)]
+    if found:
+        text = render_to_string("public/find_email.txt", {"workspaces": found})
+        send_mail("Your workspaces", text, None, [email])
+
+
+def _line(text: str) -> str:
+    """Return a text that a header can hold."""
+    return " ".join(text.split())
+
+
+@shared_task(name="accounts.sync_addresses")
+def sync_addresses() -> None:
+    """Put the public index of addresses right, workspace by workspace."""
+    in_each_tenant(addresses_sync, failed="accounts.sync_failed")
+
+
+BEAT: Final[dict[str, dict[str, Any]]] = {
+    "accounts.sync_addresses": {
+        "task": "accounts.sync_addresses",
+        "schedule": 3600.0,
+        "options": {"queue": "default", "expires": 3500},
+    },
+}

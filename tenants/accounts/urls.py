@@ -15,6 +15,8 @@ html_urlpatterns = [
         name="password-reset-confirm",
     ),
     path("password-reset/done/", views.PasswordResetDoneView.as_view(), name="password-reset-done"),
+    path("welcome/<token>/", views.welcome_action, name="welcome"),
+    path("confirm/<token>/", views.confirm_page, name="confirm"),
     path("settings/", views.members_page, name="settings"),
     path("settings/members/", views.members_page, name="settings-members"),
     path("settings/keys/", views.keys_page, name="settings-keys"),
@@ -22,4 +24,6 @@ html_urlpatterns = [
         "settings/keys/<uuid:key_id>/revoke/", views.key_revoke_action, name="settings-key-revoke"
     ),
     path("settings/workspace/", views.workspace_page, name="settings-workspace"),
+    path("settings/workspace/setup/", views.setup_action, name="settings-setup"),
+    path("settings/workspace/confirm/", views.confirm_again_action, name="settings-confirm"),
 ]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth import authenticate
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.forms import PasswordResetForm
@@ -15,14 +16,29 @@ from django.views.decorators.http import require_POST
 
 from tenants.accounts.access import api_key_of
 from tenants.accounts.forms import SignInForm
-from tenants.accounts.limits import RESET, SIGN_IN, attempt_count, attempt_forgive
+from tenants.accounts.handover import confirm_take, handover_take
+from tenants.accounts.limits import (
+    AGAIN,
+    CONFIRM,
+    RESET,
+    SIGN_IN,
+    attempt_count,
+    attempt_forgive,
+)
 from tenants.accounts.models import User
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of, keys_of, members
-from tenants.accounts.services import api_key_create, api_key_revoke, sign_in, sign_out
+from tenants.accounts.services import (
+    api_key_create,
+    api_key_revoke,
+    email_confirm,
+    sign_in,
+    sign_out,
+)
 from tenants.accounts.settingspages import settings_page
-from tenants.accounts.tasks import password_mail
+from tenants.accounts.tasks import confirm_mail, password_mail
 from tenants.errors import Invalid
+from tenants.lifecycle.setup import setup_again, setup_of
 from tenants.middleware import host_of
 
 
@@ -82,6 +98,29 @@ class PasswordResetConfirmView(auth_views.PasswordResetConfirmView):
     success_url = reverse_lazy("password-reset-done")
 
 
+def welcome_action(request: HttpRequest, token: str) -> HttpResponse:
+    """Let the owner of a workspace just made in; anybody else signs in as usual.
+
+    A session that is open already stays: a link must not put another user in its place.
+    """
+    if not isinstance(request.user, User):
+        user = handover_take(token)
+        if user is None:
+            return redirect("sign-in")
+        sign_in(request, user)
+    return redirect("home")
+
+
+@never_cache
+def confirm_page(request: HttpRequest, token: str) -> HttpResponse:
+    """Confirm an address; by a button, since programs that check mail follow links too."""
+    user = confirm_take(token)
+    if user is not None and request.method == "POST":
+        email_confirm(user=user)
+    context = {"reader": user, "confirmed": user and user.email_confirmed_at}
+    return render(request, "auth/confirm.html", context, status=200 if user else 410)
+
+
 class PasswordResetDoneView(auth_views.PasswordResetCompleteView):
     template_name = "auth/password_reset_done.html"
 
@@ -99,7 +138,31 @@ def members_page(request: HttpRequest) -> HttpResponse:
 @role_required("viewer")
 def workspace_page(request: HttpRequest) -> HttpResponse:
     """Show the workspace's plan, posture, Region and retrieval target."""
-    return _settings(request, "workspace", {})
+    assert isinstance(request.user, User)
+    context = {"setup": setup_of(), "unconfirmed": request.user.email_confirmed_at is None}
+    return _settings(request, "workspace", context)
+
+
+@require_POST
+@role_required("admin")
+def setup_action(request: HttpRequest) -> HttpResponse:
+    """Have the rest of the workspace's making tried again."""
+    actor = actor_of(request)
+    attempt_count(AGAIN, request, str(actor.user_id))
+    setup_again(actor=actor)
+    messages.success(request, "The set-up is being tried again.")
+    return redirect("settings-workspace")
+
+
+@require_POST
+@role_required("viewer")
+def confirm_again_action(request: HttpRequest) -> HttpResponse:
+    """Send the mail that asks the user to confirm the address once more."""
+    assert isinstance(request.user, User)
+    attempt_count(CONFIRM, request, request.user.email)
+    confirm_mail.dispatch(str(request.user.id))
+    messages.success(request, f"The mail is on its way to {request.user.email}.")
+    return redirect("settings-workspace")
 
 
 @role_required("viewer")

@@ -1,21 +1,46 @@
-"""Make a workspace: registry row, schema, database role, tables, domain, first owner.
+"""Make a workspace: recorded steps that go on behind the last one, wherever they were cut off.
 
-Runs under the owner's login. Every step can be repeated, so a workspace whose making was cut off is
-finished by asking for it again.
+First what makes it usable, in a fraction of a second: registry row and host, database role, schema,
+owner. Then what follows in AWS, while its people use it already. Each step can be repeated and is
+recorded when done; one that fails leaves its reason on the row and is tried again by the next run.
+Runs under the owner's login, one process at a time for each workspace.
 """
 
-from django.db import connection
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import structlog
+from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 from psycopg import sql
 
 from tenants.accounts.models import Role, User
 from tenants.accounts.services import user_create
-from tenants.context import entered, public_scope
+from tenants.accounts.tasks import confirm_mail
+from tenants.context import TenantContext, entered, public_scope
 from tenants.errors import Conflict, Invalid
+from tenants.lifecycle.naming import RESERVED
 from tenants.lifecycle.schema import schema_make
 from tenants.lifecycle.steps import steps
-from tenants.registry.models import Domain, Status, Tenant
+from tenants.registry.models import Domain, Onboarding, Status, Tenant
 
-RESERVED_SLUGS = frozenset("admin api app help mail public staff static status support www".split())
+log = structlog.get_logger(__name__)
+
+LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended('tenants.onboarding:' || %s, 0))"
+UNLOCK: Final = "SELECT pg_advisory_unlock(hashtextextended('tenants.onboarding:' || %s, 0))"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step as the engine runs it: `label` is what people read."""
+
+    name: str
+    label: str
+    run: Callable[[], None]
 
 
 def tenant_create(
@@ -31,48 +56,191 @@ def tenant_create(
     region: str = "us-east-1",
     retrieval: str = "schema",
 ) -> Tenant:
-    """Make the workspace `slug`, reached at `host`, or finish making it; return it active.
+    """Make the workspace `slug`, reached at `host`, or finish making it; return it complete.
 
-    Without a password the owner sets one by password reset.
+    Without a password the owner sets one by password reset. Raises Invalid, Conflict, and what a
+    step raises; asked again, it goes on behind the last finished step.
     """
-    tenant: Tenant
-    if slug in RESERVED_SLUGS:
+    if slug in RESERVED:
         raise Invalid(f"{slug} is reserved for the product's own addresses; choose another name.")
     with public_scope("owner"):
-        tenant, made = Tenant.objects.get_or_create(
-            slug=slug,
+        tenant = Tenant.objects.filter(slug=slug).first()
+        if tenant is not None and tenant.status not in (Status.ACTIVE, Status.PROVISIONING):
+            raise Conflict(f"The workspace {slug} exists and is {tenant.get_status_display()}.")
+        asked = Onboarding.objects.filter(slug=slug).first()
+        if asked is None and tenant is not None and tenant.status == Status.ACTIVE:
+            return tenant  # older than the record of steps
+        if asked is None:
+            asked = Onboarding(
+                slug=slug,
+                name=name,
+                host=host.lower(),
+                plan=plan,
+                posture=posture,
+                region=region,
+                retrieval=retrieval,
+                owner_email=owner_email.strip().lower(),
+                owner_name=owner_name,
+                password=make_password(owner_password),
+                **({"tenant_id": tenant.id} if tenant is not None else {}),
+            )
+            onboarding_add(asked)
+    onboard(asked)
+    with public_scope("owner"):
+        made: Tenant = Tenant.objects.get(id=asked.tenant_id)
+    return made
+
+
+def onboarding_add(asked: Onboarding) -> None:
+    """Record that a workspace is wanted. Raises Conflict where its address is another's."""
+    try:
+        with transaction.atomic():
+            asked.save(force_insert=True)
+    except IntegrityError as error:
+        raise Conflict(f"The address {asked.slug} is taken; choose another name.") from error
+
+
+def onboard(asked: Onboarding, *, until_ready: bool = False) -> None:
+    """Do what is left to do, or only what makes the workspace usable.
+
+    Raises Conflict while another process is at it, and whatever a step raises.
+    """
+    with _alone(asked):
+        if asked.state == Onboarding.State.WAITING:
+            for step in _making(asked):
+                _do(asked, step)
+            _ready(asked)
+        if asked.state == Onboarding.State.READY and not until_ready:
+            for step in following(asked):
+                _do(asked, step)
+            with public_scope("owner"):
+                asked.state = Onboarding.State.DONE
+                asked.save(update_fields=["state"])
+            log.info("tenants.onboarded", tenant_id=str(asked.tenant_id))
+
+
+@contextmanager
+def _alone(asked: Onboarding) -> Iterator[None]:
+    """Hold the workspace's lock for the block; it falls with the connection, in a crash too."""
+    with public_scope("owner"), connection.cursor() as cursor:
+        cursor.execute(LOCK, [str(asked.tenant_id)])
+        if cursor.fetchone() != (True,):
+            raise Conflict(f"The workspace {asked.slug} is being made by another process.")
+    try:
+        with public_scope("owner"):
+            asked.refresh_from_db()  # another process may have brought it further
+        yield
+    finally:
+        with public_scope("owner"), connection.cursor() as cursor:
+            cursor.execute(UNLOCK, [str(asked.tenant_id)])
+
+
+def _do(asked: Onboarding, step: Step) -> None:
+    if step.name in asked.done:
+        return
+    try:
+        step.run()
+    except Exception as error:
+        asked.error = f"{step.label}: {type(error).__name__}: {error}"[:1000]
+        asked.attempts += 1
+        with public_scope("owner"):
+            asked.save(update_fields=["error", "attempts"])
+        raise
+    asked.done[step.name] = timezone.now().isoformat(timespec="milliseconds")
+    asked.error = ""
+    with public_scope("owner"):
+        asked.save(update_fields=["done", "error"])
+
+
+def _ready(asked: Onboarding) -> None:
+    """Let the workspace be served, and forget the password's second copy."""
+    with public_scope("owner"), transaction.atomic():
+        Tenant.objects.filter(id=asked.tenant_id).update(status=Status.ACTIVE)
+        asked.state, asked.ready_at, asked.password = Onboarding.State.READY, timezone.now(), ""
+        asked.attempts = 0
+        asked.save(update_fields=["state", "ready_at", "password", "attempts"])
+
+
+def _making(asked: Onboarding) -> list[Step]:
+    return [
+        Step("registry", "Name and address", partial(_registry, asked)),
+        Step("role", "Database role", partial(_role, asked)),
+        Step("schema", "Database schema", partial(_schema, asked)),
+        Step("owner", "Owner", partial(_owner, asked)),
+    ]
+
+
+def following(asked: Onboarding) -> list[Step]:
+    """Return the steps that follow once the workspace is usable, the apps' ones among them."""
+    found = [Step("mail", "Welcome mail", partial(_mail, asked))]
+    found += [Step(step.name, step.label, partial(_entered, asked, step.run)) for step in steps()]
+    return found
+
+
+def open_labels(asked: Onboarding) -> list[str]:
+    """Return what people call the steps still open."""
+    return [step.label for step in _making(asked) + following(asked) if step.name not in asked.done]
+
+
+def _registry(asked: Onboarding) -> None:
+    with public_scope("owner"), transaction.atomic():
+        Tenant.objects.get_or_create(
+            id=asked.tenant_id,
             defaults={
-                "name": name,
-                "plan": plan,
-                "posture": posture,
-                "region": region,
-                "retrieval": retrieval,
-                "schema_name": f"unnamed_{slug}",
+                "slug": asked.slug,
+                "name": asked.name,
+                "plan": asked.plan,
+                "posture": asked.posture,
+                "region": asked.region,
+                "retrieval": asked.retrieval,
+                "schema_name": f"t_{asked.tenant_id.hex}",
             },
         )
-        if made:
-            tenant.schema_name = f"t_{tenant.id.hex}"
-            tenant.save(update_fields=["schema_name"])
-        if tenant.status == Status.ACTIVE:
-            return tenant
-        if tenant.status != Status.PROVISIONING:
-            raise Conflict(f"The workspace {slug} exists and is {tenant.get_status_display()}.")
-        domain, _ = Domain.objects.get_or_create(domain=host.lower(), defaults={"tenant": tenant})
-        if domain.tenant_id != tenant.id:
-            raise Conflict(f"The host {host} leads to another workspace.")
-        role_ensure(tenant.schema_name)
-    schema_make(tenant.schema_name)
-    with entered(tenant.context):
-        if not User.objects.filter(email=owner_email.lower()).exists():
-            user_create(
-                email=owner_email, password=owner_password, name=owner_name, role=Role.OWNER
-            )
-        for step in steps():
-            step.run(tenant.context)
+        domain, _ = Domain.objects.get_or_create(
+            domain=asked.host, defaults={"tenant_id": asked.tenant_id}
+        )
+        if domain.tenant_id != asked.tenant_id:
+            raise Conflict(f"The host {asked.host} leads to another workspace.")
+
+
+def _role(asked: Onboarding) -> None:
     with public_scope("owner"):
-        tenant.status = Status.ACTIVE
-        tenant.save(update_fields=["status"])
-    return tenant
+        role_ensure(_context(asked).schema)
+
+
+def _schema(asked: Onboarding) -> None:
+    schema_make(_context(asked).schema)
+
+
+def _owner(asked: Onboarding) -> None:
+    with entered(_context(asked)):
+        if not User.objects.filter(email=asked.owner_email).exists():
+            user_create(
+                user_id=asked.owner_id,
+                email=asked.owner_email,
+                password_hash=asked.password,
+                name=asked.owner_name,
+                role=Role.OWNER,
+                confirmed=not asked.signed_up,  # an operator vouches for whom they name
+            )
+
+
+def _mail(asked: Onboarding) -> None:
+    if asked.signed_up:
+        with entered(_context(asked)):
+            confirm_mail.dispatch(str(asked.owner_id))
+
+
+def _entered(asked: Onboarding, run: Callable[[TenantContext], None]) -> None:
+    tenant = _context(asked)
+    with entered(tenant):
+        run(tenant)
+
+
+def _context(asked: Onboarding) -> TenantContext:
+    with public_scope("owner"):
+        found: TenantContext = Tenant.objects.get(id=asked.tenant_id).context
+    return found
 
 
 def role_ensure(role: str) -> None:

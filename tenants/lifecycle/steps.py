@@ -12,9 +12,10 @@ from tenants.context import TenantContext
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One idempotent piece of onboarding; `order` sorts, lower first."""
+    """One idempotent piece of onboarding; `order` sorts, lower first; people read `label`."""
 
     name: str
+    label: str
     run: Callable[[TenantContext], None]
     order: int
 
@@ -22,9 +23,14 @@ class Step:
 _steps: dict[str, Step] = {}
 
 
-def step_register(name: str, run: Callable[[TenantContext], None], *, order: int) -> None:
-    """Add an onboarding step, run under the owner's login inside the new tenant."""
-    _steps[name] = Step(name, run, order)
+def step_register(
+    name: str, label: str, run: Callable[[TenantContext], None], *, order: int
+) -> None:
+    """Add an onboarding step, run under the owner's login inside the new tenant.
+
+    The workspace is in use by then: a step makes what follows in AWS, and may be run again.
+    """
+    _steps[name] = Step(name, label, run, order)
 
 
 def steps() -> list[Step]:

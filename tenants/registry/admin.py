@@ -2,11 +2,16 @@
 
 from django.contrib import admin
 from django.db import transaction
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
-from tenants.registry.models import Domain, Offboarding, Status, Tenant
+from tenants.accounts.audit import audit_write
+from tenants.accounts.selectors import staff_actor
+from tenants.lifecycle.onboarding import open_labels
+from tenants.registry.models import Domain, Offboarding, Onboarding, Status, Tenant
+from tenants.registry.tasks import onboarding_dispatch
 from tenants.sockets import workspace_sockets_close
 from tenants.staffpages import ReadOnly
 
@@ -44,6 +49,31 @@ class TenantAdmin(ModelAdmin):
 class DomainAdmin(ModelAdmin):
     list_display = ["domain", "tenant", "is_primary"]
     search_fields = ["domain"]
+
+
+@admin.register(Onboarding)
+class OnboardingAdmin(ReadOnly):
+    """Workspaces being made: how far each is, and why a step failed."""
+
+    list_display = ["slug", "state", "open_steps", "error", "attempts", "requested_at", "ready_at"]
+    list_filter = ["state", "signed_up"]
+    search_fields = ["slug", "tenant_id"]
+    exclude = ["password"]
+    actions = ["try_again"]
+
+    @admin.display(description="Still to come")
+    def open_steps(self, row: Onboarding) -> str:
+        return ", ".join(open_labels(row)) or "-"
+
+    @admin.action(description="Try the open steps again")
+    def try_again(self, request: HttpRequest, rows: QuerySet[Onboarding]) -> None:
+        """Have the provisioning worker go on with those that are not complete."""
+        actor = staff_actor(request)
+        unfinished = list(rows.exclude(state=Onboarding.State.DONE))
+        for row in unfinished:
+            audit_write(actor, action="workspace.setup_again", object_id=row.tenant_id)
+            onboarding_dispatch(row.tenant_id)
+        self.message_user(request, f"{len(unfinished)} are being tried again; reload to see how.")
 
 
 @admin.register(Offboarding)

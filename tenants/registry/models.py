@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 from django_tenants.models import DomainMixin, TenantMixin
 
 from tenants.context import TenantContext
@@ -77,6 +78,57 @@ class Tenant(TenantMixin):
 
 class Domain(DomainMixin):
     """A host name, without a port, that leads to a tenant."""
+
+
+class Onboarding(models.Model):
+    """A workspace being made, step by step; `id` becomes the tenant's.
+
+    `done` holds when each finished step was done, so that a run that was cut off goes on behind
+    it. `password` is the owner's hash, and emptied as soon as the owner exists. The public host
+    adds rows and reads their state, and none of the people's data (column rights, its migration).
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        READY = "ready", "In use, resources in AWS follow"
+        DONE = "done", "Complete"
+
+    tenant_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    slug = models.CharField(max_length=40, unique=True)
+    name = models.CharField(max_length=120)
+    host = models.CharField(max_length=253)
+    plan = models.CharField(max_length=40)
+    posture = models.CharField(max_length=20)
+    region = models.CharField(max_length=20)
+    retrieval = models.CharField(max_length=20)
+    owner_id = models.UUIDField(default=uuid.uuid4)
+    owner_email = models.EmailField(max_length=254)
+    owner_name = models.CharField(max_length=120, blank=True)
+    password = models.CharField(max_length=128, blank=True)
+    signed_up = models.BooleanField(default=False)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    done = models.JSONField(default=dict)  # by step: when it was done
+    error = models.TextField(blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    requested_at = models.DateTimeField(default=timezone.now)
+    ready_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["-requested_at"]
+
+    def __str__(self) -> str:
+        return f"{self.slug}: {self.get_state_display()}"
+
+
+class AddressEntry(models.Model):
+    """Says that a workspace may know an e-mail address: a keyed hash of it, never the address."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "digest")
+    tenant_id = models.UUIDField()
+    digest = models.BinaryField(max_length=32, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{bytes(self.digest).hex()[:12]}… in {self.tenant_id}"
 
 
 class Offboarding(models.Model):

@@ -1,16 +1,68 @@
-"""The registry's own upkeep, outside every tenant and under the owner's login."""
+"""Making workspaces and erasing them, outside every tenant and under the owner's login."""
 
+from datetime import timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from celery import shared_task
 from django.utils import timezone
 
 from tenants.context import public_scope
+from tenants.errors import Conflict
 from tenants.lifecycle.erasing import erase
-from tenants.registry.models import Offboarding
+from tenants.lifecycle.onboarding import onboard
+from tenants.lifecycle.schema import template_dump
+from tenants.registry.models import Offboarding, Onboarding
 
 log = structlog.get_logger(__name__)
+
+QUEUE: Final = "provisioning"
+LATE: Final = timedelta(seconds=20)
+ATTEMPTS: Final = 20  # of a step that fails, before only staff or the owner try it again
+
+
+@shared_task(name="registry.onboard")
+def workspace_onboard(tenant_id: str) -> None:
+    """Make a workspace that was asked for; then, as a message of its own, what follows in AWS.
+
+    Two messages, so that whoever signs up next does not wait for AWS.
+    """
+    with public_scope("owner"):
+        asked = Onboarding.objects.filter(tenant_id=UUID(tenant_id)).first()
+    if asked is None or asked.state == Onboarding.State.DONE:
+        return
+    making = asked.state == Onboarding.State.WAITING
+    try:
+        onboard(asked, until_ready=making)
+    except Conflict as error:
+        log.info("tenants.onboarding_elsewhere", tenant_id=tenant_id, why=error.detail)
+    except Exception:  # the row says why; it is tried again, by the schedule or by people
+        log.exception("tenants.onboarding_failed", tenant_id=tenant_id)
+    else:
+        if making:
+            onboarding_dispatch(asked.tenant_id)
+
+
+def onboarding_dispatch(tenant_id: UUID) -> None:
+    """Have a workspace's making begun, or gone on with."""
+    workspace_onboard.apply_async(args=(str(tenant_id),), queue=QUEUE)
+
+
+@shared_task(name="registry.onboard_due")
+def workspaces_onboard_due() -> None:
+    """Go on with workspaces whose making was cut off or failed.
+
+    The template is dumped ahead, so that whoever signs up first does not wait for it.
+    """
+    with public_scope("owner"):
+        template_dump()
+        late = Onboarding.objects.exclude(state=Onboarding.State.DONE).filter(
+            attempts__lt=ATTEMPTS, requested_at__lt=timezone.now() - LATE
+        )
+        due = list(late.values_list("tenant_id", flat=True))
+    for tenant_id in due:
+        onboarding_dispatch(tenant_id)
 
 
 @shared_task(name="registry.erase_due")
@@ -32,9 +84,14 @@ def workspaces_erase_due() -> None:
 
 
 BEAT: Final[dict[str, dict[str, Any]]] = {
+    "registry.onboard_due": {
+        "task": "registry.onboard_due",
+        "schedule": 60.0,
+        "options": {"queue": QUEUE, "expires": 55},
+    },
     "registry.erase_due": {
         "task": "registry.erase_due",
         "schedule": 600.0,
-        "options": {"queue": "provisioning", "expires": 590},
+        "options": {"queue": QUEUE, "expires": 590},
     },
 }

@@ -6,9 +6,15 @@ No model of a workspace's content is here: staff see numbers, settings and state
 from typing import Final
 
 # Route of the public host -> who may see it: `anyone`, or `staff`, before whom everybody else is
-# sent to sign in. The routes that every model has by itself are made from MODELS.
+# sent to sign in, or `browser`, which alone has signed up. The routes that every model has by
+# itself are made from MODELS.
 PUBLIC: Final[dict[str, str]] = {
     "": "anyone",
+    "sign-up/": "anyone",
+    "sign-up/address/": "anyone",
+    "sign-up/made/": "browser",
+    "find/": "anyone",
+    "find/sent/": "anyone",
     "design/": "anyone",
     "webhooks/payments/": "anyone",
     "admin/": "staff",
@@ -31,6 +37,7 @@ MODELS: Final[dict[str, str]] = {
     "registry.Tenant": "change view",
     "registry.Domain": "add change delete view",
     "registry.Offboarding": "view",
+    "registry.Onboarding": "view",
     "auth.Group": "add change delete view",
     "accounts.User": "add change view",
     "accounts.AuditEvent": "view",

@@ -66,6 +66,8 @@ def public(world: World, entry: Entry) -> Iterator[str]:
             yield f"who is no staff is answered {answer.status}"
         if entry.needs == "anyone" and answer.status != 200:
             yield f"anyone is answered {answer.status}"
+        if entry.needs == "browser" and answer.location != "/sign-up/":
+            yield f"a browser that has not signed up is answered {answer.status}"
     if path.startswith("/admin/"):
         for who in [*_everybody(world), by_session(world.staff_session)]:
             status = sent("GET", path, HERE_HOST, who).status

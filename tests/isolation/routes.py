@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.conf import settings
 from drf_spectacular.generators import SchemaGenerator
 
+from tenants.accounts.handover import confirm_make, handover_make
 from tests.isolation.attempts import (
     Answer,
     Headers,
@@ -24,6 +25,7 @@ from tests.isolation.entries import Entry
 from tests.isolation.table import BODIES, BODY_IDS, PRIVATE, ROUTES
 from tests.isolation.world import HERE, OTHER, World
 from tests.support.cast import ALICE, BOB, Person
+from tests.support.clients import tenant_of, user_of
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 RANKS: Final = {"anyone": -1, "viewer": 0, "member": 1, "admin": 2, "owner": 3}
@@ -208,17 +210,32 @@ def told_apart(
 
 
 def reset_links(world: World, entry: Entry) -> Iterator[str]:
-    """Try another tenant's reset link here: as a made-up one."""
+    """Try another tenant's signed link here: as a made-up one."""
     if "token" not in entry.parameters:
         return
+    theirs = world.theirs | {"token": _token(world, entry)}
     made_up = world.theirs | {"token": "c1-" + "0" * 32}
     yield from told_apart(
-        "another tenant's reset link",
-        partial(tried, entry, world.theirs, HERE_HOST, {}),
+        "another tenant's link",
+        partial(tried, entry, theirs, HERE_HOST, {}),
         partial(tried, entry, made_up, HERE_HOST, {}),
     )
-    if entry.method == "GET" and tried(entry, world.theirs, OTHER_HOST, {}).status != 302:
-        yield "the reset link does not even work at home, so this proves nothing"
+    if entry.method == "GET":
+        if entry.name == "welcome/<token>/":  # it would sign in: tests/tenants proves that it works
+            return
+        home = tried(entry, theirs, OTHER_HOST, {})
+        if home.status != (200 if entry.name == "confirm/<token>/" else 302):
+            yield "the link does not even work at home, so this proves nothing"
+
+
+def _token(world: World, entry: Entry) -> str:
+    """Return the other tenant's token of the link's kind."""
+    tenant = tenant_of(OTHER)
+    if entry.name == "welcome/<token>/":
+        return handover_make(tenant.id, user_of(OTHER).id)
+    if entry.name == "confirm/<token>/":
+        return confirm_make(user_of(OTHER), tenant)
+    return world.theirs["token"]
 
 
 def passwords(world: World, entry: Entry) -> Iterator[str]:

@@ -14,11 +14,15 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "password-reset/sent/": {"GET": "anyone"},
     "password-reset/<uidb64>/<token>/": {"GET": "anyone", "POST": "anyone"},
     "password-reset/done/": {"GET": "anyone"},
+    "welcome/<token>/": {"GET": "anyone"},
+    "confirm/<token>/": {"GET": "anyone", "POST": "anyone"},
     "settings/": {"GET": "viewer"},
     "settings/members/": {"GET": "viewer"},
     "settings/keys/": {"GET": "viewer", "POST": "viewer"},
     "settings/keys/<uuid:key_id>/revoke/": {"POST": "viewer"},
     "settings/workspace/": {"GET": "viewer"},
+    "settings/workspace/setup/": {"POST": "admin"},
+    "settings/workspace/confirm/": {"POST": "viewer"},
     "assistant/": {"GET": "viewer", "POST": "viewer"},
     "assistant/<uuid:conversation_id>/": {"GET": "viewer", "POST": "viewer"},
     "assistant/<uuid:conversation_id>/rename/": {"POST": "viewer"},
@@ -164,7 +168,10 @@ SOCKETS: Final = {"ws/assistant/<uuid:conversation_id>/"}
 # Celery task -> what its arguments name, after the tenant's id; a text: the deployment's own, with
 # its arguments, which name no object, so that no message can point it at anything.
 TASKS: Final[dict[str, tuple[str, ...] | str]] = {
+    "accounts.confirm_mail": ("user_id",),
+    "accounts.find_mail": "email",
     "accounts.password_mail": ("email", "host"),
+    "accounts.sync_addresses": "",
     "assistant.reap": "",
     "bedrock.check_logs": "",
     "bedrock.explore_costs": "",
@@ -189,6 +196,8 @@ TASKS: Final[dict[str, tuple[str, ...] | str]] = {
     "documents.reembed_all": "",
     "documents.remask": (),
     "registry.erase_due": "",
+    "registry.onboard": "tenant_id",
+    "registry.onboard_due": "",
     "search.copies_recover": "",
     "search.copies_sync": (),
 }

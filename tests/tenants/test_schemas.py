@@ -131,6 +131,7 @@ def test_a_workspace_whose_making_was_cut_off_is_finished(
     make(manage, "cut-off")
     schema = schema_of(owner, "cut-off")
     owner.execute("UPDATE registry_tenant SET status = 'provisioning' WHERE slug = 'cut-off'")
+    owner.execute("DELETE FROM registry_onboarding WHERE slug = 'cut-off'")  # older than steps
     set_back(owner, schema)
     make(manage, "cut-off")
     assert is_whole(owner, schema)
