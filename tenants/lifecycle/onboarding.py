@@ -69,7 +69,8 @@ def tenant_create(
             raise Conflict(f"The workspace {slug} exists and is {tenant.get_status_display()}.")
         asked = Onboarding.objects.filter(slug=slug).first()
         if asked is None and tenant is not None and tenant.status == Status.ACTIVE:
-            return tenant  # older than the record of steps
+            older: Tenant = tenant
+            return older  # than the record of steps
         if asked is None:
             asked = Onboarding(
                 slug=slug,
