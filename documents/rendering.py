@@ -20,6 +20,7 @@ _CLOSE: Final = "\ue0f1"
 _HELD: Final = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 _HELD_CHARACTERS: Final = re.compile(f"[{_OPEN}{_CLOSE}]")
 _LINK: Final = re.compile(r"<a(?: href=\"([^\"]*)\")?[^>]*>(.*?)</a>", re.DOTALL)
+_WHOLE: Final = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 
 _TAGS: Final = {
     "p", "br", "strong", "em", "code", "pre", "ul", "ol", "li", "blockquote", "h3", "h4", "hr",
@@ -58,7 +59,7 @@ def answer_html(text: str, citations: Sequence[Citation]) -> SafeString:
 
 def _inert(link: re.Match[str]) -> str:
     """Show a link's words; its address opens only after it was shown in full (`data-href`)."""
-    if not link[1]:
+    if not _WHOLE.match(link[1]):  # without a host there is nothing to show or to open
         return link[2]
     return f'<button type="button" class="link" data-href="{link[1]}">{link[2]}</button>'
 

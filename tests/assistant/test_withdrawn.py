@@ -106,7 +106,9 @@ def test_a_blocked_answer_from_documents_shows_and_keeps_nothing(
     ready("animals.md", f"# Animals\n\nThe {CANARY} of the island is a small animal. {SECRET}")
     localaws.script(text=f"The {CANARY} is small. {SECRET}", match={"operation": "Converse"})
     with server.http(BOB) as client:
-        answer = client.post("/api/v1/ask/", json={"question": "Which small animal lives on the island?"}).json()
+        answer = client.post(
+            "/api/v1/ask/", json={"question": "Which small animal lives on the island?"}
+        ).json()
     assert answer["guardrail"]["action"] == "blocked"
     assert (answer["grounded"], answer["citations"]) == ("none", [])
     assert CANARY not in str(answer)
