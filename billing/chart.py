@@ -1,4 +1,4 @@
-"""A bar a day, as coordinates for an inline SVG; the template only writes them down."""
+"""A bar a day or an hour, as coordinates for an inline SVG; the template only writes them down."""
 
 from calendar import monthrange
 from collections.abc import Callable, Sequence
@@ -54,12 +54,26 @@ class Chart:
 
 def chart_of_days(days: Sequence[Part], month: date, *, by: str) -> Chart:
     """Return the month's chart by `spend` or by `tokens`."""
+    last = monthrange(month.year, month.month)[1]
+    ticks = [(day - 1, str(day)) for day in (1, 5, 10, 15, 20, 25, last)]
+    return _chart(days, last, ticks, by=by, step="day")
+
+
+def chart_of_hours(parts: Sequence[Part], *, by: str) -> Chart:
+    """Return the chart of the last hours by `spend` or by `tokens`."""
+    ticks = [(index, part.label[-5:]) for index, part in enumerate(parts) if index % 6 == 0]
+    return _chart(parts, len(parts), ticks, by=by, step="hour")
+
+
+def _chart(
+    days: Sequence[Part], slots: int, marks: Sequence[tuple[int, str]], *, by: str, step: str
+) -> Chart:
     value: Callable[[Part], Decimal] = (
         (lambda day: Decimal(day.tokens)) if by == "tokens" else (lambda day: max(day.usd, ZERO))
     )
     show = tokens_text if by == "tokens" else money
     top = _round_up(max((value(day) for day in days), default=ZERO))
-    slot = Decimal(WIDTH - LEFT) / monthrange(month.year, month.month)[1]
+    slot = Decimal(WIDTH - LEFT) / slots
     scale = Decimal(BOTTOM - TOP) / top
     bars = []
     for index, day in enumerate(days):
@@ -78,14 +92,10 @@ def chart_of_days(days: Sequence[Part], month: date, *, by: str) -> Chart:
         )
     axis = tokens_text if by == "tokens" else _dollars
     lines = [
-        Line(_text(BOTTOM - top * step / 3 * scale), axis(top * step / 3)) for step in (1, 2, 3)
+        Line(_text(BOTTOM - top * third / 3 * scale), axis(top * third / 3)) for third in (1, 2, 3)
     ]
-    last = monthrange(month.year, month.month)[1]
-    ticks = [
-        Tick(_text(LEFT + slot * (day - 1) + slot / 2), str(day))
-        for day in (1, 5, 10, 15, 20, 25, last)
-    ]
-    return Chart(_describe(days, value, show, by), bars, lines, ticks)
+    ticks = [Tick(_text(LEFT + slot * index + slot / 2), label) for index, label in marks]
+    return Chart(_describe(days, value, show, by, step), bars, lines, ticks)
 
 
 ZERO: Final = Decimal(0)
@@ -122,13 +132,17 @@ def _text(value: Decimal) -> str:
 
 
 def _describe(
-    days: Sequence[Part], value: Callable[[Part], Decimal], show: Callable[[Decimal], str], by: str
+    days: Sequence[Part],
+    value: Callable[[Part], Decimal],
+    show: Callable[[Decimal], str],
+    by: str,
+    step: str,
 ) -> str:
     name = "Tokens" if by == "tokens" else "Spend"
     most = max(days, key=value, default=None)
     if most is None or value(most) <= 0:
-        return f"{name} by day: nothing used yet this month."
+        return f"{name} by {step}: nothing used yet."
     return (
-        f"{name} by day, {days[0].label} to {days[-1].label}: the most on {most.label},"
+        f"{name} by {step}, {days[0].label} to {days[-1].label}: the most on {most.label},"
         f" {show(value(most))}. The numbers are in the table below."
     )

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.db import connection
 
 from billing.catalog import PlanTerms, plan_terms
-from billing.refusals import amount, compact, number, quantity
+from billing.refusals import UPGRADE_URL, amount, compact, number, quantity
 from billing.storage import STANDING
 from billing.units import METRIC_LABEL, METRIC_UNIT, Metric
 from tenants.context import current
@@ -68,6 +68,15 @@ class Meter:
         if self.metric is Metric.STORAGE:
             return "New documents are refused until you delete some or move to a larger plan."
         return f"Requests that need more are refused until {self.resets_text}, midnight UTC."
+
+    @property
+    def more_href(self) -> str:
+        """Where a meter that is used up leads to more."""
+        return UPGRADE_URL
+
+    @property
+    def more_label(self) -> str:
+        return "Compare plans"
 
     @property
     def used_percent(self) -> float:

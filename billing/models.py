@@ -259,6 +259,7 @@ class LedgerEntry(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["created_at"], name="billing_ledger_time"),
             models.Index(fields=["id"], name="billing_ledger_id"),
+            models.Index(fields=["tenant_id", "created_at"], name="billing_ledger_latest"),
         ]
 
     def __str__(self) -> str:

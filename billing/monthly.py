@@ -252,6 +252,30 @@ def _days(rows: list[dict[str, Any]], month: date, today: date) -> list[Part]:
     return found
 
 
+HOURS_SHOWN: Final = 48
+HOURS: Final = """
+    SELECT hour, requests, tokens, usd FROM billing_usagehour
+     WHERE tenant_id = %s AND hour > now() - %s * interval '1 hour' ORDER BY hour
+"""
+
+
+def hours(shown: int = HOURS_SHOWN) -> list[Part]:
+    """Return the AI usage of the last hours, also those without any: two statements."""
+    now = database_now().replace(minute=0, second=0, microsecond=0)
+    with connection.cursor() as cursor:
+        cursor.execute(HOURS, [current().id, shown])
+        found: dict[datetime, tuple[int, int, Decimal]] = {}
+        for hour, requests, tokens, usd in cursor.fetchall():
+            before = found.get(hour, (0, 0, Decimal(0)))  # two months meet in no hour but skewed
+            found[hour] = (before[0] + requests, before[1] + tokens, before[2] + usd)
+    parts = []
+    for back in range(shown - 1, -1, -1):
+        hour = now - timedelta(hours=back)
+        requests, tokens, usd = found.get(hour, (0, 0, Decimal(0)))
+        parts.append(Part(hour.isoformat(), f"{hour:%-d %B, %H:00}", requests, tokens, usd))
+    return parts
+
+
 def _share(usd: Decimal, spend: Decimal) -> float:
     return float((usd * 100 / spend).quantize(TENTH)) if spend > 0 else 0.0
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from billing import api, views
+from billing import api, limitapi, limitviews, views
 from billing.invoices import api as invoice_api
 from billing.invoices import views as invoice_views
 from billing.plans import api as plan_api
@@ -28,6 +28,10 @@ html_urlpatterns = [
         invoice_views.line_page,
         name="invoice_line",
     ),
+    path("usage/limits/", limitviews.limits_page, name="usage_limits"),
+    path("usage/requests/", limitviews.requests_page, name="usage_requests"),
+    path("usage/requests/<uuid:request_id>/", limitviews.request_page, name="usage_request"),
+    path("usage/export/", limitviews.usage_export, name="usage_export"),
 ]
 
 api_urlpatterns = [
@@ -48,4 +52,9 @@ api_urlpatterns = [
         invoice_api.InvoiceLineView.as_view(),
         name="api_invoice_line",
     ),
+    path("usage/series/", limitapi.SeriesView.as_view(), name="api_usage_series"),
+    path("usage/limits/", limitapi.LimitsView.as_view(), name="api_usage_limits"),
+    path("usage/cap/", limitapi.CapView.as_view(), name="api_usage_cap"),
+    path("usage/budget/", limitapi.BudgetView.as_view(), name="api_usage_budget"),
+    path("usage/allowances/", limitapi.AllowanceView.as_view(), name="api_usage_allowances"),
 ]

@@ -5,7 +5,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from billing.chart import chart_of_days, tokens_text
+from billing.chart import chart_of_days, chart_of_hours, tokens_text
+from billing.limits import own_limits
+from billing.monthly import hours
 from billing.refusals import money
 from billing.selectors import meter_summary, meters, month_usage, rate_card
 from tenants.accounts.models import role_reaches
@@ -13,6 +15,7 @@ from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 
 SERIES = ("spend", "tokens")
+STEPS = ("day", "hour")
 
 
 @role_required("viewer")
@@ -21,14 +24,21 @@ def usage_page(request: HttpRequest) -> HttpResponse:
     usage = month_usage()
     by = request.GET.get("by", "spend")
     by = by if by in SERIES else "spend"
+    step = request.GET.get("step", "day")
+    step = step if step in STEPS else "day"
+    points = hours() if step == "hour" else usage.days
     return render(
         request,
         "billing/usage.html",
         {
             "usage": usage,
-            "meters": usage.meters,
+            "meters": [*usage.meters, *own_limits(actor_of(request).user_id).meters],
             "by": by,
-            "chart": chart_of_days(usage.days, usage.month, by=by),
+            "step": step,
+            "points": points,
+            "chart": chart_of_hours(points, by=by)
+            if step == "hour"
+            else chart_of_days(points, usage.month, by=by),
             "spend": money(usage.spend),
             "forecast": money(usage.forecast),
             "tokens": tokens_text(usage.tokens),
@@ -40,7 +50,8 @@ def usage_page(request: HttpRequest) -> HttpResponse:
 @role_required("viewer")
 def usage_meters(request: HttpRequest) -> HttpResponse:
     """Answer the meters alone: the page asks for them again while it is looked at."""
-    return render(request, "billing/usage.html#meters", {"meters": meters()})
+    found = [*meters(), *own_limits(actor_of(request).user_id).meters]
+    return render(request, "billing/usage.html#meters", {"meters": found})
 
 
 @role_required("viewer")

@@ -5,6 +5,7 @@ from decimal import Decimal
 from django import template
 
 from billing.invoices.money import money_in
+from billing.monthly import FEATURES
 from billing.refusals import money
 
 register = template.Library()
@@ -22,6 +23,24 @@ def whole(value: int) -> str:
 def dollars(value: Decimal) -> str:
     """Return a sum of money."""
     return money(value)
+
+
+@register.filter
+def whole_number(value: Decimal) -> str:
+    """Return a whole amount that is kept as a decimal, with separators."""
+    return f"{value:,.0f}"
+
+
+@register.filter
+def sum_text(value: Decimal) -> str:
+    """Return a sum for a field: all its digits, and nothing else."""
+    return f"{value.normalize():f}"
+
+
+@register.filter
+def feature_name(value: str) -> str:
+    """Return a feature as people call it."""
+    return FEATURES.get(value, value.replace("_", " ").capitalize())
 
 
 @register.filter

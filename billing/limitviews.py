@@ -1,0 +1,122 @@
+"""Pages of the limits that a workspace sets itself, of single requests, and the CSV of usage."""
+
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.dateparse import parse_datetime
+
+from billing.exports import usage_csv
+from billing.limits import allowances, own_limits
+from billing.requests import SHOWN, request_entries, requests_latest
+from billing.selectors import month_usage
+from billing.services import allowance_set, budget_set, cap_set
+from tenants.accounts.models import Role, User, role_reaches
+from tenants.accounts.permissions import role_required
+from tenants.accounts.selectors import actor_of
+from tenants.context import Actor
+from tenants.errors import Forbidden, Invalid, TenantryError
+
+
+@role_required("viewer")
+def limits_page(request: HttpRequest) -> HttpResponse:
+    """Show cap, budget and allowances; the owner sets the sums, admins the allowances."""
+    actor, error = actor_of(request), ""
+    if request.method == "POST":
+        try:
+            _set(actor, request.POST)
+        except Forbidden:
+            raise
+        except TenantryError as refused:
+            error = refused.detail
+        else:
+            return redirect("usage_limits")
+    own = own_limits(actor.user_id)
+    admin = role_reaches(actor.role, "admin")
+    everyone, members = allowances(own.month) if admin else (None, [])
+    context: dict[str, Any] = {
+        "own": own,
+        "is_admin": admin,
+        "is_owner": actor.role == Role.OWNER,
+        "everyone": everyone,
+        "members": members,
+        "owners": User.objects.filter(role=Role.OWNER, is_active=True),
+        "error": error,
+    }
+    return render(request, "billing/limits.html", context, status=422 if error else 200)
+
+
+def _set(actor: Actor, form: Any) -> None:
+    part = form.get("part", "")
+    needed = {"cap": "owner", "budget": "owner", "allowance": "admin"}.get(part)
+    if needed is None and role_reaches(actor.role, "admin"):
+        raise Invalid("Say which limit: cap, budget or allowance.")
+    if needed is None or not role_reaches(actor.role, needed):
+        raise Forbidden
+    if part == "allowance":
+        try:
+            user_id = UUID(form["user_id"]) if form.get("user_id") else None
+        except ValueError:
+            raise Invalid("There is no such member; reload the page.") from None
+        allowance_set(
+            actor=actor,
+            user_id=user_id,
+            model_tokens=_amount(form.get("model_tokens")),
+            spend_usd=_amount(form.get("spend_usd")),
+        )
+        return
+    usd = None if form.get("remove") else _amount(form.get("usd"))
+    if usd is None and not form.get("remove"):
+        raise Invalid("Give a sum in dollars.")
+    (cap_set if part == "cap" else budget_set)(actor=actor, usd=usd)
+
+
+def _amount(text: str | None) -> Decimal | None:
+    """Return what was typed, without the separators of thousands; None for nothing."""
+    try:
+        return Decimal(text.strip().replace(",", "")) if text and text.strip() else None
+    except InvalidOperation:
+        raise Invalid(f"“{text[:40] if text else ''}” is no amount; give digits.") from None
+
+
+@role_required("viewer")
+def requests_page(request: HttpRequest) -> HttpResponse:
+    """List the latest requests, each with what it cost."""
+    before = _moment(request.GET.get("before", ""))
+    found = requests_latest(actor_of(request), before)
+    older = found[-1].at.isoformat() if len(found) == SHOWN else ""
+    context = {"requests": found, "older": older, "before": before}
+    return render(request, "billing/requests.html", context)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None
+
+
+@role_required("viewer")
+def request_page(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """Show one request down to its ledger rows, and each row's price row."""
+    entries = request_entries(actor_of(request), request_id)
+    total = sum((entry.row.usd or Decimal(0) for entry in entries), Decimal(0))
+    context = {"request_id": request_id, "entries": entries, "total": total}
+    return render(request, "billing/request.html", context)
+
+
+@role_required("viewer")
+def usage_export(request: HttpRequest) -> HttpResponse:
+    """Answer one table of the usage page as CSV."""
+    table = request.GET.get("table", "")
+    usage = month_usage()
+    members = role_reaches(actor_of(request).role, "admin")
+    text = usage_csv(usage, table, sees_members=members)
+    response = HttpResponse(text, content_type="text/csv; charset=utf-8")
+    name = f"usage-{usage.month:%Y-%m}-{table}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
