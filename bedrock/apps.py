@@ -10,6 +10,8 @@ class BedrockConfig(AppConfig):
         from bedrock.erasing import (
             guardrail_erase,
             guardrail_left,
+            logs_expiring,
+            logs_left,
             profiles_erase,
             profiles_left,
         )
@@ -29,3 +31,4 @@ class BedrockConfig(AppConfig):
         erase_register("knowledge bases", base_erase, base_left, order=50)
         erase_register("inference profiles", profiles_erase, profiles_left, order=55)
         erase_register("own guardrail", guardrail_erase, guardrail_left, order=56)
+        erase_register("shared logs", logs_expiring, logs_left, order=57)

@@ -6,6 +6,7 @@ from typing import Final
 from django.conf import settings
 
 LOG_PREFIX: Final = "invocation-logs"
+RAW_LOG_DAYS: Final = 7
 UNASSIGNED_PREFIX: Final = "invocation-unassigned"
 """Contents of logged calls that no tenant's session signed."""
 

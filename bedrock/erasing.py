@@ -5,15 +5,21 @@ workspace is served any more. The profiles' rows stay, since bills and logs name
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from django.db.models import QuerySet
 
-from bedrock.models import Guardrail, InferenceProfile
+from bedrock.deployment import LOG_PREFIX, RAW_LOG_DAYS
+from bedrock.models import Guardrail, InferenceProfile, LoggedCall
 from bedrock.reconciling import profile_delete
 from tenants.aws import BotoCoreError, ClientError, ops_client, translated
 from tenants.context import TenantContext
 from tenants.lifecycle.steps import Erased
+from tenants.objects import bucket
+
+# The log of the last calls may still be on its way, and S3 lets go at the midnight after the days.
+LATE_DAYS: Final = 1
 
 
 def profiles_erase(tenant: TenantContext) -> Sequence[Erased]:
@@ -62,3 +68,21 @@ def guardrail_erase(tenant: TenantContext) -> Sequence[Erased]:
 def guardrail_left(tenant: TenantContext) -> int:
     """Return how many guardrails of the workspace's own stand."""
     return Guardrail.objects.filter(tenant_id=tenant.id).count()
+
+
+def logs_expiring(tenant: TenantContext) -> Sequence[Erased]:
+    """Say by when the shared raw log, which cannot be erased for one alone, has expired.
+
+    S3 counts whole days and rounds up to midnight UTC
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html).
+    """
+    last = datetime.now(UTC) + timedelta(days=RAW_LOG_DAYS + LATE_DAYS + 1)
+    until = last.replace(hour=0, minute=0, second=0, microsecond=0)
+    calls = LoggedCall.objects.filter(tenant_id=tenant.id).count()
+    where = f"bucket {bucket(tenant.region)}, {LOG_PREFIX}/"
+    return [Erased("calls in the shared raw log", where, calls, until)]
+
+
+def logs_left(_: TenantContext) -> int:
+    """Return 0: the log expires by itself, by the day that the receipt names."""
+    return 0

@@ -15,7 +15,13 @@ from django.db.models import QuerySet
 
 from bedrock import policy
 from bedrock.costsetup import export_ensure, tags_ensure
-from bedrock.deployment import BILLING_REGION, COSTS_PREFIX, LOG_PREFIX, UNASSIGNED_PREFIX
+from bedrock.deployment import (
+    BILLING_REGION,
+    COSTS_PREFIX,
+    LOG_PREFIX,
+    RAW_LOG_DAYS,
+    UNASSIGNED_PREFIX,
+)
 from bedrock.guardrails import ensure_guardrails
 from bedrock.knowledge_bases import region_knowledge_ensure
 from bedrock.models import Guardrail, InferenceProfile, Model, Tier
@@ -32,7 +38,6 @@ log = structlog.get_logger(__name__)
 
 LOCK = "bedrock.provisioning"
 DEFAULT_REGION = "us-east-1"
-RAW_LOG_DAYS = 7
 UNASSIGNED_DAYS = 30
 COST_DAYS = 100
 

@@ -4,3 +4,10 @@ from django.apps import AppConfig
 class BillingConfig(AppConfig):
     name = "billing"
     verbose_name = "Billing"
+
+    def ready(self) -> None:
+        from billing.sweeper import reservations_close, reservations_open
+        from tenants.lifecycle.steps import erase_register
+
+        # After batch jobs and whatever else of the workspace runs has been stopped.
+        erase_register("reservations", reservations_close, reservations_open, order=60)

@@ -71,6 +71,8 @@ def api_key_revoke(*, actor: Actor, key: ApiKey) -> None:
     key.revoked_at = timezone.now()
     key.save(update_fields=["revoked_at"])
     audit_write(actor, action="api_key.revoke", object_type="api_key", object_id=key.id)
+    user_id = key.user_id
+    transaction.on_commit(lambda: sockets_close(user_id))
 
 
 def api_key_check(secret: str) -> ApiKey | None:
@@ -116,6 +118,27 @@ def sign_out(request: HttpRequest) -> None:
     logout(request)
     if isinstance(user, User):
         sockets_close(user.id)  # last: the session ends even when Redis is away
+
+
+def password_changed(user: User) -> None:
+    """End what stands open under the old password: sessions end by its hash, sockets here."""
+    actor = Actor(user_id=user.id, role=user.role, kind="session")
+    audit_write(actor, action="user.password", object_type="user", object_id=user.id)
+    email_confirm(user=user)  # the link came by mail
+    sockets_close(user.id)
+
+
+@transaction.atomic
+def user_role_set(*, actor: Actor, user: User, role: Role) -> None:
+    """Give the user another role; what is open under the old one ends."""
+    was = user.role
+    user.role = role
+    user.save(update_fields=["role"])
+    audit_write(
+        actor, action="user.role", object_type="user", object_id=user.id, was=was, role=role
+    )
+    user_id = user.id
+    transaction.on_commit(lambda: sockets_close(user_id))
 
 
 @transaction.atomic

@@ -32,6 +32,7 @@ from tenants.accounts.services import (
     api_key_create,
     api_key_revoke,
     email_confirm,
+    password_changed,
     sign_in,
     sign_out,
 )
@@ -96,6 +97,11 @@ class PasswordResetConfirmView(auth_views.PasswordResetConfirmView):
 
     template_name = "auth/password_reset_confirm.html"
     success_url = reverse_lazy("password-reset-done")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        answer = super().form_valid(form)
+        password_changed(form.user)
+        return answer
 
 
 def welcome_action(request: HttpRequest, token: str) -> HttpResponse:

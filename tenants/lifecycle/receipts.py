@@ -30,6 +30,9 @@ def receipt(offboarding: Offboarding, tenant: TenantContext) -> dict[str, Any]:
         "finished_at": offboarding.finished_at
         and offboarding.finished_at.isoformat("T", "seconds"),
         "erased": lines,
+        "last_raw_log_expires_by": max(
+            (line["expires_by"] for line in lines if "expires_by" in line), default=None
+        ),
         "kept": [
             {"what": "amounts in the ledger, invoices", "why": "accounting; they hold no content"},
             {"what": "sealed audit", "why": "evidence of who did what"},

@@ -1,17 +1,20 @@
 """Who may open a socket, what may be said on it, and when it is closed."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.tokens import default_token_generator
+from django.utils.http import urlsafe_base64_encode
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from assistant import watchkeeper
 from assistant.errors import FRAME_BYTES, MESSAGE_CHARACTERS
-from tenants.accounts.models import ApiKey
-from tenants.accounts.services import user_disable
+from tenants.accounts.models import ApiKey, Role
+from tenants.accounts.services import api_key_revoke, user_disable, user_role_set
 from tenants.context import SYSTEM, entered
 from tenants.sockets import sockets_close
 from tests.assistant.talking import (
@@ -155,6 +158,56 @@ def test_signing_out_closes_the_open_socket_and_the_turn_goes_on(
         aside(lambda: browser.post("/sign-out/"))
         assert closed_with(talk) == 4401
         assert talk.heard[-1]["type"] == "delta"
+    eventually(lambda: said_in(BOB, conversation)[1].status == "complete")
+
+
+def reset_password(person: Person) -> None:
+    """Set a new password by the link of a mail, as the person would."""
+    user = user_of(person)
+    with entered(tenant_of(person)):
+        path = f"/password-reset/{urlsafe_base64_encode(str(user.pk).encode())}/"
+        path += f"{default_token_generator.make_token(user)}/"
+    client = stranger(person.host)
+    form = client.get(path, follow=True)
+    new = {"new_password1": "another long password", "new_password2": "another long password"}
+    assert client.post(form.redirect_chain[-1][0], new).status_code == 302
+
+
+def revoke_key(person: Person) -> None:
+    user = user_of(person)
+    in_acme(lambda: api_key_revoke(actor=SYSTEM, key=ApiKey.objects.get(user=user)))
+
+
+ENDS = {
+    "disabled": lambda: in_acme(lambda: user_disable(actor=SYSTEM, user=user_of(BOB))),
+    "another role": lambda: in_acme(
+        lambda: user_role_set(actor=SYSTEM, user=user_of(BOB), role=Role.MEMBER)
+    ),
+    "another password": lambda: reset_password(BOB),
+    "the key revoked": lambda: revoke_key(BOB),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_right_that_ends_in_the_middle_of_an_answer_ends_its_tokens(
+    server: Server, localaws: LocalAws, end: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once it has ended and the socket is closed not one frame more comes; within 5 s."""
+    conversation = conversation_for(BOB)
+    localaws.script(chunks=["word "] * 100, delay_ms=20, match={"operation": "ConverseStream"})
+    key = BOB.key if end == "the key revoked" else ""
+    with talking(server, BOB, conversation, key=key) as talk:
+        talk.say("ask", text="Tell me everything.")
+        talk.until("delta")
+        aside(ENDS[end])
+        began = time.monotonic()
+        assert closed_with(talk) == 4401
+        took = time.monotonic() - began
+        words = len([frame for frame in talk.heard if frame["type"] == "delta"])
+    with capsys.disabled():
+        print(f"\n{end}: closed {took * 1000:.0f} ms after it, {words} of 100 words had come")
+    assert took < 5
+    assert words < 100 and talk.heard[-1]["type"] == "delta"
     eventually(lambda: said_in(BOB, conversation)[1].status == "complete")
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 from django.db import connection
 
+from billing.models import LedgerEntry
 from documents.services import document_upload
 from tenants.accounts.models import User
 from tenants.accounts.services import api_key_create
@@ -20,6 +22,7 @@ from tenants.lifecycle.receipts import is_genuine
 from tenants.objects import object_put
 from tenants.redis import redis_client, tenant_key
 from tenants.registry.models import Offboarding, Status, Tenant
+from tests.billing.calls import reserve
 from tests.support.cast import ALICE, CHARLIE, MAX
 from tests.support.clients import api, stranger, tenant_of, user_of
 from tests.support.services import Worker
@@ -43,6 +46,7 @@ def leaving(worker: Worker, manage: Manage) -> Iterator[Tenant]:
         document_upload(actor=actor, file=io.BytesIO(b"A canary of its own."), name="canary.txt")
         object_put("batch/rest.jsonl", b"{}", content_type="application/json")
         redis_client().set(tenant_key("turn", 1), "x")
+        reserve()  # of a call that never came to its end
     yield tenant
     # Roles are the cluster's, not the database's: what a test that failed leaves behind goes here.
     url = worker.served.cluster().url("owner", worker.database)
@@ -71,6 +75,12 @@ def test_nothing_of_an_erased_workspace_is_left_and_the_receipt_says_what_was(
     assert erased["stored objects", "bucket tenantry-documents-us-east-1"] == 2
     assert erased["database role", leaving.schema_name] == 1
     assert erased["cached and queued state", "Redis"] >= 1
+    # What was reserved is charged as an estimate and stays in the ledger; the raw log has a date.
+    assert erased["open reservations, settled as estimates", "ledger"] == 1
+    with public_scope("staff"):
+        assert LedgerEntry.objects.filter(tenant_id=leaving.id, estimated=True).exists()
+    expires = datetime.fromisoformat(receipt["receipt"]["last_raw_log_expires_by"])
+    assert timedelta(days=7) < expires - datetime.now(UTC) <= timedelta(days=9)
     key_of_deployment = receipt["receipt"]["public_key"]
     assert is_genuine(receipt["receipt"], receipt["signature"], key_of_deployment)
     forged = {**receipt["receipt"], "workspace": "acme"}
