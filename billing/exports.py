@@ -31,7 +31,7 @@ def usage_csv(usage: MonthUsage, table: str, *, sees_members: bool) -> str:
     if table == "units":
         return _written(
             ("Model", "Unit", "Quantity", "Price, USD", "For", "Spend, USD", "Part estimated"),
-            (_unit(use) for use in [*usage.by_unit, *usage.kept]),
+            (_unit(use) for use in usage.units_shown),
         )
     if table == "meters":
         return _written(

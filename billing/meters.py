@@ -4,13 +4,14 @@ They come from the counters, a few rows whatever the ledger's size.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
 from django.db import connection
 
 from billing.catalog import PlanTerms, plan_terms
+from billing.clock import database_now as database_now
 from billing.refusals import UPGRADE_URL, amount, compact, number, quantity
 from billing.storage import STANDING
 from billing.units import METRIC_LABEL, METRIC_UNIT, Metric
@@ -21,7 +22,6 @@ NEAR: Final = 80
 
 TENTH: Final = Decimal("0.1")
 
-NOW: Final = "SELECT now() AT TIME ZONE 'UTC'"
 COUNTERS: Final = """
     SELECT metric, used, reserved FROM billing_quotacounter
      WHERE tenant_id = %s AND period IN (%s, %s)
@@ -135,13 +135,6 @@ def meter_summary() -> Meter:
     tightest = max(limited, key=lambda meter: meter.used_percent + meter.reserved_percent)
     # While nothing is near, tokens say more than which other bar happens to be a little longer.
     return limited[0] if tightest.state == "ok" else tightest
-
-
-def database_now() -> datetime:
-    """Return the database's time: hosts' clocks decide no period."""
-    with connection.cursor() as cursor:
-        cursor.execute(NOW)
-        return cursor.fetchone()[0].replace(tzinfo=UTC)  # type: ignore[no-any-return]
 
 
 def next_month(month: date) -> date:

@@ -82,6 +82,11 @@ class MonthUsage:
     days: list[Part]
 
     @property
+    def units_shown(self) -> list[UnitUse]:
+        """Every unit with its price, also of what is kept by day."""
+        return [*self.by_unit, *self.kept]
+
+    @property
     def next_month(self) -> date:
         return next_month(self.month)
 

@@ -7,12 +7,14 @@ documents that exist.
 
 from decimal import Decimal
 from typing import Final
+from uuid import UUID, uuid5
 
 from django.db import connection
 
-from billing.catalog import plan_terms
+from billing.catalog import plan_terms, price_of
+from billing.clock import database_now
 from billing.refusals import UPGRADE_URL, number, stored
-from billing.units import Metric
+from billing.units import STORAGE_KEY, Metric, Unit
 from tenants.context import current
 from tenants.errors import QuotaExhausted
 
@@ -67,6 +69,47 @@ def release_storage(size: int) -> None:
     """Take `size` bytes off what the entered tenant stores, in the transaction of the deletion."""
     with connection.cursor() as cursor:
         cursor.execute(LOWER, [size, current().id])
+
+
+NAMESPACE: Final = UUID("0c6a2f57-33b8-4a0e-9a55-1c2f5d9ad0e4")
+KEEP: Final = """
+    INSERT INTO billing_ledgerentry
+           (id, tenant_id, month, request_id, attempt, unit, quantity, kind, estimated, model,
+            route, region, profile_arn, feature, reservation_id, price_id, price_usd, price_per,
+            usd)
+    VALUES (gen_random_uuid(), %(tenant)s, %(month)s, %(request)s, 101, %(unit)s, %(quantity)s,
+            'usage', false, %(model)s, 'region', %(region)s, '', 'storage', %(request)s,
+            %(price_id)s, %(price_usd)s, %(price_per)s, %(usd)s)
+    ON CONFLICT DO NOTHING
+"""
+
+
+def storage_count() -> None:
+    """Book the bytes that the entered workspace stores today; the day's first count stands.
+
+    They are no use of AI: they move no quota and no cap, and stand apart on the usage page.
+    """
+    today = database_now().date()
+    tenant = current()
+    size = int(stored_bytes())
+    price = price_of(STORAGE_KEY, Unit.STORAGE, today)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            KEEP,
+            {
+                "tenant": tenant.id,
+                "month": today.replace(day=1),
+                "request": uuid5(NAMESPACE, f"{tenant.id} {today}"),
+                "unit": Unit.STORAGE.value,
+                "quantity": size,
+                "model": STORAGE_KEY,
+                "region": tenant.region,
+                "price_id": price.id if price else None,
+                "price_usd": price.usd if price else None,
+                "price_per": price.per if price else None,
+                "usd": price.of(size) if price else None,
+            },
+        )
 
 
 def stored_bytes() -> Decimal:

@@ -10,6 +10,7 @@ from billing.invoices.payments import payments_apply
 from billing.partitions import partitions_ensure, reservations_purge
 from billing.plans.changing import plans_roll
 from billing.plans.seats import seats_count
+from billing.storage import storage_count
 from billing.sweeper import sweep
 from tenants.context import public_scope
 from tenants.tasks import in_each_tenant, tenant_task
@@ -41,6 +42,12 @@ def plans_due() -> None:
 def seats_of_today() -> None:
     """Count each workspace's members, once a day however often it runs."""
     in_each_tenant(seats_count, failed="seats.not_counted")
+
+
+@shared_task(name="billing.storage")
+def storage_of_today() -> None:
+    """Count each workspace's stored bytes, once a day however often it runs."""
+    in_each_tenant(storage_count, failed="storage.not_counted")
 
 
 @shared_task(name="billing.invoices")
@@ -79,6 +86,11 @@ BEAT: Final[dict[str, dict[str, Any]]] = {
         "task": "billing.plans",
         "schedule": 300.0,
         "options": {"queue": "ops", "expires": 280},
+    },
+    "billing.storage": {
+        "task": "billing.storage",
+        "schedule": 3600.0,
+        "options": {"queue": "default", "expires": 3500},
     },
     "billing.seats": {
         "task": "billing.seats",

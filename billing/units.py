@@ -56,6 +56,9 @@ GUARDRAIL_KEY: Final = "amazon.bedrock-guardrails"
 KNOWLEDGE_KEY: Final = "amazon.bedrock-knowledge-bases"
 """Retrievals cost the same with every embedding model: this is the model of their price rows."""
 
+STORAGE_KEY: Final = "amazon.s3"
+"""Stored bytes cost the same whatever they are: this is the model of their price rows."""
+
 METRIC_OF: Final[Mapping[Unit, Metric]] = {
     Unit.INPUT: Metric.MODEL_TOKENS,
     Unit.OUTPUT: Metric.MODEL_TOKENS,

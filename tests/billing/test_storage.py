@@ -1,15 +1,18 @@
 """Stored bytes never pass the plan's storage, and always equal what is kept."""
 
+from decimal import Decimal
+
 import pytest
 from django.db import transaction
 
-from billing.storage import release_storage, reserve_storage, stored_bytes
+from billing.models import LedgerEntry
+from billing.storage import release_storage, reserve_storage, storage_count, stored_bytes
 from billing.units import Metric
 from tenants.context import entered
 from tenants.errors import QuotaExhausted
-from tests.billing.calls import at_once, on_plan, plan_make
+from tests.billing.calls import at_once, counter, on_plan, plan_make
 from tests.support.cast import ALICE, CHARLIE
-from tests.support.clients import tenant_of
+from tests.support.clients import api, tenant_of
 
 
 @pytest.mark.django_db(transaction=True)
@@ -58,3 +61,16 @@ def test_workspaces_store_apart() -> None:
         reserve_storage(1_000)
     with entered(tenant_of(CHARLIE)):
         assert stored_bytes() == before
+
+
+@pytest.mark.django_db
+def test_stored_bytes_are_booked_once_a_day_with_their_price_and_use_up_nothing() -> None:
+    with entered(tenant_of(ALICE)):
+        reserve_storage(2_000_000)
+        for _ in range(2):
+            storage_count()
+        [row] = LedgerEntry.objects.filter(unit="storage_byte_days")
+        assert (row.quantity, row.usd) == (2_000_000, Decimal("0.000001408"))
+        assert counter(Metric.SPEND) == (0, 0)
+    usage = api(ALICE).get("/api/v1/usage/").json()
+    assert (usage["spend_usd"], usage["by_feature"]) == (0, [])

@@ -200,6 +200,7 @@ TASKS: Final[dict[str, tuple[str, ...] | str]] = {
     "billing.payments": "",
     "billing.plans": "",
     "billing.seats": "",
+    "billing.storage": "",
     "billing.sweep": "",
     "documents.batch_advance": ("job_id",),
     "documents.batch_collect": (),

@@ -1,0 +1,170 @@
+"""What money costs in time: admission and settlement, the pages over a large ledger, the bucket.
+
+`LEDGER_ROWS` sets the ledger's rows (ten million). `LIMITS_PYTHON` names a Python that has the
+library `limits` and `redis`, in an environment of its own, to compare the token bucket with.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+from uuid import uuid4
+
+import psycopg
+from django.conf import settings
+
+from billing import bucket
+from billing.admission import Estimate, admit
+from billing.catalog import Rates
+from billing.meters import meters
+from billing.monthly import month_usage
+from billing.settlement import settle
+from billing.units import Metric, Unit
+from tenants.context import SYSTEM, entered
+from tests.bench import stack
+from tests.bench.spread import p95
+from tests.bench.table import Table
+from tests.support.cast import ALICE
+from tests.support.clients import tenant_of, user_of
+
+ROWS = int(os.environ.get("LEDGER_ROWS", "10000000"))
+STEP = 400_000
+CALLS = 500
+PAIRS = 5
+TAKES = 3_000
+MODEL = "amazon.nova-lite-v1:0"
+UNITS = {Unit.INPUT: 800, Unit.OUTPUT: 200}
+LIMIT_MS, METERS_MS = 3.0, 200.0
+
+FILL = """
+    INSERT INTO billing_ledgerentry
+           (id, tenant_id, month, request_id, attempt, unit, quantity, kind, estimated, model,
+            route, region, profile_arn, feature, user_id, reservation_id, price_id, price_usd,
+            price_per, usd, created_at)
+    SELECT gen_random_uuid(), %(tenant)s, date_trunc('month', now())::date, r.request, 101, u.unit,
+           1000, 'usage', false, 'amazon.nova-lite-v1:0', 'region', 'us-east-1', '',
+           (ARRAY['ask', 'assistant', 'write', 'search'])[1 + r.i %% 4],
+           ('00000000-0000-0000-0000-0000000000' || lpad((10 + r.i %% 20)::text, 2, '0'))::uuid,
+           r.request, 1, 0.06, 1000000, 0.00006,
+           now() - random() * (now() - date_trunc('month', now()))
+      FROM (SELECT gen_random_uuid() AS request, i
+              FROM generate_series(%(first)s::int, %(last)s::int) AS i) AS r,
+           (VALUES ('input_tokens'), ('output_tokens'), ('guardrail_content_units'),
+                   ('guardrail_pii_units')) AS u(unit)
+"""
+PEER = """
+import sys, time
+from limits import RateLimitItemPerMinute, storage, strategies
+limiter = strategies.MovingWindowRateLimiter(storage.RedisStorage(sys.argv[1]))
+if sys.argv[3] == "fixed":
+    limiter = strategies.FixedWindowRateLimiter(storage.RedisStorage(sys.argv[1]))
+item = RateLimitItemPerMinute(10**6)
+limiter.hit(item, "bench", "warm")
+began = time.perf_counter()
+for _ in range(int(sys.argv[2])):
+    limiter.hit(item, "bench", sys.argv[3])
+print(int(sys.argv[2]) / (time.perf_counter() - began))
+"""
+
+
+def run() -> Table:
+    """Measure calls on a small ledger, then pages on a large one, then the bucket."""
+    rows = []
+    with entered(tenant_of(ALICE)):
+        both = _calls()
+    rows.append(_row("admission + settlement, ms", both))
+    loaded = _fill()
+    with entered(tenant_of(ALICE)):
+        pages = _timed(month_usage, 20)
+        rows.append(_row(f"usage page's figures over {loaded:,} rows, ms", pages))
+        rows.append(_row(f"meters over {loaded:,} rows, ms", _timed(meters, 50)))
+        rows.append(_row(f"admission + settlement over {loaded:,} rows, ms", _calls()))
+    ours, peers = _bucket()
+    rows.append(("token bucket of four and a member's, takes a second", f"{ours:,.0f}", "", ""))
+    rows += [(f"limits, {name} window, hits a second", f"{v:,.0f}", "", "")
+             for name, v in peers.items()]  # fmt: skip
+    ratio = ours / peers["moving"] if peers else None
+    return Table(
+        title="The ledger",
+        includes=(
+            "In one process, beside nothing else of ours: admission is Redis' script and one round"
+            " trip to PostgreSQL, settlement one round trip with the ledger's trigger and Redis'"
+            " refund. Rows are synthetic, of one workspace, loaded through the ledger's trigger."
+            " The bucket and `limits` ask the same Redis, one caller, in turns."
+        ),
+        columns=("", "median", "p95", "measured"),
+        rows=rows,
+        target=(
+            f"admission and settlement within {LIMIT_MS} ms at p95, the page within {METERS_MS} ms"
+            ", the bucket no slower than the library"
+        ),
+        reached=p95(both) <= LIMIT_MS and p95(pages) <= METERS_MS and (ratio is None or ratio >= 1),
+        notes=[] if peers else ["`limits` was not measured: set LIMITS_PYTHON."],
+    )
+
+
+def _row(name: str, values: list[float]) -> tuple[str, str, str, str]:
+    return name, f"{median(values):.2f}", f"{p95(values):.2f}", str(len(values))
+
+
+def _timed(work: Callable[[], object], times: int) -> list[float]:
+    work()
+    found = []
+    for _ in range(times):
+        began = perf_counter()
+        work()
+        found.append((perf_counter() - began) * 1000)
+    return found
+
+
+def _calls() -> list[float]:
+    def call() -> None:
+        held = admit(
+            actor=SYSTEM, feature="bench", request_id=uuid4(), estimate=Estimate(MODEL, UNITS)
+        )
+        settle(held, model=MODEL, units=UNITS)
+
+    stack.fill_buckets()
+    times: list[float] = []
+    for _ in range(CALLS // 100):
+        stack.fill_buckets()
+        times += _timed(call, 100)
+    return times
+
+
+def _fill() -> int:
+    """Load the synthetic rows as the superuser, a step at a time; return how many."""
+    tenant = tenant_of(ALICE).id
+    worker = stack.worker()
+    url = worker.served.cluster().url("postgres", worker.database)
+    done = 0
+    with psycopg.connect(url, autocommit=True) as connection:
+        while done < ROWS:
+            most = min(STEP, ROWS - done) // 4
+            connection.execute(FILL, {"tenant": tenant, "first": done, "last": done + most - 1})
+            done += most * 4
+        connection.execute("VACUUM ANALYZE billing_usageday, billing_usagehour")
+        connection.execute("ANALYZE billing_ledgerentry")
+    return done
+
+
+def _bucket() -> tuple[float, dict[str, float]]:
+    rates = Rates(10**9, 10**9, 10**9, 10**9, 10, member_percent=50)
+    peer = os.environ.get("LIMITS_PYTHON", "")
+    ours: list[float] = []
+    theirs: dict[str, list[float]] = {"moving": [], "fixed": []}
+    member = user_of(ALICE).pk
+    with entered(tenant_of(ALICE)):
+        for _ in range(PAIRS):
+            began = perf_counter()
+            for _ in range(TAKES):
+                bucket.take(rates, {Metric.MODEL_TOKENS: 10}, stream=None, member=member)
+            ours.append(TAKES / (perf_counter() - began))
+            for kind in theirs if peer else ():
+                arguments = [peer, "-c", PEER, settings.REDIS_URL, str(TAKES), kind]
+                said = subprocess.run(arguments, capture_output=True, check=True, text=True)
+                theirs[kind].append(float(said.stdout))
+    return median(ours), {kind: median(found) for kind, found in theirs.items() if found}
