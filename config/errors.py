@@ -63,6 +63,8 @@ def ours(error: BaseException) -> TenantryError:
         case TenantryError():
             if error.status >= 500 and not error.retryable:
                 log.error("defect", code=error.code, exc_info=error)
+            elif error.status == 403:
+                log.warning("access.refused", code=error.code)
             return error
         case Http404():
             return NotFound()

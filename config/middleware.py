@@ -23,13 +23,14 @@ GIVEN_ID: Final = re.compile(r"^[A-Za-z0-9-]{8,64}$")
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; manifest-src 'self'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'"
+    "frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
 )
 # django-unfold evaluates its Alpine attributes and styles inline; only staff ever load it.
 STAFF_POLICY: Final = (
     "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
-    "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    "object-src 'none'"
 )
 
 
@@ -54,6 +55,8 @@ class RequestMiddleware:
         response.headers.setdefault(
             "Content-Security-Policy", STAFF_POLICY if staff else PAGE_POLICY
         )
+        # What a signed-in person has seen stays in no cache; a view may say otherwise.
+        response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault(
             "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()"
         )

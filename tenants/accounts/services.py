@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
-from django.contrib.auth import login, logout
+from django.contrib.auth import SESSION_KEY, login, logout
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.http import HttpRequest
@@ -93,6 +93,8 @@ def api_key_check(secret: str) -> ApiKey | None:
 def sign_in(request: HttpRequest, user: User) -> None:
     """Start a session that is bound to the entered tenant."""
     with transaction.atomic():
+        if SESSION_KEY in request.session:  # Django keeps the key when the same user comes again
+            request.session.cycle_key()
         login(request, user)
         request.session[SESSION_TENANT] = str(current().id)
         actor = Actor(user_id=user.id, role=user.role, kind="session")

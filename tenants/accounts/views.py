@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import structlog
 from django.contrib import messages
 from django.contrib.auth import authenticate
 from django.contrib.auth import views as auth_views
@@ -42,6 +43,8 @@ from tenants.errors import Invalid
 from tenants.lifecycle.setup import setup_again, setup_of
 from tenants.middleware import host_of
 
+log = structlog.get_logger(__name__)
+
 
 @sensitive_post_parameters("password")
 @never_cache
@@ -57,6 +60,7 @@ def sign_in_page(request: HttpRequest) -> HttpResponse:
             sign_in(request, user)
             attempt_forgive(SIGN_IN, request, email)
             return redirect(_next_of(request))
+        log.warning("sign_in.refused", client=request.META.get("REMOTE_ADDR", ""))
         form.add_error(None, "That e-mail address and password do not match a user here.")
     if request.method == "POST":
         status = 422
