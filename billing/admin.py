@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
@@ -73,10 +74,28 @@ class RegionQuotaAdmin(ModelAdmin):
         return ["region"] if obj else []
 
 
+class PriceForm(forms.ModelForm):
+    """A price that begins later; only a unit's first one may begin at any time."""
+
+    class Meta:
+        model = Price
+        fields = "__all__"
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        begins = cleaned.get("effective_from")
+        same = {name: cleaned.get(name) for name in ("model", "route", "unit")}
+        others = Price.objects.filter(**same).exclude(pk=self.instance.pk)
+        if begins and begins <= datetime.now(UTC).date() and others.exists():
+            self.add_error("effective_from", "The past never changes: begin on a later day.")
+        return cleaned
+
+
 @admin.register(Price)
 class PriceAdmin(Importing, ModelAdmin):
     """Add a row that begins on a later day; a price that has begun stays as it was."""
 
+    form = PriceForm
     import_kind = "prices"
     import_help = (
         "CSV or a JSON list with model, route, unit, usd, per, effective_from, and if you like"

@@ -19,7 +19,7 @@ from billing.invoices.money import money_in
 INK: Final = colors.HexColor("#1b1d22")
 GREY: Final = colors.HexColor("#5d6370")
 RULE: Final = colors.HexColor("#d9dce3")
-WIDTH: Final = A4[0] - 40 * mm
+WIDTH: Final = A4[0] - 40 * mm - 12  # the frame keeps six points on each side
 # The fonts of every PDF reader write Western European; other scripts take one that readers bring.
 OTHER_SCRIPTS: Final = "HeiseiKakuGo-W5"
 

@@ -9,12 +9,14 @@ import time
 from calendar import monthrange
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
+import pypdfium2
 import pytest
 from django.db import connection
 from django.test import Client
@@ -22,7 +24,9 @@ from psycopg import sql
 
 from billing.errors import NotAllowed
 from billing.invoices.models import Invoice
+from billing.invoices.pdf import invoice_pdf
 from billing.invoices.states import invoice_issue
+from tenants.accounts.models import AuditEvent
 from tenants.context import SYSTEM, entered, public_scope
 from tests.billing.month import (
     MODELS,
@@ -36,7 +40,7 @@ from tests.billing.month import (
     workspaces,
 )
 from tests.support.cast import ALICE, CHARLIE, INES
-from tests.support.clients import code_of, tenant_of
+from tests.support.clients import code_of, staff_client, tenant_of
 from tests.support.services import Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,12 +51,12 @@ MANY = int(os.environ.get("INVOICED_WORKSPACES", "6"))  # the full proof: 50
 SECRET = "a-webhook-secret-of-tests-" + "0" * 32
 CAME_EARLIER = "UPDATE registry_tenant SET created_at = %s"
 DRAFT = """
-import json
+import datetime, json
 from billing.invoices.drafting import invoices_draft
 from billing.invoices.payments import payments_apply
 from tenants.context import public_scope
 with public_scope("ops"):
-    print("TOLD", json.dumps([dict(invoices_draft()), payments_apply()]))
+    print("TOLD", json.dumps([dict(invoices_draft({month})), payments_apply()]))
 """
 
 
@@ -64,8 +68,9 @@ def owner(worker: Worker) -> Iterator[Any]:
         yield opened
 
 
-def drafted(manage: Manage) -> dict[str, int]:
-    told: dict[str, int] = json.loads(manage("ops", "shell", "-c", DRAFT).split("TOLD ", 1)[1])[0]
+def drafted(manage: Manage, month: datetime | None = None) -> dict[str, int]:
+    script = DRAFT.format(month=repr(month.date()) if month else "")
+    told: dict[str, int] = json.loads(manage("ops", "shell", "-c", script).split("TOLD ", 1)[1])[0]
     return told
 
 
@@ -224,6 +229,73 @@ def test_numbers_have_no_gap_and_what_is_issued_never_changes(manage: Manage, ow
     book(owner, [one_row(made[0], 10**8)], MONTH)
     assert drafted(manage)["stands"] == 8
     assert invoice_for(made[0]).total == before
+
+
+def test_what_comes_late_is_a_line_of_the_next_invoice_under_credit_and_tax(
+    manage: Manage, owner: Any
+) -> None:
+    plans_of_all_models(owner)
+    before = last_month(MONTH)
+    tenant = workspaces(owner, 1, "sy-metered", before - timedelta(days=3))[0]
+    early = replace(one_row(tenant, 10**9), at=before + timedelta(days=1))  # $60, and 17.5 %
+    book(owner, [early], before)
+    owner.execute(
+        "INSERT INTO billing_billingaccount (tenant_id, name, tax_label, tax_percent, locale)"
+        " VALUES (%s, 'Synthetic GmbH', 'USt.', 19, 'de-DE')", [tenant],
+    )  # fmt: skip
+    owner.execute(
+        "INSERT INTO billing_accountcredit (id, tenant_id, usd, reason)"
+        " VALUES (gen_random_uuid(), %s, 100, 'An outage')", [tenant],
+    )  # fmt: skip
+    drafted(manage, before)
+    first = invoice_for(tenant)
+    assert (first.subtotal, first.credits, first.tax, first.total) == tuple(
+        map(Decimal, ("80.50", "80.50", "0.00", "0.00"))
+    )
+    staff = staff_client()
+
+    def step(name: str, told: str = "", **more: str) -> str:
+        asked = {"action": name, "_selected_action": str(first.pk), "told": told, **more}
+        answer = staff.post("/admin/billing/invoice/", asked, follow=True)
+        return str(answer.content.decode())
+
+    assert "Each gets the next number" in step("issue")  # asks first
+    assert invoice_for(tenant).state == "draft"
+    assert "Say why" in step("hold", confirmed="1")
+    step("hold", "Look at it", confirmed="1")
+    assert invoice_for(tenant).state == "held"
+    assert "only an invoice that is draft can be issued" in step("issue", confirmed="1")
+    step("release", "Looked at", confirmed="1")
+    step("issue", confirmed="1")
+    assert invoice_for(tenant).state == "issued"
+    assert "only an invoice that is issued" not in step("pay", "bank 7", confirmed="1")
+    assert (invoice_for(tenant).state, invoice_for(tenant).paid_by) == ("paid", "staff")
+    assert "can be made void" in step("void", "no", confirmed="1")
+    with public_scope("staff"):
+        said = list(AuditEvent.objects.order_by("id").values_list("action", flat=True))
+    assert said[-4:] == ["invoice.hold", "invoice.release", "invoice.issue", "invoice.pay"]
+
+    # 100 million of them were too many, and the next month has its own.
+    late = replace(early, attempt=151, quantity=-(10**8), at=MONTH + timedelta(days=2))
+    book(owner, [late], before)
+    book(owner, [one_row(tenant, 10**9)], MONTH)
+    drafted(manage)
+    second = invoice_for(tenant)
+    with public_scope("staff"):
+        lines = [(line.kind, line.usd) for line in second.lines.all()]
+    assert lines == [
+        ("fee", Decimal("10.00")), ("usage", Decimal("70.50")), ("correction", Decimal("-7.05")),
+        ("credit", Decimal("-19.50")),
+    ]  # fmt: skip
+    assert (second.tax, second.total) == (Decimal("10.25"), Decimal("64.20"))  # 19 % of 53.95
+    with public_scope("staff"):
+        page = invoice_pdf(second, list(second.lines.all()))
+    document = pypdfium2.PdfDocument(page)
+    text = document[0].get_textpage().get_text_range()
+    document.close()
+    assert "Synthetic GmbH" in text
+    assert "64,20 $" in text
+    assert "USt. 19 %" in text
 
 
 def signed(body: bytes, at: int | None = None, secret: str = SECRET) -> dict[str, str]:

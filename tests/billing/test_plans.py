@@ -170,6 +170,11 @@ def test_prices_come_from_a_file_that_is_whole_and_never_change_the_past() -> No
     with public_scope("staff"):
         assert Price.objects.get(effective_from=soon).usd == Decimal("0.05")
     assert "stands already" in preview(good)
+    past = {"model": "amazon.nova-lite-v1:0", "route": "region", "unit": "input_tokens",
+            "usd": "9", "per": "1000000", "effective_from": "2026-02-01"}  # fmt: skip
+    assert (
+        "The past never changes" in staff.post("/admin/billing/price/add/", past).content.decode()
+    )
 
 
 def database_now_public() -> Any:
