@@ -41,7 +41,8 @@ def comparison(plans: Sequence[PlanTerms]) -> list[Row]:
 def price_text(plan: PlanTerms) -> str:
     """Return a plan's price as people say it."""
     if plan.seat_price:
-        return f"${plan.monthly_price:,.0f} a month and ${plan.seat_price:,.0f} a seat beyond those included"
+        seat = f"${plan.seat_price:,.0f} a seat beyond those included"
+        return f"${plan.monthly_price:,.0f} a month and {seat}"
     return f"${plan.monthly_price:,.0f} a month" if plan.monthly_price else "Free"
 
 

@@ -56,7 +56,8 @@ from billing.invoices.drafting import invoices_draft
 from billing.invoices.payments import payments_apply
 from tenants.context import public_scope
 with public_scope("ops"):
-    print("TOLD", json.dumps([dict(invoices_draft({month})), payments_apply()]))
+    told = [dict(invoices_draft({month})), dict(invoices_draft({month}))]
+    print("TOLD", json.dumps([*told, payments_apply()]))
 """
 
 
@@ -69,8 +70,11 @@ def owner(worker: Worker) -> Iterator[Any]:
 
 
 def drafted(manage: Manage, month: datetime | None = None) -> dict[str, int]:
+    """Draft twice over in a process of the ops login, and apply payments: the second is idle."""
     script = DRAFT.format(month=repr(month.date()) if month else "")
-    told: dict[str, int] = json.loads(manage("ops", "shell", "-c", script).split("TOLD ", 1)[1])[0]
+    said = json.loads(manage("ops", "shell", "-c", script).split("TOLD ", 1)[1])
+    told: dict[str, int] = said[0]
+    assert said[1].keys() <= {"unchanged", "stands", "nothing"}
     return told
 
 
@@ -125,7 +129,6 @@ def test_a_months_invoices_equal_a_reckoning_by_brute_force(manage: Manage, owne
         assert invoice.total * 100 == charged(own, changes[twin], MONTH, LENGTH, plans), changes[
             twin
         ]
-    assert drafted(manage).keys() <= {"unchanged", "nothing"}
 
 
 def test_what_is_not_known_holds_an_invoice_and_never_makes_a_wrong_one(
@@ -344,7 +347,6 @@ def test_the_payment_providers_message_is_taken_once_and_only_if_it_is_signed(
         assert send(body, signed(body)).status_code == 200
     assert send(good, signed(good)).json() == {"received": True, "new": False}
     again = event(id="evt_6")
-    drafted(manage)
     assert send(again, signed(again)).json() == {"received": True, "new": True}
     drafted(manage)
     paid = invoice_for(tenant)

@@ -27,8 +27,8 @@ with public_scope("ops"):
 # What was used this month, as if it had been used in the last one.
 EARLIER = """
     INSERT INTO billing_ledgerentry (id, tenant_id, month, request_id, attempt, unit, quantity,
-        kind, estimated, model, route, region, profile_arn, feature, user_id, api_key_id, reservation_id,
-        price_id, price_usd, price_per, usd, created_at)
+        kind, estimated, model, route, region, profile_arn, feature, user_id, api_key_id,
+        reservation_id, price_id, price_usd, price_per, usd, created_at)
     SELECT gen_random_uuid(), tenant_id, %s, request_id, attempt, unit, quantity * 1000, kind,
         estimated, model, route, region, profile_arn, feature, user_id, api_key_id, reservation_id,
         price_id, price_usd, price_per, usd * 1000, %s
@@ -69,6 +69,7 @@ def invoiced(live_stack: LiveStack) -> str:
     return str(tenant)
 
 
+@pytest.mark.timeout(300)  # three people's walks, on a machine that does other things
 def test_an_owner_follows_an_invoice_down_and_moves_up(
     live_stack: LiveStack, browser: Browser, invoiced: str
 ) -> None:
