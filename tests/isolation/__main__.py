@@ -14,6 +14,8 @@ from contextlib import contextmanager, redirect_stderr
 
 from tests.support.services import Servers, Worker
 
+PARTS = ("random", "ways", "layers")
+
 
 def main() -> int:
     """Run what was asked for and return the exit code."""
@@ -30,7 +32,7 @@ def _asked() -> argparse.Namespace:
     say("--operations", type=int, default=20_000, metavar="N", help="random operations")
     say("--seed", type=int, default=1, help="the same seed draws the same operations")
     say("--steps", metavar="FILE", help="do the steps of this file, one after another, instead")
-    say("--only", action="store_true", help="the random operations alone")
+    say("--only", nargs="+", choices=PARTS, default=PARTS, help="these parts alone")
     return given.parse_args()
 
 
