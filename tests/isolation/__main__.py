@@ -14,7 +14,7 @@ from contextlib import contextmanager, redirect_stderr
 
 from tests.support.services import Servers, Worker
 
-PARTS = ("random", "ways", "layers")
+PARTS = ("random", "ways", "layers", "faults")
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django.db import connection
 
+from tests.isolation.faults import caught, cries
 from tests.isolation.layers import scores
 from tests.isolation.matrix import attacked
 from tests.isolation.stateful.drive import Outcome, drawn, driven, shrunk
@@ -23,6 +24,7 @@ def main(worker: Worker, asked: argparse.Namespace) -> int:
         "random": lambda: stateful(worker, asked),
         "ways": lambda: ways_in(worker),
         "layers": lambda: layers_alone(worker),
+        "faults": lambda: harness_proven(worker),
     }
     fine = []
     for name in asked.only:
@@ -52,6 +54,17 @@ def layers_alone(worker: Worker) -> bool:
         print(f"  {name}: {share:.1%} refused ({score.refused:,} of {score.tried:,})")
         _told(score.through)
     return all(score.tried and not score.through for score in told.values())
+
+
+def harness_proven(worker: Worker) -> bool:
+    """Plant faults and see that each is caught, and that nothing is found where there is none."""
+    world = build()
+    false_alarms = cries(worker, world)
+    score = caught(worker, world)
+    print(f"\nFaults planted: {score.tried}, caught: {score.refused},"
+          f" false alarms without any: {len(false_alarms)}", flush=True)  # fmt: skip
+    _told([f"nobody noticed {name}" for name in score.through] + false_alarms)
+    return bool(score.tried) and not score.through and not false_alarms
 
 
 def _told(failures: list[str]) -> None:

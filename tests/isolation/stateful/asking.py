@@ -29,8 +29,8 @@ def _words(turn: Turn, thing: Thing | None) -> str:
 
 
 def _strangers(turn: Turn, ids: set[str]) -> set[str]:
-    """Return those ids that are none of the workspace's documents."""
-    return ids - {thing.id for thing in turn.model.of(turn.person.workspace, "document")}
+    """Return those ids that are none of the documents that the person may read."""
+    return ids - {thing.id for thing in turn.model.seen_by(turn.person, "document")}
 
 
 async def search(turn: Turn) -> None:
@@ -53,7 +53,7 @@ async def search(turn: Turn) -> None:
     if results:  # where nothing can be found, nothing is asked of Bedrock, and nothing recorded
         _noted(turn, found)
     if odd := _strangers(turn, {row["document"]["id"] for row in results}):
-        turn.run.fail(f"LEAK: a search finds {odd}, which are none of {turn.person.workspace}'s")
+        turn.run.fail(f"LEAK: a search finds {odd}, which {turn.person.email} may not read")
     if must and thing is not None and words == thing.bait and thing.canary not in answer.text:
         turn.run.fail(f"a search for {thing.bait} does not find its document")
 

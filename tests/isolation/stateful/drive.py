@@ -46,7 +46,8 @@ OPERATIONS: Final[dict[str, tuple[Callable[[Turn], Awaitable[None]], int]]] = {
     "upload": (changing.upload, 2),
     "delete_document": (changing.delete_document, 1),
     "begin": (changing.begin, 3),
-    "collection": (changing.collection, 1),
+    "collection": (changing.collection, 3),
+    "collections": (reading.collections, 3),
     "safety": (changing.safety, 1),
     "work": (beside.work, 5),
     "forged": (beside.forged, 2),
@@ -178,25 +179,26 @@ async def _stream(run: Run, steps: Iterable[Step]) -> None:
 
 
 def shrunk(
-    worker: Worker, seed: int, steps: list[Step], afresh: Callable[[], None], tries: int = 30
+    worker: Worker, seed: int, steps: list[Step], afresh: Callable[[], None], within: float = 120
 ) -> list[Step]:
     """Return few steps that fail as well, one after another; the same where that does not fail.
 
-    Leaves out ever smaller parts (Zeller's ddmin), each time on a fresh database.
+    Leaves out ever smaller parts (Zeller's ddmin), each time on a fresh database, for `within`
+    seconds.
     """
 
     def fails(part: list[Step]) -> bool:
         afresh()
         return bool(driven(worker, seed, part, at_once=False).failures)
 
+    until = time.monotonic() + within
     if not fails(steps):
         return steps
     size = max(1, len(steps) // 2)
-    while size and tries:
+    while size and time.monotonic() < until:
         at = 0
-        while at < len(steps) and tries:
+        while at < len(steps) and time.monotonic() < until:
             part = steps[:at] + steps[at + size :]
-            tries -= 1
             if part and fails(part):
                 steps = part
             else:

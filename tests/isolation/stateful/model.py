@@ -24,10 +24,44 @@ class Thing:
     id: str = ""
     state: str = "ready"
     messages: list[str] = field(default_factory=list)  # ids of a conversation's answers
+    within: "Thing | None" = None  # the collection that a document is filed in
+    open: bool = True  # of a collection: to the whole workspace
+    members: dict[Person, str] = field(default_factory=dict)  # of a collection, with their rights
 
     @property
     def workspace(self) -> str:
         return self.owner.workspace
+
+
+def sees(person: Person, thing: Thing) -> bool:
+    """Return whether the person may read it, while it is there."""
+    if person.workspace != thing.workspace:
+        return False
+    if thing.kind.endswith("document"):
+        return thing.within is None or sees(person, thing.within)
+    if thing.kind == "collection":
+        return thing.open or person == thing.owner or person in thing.members
+    return thing.kind not in PRIVATE or person == thing.owner
+
+
+def knows(person: Person, thing: Thing) -> bool:
+    """Return whether the person may know of it: admins manage collections they may not read."""
+    here = thing.kind == "collection" and thing.workspace == person.workspace
+    return here and person.role in ("admin", "owner")
+
+
+def shared(thing: Thing) -> bool:
+    """Return whether it may have been read, and quoted, by somebody who no longer may."""
+    return thing.kind not in PRIVATE
+
+
+def changes(person: Person, thing: Thing) -> bool:
+    """Return whether the person may add to the collection, or change the document."""
+    if person.workspace != thing.workspace or person.role == "viewer":
+        return False
+    if thing.kind == "document":
+        return thing.within is None or changes(person, thing.within)
+    return thing.open or person == thing.owner or thing.members.get(person) == "add"
 
 
 class Model:
@@ -64,20 +98,21 @@ class Model:
         return self.kept.get((workspace, kind), [])
 
     def own(self, person: Person, kind: str, rng: Random) -> Thing | None:
-        """Return one that the person may use, if there is any."""
-        there = self.of(person.workspace, kind)
-        if kind in PRIVATE:
-            there = [thing for thing in there if thing.owner == person]
+        """Return one that the person may read, if there is any."""
+        there = self.seen_by(person, kind)
         return rng.choice(there) if there else None
 
+    def seen_by(self, person: Person, kind: str) -> list[Thing]:
+        return [thing for thing in self.of(person.workspace, kind) if sees(person, thing)]
+
     def foreign(self, person: Person, kind: str, rng: Random) -> Thing | None:
-        """Return one of another workspace's or, of what is private, of a colleague's."""
+        """Return one of another workspace's, or of a colleague's that the person may not read."""
         there = [
             thing
-            for (workspace, named), things in self.kept.items()
+            for (_, named), things in self.kept.items()
             if named == kind
             for thing in things
-            if workspace != person.workspace or (kind in PRIVATE and thing.owner != person)
+            if not sees(person, thing)
         ]
         return rng.choice(there) if there else None
 
@@ -93,7 +128,7 @@ class Model:
                 yield f"LEAK of {canary}, {workspace}'s {thing.kind if thing else 'object'}"
             elif thing is None:
                 continue
-            elif thing.kind in PRIVATE and thing.owner != viewer:
+            elif not (sees(viewer, thing) or knows(viewer, thing) or (past and shared(thing))):
                 yield f"LEAK of {canary}, a {thing.kind} of {thing.owner.email}"
             elif thing.state == "gone" and not past:
                 yield f"LEAK of {canary}, a {thing.kind} that was deleted"

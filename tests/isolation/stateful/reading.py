@@ -6,7 +6,7 @@ from uuid import uuid4
 from tests.isolation.attempts import by_key, by_session
 from tests.isolation.entries import admin_models
 from tests.isolation.stateful.app import call, request
-from tests.isolation.stateful.model import Thing
+from tests.isolation.stateful.model import Thing, knows
 from tests.isolation.stateful.run import Turn
 from tests.support.cast import CAST
 
@@ -24,7 +24,7 @@ def aim(turn: Turn, kind: str) -> tuple[str, Thing | None, bool]:
 
 
 async def documents(turn: Turn) -> None:
-    """List all documents, page by page: exactly the workspace's."""
+    """List all documents, page by page: exactly what one may read."""
     path, found = "documents/?limit=5", set()
     while path:
         answer = await call("GET", path, turn.host, turn.who)
@@ -33,7 +33,7 @@ async def documents(turn: Turn) -> None:
         page = answer.json()
         found |= {row["id"] for row in page["results"]}
         path = (page["next"] or "").partition("/api/v1/")[2]
-    there = {thing.id for thing in turn.model.of(turn.person.workspace, "document")}
+    there = {thing.id for thing in turn.model.seen_by(turn.person, "document")}
     if found != there:
         turn.run.fail(f"a list of documents has {found - there} too many, lacks {there - found}")
 
@@ -66,11 +66,7 @@ async def conversations(turn: Turn) -> None:
     answer = await call("GET", "conversations/?limit=100", turn.host, turn.who)
     if turn.run.read(answer, turn.person, "a list of conversations"):
         found = {row["id"] for row in answer.json()["results"]}
-        there = {
-            thing.id
-            for thing in turn.model.of(turn.person.workspace, "conversation")
-            if thing.owner == turn.person
-        }
+        there = {thing.id for thing in turn.model.seen_by(turn.person, "conversation")}
         if found != there:
             turn.run.fail(f"conversations: {found - there} too many, lacks {there - found}")
 
@@ -87,6 +83,16 @@ async def conversation(turn: Turn) -> None:
     done = turn.run.read(answer, turn.person, what, expected, past=may)
     if done and may and thing is not None and thing.canary not in answer.text:
         turn.run.fail(f"{what} lacks its own canary, so this proves nothing")
+
+
+async def collections(turn: Turn) -> None:
+    """Read a collection and whom it is shared with."""
+    identifier, thing, may = aim(turn, "collection")
+    may = may or (thing is not None and knows(turn.person, thing))
+    where = turn.rng.choice(("", "members/"))
+    answer = await call("GET", f"collections/{identifier}/{where}", turn.host, turn.who)
+    what = f"{'a' if may else 'no'} collection's {where or 'row'}"
+    turn.run.read(answer, turn.person, what, (200,) if may else (404,))
 
 
 async def why(turn: Turn) -> None:
@@ -111,6 +117,7 @@ async def overview(turn: Turn) -> None:
         "/", "/usage/", "/usage/meters/", "/documents/", "/documents/rows/", "/assistant/",
         "/assistant/list/", "/search/", "/ask/", "/settings/members/", "/settings/keys/",
         "/settings/safety/", "/api/v1/usage/", "/api/v1/collections/", "/api/v1/safety/",
+        "/collections/",
     ))  # fmt: skip
     answer = await request("GET", path, turn.host, turn.session)
     # An empty assistant leads to the newest conversation, a home page to the first surface.
