@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-OPERATIONS = int(os.environ.get("STATEFUL_OPERATIONS", "250"))
+OPERATIONS = int(os.environ.get("STATEFUL_OPERATIONS", "200"))
 SEED = int(os.environ.get("STATEFUL_SEED", "1"))
 
 

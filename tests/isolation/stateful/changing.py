@@ -29,7 +29,7 @@ async def upload(turn: Turn) -> None:
         f" Only the {thing.bait} word {thing.canary} lets people read this.\n"
     )
     end, fields = turn.rng.choice(("txt", "txt", "md", "csv")), {}
-    if turn.luck(0.4):
+    if turn.luck(0.5):
         identifier, within, _ = aim(turn, "collection")
         fields, thing.within = {"collection": identifier}, within
     answer = await uploaded(turn.host, turn.who, f"{thing.canary}.{end}", text, **fields)
@@ -89,7 +89,7 @@ async def collection(turn: Turn) -> None:
         await share(turn)
         return
     thing = turn.model.make("collection", turn.person)
-    thing.open = turn.luck(0.5)
+    thing.open = turn.luck(0.3)
     given = {"name": thing.canary, "open": thing.open}
     answer = await call("POST", "collections/", turn.host, turn.who, given)
     expected = (201,) if turn.reaches("member") else (403,)

@@ -54,6 +54,7 @@ OPERATIONS: Final[dict[str, tuple[Callable[[Turn], Awaitable[None]], int]]] = {
     "upkeep": (beside.upkeep, 1),
     "shared": (beside.shared, 6),
 }
+DRAWN: Final = ("acme", *WORKSPACES)  # acme twice: it alone has colleagues
 MOVES_EVERY: Final = 400  # steps; a move takes seconds, and goes on beside the others
 LOOK_EVERY: Final = 400  # steps
 
@@ -99,11 +100,19 @@ def drawn(seed: int, number: int) -> list[Step]:
     """Return the steps of a seed: the same for the same seed."""
     rng = Random(seed)
     names, weights = zip(*((name, weight) for name, (_, weight) in OPERATIONS.items()), strict=True)
-    first = ("begin", "upload", "upload", "work", "begin", "work")  # so that there is something
+    first = (
+        "collection",
+        "begin",
+        "upload",
+        "upload",
+        "work",
+        "begin",
+        "work",
+    )  # so that there is something
     steps = [Step(each, name, rng.getrandbits(48)) for name in first for each in WORKSPACES]
     for at in range(len(steps), number):
         name = "move" if at % MOVES_EVERY == MOVES_EVERY - 1 else rng.choices(names, weights)[0]
-        steps.append(Step(rng.choice(list(WORKSPACES)), name, rng.getrandbits(48)))
+        steps.append(Step(rng.choice(DRAWN), name, rng.getrandbits(48)))
     return steps[:number]
 
 

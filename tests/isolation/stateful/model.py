@@ -114,6 +114,8 @@ class Model:
             for thing in things
             if not sees(person, thing)
         ]
+        near = [thing for thing in there if thing.workspace == person.workspace]
+        there = near if near and rng.random() < 0.5 else there  # a colleague's are few
         return rng.choice(there) if there else None
 
     def judge(self, text: str, viewer: Person | None, *, past: bool = False) -> Iterable[str]:
