@@ -10,20 +10,27 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/cost-mgmt-iam-principal-tra
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from functools import partial
 from typing import Any, Final
-from uuid import UUID
 
 import structlog
 
+from bedrock.costlines import (
+    MODEL_TAG,
+    PRINCIPAL_TAG,
+    TENANT_TAG,
+    KnownResources,
+    columns_of,
+    tenant_named,
+)
 from bedrock.deployment import BILLING_REGION, COSTS_PREFIX, export_name
-from bedrock.findings import finding_record
-from bedrock.logrecords import SESSION, BrokenFile, lines_of
-from bedrock.models import InferenceProfile, LogFinding, Model, PolicyDecision
+from bedrock.findings import finding_record, finding_resolve
+from bedrock.logrecords import BrokenFile, lines_of
+from bedrock.models import InferenceProfile, LogFinding, Model
 from bedrock.usagetypes import quantity_of, unit_of
 from billing.awscosts import CostLine, days_replace, delivery_known, period_replace
 from billing.units import GUARDRAIL_KEY, Unit
@@ -33,13 +40,10 @@ from tenants.objects import bucket
 
 log = structlog.get_logger(__name__)
 
-TENANT_TAG: Final = "TenantId"
-MODEL_TAG: Final = "Model"
-PRINCIPAL_TAG: Final = f"iamPrincipal/{TENANT_TAG}"
 ALLOCATION_TAGS: Final = (TENANT_TAG, MODEL_TAG, "Tier", PRINCIPAL_TAG)
 EXPLORER_DAYS: Final = 3
+Reader = Callable[[], Iterator[CostLine]]
 PERIOD: Final = re.compile(r"/metadata/BILLING_PERIOD=(\d{4})-(\d{2})/.*Manifest\.json$")
-PRODUCT: Final = "(Amazon Bedrock Edition)"
 
 
 class BrokenDelivery(Exception):
@@ -69,19 +73,20 @@ def cur_read() -> int:
                 LogFinding.Kind.BROKEN_FILE, listed.key, region=BILLING_REGION, why=str(broken)
             )
         else:
+            finding_resolve(listed.key, LogFinding.Kind.BROKEN_FILE)
             taken += 1
     return taken
 
 
 def _period_read(period: date, listed: Listed) -> None:
     manifest = _manifest(listed.key)
-    known = _Known.load()
+    known = KnownResources.load()
     period_replace(
         period=period,
         execution_id=str(manifest.get("executionId", ""))[:80],
         manifest_key=listed.key,
         etag=listed.etag,
-        lines=_lines(manifest, known),
+        files=_files(manifest, known),
     )
     for arn in sorted(known.strange):
         finding_record(LogFinding.Kind.UNKNOWN_RESOURCE, arn, region=BILLING_REGION)
@@ -96,114 +101,35 @@ def _manifest(key: str) -> dict[str, Any]:
             found: dict[str, Any] = json.loads(stream.read())
         except ValueError:
             raise BrokenDelivery("the manifest is not JSON") from None
+    if not isinstance(found, dict) or not isinstance(found.get("dataFiles"), list):
+        raise BrokenDelivery("the manifest names no data files")
     return found
 
 
-def _lines(manifest: Mapping[str, Any], known: "_Known") -> Iterator[CostLine]:
-    root = f"s3://{bucket(BILLING_REGION)}/"
+def _files(manifest: Mapping[str, Any], known: KnownResources) -> Iterator[tuple[str, Reader]]:
     for path in manifest["dataFiles"]:
-        stream = deployment_object_open(BILLING_REGION, str(path).removeprefix(root))
-        if stream is None:
-            raise BrokenDelivery(f"{path} is missing")
-        with closing(stream):
-            text = (line.decode() + "\n" for line in lines_of(stream))
-            for row in csv.DictReader(text):
-                try:
-                    line = known.line_of(row)
-                except (KeyError, ValueError, InvalidOperation) as error:
-                    raise BrokenDelivery(f"{path}: {type(error).__name__} {error}") from None
+        yield str(path), partial(_file_lines, str(path), known)
+
+
+def _file_lines(path: str, known: KnownResources) -> Iterator[CostLine]:
+    """Read one data file line by line. Raises BrokenDelivery, BrokenFile."""
+    stream = deployment_object_open(
+        BILLING_REGION, path.removeprefix(f"s3://{bucket(BILLING_REGION)}/")
+    )
+    if stream is None:
+        raise BrokenDelivery(f"{path} is missing")
+    with closing(stream):
+        rows = csv.reader(line.decode() + "\n" for line in lines_of(stream))
+        try:
+            columns = columns_of(next(rows, []))
+            for row in rows:
+                line = known.line_of(columns(row))
                 if line is not None:
                     yield line
-
-
-@dataclass(slots=True)
-class _Known:
-    """What the product knows of the resources that a bill names."""
-
-    models: Mapping[str, bool]  # id, whether it embeds
-    profiles: dict[str, str]  # ARN, model
-    strange: set[str] = field(default_factory=set)
-
-    @classmethod
-    def load(cls) -> "_Known":
-        rows = InferenceProfile.objects.values_list("arn", "model_id")
-        return cls({row.model_id: row.max_output == 0 for row in Model.objects.all()}, dict(rows))
-
-    def line_of(self, row: Mapping[str, str]) -> CostLine | None:
-        """Read one line of an export; None for what is no use of Bedrock."""
-        usage_type, resource = row["line_item_usage_type"], row["line_item_resource_id"]
-        principal = row["line_item_iam_principal"]
-        product = str(json.loads(row["product"] or "{}").get("product_name", ""))
-        if not (
-            row["line_item_product_code"] == "AmazonBedrock"
-            or PRODUCT in product
-            or resource.startswith("arn:aws:bedrock:")
-        ):
-            return None
-        resource_tags = _plain(json.loads(row["resource_tags"] or "{}"))
-        tenant, by = _tenant(principal, json.loads(row["tags"] or "{}"), resource_tags)
-        model = self._model(resource, usage_type, resource_tags)
-        unit = unit_of(usage_type, embeds=self.models.get(model, False))
-        return CostLine(
-            line=f"{row['identity_line_item_id']} {row['identity_time_interval']}",
-            day=date.fromisoformat(row["line_item_usage_start_date"][:10]),
-            tenant_id=tenant,
-            attributed_by=by,
-            region=row["product_region_code"][:20],
-            model=model,
-            usage_type=usage_type[:150],
-            unit=unit.value if unit else "",
-            quantity=quantity_of(
-                Decimal(row["line_item_usage_amount"]),
-                unit,
-                counted_in=row["pricing_unit"],
-                usage_type=usage_type,
-            ),
-            usd=Decimal(row["line_item_unblended_cost"]),
-            entity=row["bill_billing_entity"][:20],
-        )
-
-    def _model(self, resource: str, usage_type: str, tags: Mapping[str, str]) -> str:
-        """Return the model behind a resource; an ARN that nobody knows is a finding."""
-        if "-Guardrail-" in usage_type:
-            return GUARDRAIL_KEY
-        kind, _, name = resource.rpartition(":")[2].partition("/")
-        if kind in ("foundation-model", "inference-profile"):
-            base = re.sub(r"^(us|eu|apac|jp|au|global)\.", "", name)
-            return base[:120]
-        if not resource:
-            return ""
-        if resource not in self.profiles:
-            found = (
-                PolicyDecision.objects.filter(profile_arn=resource)
-                .values_list("model_id", flat=True)
-                .first()
-            )
-            self.profiles[resource] = found or tags.get("usermodel", "")
-            if not self.profiles[resource]:
-                self.strange.add(resource)
-        return self.profiles[resource]
-
-
-def _plain(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return tags by letters alone: the export writes `TenantId` as `user_tenant_id`."""
-    return {re.sub(r"[^a-z0-9]", "", key.lower()): value for key, value in tags.items()}
-
-
-def _tenant(
-    principal: str, tags: Mapping[str, str], resource_tags: Mapping[str, str]
-) -> tuple[UUID | None, str]:
-    """Return whose a line is, and by what: who signed counts before any tag."""
-    if found := SESSION.search(principal):
-        return UUID(found[1]), "principal"
-    tag, profile_tag = tags.get(PRINCIPAL_TAG), resource_tags.get("usertenantid")
-    for named, by in ((tag, "principal"), (profile_tag, "tag")):
-        try:
-            if named:
-                return UUID(named), by
-        except ValueError:
-            continue
-    return None, ""
+        except (LookupError, ValueError, ArithmeticError, csv.Error) as error:
+            raise BrokenDelivery(
+                f"{path}, line {rows.line_num}: {type(error).__name__} {error}"
+            ) from None
 
 
 # Cost Explorer --------------------------------------------------------------------------------
@@ -275,7 +201,7 @@ def _explored_line(
     unit: Unit | None = unit_of(usage_type, embeds=embeds)
     if unit is None and not model:
         return None  # another service's
-    tenant, by = _tenant("", {PRINCIPAL_TAG: tag}, {})
+    tenant, by = tenant_named(tag)
     usage = metrics["UsageQuantity"]
     guarded = "-Guardrail-" in usage_type
     return CostLine(

@@ -9,12 +9,14 @@ from django.db import connection, transaction
 
 from bedrock import costs, invocations
 from bedrock.batch_upkeep import orphans_stop
+from bedrock.loggedusage import logged_usage_push
 from bedrock.provisioning import (
     cost_tags_ensure,
     reconcile_guardrails,
     reconcile_profiles,
     regions_in_use,
 )
+from billing.reconciliation.comparing import period_reconcile, periods_open
 from tenants.aws import AwsError
 from tenants.context import TenantContext, public_scope
 
@@ -90,6 +92,15 @@ def costs_read() -> None:
         costs.cur_read()
 
 
+@shared_task(name="bedrock.reconcile")
+def bill_reconcile() -> None:
+    """Hold the ledger, the invocation log and AWS's bill of the open months side by side."""
+    with public_scope("ops"):
+        for period in periods_open():
+            logged_usage_push(period)
+            period_reconcile(period)
+
+
 @shared_task(name="bedrock.explore_costs")
 def costs_explore() -> None:
     """Take the last days from Cost Explorer, which charges for each request."""
@@ -117,6 +128,11 @@ BEAT: Final[dict[str, dict[str, Any]]] = {
         "task": "bedrock.read_costs",
         "schedule": 1800.0,
         "options": {"queue": "ops", "expires": 1700},
+    },
+    "bedrock.reconcile": {
+        "task": "bedrock.reconcile",
+        "schedule": 3600.0,
+        "options": {"queue": "ops", "expires": 3500},
     },
     "bedrock.explore_costs": {
         "task": "bedrock.explore_costs",

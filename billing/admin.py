@@ -20,6 +20,7 @@ from billing.models import (
     Reservation,
 )
 from billing.plans.admin import Importing
+from billing.reconciliation import staff as staff  # registers its pages
 from tenants.staffpages import ReadOnly
 
 

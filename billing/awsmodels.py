@@ -23,8 +23,17 @@ class AwsCostLine(models.Model):
         CUR = "cur", "CUR 2.0 export"
         EXPLORER = "ce", "Cost Explorer"
 
+    USAGE: ClassVar = ("Usage", "DiscountedUsage", "")
+    """The kinds that are for usage; others are credits, refunds, taxes."""
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     source = models.CharField(max_length=3, choices=Source)
+    kind = models.CharField(
+        max_length=20,
+        db_default="Usage",
+        default="Usage",
+        help_text="AWS's line item type: Usage, Credit, Tax …",
+    )
     period = models.DateField(help_text="First day of the billing period.")
     day = models.DateField()
     tenant_id = models.UUIDField(null=True)

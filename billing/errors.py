@@ -62,3 +62,11 @@ class SignatureExpired(SignatureRefused):
 class SignatureMissing(SignatureRefused):
     code = "signature_missing"
     title = "The request is not signed"
+
+
+class ReconciliationChanged(TenantryError):
+    """A decision was made on figures that are no longer those of the ledger and the bill."""
+
+    code = "reconciliation_changed"
+    status = 409
+    title = "The figures have changed since this page was opened; look at them again and decide"

@@ -27,6 +27,11 @@ from billing.limitmodels import MemberCounter as MemberCounter
 from billing.limitmodels import SpendControl as SpendControl
 from billing.limitmodels import UsageDay as UsageDay
 from billing.limitmodels import UsageHour as UsageHour
+from billing.reconmodels import LoggedUsage as LoggedUsage
+from billing.reconmodels import ReconciliationDecision as ReconciliationDecision
+from billing.reconmodels import ReconciliationLine as ReconciliationLine
+from billing.reconmodels import ReconciliationPolicy as ReconciliationPolicy
+from billing.reconmodels import ReconciliationRun as ReconciliationRun
 from billing.units import Metric, Unit
 
 

@@ -11,6 +11,7 @@ from billing.partitions import partitions_ensure, reservations_purge
 from billing.plans.changing import plans_roll
 from billing.plans.seats import seats_count
 from billing.storage import storage_count
+from billing.reconciliation.deciding import true_ups_run
 from billing.sweeper import sweep
 from tenants.context import public_scope
 from tenants.tasks import in_each_tenant, tenant_task
@@ -70,11 +71,24 @@ def invoice_mail(invoice_id: str) -> None:
     invoice_send(invoice_id)
 
 
+@shared_task(name="billing.true_up")
+def true_ups() -> None:
+    """Carry out the true-ups that staff have decided."""
+    with public_scope("ops"):
+        true_ups_run()
+
+
 BEAT: Final[dict[str, dict[str, Any]]] = {
     "billing.sweep": {
         "task": "billing.sweep",
         "schedule": 60.0,
         "options": {"queue": "ops", "expires": 55},
+    },
+    # Staff's decision sends it at once; this finds what a lost worker or broker left.
+    "billing.true_up": {
+        "task": "billing.true_up",
+        "schedule": 120.0,
+        "options": {"queue": "ops", "expires": 110},
     },
     # Far more often than monthly, since beat forgets how long it has waited when it restarts.
     "billing.partitions": {

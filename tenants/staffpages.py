@@ -1,11 +1,14 @@
 """Bases of staff's pages whose rows are not made by hand."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from unfold.admin import ModelAdmin
 
 from tenants.registry.models import Tenant
@@ -49,3 +52,52 @@ class ReadOnly(FixedRows):
     @admin.display(description="Workspace", ordering="tenant_id")
     def workspace(self, row: Any) -> str:
         return str(row.workspace_name or row.tenant_id or "-")
+
+
+class StaffPage(ReadOnly):
+    """A page of its own in place of the list, and `views` beside it: path, name of a method.
+
+    Each view needs the right to see the model, and stands before the routes of single rows.
+    """
+
+    views: ClassVar[dict[str, str]] = {}
+
+    def page(self, request: HttpRequest) -> HttpResponse:
+        """Answer the page itself."""
+        raise NotImplementedError
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        self._require(request)
+        return self.page(request)
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        own = [
+            path(route, self.admin_site.admin_view(self._seen(method)), name=f"{name}_{method}")
+            for route, method in self.views.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    def _seen(self, method: str) -> Callable[..., HttpResponse]:
+        def view(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+            self._require(request)
+            answer: HttpResponse = getattr(self, method)(request, **kwargs)
+            return answer
+
+        return view
+
+    def _require(self, request: HttpRequest) -> None:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+
+    def shown(
+        self, request: HttpRequest, template: str, *, title: str, **context: Any
+    ) -> HttpResponse:
+        """Render a page in the admin's frame."""
+        return TemplateResponse(
+            request,
+            template,
+            {**self.admin_site.each_context(request), "opts": self.opts, "title": title, **context},
+        )

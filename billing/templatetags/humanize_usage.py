@@ -14,9 +14,16 @@ ROUTES = {"region": "in one Region", "geo": "within a geography", "global": "glo
 
 
 @register.filter
-def whole(value: int) -> str:
-    """Return a count with separators."""
-    return f"{value:,}"
+def whole(value: int | Decimal) -> str:
+    """Return a count with separators; a part of one only where there is one."""
+    return f"{value.normalize():,f}" if isinstance(value, Decimal) else f"{value:,}"
+
+
+@register.filter
+def signed_dollars(value: Decimal) -> str:
+    """Return a difference of money with its sign."""
+    sign = "+" if value > 0 else "\u2212" if value < 0 else ""
+    return f"{sign}{money(abs(value))}"
 
 
 @register.filter

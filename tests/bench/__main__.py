@@ -21,7 +21,7 @@ from tests.bench import live, stack
 from tests.bench.table import DataMissing, Table
 from tests.support.services import Servers, Worker
 
-IN_PROCESS: Final = frozenset({"table_ledger", "table_invoices", "table_quality"})
+IN_PROCESS: Final = frozenset({"table_ledger", "table_invoices", "table_quality", "table_reconcile"})
 FIRST: Final = ("table_start", "table_size")  # the stack that was started serves the others
 
 
