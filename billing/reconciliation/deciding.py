@@ -6,7 +6,8 @@ go by the decision's id.
 """
 
 from datetime import date
-from typing import Final
+from decimal import Decimal
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -20,7 +21,8 @@ from billing.settlement import METRICS
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor
 
-Kind, State = ReconciliationDecision.Kind, ReconciliationDecision.State
+Kind: TypeAlias = ReconciliationDecision.Kind
+State: TypeAlias = ReconciliationDecision.State
 FEATURE: Final = "reconciliation"
 
 CORRECT: Final = """
@@ -91,12 +93,14 @@ def _record(
     kind: Kind,
     period: date,
     tenant_id: UUID | None,
-    variance: object,
+    variance: Decimal,
     reason: str,
     *,
     day: date | None = None,
     model: str = "",
 ) -> ReconciliationDecision:
+    if actor.user_id is None:
+        raise ValueError("a decision is a person's")
     waits = kind is Kind.TRUE_UP
     row = ReconciliationDecision.objects.create(
         kind=kind,

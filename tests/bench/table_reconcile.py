@@ -101,11 +101,11 @@ def deliver() -> None:
             writer = csv.writer(text)
             writer.writerow(COLUMNS)
             for number, tenant, model, place, hour in several:
-                key = (tenant, model, hour.date())
-                cases.add(key)
+                case = (tenant, model, hour.date())
+                cases.add(case)
                 factor = 1.1 if tenant in drifted else 1.0
                 if tenant in drifted:
-                    wrong.add(key)
+                    wrong.add(case)
                 usd = float(prices[model][place]) / 1000 * factor
                 stamp = hour.strftime("%Y-%m-%dT%H:%M:%SZ")
                 name = "NovaLite" if model == MODELS[0] else "NovaPro"

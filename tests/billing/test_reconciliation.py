@@ -166,7 +166,8 @@ def test_a_wrong_bill_is_found_held_explained_and_trued_up(bill: Bill) -> None:
         assert not any("differ by $" in r for r in may_issue(globex.id, bill.period).reasons)
     page = bill.staff.get(PAGE).content.decode()
     assert "AWS counts differently from the ledger" in page
-    sheet = b"".join(bill.staff.get(f"{PAGE}export/?state=open").streaming_content).decode()
+    export: Any = bill.staff.get(f"{PAGE}export/?state=open")
+    sheet = b"".join(export.streaming_content).decode()
     assert len(sheet.splitlines()) == 1 + len(open_cases)
     assert "have changed" in bill.decide(open_cases[0], "true_up", seen="0.001")
     for case in open_cases:
