@@ -18,7 +18,14 @@ from django.db import transaction
 from bedrock.calls import Json
 from bedrock.deployment import account_id, resource_prefix
 from bedrock.errors import ProfileQuotaReached
-from bedrock.models import InferenceProfile, Model, ModelRoute, ProfileCheck, ProvisionedModel
+from bedrock.models import (
+    InferenceProfile,
+    Model,
+    ModelRoute,
+    ProfileCheck,
+    ProvisionedModel,
+    Role,
+)
 from tenants.aws import ClientError, ops_client
 from tenants.pinning import geography
 
@@ -68,6 +75,14 @@ def routes_of(region: str) -> list[ModelRoute]:
     for route in begun.select_related("model").order_by("starts_on"):
         latest[route.role] = route
     return list(latest.values())
+
+
+def frontier_of(region: str) -> str:
+    """Return the frontier model of a Region with the route before it; empty where it has none."""
+    for route in routes_of(region):
+        if route.role == Role.FRONTIER:
+            return route.source or route.model_id
+    return ""
 
 
 def source_arn(region: str, route: ModelRoute) -> str:

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
 from billing.invoices import admin as invoices_admin  # noqa: F401 - registers
+from billing.credits import staff as credits_pages  # noqa: F401 - registers its pages
 from billing.models import (
     AwsCostDelivery,
     AwsCostLine,
@@ -21,6 +22,7 @@ from billing.models import (
 )
 from billing.plans.admin import Importing
 from billing.reconciliation import staff as staff  # registers its pages
+from billing.reconciliation import staff as reconciliation_pages  # noqa: F401 - the same
 from tenants.staffpages import ReadOnly
 
 

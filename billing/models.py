@@ -22,6 +22,9 @@ from billing.invoices.models import InvoiceSeries as InvoiceSeries
 from billing.invoices.models import PaymentEvent as PaymentEvent
 from billing.invoices.models import PlanChange as PlanChange
 from billing.invoices.models import PlanVersion as PlanVersion
+from billing.creditmodels import CreditAlert as CreditAlert
+from billing.creditmodels import CreditGrant as CreditGrant
+from billing.creditmodels import MarginLine as MarginLine
 from billing.limitmodels import Allowance as Allowance
 from billing.limitmodels import MemberCounter as MemberCounter
 from billing.limitmodels import SpendControl as SpendControl

@@ -7,6 +7,7 @@ from celery import shared_task
 from billing.invoices.drafting import invoices_draft
 from billing.invoices.mailing import invoice_send
 from billing.invoices.payments import payments_apply
+from billing.credits.alerts import credit_alerts_send
 from billing.partitions import partitions_ensure, reservations_purge
 from billing.plans.changing import plans_roll
 from billing.plans.seats import seats_count
@@ -78,6 +79,13 @@ def true_ups() -> None:
         true_ups_run()
 
 
+@shared_task(name="billing.credit_alerts")
+def credit_alerts() -> None:
+    """Say which of AWS's credits are about to end."""
+    with public_scope("ops"):
+        credit_alerts_send()
+
+
 BEAT: Final[dict[str, dict[str, Any]]] = {
     "billing.sweep": {
         "task": "billing.sweep",
@@ -89,6 +97,11 @@ BEAT: Final[dict[str, dict[str, Any]]] = {
         "task": "billing.true_up",
         "schedule": 120.0,
         "options": {"queue": "ops", "expires": 110},
+    },
+    "billing.credit_alerts": {
+        "task": "billing.credit_alerts",
+        "schedule": 6 * 3600.0,
+        "options": {"queue": "ops", "expires": 3600},
     },
     # Far more often than monthly, since beat forgets how long it has waited when it restarts.
     "billing.partitions": {

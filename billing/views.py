@@ -8,6 +8,9 @@ from django.shortcuts import render
 from billing.chart import chart_of_days, chart_of_hours, tokens_text
 from billing.limits import own_limits
 from billing.monthly import hours
+from billing.chart import chart_of_days, tokens_text
+from billing.comparison import comparison
+from billing.levers import savings
 from billing.refusals import money
 from billing.selectors import meter_summary, meters, month_usage, rate_card
 from tenants.accounts.models import role_reaches
@@ -43,6 +46,7 @@ def usage_page(request: HttpRequest) -> HttpResponse:
             "forecast": money(usage.forecast),
             "tokens": tokens_text(usage.tokens),
             "sees_members": role_reaches(actor_of(request).role, "admin"),
+            "levers": savings(usage.month, current().id).get(current().id),
         },
     )
 

@@ -54,23 +54,13 @@ class ReadOnly(FixedRows):
         return str(row.workspace_name or row.tenant_id or "-")
 
 
-class StaffPage(ReadOnly):
-    """A page of its own in place of the list, and `views` beside it: path, name of a method.
+class PageViews(ModelAdmin):
+    """Pages beside the list: `views` holds path and name of a method.
 
-    Each view needs the right to see the model, and stands before the routes of single rows.
+    Each needs the right to see the model, and stands before the routes of single rows.
     """
 
     views: ClassVar[dict[str, str]] = {}
-
-    def page(self, request: HttpRequest) -> HttpResponse:
-        """Answer the page itself."""
-        raise NotImplementedError
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        self._require(request)
-        return self.page(request)
 
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}"
@@ -82,13 +72,14 @@ class StaffPage(ReadOnly):
 
     def _seen(self, method: str) -> Callable[..., HttpResponse]:
         def view(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-            self._require(request)
+            self.require_view(request)
             answer: HttpResponse = getattr(self, method)(request, **kwargs)
             return answer
 
         return view
 
-    def _require(self, request: HttpRequest) -> None:
+    def require_view(self, request: HttpRequest) -> None:
+        """Raise PermissionDenied for who may not see the model."""
         if not self.has_view_permission(request):
             raise PermissionDenied
 
@@ -101,3 +92,17 @@ class StaffPage(ReadOnly):
             template,
             {**self.admin_site.each_context(request), "opts": self.opts, "title": title, **context},
         )
+
+
+class StaffPage(PageViews, ReadOnly):
+    """A page of its own in place of the list."""
+
+    def page(self, request: HttpRequest) -> HttpResponse:
+        """Answer the page itself."""
+        raise NotImplementedError
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        self.require_view(request)
+        return self.page(request)

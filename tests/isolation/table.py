@@ -197,6 +197,7 @@ TASKS: Final[dict[str, tuple[str, ...] | str]] = {
     "bedrock.stop_batches": "",
     "billing.invoice_mail": ("invoice_id",),
     "billing.invoices": "",
+    "billing.credit_alerts": "",
     "billing.partitions": "",
     "billing.payments": "",
     "billing.plans": "",
