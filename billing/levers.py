@@ -206,11 +206,12 @@ def savings(month: date, tenant_id: UUID | None = None) -> dict[UUID, Savings]:
         cursor.execute(ASKED, names)
         asked = {tenant: figures for tenant, *figures in cursor.fetchall()}
     found = {}
-    for tenant, region in _regions(by_tenant).items():
+    frontier = _frontiers(by_tenant)
+    for tenant in frontier.keys() & by_tenant.keys():
         questions, tokens, documents = asked.get(tenant, (0, 0, 0))
         one = savings_of(
             by_tenant[tenant],
-            frontier=_frontier[0](region) if _frontier else "",
+            frontier=frontier[tenant],
             questions=questions,
             document_tokens=tokens // documents if documents else 0,
         )
@@ -219,9 +220,13 @@ def savings(month: date, tenant_id: UUID | None = None) -> dict[UUID, Savings]:
     return found
 
 
-def _regions(tenants: Iterable[UUID]) -> dict[UUID, str]:
+def _frontiers(tenants: Iterable[UUID]) -> dict[UUID, str]:
+    """Return the frontier model of each workspace's Region, asked once a Region."""
     own = current_or_none()
-    if own is not None:
-        return {tenant: own.region for tenant in tenants if tenant == own.id}
-    rows = Tenant.objects.filter(id__in=list(tenants)).values_list("id", "region")
-    return dict(rows)
+    regions = (
+        {own.id: own.region}
+        if own is not None
+        else dict(Tenant.objects.filter(id__in=list(tenants)).values_list("id", "region"))
+    )
+    models = {region: _frontier[0](region) if _frontier else "" for region in set(regions.values())}
+    return {tenant: models[region] for tenant, region in regions.items()}

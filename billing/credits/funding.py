@@ -25,16 +25,16 @@ PROGRAMS: Final = (
     ("AWS Generative AI Accelerator", "up to $1,000,000", "by application, in cohorts"),
 )
 ARCHITECTURE: Final = (
-    "A Django application serves every workspace from one deployment. A request's tenant is resolved"
-    " once, on the server, and selects everything else: the PostgreSQL schema and role, the AWS"
+    "A Django application serves every workspace from one deployment. A tenant"
+    " is resolved once, on the server, and selects everything else: PostgreSQL schema and role, AWS"
     " credentials (one AssumeRole with session tags), the inference profile, the guardrail and the"
     " Region.",
     "Amazon Bedrock is reached through one gateway: Converse and ConverseStream with application"
     " inference profiles, guardrails on input and output, prompt caching, batch inference for bulk"
     " embedding, and Knowledge Bases or pgvector for retrieval. Amazon S3 holds documents under the"
     " tenant's prefix; CUR 2.0 and Cost Explorer attribute the cost of every workspace.",
-    "Every call is reserved before it is sent and settled into an append-only ledger after it, which"
-    " is held against AWS's bill each hour.",
+    "Every call is reserved before it is sent and settled into an append-only ledger after it,"
+    " which is held against AWS's bill each hour.",
 )
 WORKSPACES: Final = """
     SELECT region, plan, count(*) FROM registry_tenant

@@ -17,7 +17,7 @@ from tenants.staffpages import PageViews
 
 @admin.register(CreditGrant)
 class CreditGrantAdmin(PageViews, ModelAdmin):
-    """Grants above, their list below; a grant that is changed burns down anew from its first day."""
+    """Grants above, their list below; one that is changed burns down anew from its first day."""
 
     list_before_template = "billing/staff/credits.html"
     list_display: ClassVar = [
