@@ -27,11 +27,12 @@ class BedrockConfig(AppConfig):
         step_register("bedrock.guardrail", "Guardrail", tenant_guardrail_ensure, order=10)
         step_register("bedrock.profiles", "Inference profiles", tenant_profiles_ensure, order=15)
         from bedrock.profiles import frontier_of
+        from bedrock.profiles import frontier_and_small
         from bedrock.provisioning import tenant_substrate_ensure
-        from billing.levers import frontier_register
+        from billing.levers import models_register
         from tenants.lifecycle.steps import erase_register, step_register
 
-        frontier_register(frontier_of)
+        models_register(frontier_and_small)
         step_register("bedrock.substrate", tenant_substrate_ensure, order=10)
         erase_register("batch jobs", jobs_erase, jobs_left, order=40)
         step_register("bedrock.knowledge", "Knowledge Base", tenant_knowledge_ensure, order=20)

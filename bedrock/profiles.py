@@ -77,12 +77,10 @@ def routes_of(region: str) -> list[ModelRoute]:
     return list(latest.values())
 
 
-def frontier_of(region: str) -> str:
-    """Return the frontier model of a Region with the route before it; empty where it has none."""
-    for route in routes_of(region):
-        if route.role == Role.FRONTIER:
-            return route.source or route.model_id
-    return ""
+def frontier_and_small(region: str) -> tuple[str, str]:
+    """Return a Region's two models with the route before them; empty where it has none."""
+    ids = {route.role: route.source or route.model_id for route in routes_of(region)}
+    return ids.get(Role.FRONTIER, ""), ids.get(Role.SMALL, "")
 
 
 def source_arn(region: str, route: ModelRoute) -> str:

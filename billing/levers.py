@@ -61,13 +61,18 @@ ASKED: Final = """
      WHERE month <= %(month)s AND (%(tenant)s::uuid IS NULL OR tenant_id = %(tenant)s)
      GROUP BY tenant_id
 """
-Frontier = Callable[[str], str]
-_frontier: list[Frontier] = []
+Models = Callable[[str], tuple[str, str]]
+_models: list[Models] = []
 
 
-def frontier_register(model_of: Frontier) -> None:
-    """Tell which model is the frontier model of a Region, by its id with the route before it."""
-    _frontier[:] = [model_of]
+def models_register(models_of: Models) -> None:
+    """Tell a Region's frontier and small model, by their ids with the route before them."""
+    _models[:] = [models_of]
+
+
+def models_of(region: str) -> tuple[str, str]:
+    """Return a Region's frontier and small model; empty where there is none."""
+    return _models[0](region) if _models else ("", "")
 
 
 class UsageRow(NamedTuple):
@@ -192,18 +197,9 @@ def savings_of(
 
 def savings(month: date, tenant_id: UUID | None = None) -> dict[UUID, Savings]:
     """Return each workspace's month; under a tenant's role, only its own is there."""
-    names = {
-        "month": month,
-        "tenant": tenant_id,
-        "units": list(PLAIN),
-        "questions": list(QUESTIONS),
-    }
-    by_tenant: dict[UUID, list[UsageRow]] = defaultdict(list)
+    by_tenant = usage_rows(month, tenant_id)
     with connection.cursor() as cursor:
-        cursor.execute(ROWS, names)
-        for tenant, *row in cursor.fetchall():
-            by_tenant[tenant].append(UsageRow(*row))
-        cursor.execute(ASKED, names)
+        cursor.execute(ASKED, {"month": month, "tenant": tenant_id, "questions": list(QUESTIONS)})
         asked = {tenant: figures for tenant, *figures in cursor.fetchall()}
     found = {}
     frontier = _frontiers(by_tenant)
@@ -220,6 +216,16 @@ def savings(month: date, tenant_id: UUID | None = None) -> dict[UUID, Savings]:
     return found
 
 
+def usage_rows(month: date, tenant_id: UUID | None = None) -> dict[UUID, list[UsageRow]]:
+    """Return each workspace's use of models and embeddings; under its own role, only its own."""
+    found: dict[UUID, list[UsageRow]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(ROWS, {"month": month, "tenant": tenant_id, "units": list(PLAIN)})
+        for tenant, *row in cursor.fetchall():
+            found[tenant].append(UsageRow(*row))
+    return found
+
+
 def _frontiers(tenants: Iterable[UUID]) -> dict[UUID, str]:
     """Return the frontier model of each workspace's Region, asked once a Region."""
     own = current_or_none()
@@ -228,5 +234,5 @@ def _frontiers(tenants: Iterable[UUID]) -> dict[UUID, str]:
         if own is not None
         else dict(Tenant.objects.filter(id__in=list(tenants)).values_list("id", "region"))
     )
-    models = {region: _frontier[0](region) if _frontier else "" for region in set(regions.values())}
+    models = {region: models_of(region)[0] for region in set(regions.values())}
     return {tenant: models[region] for tenant, region in regions.items()}

@@ -38,7 +38,7 @@ def test_what_expires_first_pays_first_and_only_for_what_it_covers() -> None:
     assert late.used == 5 + 2 + 1
     assert late.remaining == 92
     [lapsed] = burned([grant("old", "10", ends=date(2026, 11, 1))], days[:2], TODAY)
-    assert (lapsed.used, lapsed.lapsed, lapsed.remaining) == (6, 4, 0)
+    assert [lapsed.used, lapsed.lapsed, lapsed.remaining] == [6, 4, 0]
 
 
 BILLED = """
