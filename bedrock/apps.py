@@ -16,24 +16,19 @@ class BedrockConfig(AppConfig):
             profiles_left,
         )
         from bedrock.knowledge_bases import base_erase, base_left, tenant_knowledge_ensure
+        from bedrock.profiles import frontier_and_small
         from bedrock.provisioning import (
             tenant_guardrail_ensure,
             tenant_profiles_ensure,
             tenant_storage_ensure,
         )
-        from tenants.lifecycle.steps import erase_register, step_register
-
-        step_register("bedrock.storage", "Storage", tenant_storage_ensure, order=5)
-        step_register("bedrock.guardrail", "Guardrail", tenant_guardrail_ensure, order=10)
-        step_register("bedrock.profiles", "Inference profiles", tenant_profiles_ensure, order=15)
-        from bedrock.profiles import frontier_of
-        from bedrock.profiles import frontier_and_small
-        from bedrock.provisioning import tenant_substrate_ensure
         from billing.levers import models_register
         from tenants.lifecycle.steps import erase_register, step_register
 
         models_register(frontier_and_small)
-        step_register("bedrock.substrate", tenant_substrate_ensure, order=10)
+        step_register("bedrock.storage", "Storage", tenant_storage_ensure, order=5)
+        step_register("bedrock.guardrail", "Guardrail", tenant_guardrail_ensure, order=10)
+        step_register("bedrock.profiles", "Inference profiles", tenant_profiles_ensure, order=15)
         erase_register("batch jobs", jobs_erase, jobs_left, order=40)
         step_register("bedrock.knowledge", "Knowledge Base", tenant_knowledge_ensure, order=20)
         erase_register("knowledge bases", base_erase, base_left, order=50)

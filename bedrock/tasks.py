@@ -16,6 +16,7 @@ from bedrock.provisioning import (
     reconcile_profiles,
     regions_in_use,
 )
+from billing.margins.computing import margins_compute
 from billing.reconciliation.comparing import period_reconcile, periods_open
 from tenants.aws import AwsError
 from tenants.context import TenantContext, public_scope
@@ -94,11 +95,12 @@ def costs_read() -> None:
 
 @shared_task(name="bedrock.reconcile")
 def bill_reconcile() -> None:
-    """Hold the ledger, the invocation log and AWS's bill of the open months side by side."""
+    """Hold ledger, invocation log and AWS's bill of the open months side by side; then margins."""
     with public_scope("ops"):
         for period in periods_open():
             logged_usage_push(period)
             period_reconcile(period)
+            margins_compute(period)
 
 
 @shared_task(name="bedrock.explore_costs")

@@ -8,8 +8,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
-from billing.invoices import admin as invoices_admin  # noqa: F401 - registers
 from billing.credits import staff as credits_pages  # noqa: F401 - registers its pages
+from billing.invoices import admin as invoices_admin  # noqa: F401 - registers
+from billing.margins import staff as margin_pages  # noqa: F401 - the same
 from billing.models import (
     AwsCostDelivery,
     AwsCostLine,
@@ -21,7 +22,6 @@ from billing.models import (
     Reservation,
 )
 from billing.plans.admin import Importing
-from billing.reconciliation import staff as staff  # registers its pages
 from billing.reconciliation import staff as reconciliation_pages  # noqa: F401 - the same
 from tenants.staffpages import ReadOnly
 

@@ -14,6 +14,9 @@ from django.db.models.functions import Now
 
 from billing.awsmodels import AwsCostDelivery as AwsCostDelivery
 from billing.awsmodels import AwsCostLine as AwsCostLine
+from billing.creditmodels import CreditAlert as CreditAlert
+from billing.creditmodels import CreditGrant as CreditGrant
+from billing.creditmodels import MarginLine as MarginLine
 from billing.invoices.models import AccountCredit as AccountCredit
 from billing.invoices.models import BillingAccount as BillingAccount
 from billing.invoices.models import Invoice as Invoice
@@ -22,9 +25,6 @@ from billing.invoices.models import InvoiceSeries as InvoiceSeries
 from billing.invoices.models import PaymentEvent as PaymentEvent
 from billing.invoices.models import PlanChange as PlanChange
 from billing.invoices.models import PlanVersion as PlanVersion
-from billing.creditmodels import CreditAlert as CreditAlert
-from billing.creditmodels import CreditGrant as CreditGrant
-from billing.creditmodels import MarginLine as MarginLine
 from billing.limitmodels import Allowance as Allowance
 from billing.limitmodels import MemberCounter as MemberCounter
 from billing.limitmodels import SpendControl as SpendControl

@@ -4,10 +4,10 @@ from typing import Any, Final
 
 from celery import shared_task
 
+from billing.credits.alerts import credit_alerts_send
 from billing.invoices.drafting import invoices_draft
 from billing.invoices.mailing import invoice_send
 from billing.invoices.payments import payments_apply
-from billing.credits.alerts import credit_alerts_send
 from billing.partitions import partitions_ensure, reservations_purge
 from billing.plans.changing import plans_roll
 from billing.plans.seats import seats_count

@@ -9,13 +9,13 @@ from billing.chart import chart_of_days, chart_of_hours, tokens_text
 from billing.limits import own_limits
 from billing.monthly import hours
 from billing.chart import chart_of_days, tokens_text
-from billing.comparison import comparison
 from billing.levers import savings
 from billing.refusals import money
 from billing.selectors import meter_summary, meters, month_usage, rate_card
 from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
+from tenants.context import current
 
 SERIES = ("spend", "tokens")
 STEPS = ("day", "hour")

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from billing.invoices.holds import Hold
 from billing.meters import next_month
 from billing.models import ReconciliationLine, ReconciliationPolicy, ReconciliationRun
 
@@ -35,7 +36,8 @@ CASES: Final = """
                (array_agg(cause ORDER BY cause = 'equal', cause = ANY(%(harmless)s),
                                          abs(aws_usd - ledger_usd) DESC, unit))[1] AS cause
           FROM billing_reconciliationline
-         WHERE period = %(period)s AND (%(tenant)s::uuid IS NULL OR tenant_id = %(tenant)s)
+         WHERE period = %(period)s
+           AND (%(tenants)s::uuid[] IS NULL OR tenant_id = ANY(%(tenants)s))
          GROUP BY period, day, tenant_id, model
     )
     SELECT c.*, d.kind AS decision, d.state AS decision_state, d.variance_usd AS covered,
@@ -52,7 +54,7 @@ CASES: Final = """
 RELEASES: Final = """
     SELECT DISTINCT ON (tenant_id) tenant_id, variance_usd FROM billing_reconciliationdecision
      WHERE period = %(period)s AND kind = 'release' AND tenant_id IS NOT NULL
-       AND (%(tenant)s::uuid IS NULL OR tenant_id = %(tenant)s)
+       AND (%(tenants)s::uuid[] IS NULL OR tenant_id = ANY(%(tenants)s))
      ORDER BY tenant_id, decided_at DESC
 """
 
@@ -117,11 +119,11 @@ class Standing:
         return not self.reasons
 
 
-def cases_of(period: date, tenant_id: UUID | None = None) -> list[Case]:
-    """Return the cases of a period, the newest day first."""
+def cases_of(period: date, tenants: Sequence[UUID] | None = None) -> list[Case]:
+    """Return the cases of a period, or of some workspaces in it, the newest day first."""
     names = {
         "period": period,
-        "tenant": tenant_id,
+        "tenants": None if tenants is None else list(tenants),
         "harmless": [cause.value for cause in HARMLESS],
         "passing": [cause.value for cause in PASSING],
     }
@@ -136,22 +138,29 @@ def may_issue(tenant_id: UUID, period: date) -> Standing:
     It may once AWS's bill of the whole period has been held against the ledger and what is left
     open stays within the tolerance, or staff have released it.
     """
-    return standings(period, tenant_id, cases=cases_of(period, tenant_id)).get(
-        tenant_id
-    ) or _standing(tenant_id, [], _Terms.of(period), _releases(period, tenant_id))
+    return standings(period, [tenant_id])[tenant_id]
 
 
 def standings(
-    period: date, tenant_id: UUID | None = None, *, cases: Sequence[Case]
+    period: date, tenants: Sequence[UUID] | None = None, *, cases: Sequence[Case] | None = None
 ) -> dict[UUID, Standing]:
-    """Return how each workspace of `cases` stands."""
-    terms, releases = _Terms.of(period), _releases(period, tenant_id)
-    by_tenant: dict[UUID, list[Case]] = {}
-    for case in cases:
+    """Return how each workspace stands: those of `tenants`, or those that have cases."""
+    terms, releases = _Terms.of(period), _releases(period, tenants)
+    by_tenant: dict[UUID, list[Case]] = {tenant: [] for tenant in tenants or ()}
+    for case in cases_of(period, tenants) if cases is None else cases:
         if case.tenant_id is not None:
             by_tenant.setdefault(case.tenant_id, []).append(case)
     return {
         tenant: _standing(tenant, several, terms, releases) for tenant, several in by_tenant.items()
+    }
+
+
+def invoice_holds(period: date, tenants: Sequence[UUID]) -> dict[UUID, list[Hold]]:
+    """Return what holds each workspace's invoice, for who drafts invoices."""
+    return {
+        tenant: [Hold("reconciliation", reason) for reason in standing.reasons]
+        for tenant, standing in standings(period, tenants).items()
+        if standing.reasons
     }
 
 
@@ -177,9 +186,10 @@ class _Terms:
         return exposed <= max(self.policy.tolerance_usd, percent)
 
 
-def _releases(period: date, tenant_id: UUID | None) -> dict[UUID, Decimal]:
+def _releases(period: date, tenants: Sequence[UUID] | None) -> dict[UUID, Decimal]:
+    names = {"period": period, "tenants": None if tenants is None else list(tenants)}
     with connection.cursor() as cursor:
-        cursor.execute(RELEASES, {"period": period, "tenant": tenant_id})
+        cursor.execute(RELEASES, names)
         return dict(cursor.fetchall())
 
 

@@ -68,18 +68,23 @@ WITH ledger AS (
     SELECT n.day, n.model AS of_model, n.unit, n.source, n.quantity AS whole, n.usd AS whole_usd,
            l.tenant_id, l.model,
            sum(l.quantity) OVER part AS upto, sum(l.quantity) OVER part - l.quantity AS before,
-           sum(l.quantity) OVER (PARTITION BY n.day, n.model, n.unit, n.source) AS all_of_it
+           l.quantity AS own, l.usd AS own_usd, sum(l.usd) OVER whole AS all_usd,
+           sum(l.quantity) OVER whole AS all_of_it, count(*) OVER whole AS parts
       FROM nobodys n
       JOIN ledger l ON l.day = n.day AND l.unit = n.unit AND l.model = coalesce(
                nullif(n.model, ''), l.model) AND l.quantity > 0
-    WINDOW part AS (PARTITION BY n.day, n.model, n.unit, n.source
-                    ORDER BY l.tenant_id, l.model)
+    WINDOW whole AS (PARTITION BY n.day, n.model, n.unit, n.source),
+           part AS (whole ORDER BY l.tenant_id, l.model)
 ), shares AS (  -- differences of running sums, so that the parts come to the whole exactly
     SELECT day, tenant_id, model, unit, source,
-           round(whole * upto / all_of_it, 9) - round(whole * before / all_of_it, 9) AS quantity,
-           round(whole_usd * upto / all_of_it, 15)
-             - round(whole_usd * before / all_of_it, 15) AS usd
-      FROM sharing
+           CASE WHEN agrees THEN own
+                ELSE round(whole * upto / all_of_it, 9) - round(whole * before / all_of_it, 9)
+           END AS quantity,
+           CASE WHEN agrees THEN own_usd
+                ELSE round(whole_usd * upto / all_of_it, 15)
+                     - round(whole_usd * before / all_of_it, 15) END AS usd
+      FROM (SELECT *, abs(whole - all_of_it) < parts AND whole_usd = all_usd AS agrees
+              FROM sharing) AS s
 ), aws AS (
     SELECT day, tenant_id, model, unit, sum(quantity) AS quantity, sum(usd) AS usd,
            max(source) AS source, bool_or(allocated) AS allocated

@@ -162,7 +162,7 @@ def true_ups_run() -> int:
 
 def _corrected(row: ReconciliationDecision) -> int | None:
     """Write a decision's corrections; None where the figures are not those that were confirmed."""
-    for case in cases_of(row.period, row.tenant_id):
+    for case in cases_of(row.period, [row.tenant_id] if row.tenant_id else None):
         if (case.day, case.model) == (row.day, row.model):
             if case.exposed != row.variance_usd:
                 return None

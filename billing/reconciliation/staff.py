@@ -283,7 +283,7 @@ def _told(case: Case) -> dict[str, Any]:
 
 def _case_asked(request: HttpRequest) -> Case:
     period, tenant, _ = _asked(request)
-    for case in cases_of(period, tenant):
+    for case in cases_of(period, [tenant] if tenant else None):
         if (
             case.tenant_id == tenant
             and f"{case.day}" == request.GET.get("day")

@@ -21,8 +21,3 @@ def fill_buckets() -> None:
     """Give every tenant its full rate back: a table measures the work, not the plan's limit."""
     for worker in _workers:
         worker.empty_redis()
-
-
-def worker() -> Worker:
-    """Return the servers, for a table that runs processes of its own."""
-    return _workers[0]

@@ -24,7 +24,7 @@ TABLES = (
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0011_reconciliation"),
+        ("billing", "0013_reconciliation"),
     ]
 
     operations = [

@@ -48,7 +48,7 @@ UNSTAGING = """
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0010_roll_ups"),
+        ("billing", "0012_invoice_rights"),
     ]
 
     operations = [
