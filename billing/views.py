@@ -6,10 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from billing.chart import chart_of_days, chart_of_hours, tokens_text
+from billing.levers import savings
 from billing.limits import own_limits
 from billing.monthly import hours
-from billing.chart import chart_of_days, tokens_text
-from billing.levers import savings
 from billing.refusals import money
 from billing.selectors import meter_summary, meters, month_usage, rate_card
 from tenants.accounts.models import role_reaches

@@ -24,7 +24,7 @@ TABLES = (
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0013_reconciliation"),
+        ("billing", "0014_reconciliation"),
     ]
 
     operations = [

@@ -48,7 +48,7 @@ UNSTAGING = """
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0012_invoice_rights"),
+        ("billing", "0013_latest_requests"),
     ]
 
     operations = [
