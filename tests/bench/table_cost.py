@@ -78,7 +78,6 @@ def _indexed(number: int) -> UUID:
         name=f"Handbook {number}",
         media_type="text/plain",
         owner_id=None,
-        collection_id=None,
         chunks=[
             NewChunk(ordinal, text, 0, len(text), page, "")
             for ordinal, (page, text) in enumerate(parts)
