@@ -11,8 +11,8 @@ from billing.invoices.payments import payments_apply
 from billing.partitions import partitions_ensure, reservations_purge
 from billing.plans.changing import plans_roll
 from billing.plans.seats import seats_count
-from billing.storage import storage_count
 from billing.reconciliation.deciding import true_ups_run
+from billing.storage import storage_count
 from billing.sweeper import sweep
 from tenants.context import public_scope
 from tenants.tasks import in_each_tenant, tenant_task

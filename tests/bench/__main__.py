@@ -21,7 +21,9 @@ from tests.bench import live, stack
 from tests.bench.table import DataMissing, Table
 from tests.support.services import Servers, Worker
 
-IN_PROCESS: Final = frozenset({"table_ledger", "table_invoices", "table_quality", "table_reconcile"})
+IN_PROCESS: Final = frozenset(
+    {"table_cost", "table_invoices", "table_ledger", "table_quality", "table_reconcile"}
+)
 FIRST: Final = ("table_start", "table_size")  # the stack that was started serves the others
 
 
