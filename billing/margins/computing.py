@@ -8,23 +8,21 @@ features and models by what they cost.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
 
-from billing.catalog import price_of
 from billing.invoices.pricing import month_price
 from billing.invoices.usage import Gathered, gather
 from billing.meters import database_now, next_month
 from billing.models import MarginLine
 from billing.plans.terms import Book
-from billing.units import GUARDRAIL_KEY, Unit
+from billing.units import GUARDRAIL_KEY
 from tenants.registry.models import Tenant
 
-STORAGE_MODEL: Final = "amazon.s3"
 AT_ONCE: Final = 100
 LOCK: Final = "SELECT pg_advisory_xact_lock(hashtext('billing.margins'))"
 COSTS: Final = """
@@ -54,8 +52,8 @@ COSTS: Final = """
       FROM shares s LEFT JOIN moved m ON m.tenant_id = s.tenant_id AND m.model = s.billed_as
 """
 STORED: Final = """
-    SELECT tenant_id, used FROM billing_quotacounter
-     WHERE metric = 'storage_bytes' AND used > 0
+    SELECT tenant_id, sum(usd) FROM billing_usageday
+     WHERE month = %s AND unit = 'storage_byte_days' GROUP BY tenant_id
 """
 
 
@@ -92,7 +90,7 @@ def margins_compute(month: date) -> int:
         else:
             row.aws += cost.usd
         row.billed = row.billed or cost.billed
-    for tenant, usd in _stored(month, now.astimezone(UTC).date()).items():
+    for tenant, usd in _stored(month).items():
         rows[tenant]["storage", ""].storage = usd
     ends = {tenant.id: now for tenant in tenants} if now.date() < next_month(month) else {}
     lines: list[MarginLine] = []
@@ -119,16 +117,11 @@ def _costs(month: date) -> list[Cost]:
         return [Cost(*row) for row in cursor.fetchall()]
 
 
-def _stored(month: date, today: date) -> Mapping[UUID, Decimal]:
-    """Return what the bytes that stand now cost over the month's days so far, if S3 has a price."""
-    last = min(today, next_month(month) - timedelta(days=1))
-    price = price_of(STORAGE_MODEL, Unit.STORAGE, last)
-    if price is None:
-        return {}
-    days = (last - month).days + 1
+def _stored(month: date) -> Mapping[UUID, Decimal]:
+    """Return what storing cost, by the days that the ledger has booked."""
     with connection.cursor() as cursor:
-        cursor.execute(STORED)
-        return {tenant: price.of(int(used) * days) for tenant, used in cursor.fetchall()}
+        cursor.execute(STORED, [month])
+        return dict(cursor.fetchall())
 
 
 def _lines(
