@@ -18,12 +18,21 @@ from documents.selectors import document_text
 from documents.serializers import (
     AnswerSerializer,
     AskSerializer,
+    BulkSerializer,
+    ChangeSerializer,
     DocumentSerializer,
     TextQuerySerializer,
     TextSerializer,
     UploadSerializer,
 )
-from documents.services import document_delete, document_retry, document_upload
+from documents.services import (
+    document_delete,
+    document_rename,
+    document_retry,
+    document_upload,
+    documents_act,
+    documents_move,
+)
 from documents.unmasking import text_shown
 from documents.uploads import declared_size_check
 from search.retrieval import RetrievalScope
@@ -64,6 +73,7 @@ class DocumentListView(GenericAPIView[Document]):
             name=file.name or "",
             collection_id=given.validated_data.get("collection"),
             bulk=given.validated_data["bulk"],
+            keep_both=given.validated_data["keep_both"],
         )
         return _document(request, document.id, status.HTTP_201_CREATED)
 
@@ -71,16 +81,56 @@ class DocumentListView(GenericAPIView[Document]):
 class DocumentView(APIView):
     """One document."""
 
-    roles: ClassVar = {"GET": "viewer", "DELETE": "member"}
+    roles: ClassVar = {"GET": "viewer", "PATCH": "member", "DELETE": "member"}
 
     @extend_schema(operation_id="documents_read", responses=DocumentSerializer)
     def get(self, request: Request, document_id: UUID) -> Response:
+        return _document(request, document_id)
+
+    @extend_schema(
+        operation_id="documents_change", request=ChangeSerializer, responses=DocumentSerializer
+    )
+    def patch(self, request: Request, document_id: UUID) -> Response:
+        """Rename the document, or move it into other collections.
+
+        Collections that you may not add to keep it.
+        """
+        given = ChangeSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        actor, wanted = actor_of(request), given.validated_data
+        document_of(actor, document_id)
+        if "collections" in wanted:
+            documents_move(
+                actor=actor, document_ids=[document_id], collection_ids=wanted["collections"]
+            )
+        if "name" in wanted:
+            document_rename(actor=actor, document_id=document_id, name=wanted["name"])
         return _document(request, document_id)
 
     @extend_schema(operation_id="documents_delete", responses={204: None})
     def delete(self, request: Request, document_id: UUID) -> Response:
         """Delete the document; it cannot be retrieved from this moment on."""
         document_delete(actor=actor_of(request), document_id=document_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class DocumentBulkView(APIView):
+    """Delete or move several documents."""
+
+    roles: ClassVar = {"POST": "member"}
+
+    @extend_schema(operation_id="documents_bulk", request=BulkSerializer, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Do it to all of the documents, or to none: 404 where one is missing."""
+        given = BulkSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        wanted = given.validated_data
+        documents_act(
+            actor=actor_of(request),
+            action=wanted["action"],
+            document_ids=wanted["document_ids"],
+            collection_ids=wanted["collection_ids"],
+        )
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

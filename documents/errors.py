@@ -1,11 +1,12 @@
 """What can go wrong with documents and questions. Files' own faults are in `parsing/errors.py`."""
 
-from typing import Final
+from typing import Any, Final
 
 from tenants.errors import Conflict, Forbidden, Invalid, TenantryError, Unavailable
 
 QUESTION_CHARACTERS: Final = 4_000
 CHOSEN_DOCUMENTS: Final = 200
+BULK_AT_MOST: Final = 200  # documents that one action may be about
 
 
 class UploadInterrupted(Conflict):
@@ -13,6 +14,23 @@ class UploadInterrupted(Conflict):
 
     code = "upload_interrupted"
     title = "The upload took too long and was given up; upload the file again"
+
+
+class Duplicate(Conflict):
+    """The same bytes are here already, where the actor can read them; nothing was stored."""
+
+    code = "duplicate"
+
+    def __init__(self, same: Any) -> None:
+        super().__init__(
+            f"The same content is here already as “{same.name}”. Keep both, or leave it at that.",
+            document_id=str(same.id),
+            document_name=same.name,
+        )
+
+
+class TooManyAtOnce(Invalid):
+    title = f"Choose from 1 to {BULK_AT_MOST} documents at once"
 
 
 class NotRetryable(Conflict):

@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from bedrock.offsets import Masking
 from documents.access import documents_visible
 from documents.models import IN_FLIGHT, Document, DocumentText, Status
-from search.access import collection_of, documents_in
+from search.access import collection_of, collections_holding, documents_in
 from search.models import Chunk
 from tenants.context import Actor
 from tenants.errors import NotFound
@@ -150,6 +150,7 @@ def document_list(
     Of one collection, if one is given. Raises CollectionNotFound.
     """
     found = documents_visible(actor).select_related("created_by")
+    found = found.annotate(collection_names=collections_holding(actor, value="collection__name"))
     if collection is not None:
         found = found.filter(id__in=documents_in([collection_of(actor, collection).id]))
     for word in query.split()[:10]:

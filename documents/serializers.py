@@ -6,7 +6,7 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from documents.errors import CHOSEN_DOCUMENTS
+from documents.errors import BULK_AT_MOST, CHOSEN_DOCUMENTS
 from documents.masking import mask_stale
 from documents.models import Document, Status
 
@@ -72,10 +72,41 @@ class UploadSerializer(serializers.Serializer[Any]):
 
     file = serializers.FileField(allow_empty_file=True, max_length=None)
     collection = serializers.UUIDField(required=False, allow_null=True)
+    keep_both = serializers.BooleanField(
+        default=True,
+        help_text="False: refuse a file that is here already with 409 `duplicate`.",
+    )
     bulk = serializers.BooleanField(
         default=False,
         help_text="One of many files that come together: they may be embedded by a batch job, at"
         " half the price, within a day.",
+    )
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    """What to change; what is left out stays."""
+
+    name = serializers.CharField(required=False, max_length=200)
+    collections = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        max_length=50,
+        help_text="Where it shall be; none: the whole workspace reads it.",
+    )
+
+
+class BulkSerializer(serializers.Serializer[Any]):
+    """One action on several documents: all of them, or none."""
+
+    action = serializers.ChoiceField(choices=["delete", "move"])
+    document_ids = serializers.ListField(
+        child=serializers.UUIDField(), allow_empty=False, max_length=BULK_AT_MOST
+    )
+    collection_ids = serializers.ListField(
+        child=serializers.UUIDField(),
+        default=list,
+        max_length=50,
+        help_text="Where to move them; none: the whole workspace reads them.",
     )
 
 

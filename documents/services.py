@@ -1,29 +1,30 @@
 """Take documents in, remove them, try failed ones again."""
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import BinaryIO, Final
 from uuid import UUID, uuid4
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
 from bedrock.batch import job_stop
 from billing.storage import release_storage, reserve_storage
-from documents.access import document_locked, document_of
-from documents.errors import NotRetryable, UploadInterrupted
+from documents.access import document_locked, document_of, documents_visible
+from documents.errors import BULK_AT_MOST, Duplicate, NotRetryable, TooManyAtOnce, UploadInterrupted
 from documents.masking import mask_stale, masked_name_of
 from documents.models import Document, LooseObject, Status, Way
 from documents.parsing import MAX_FILE_BYTES, detect, safe_name
 from documents.parsing.sniff import HEAD_BYTES
 from documents.tasks import batch_advance, document_ingest, objects_sweep
 from search.access import collection_to_add
-from search.filing import file_new, unfile
+from search.filing import file_in, file_new, unfile
 from search.services import source_remove, source_rename
 from tenants.accounts.audit import audit_write
-from tenants.context import Actor
+from tenants.context import Actor, current
 from tenants.errors import Conflict, TenantryError
 from tenants.objects import object_put
 
@@ -40,19 +41,25 @@ def document_upload(
     name: str,
     collection_id: UUID | None = None,
     bulk: bool = False,
+    keep_both: bool = True,
 ) -> Document:
     """Store the file and queue its ingestion; `bulk`: it is one of many that come together.
+
+    Without `keep_both`, a file that the actor can read here already is refused: Duplicate. Of two
+    uploads of it at once, too, one is.
 
     `file` is seekable and read twice, never whole into memory. The object is stored before the row,
     outside any transaction: a crash between the two leaves a `LooseObject` that is swept, never a
     document without a file. Raises a ParsingError for a refused file,
-    CollectionNotFound, CollectionReadOnly, QuotaExhausted, AwsError.
+    Duplicate, CollectionNotFound, CollectionReadOnly, QuotaExhausted, AwsError.
     """
     shown = safe_name(name)
     size, digest, head = _measured(file)
     media_type = detect(shown, head, size)
     if collection_id is not None:
         collection_to_add(actor, collection_id)
+    if not keep_both:
+        _duplicate_refuse(actor, digest)
     document_id = uuid4()
     document = Document(
         id=document_id,
@@ -67,6 +74,9 @@ def document_upload(
     _object_store(document, file)
     try:
         with transaction.atomic():
+            if not keep_both:
+                _alone(digest)
+                _duplicate_refuse(actor, digest)
             _adopt(document.object_key)
             reserve_storage(size)
             document.save(force_insert=True)
@@ -89,28 +99,73 @@ def document_upload(
 
 def document_delete(*, actor: Actor, document_id: UUID | str) -> None:
     """Delete the document: not retrievable from commit on; the file follows by a task."""
+    documents_delete(actor=actor, document_ids=[document_id])
+
+
+def documents_delete(*, actor: Actor, document_ids: Iterable[UUID | str]) -> None:
+    """Delete these documents, or none of them. Raises NotFound, DocumentReadOnly."""
     with transaction.atomic():
-        document = document_locked(actor, document_id)
-        source_remove(document.id)
-        unfile([document.id])
-        LooseObject.objects.create(key=document.object_key, remove_after=timezone.now())
-        release_storage(document.size)
-        audit_write(
-            actor,
-            action="document.delete",
-            object_type="document",
-            object_id=document.id,
-            size=document.size,
-        )
-        document.delete()
-        job_id = document.batch_job_id
-        if job_id and not Document.objects.filter(batch_job_id=job_id).exists():
-            job_stop(job_id)  # nobody is left who wants its vectors
-            batch_advance.dispatch(str(job_id))
+        for document_id in sorted(set(document_ids), key=str):  # in one order: no deadlock
+            _delete(actor, document_locked(actor, document_id))
     try:
         objects_sweep.dispatch()
     except BrokerError:  # the recovery task sweeps what is due
         log.warning("broker.unavailable", task="documents.objects_sweep")
+
+
+def _delete(actor: Actor, document: Document) -> None:
+    source_remove(document.id)
+    unfile([document.id])
+    LooseObject.objects.create(key=document.object_key, remove_after=timezone.now())
+    release_storage(document.size)
+    audit_write(
+        actor,
+        action="document.delete",
+        object_type="document",
+        object_id=document.id,
+        size=document.size,
+    )
+    document.delete()
+    job_id = document.batch_job_id
+    if job_id and not Document.objects.filter(batch_job_id=job_id).exists():
+        job_stop(job_id)  # nobody is left who wants its vectors
+        batch_advance.dispatch(str(job_id))
+
+
+@transaction.atomic
+def documents_move(
+    *, actor: Actor, document_ids: Iterable[UUID], collection_ids: Sequence[UUID]
+) -> None:
+    """Let these documents be in these collections, or in none: for the whole workspace.
+
+    All of them or none. Raises NotFound, DocumentReadOnly, CollectionNotFound, CollectionReadOnly.
+    """
+    ids = [document_locked(actor, each).id for each in sorted(set(document_ids), key=str)]
+    file_in(actor=actor, document_ids=ids, collection_ids=collection_ids)
+    for document_id in ids:
+        audit_write(
+            actor,
+            action="document.move",
+            object_type="document",
+            object_id=document_id,
+            collections=[str(each) for each in collection_ids],
+        )
+
+
+def documents_act(
+    *,
+    actor: Actor,
+    action: str,
+    document_ids: Sequence[UUID],
+    collection_ids: Sequence[UUID] = (),
+) -> None:
+    """Do one of `delete` and `move` to all of these documents. Raises TooManyAtOnce, as they do."""
+    if not 1 <= len(document_ids) <= BULK_AT_MOST:
+        raise TooManyAtOnce
+    if action == "delete":
+        documents_delete(actor=actor, document_ids=document_ids)
+    else:
+        documents_move(actor=actor, document_ids=document_ids, collection_ids=collection_ids)
 
 
 def document_rename(*, actor: Actor, document_id: UUID | str, name: str) -> Document:
@@ -160,6 +215,20 @@ def document_retry(*, actor: Actor, document_id: UUID | str) -> Document:
         audit_write(actor, action="document.retry", object_type="document", object_id=document.id)
     _ingestion_send(document.id)
     return document
+
+
+def _duplicate_refuse(actor: Actor, digest: str) -> None:
+    same = documents_visible(actor).filter(sha256=digest).order_by("created_at").first()
+    if same is not None:
+        raise Duplicate(same)
+
+
+def _alone(digest: str) -> None:
+    """Let uploads of one content in one workspace take turns until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{current().id}:{digest}"]
+        )
 
 
 def _measured(file: BinaryIO) -> tuple[int, str, bytes]:

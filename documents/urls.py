@@ -4,6 +4,7 @@ from documents import api, views
 
 html_urlpatterns = [
     path("documents/", views.document_list, name="document_list"),
+    path("documents/bulk/", views.document_bulk_submit, name="document_bulk"),
     path("documents/rows/", views.document_rows, name="document_rows"),
     path("documents/<uuid:document_id>/", views.document_view, name="document_view"),
     path(
@@ -21,11 +22,17 @@ html_urlpatterns = [
         name="document_delete",
     ),
     path("documents/<uuid:document_id>/retry/", views.document_retry_submit, name="document_retry"),
+    path(
+        "documents/<uuid:document_id>/rename/",
+        views.document_rename_submit,
+        name="document_rename",
+    ),
     path("ask/", views.ask_page, name="ask"),
 ]
 
 api_urlpatterns = [
     path("documents/", api.DocumentListView.as_view(), name="api_documents"),
+    path("documents/bulk/", api.DocumentBulkView.as_view(), name="api_documents_bulk"),
     path("documents/<uuid:document_id>/", api.DocumentView.as_view(), name="api_document"),
     path(
         "documents/<uuid:document_id>/retry/",

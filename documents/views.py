@@ -17,6 +17,7 @@ from documents import viewer
 from documents.access import document_of, documents_visible, may_unmask
 from documents.ask import ask, question_checked
 from documents.errors import (
+    BULK_AT_MOST,
     CHOSEN_DOCUMENTS,
     QUESTION_CHARACTERS,
     StoredFileMissing,
@@ -35,9 +36,17 @@ from documents.pages import (
 )
 from documents.renditions import Rendition
 from documents.selectors import document_counts, document_text, documents_ready
-from documents.services import document_delete, document_retry, document_upload
+from documents.selectors import document_list as document_list_of
+from documents.services import (
+    document_delete,
+    document_rename,
+    document_retry,
+    document_upload,
+    documents_act,
+)
 from documents.unmasking import original_checked, text_shown
 from documents.uploads import declared_size_check
+from search.access import collections_writable
 from search.retrieval import RetrievalScope
 from search.selectors import collection_list
 from tenants.accounts.models import role_reaches
@@ -81,6 +90,8 @@ def document_list(request: HttpRequest) -> HttpResponse:
             "limits": upload_limits() if may_write else None,
             "may_write": may_write,
             "collections": collection_list(actor),
+            "writable": collections_writable(actor),
+            "bulk_at_most": BULK_AT_MOST,
         },
     )
 
@@ -92,12 +103,14 @@ def _upload(request: HttpRequest) -> HttpResponse:
     taken = 0
     files = request.FILES.getlist("file")
     bulk = bulk_documents()
+    collection = ids_of([request.POST.get("collection", "")])
     for file in files:
         try:
             document_upload(
                 actor=actor_of(request),
                 file=file.file,  # type: ignore[arg-type]
                 name=file.name or "",
+                collection_id=collection[0] if collection else None,
                 bulk=bulk is not None and len(files) >= bulk,
             )
             taken += 1
@@ -116,7 +129,7 @@ def document_rows(request: HttpRequest) -> HttpResponse:
     """Return the table rows of the asked documents as they are now; deleted ones are missing."""
     actor = actor_of(request)
     wanted = ids_of(request.GET.getlist("id"))[:LIVE_ROWS]
-    found = documents_visible(actor).select_related("created_by").filter(id__in=wanted)
+    found = document_list_of(actor).filter(id__in=wanted)
     response = render(
         request,
         "documents/list.html#rows",
@@ -222,6 +235,35 @@ def document_delete_submit(request: HttpRequest, document_id: UUID) -> HttpRespo
         return response
     messages.success(request, "Document deleted")
     return redirect("document_list")
+
+
+@require_POST
+@role_required("member")
+def document_bulk_submit(request: HttpRequest) -> HttpResponse:
+    """Delete or move the chosen documents; those that are gone meanwhile are passed over."""
+    actor, action = actor_of(request), request.POST.get("action", "")
+    wanted = ids_of(request.POST.getlist("document"))[:BULK_AT_MOST]
+    there = list(documents_visible(actor).filter(id__in=wanted).values_list("id", flat=True))
+    if action not in ("delete", "move") or not there:
+        messages.warning(request, "Choose documents that are still here")
+        return redirect("document_list")
+    collection = ids_of([request.POST.get("collection", "")])
+    documents_act(actor=actor, action=action, document_ids=there, collection_ids=collection)
+    done = "deleted" if action == "delete" else "moved"
+    messages.success(request, f"{len(there)} document{'s' if len(there) > 1 else ''} {done}")
+    return redirect("document_list")
+
+
+@require_POST
+@role_required("member")
+def document_rename_submit(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    actor = actor_of(request)
+    document_of(actor, document_id)
+    renamed = document_rename(
+        actor=actor, document_id=document_id, name=request.POST.get("name", "")
+    )
+    messages.success(request, f"Renamed to “{renamed.name}”")
+    return redirect("document_view", document_id)
 
 
 @require_POST

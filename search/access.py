@@ -43,12 +43,12 @@ def may_change(actor: Actor, document: str = "id") -> Q:
     return ~Exists(filed) | Exists(filed.filter(collection__in=_ids(collections_writable(actor))))
 
 
-def collections_holding(actor: Actor, document: str = "id") -> ArraySubquery:
-    """Return the ids of the collections of the document of that column that the actor may read."""
+def collections_holding(actor: Actor, *, value: str = "collection_id") -> ArraySubquery:
+    """Return the collections of a document (ids, or another value) that the actor may read."""
     filed = Filing.objects.filter(
-        document_id=OuterRef(document), collection__in=_ids(collections_visible(actor))
+        document_id=OuterRef("id"), collection__in=_ids(collections_visible(actor))
     )
-    return ArraySubquery(filed.values("collection_id"))
+    return ArraySubquery(filed.values(value))
 
 
 def documents_in(collection_ids: Iterable[UUID]) -> QuerySet[Filing, Any]:

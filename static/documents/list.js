@@ -27,7 +27,9 @@
       if (old.outerHTML === fresh.outerHTML) return;
       if (old.querySelector("details[open]") && told === fresh.dataset.status) return;
       const focused = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") ?? document.activeElement.tagName : "";
+      const picked = old.querySelector('input[name="document"]')?.checked;
       old.replaceWith(fresh);
+      if (picked) fresh.querySelector('input[name="document"]').checked = true;
       if (focused) (fresh.querySelector(`[href="${CSS.escape(focused)}"]`) ?? fresh.querySelector("summary"))?.focus();
       if (told !== fresh.dataset.status) announce(fresh);
     }

@@ -12,11 +12,16 @@
   const summary = form.querySelector("[data-queue-summary]");
   const start = form.querySelector("[data-queue-start]");
   const clear = form.querySelector("[data-queue-clear]");
+  const cancel = form.querySelector("[data-queue-cancel]");
+  const again = form.querySelector("[data-queue-again]");
+  const total = form.querySelector("[data-queue-total]");
+  const all = { files: 0, bytes: 0, done: 0 }; // of the run that is under way
   const limit = Number(form.dataset.fileBytes);
   const suffixes = form.dataset.suffixes.split(",");
   const bulk = Number(form.dataset.bulk || Infinity);
   let left = form.dataset.left === undefined ? Infinity : Number(form.dataset.left);
   const items = [];
+  let running = false;
 
   function size(bytes) {
     if (bytes < 1024) return `${bytes} B`;
@@ -57,9 +62,15 @@
     side.className = "row";
     item.amount = document.createElement("span");
     item.amount.className = "muted number small";
-    item.again = button("refresh", `Try again: ${item.file.name}`, () => { item.state = "waiting"; item.note = ""; paint(item); tell(); pump(); });
+    item.again = button("refresh", `Try again: ${item.file.name}`, () => repeat([item]));
+    item.both = document.createElement("button");
+    item.both.type = "button";
+    item.both.className = "button";
+    item.both.textContent = "Keep both";
+    item.both.setAttribute("aria-label", `Keep both: ${item.file.name}`);
+    item.both.addEventListener("click", () => { item.keep = true; repeat([item]); });
     item.drop = button("close", `Remove ${item.file.name}`, () => remove(item));
-    side.append(item.amount, item.again, item.drop);
+    side.append(item.amount, item.both, item.again, item.drop);
     item.bar = document.createElement("progress");
     item.bar.className = "progress";
     item.bar.max = 100;
@@ -88,12 +99,20 @@
     item.bar.hidden = !sending;
     item.bar.value = item.sent;
     item.again.hidden = item.state !== "failed";
+    item.both.hidden = item.state !== "same";
     item.words.hidden = !item.note;
     item.words.textContent = item.note;
+    if (item.state === "same") {
+      const link = document.createElement("a");
+      link.href = item.same.href;
+      link.textContent = item.same.name;
+      item.words.replaceChildren("The same content is here already: ", link);
+    }
     item.words.classList.toggle("upload-item__note--bad", item.state === "refused" || item.state === "failed");
   }
 
   function remove(item) {
+    if (running && ["waiting", "sending", "sent"].includes(item.state)) { all.files -= 1; all.bytes -= item.file.size; }
     item.state = "gone";
     item.xhr?.abort();
     item.box.remove();
@@ -115,25 +134,55 @@
     if (waiting.length) words.push(`${waiting.length} file${waiting.length > 1 ? "s" : ""}, ${size(bytes)}`);
     if (sending.length) words.push(`${sending.length} uploading`);
     if (tooMuch) words.push(`${size(left)} of storage left: remove some files`);
+    const same = inState("same").length;
+    if (same) words.push(`${same} here already`);
     const bad = inState("refused", "failed").length;
     if (bad) words.push(`${bad} not uploaded`);
+    const under = waiting.length && running ? waiting.length + sending.length : sending.length;
+    if (running && under) words.unshift(`${all.files - under} of ${all.files} sent`);
     summary.textContent = words.join(" · ");
-    start.hidden = waiting.length === 0;
+    total.hidden = !(running && under);
+    cancel.hidden = !(running && under);
+    again.hidden = inState("failed").length < 2;
+    start.hidden = waiting.length === 0 || running;
     start.disabled = tooMuch;
     start.textContent = waiting.length > 1 ? `Upload ${waiting.length} files` : "Upload";
   }
 
-  let running = false;
+  function progress() {
+    const now = inState("sending", "sent").reduce((sum, item) => sum + (item.file.size * item.sent) / 100, 0);
+    total.value = all.bytes ? (100 * (all.done + now)) / all.bytes : 0;
+  }
+
+  /** Send files again, after the ones that wait already. */
+  function repeat(some) {
+    for (const item of some) { item.state = "waiting"; item.note = ""; paint(item); }
+    begin(some);
+  }
+
+  function begin(some) {
+    if (!running) Object.assign(all, { files: 0, bytes: 0, done: 0 });
+    all.files += some.length;
+    all.bytes += some.reduce((sum, item) => sum + item.file.size, 0);
+    running = true;
+    progress();
+    pump();
+    tell();
+  }
+
   function pump() {
     if (!running) return;
     for (const item of inState("waiting").slice(0, Math.max(0, AT_ONCE - inState("sending", "sent").length))) send(item);
-    if (!inState("waiting", "sending", "sent").length) running = false;
+    if (!inState("waiting", "sending", "sent").length) { running = false; tell(); }
   }
 
   function send(item) {
     const body = new FormData();
     body.append("file", item.file, item.file.name);
     if (item.bulk) body.append("bulk", "true");
+    // A file that is here already is not taken twice unasked; nor one whose answer got lost.
+    body.append("keep_both", item.keep ? "true" : "false");
+    if (item.collection) body.append("collection", item.collection);
     const xhr = new XMLHttpRequest();
     item.xhr = xhr;
     item.state = "sending";
@@ -141,7 +190,7 @@
     xhr.open("POST", form.dataset.api);
     xhr.setRequestHeader("Accept", "application/json");
     xhr.setRequestHeader("X-CSRFToken", document.querySelector('meta[name="csrf-token"]')?.content ?? form.elements.csrfmiddlewaretoken.value);
-    xhr.upload.addEventListener("progress", (event) => { if (event.lengthComputable) { item.sent = (100 * event.loaded) / event.total; paint(item); } });
+    xhr.upload.addEventListener("progress", (event) => { if (event.lengthComputable) { item.sent = (100 * event.loaded) / event.total; paint(item); progress(); } });
     xhr.upload.addEventListener("load", () => { item.note = "Checking"; paint(item); });
     xhr.addEventListener("load", () => finished(item, xhr));
     xhr.addEventListener("error", () => failed(item, tenantry.problem(0)));
@@ -152,15 +201,33 @@
 
   function finished(item, xhr) {
     if (item.state === "gone") return;
+    if (xhr.status === 409 && shown(item, xhr)) return;
     if (xhr.status !== 201) {
       return failed(item, tenantry.problem(xhr.status, xhr.getResponseHeader("Content-Type") ?? "", xhr.responseText, xhr.getResponseHeader("Retry-After") ?? ""), xhr.status);
     }
     const document_ = JSON.parse(xhr.responseText);
     left -= item.file.size;
+    all.done += item.file.size;
     item.state = "done";
     remove(item);
     document.dispatchEvent(new CustomEvent("document:uploaded", { detail: { id: document_.id } }));
     document.body.dispatchEvent(new CustomEvent("usage:changed"));
+  }
+
+  /** Show which document a file equals, if that is why it was refused. */
+  function shown(item, xhr) {
+    let said = {};
+    try { said = JSON.parse(xhr.responseText); } catch { /* no problem document */ }
+    if (said.code !== "duplicate") return false;
+    item.state = "same";
+    item.same = { name: said.document_name, href: `${form.getAttribute("action")}${said.document_id}/` };
+    item.note = said.detail;
+    all.done += item.file.size;
+    paint(item);
+    progress();
+    tell();
+    pump();
+    return true;
   }
 
   function failed(item, words, status = 0) {
@@ -169,7 +236,9 @@
     item.state = [413, 415, 422].includes(status) ? "refused" : "failed";
     item.note = words;
     item.sent = 0;
+    all.done += item.file.size;
     paint(item);
+    progress();
     tell();
     pump();
   }
@@ -177,11 +246,15 @@
   start.addEventListener("click", () => {
     const waiting = inState("waiting");
     // Many files at once are announced as such: the server may then prepare them by batch.
-    for (const item of waiting) item.bulk = waiting.length >= bulk;
-    running = true;
-    pump();
+    for (const item of waiting) {
+      item.bulk = waiting.length >= bulk;
+      item.collection = form.elements.collection?.value ?? "";
+    }
+    begin(waiting);
   });
-  clear.addEventListener("click", () => { for (const item of inState("waiting", "refused", "failed")) remove(item); });
+  clear.addEventListener("click", () => { for (const item of inState("waiting", "refused", "failed", "same")) remove(item); });
+  cancel.addEventListener("click", () => { running = false; for (const item of inState("waiting", "sending", "sent")) remove(item); });
+  again.addEventListener("click", () => repeat(inState("failed")));
   input.addEventListener("change", () => { add([...input.files]); input.value = ""; start.focus(); });
   for (const opener of document.querySelectorAll("[data-upload-choose]")) opener.addEventListener("click", () => input.click());
   form.addEventListener("submit", (event) => event.preventDefault());

@@ -31,6 +31,7 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "assistant/answers/<uuid:message_id>/why/": {"GET": "viewer"},
     "write/": {"GET": "member"},
     "documents/": {"GET": "viewer", "POST": "member"},
+    "documents/bulk/": {"POST": "member"},
     "documents/rows/": {"GET": "viewer"},
     "documents/<uuid:document_id>/": {"GET": "viewer"},
     "documents/<uuid:document_id>/segments/<int:index>/": {"GET": "viewer"},
@@ -38,6 +39,7 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "documents/<uuid:document_id>/original/": {"GET": "viewer"},
     "documents/<uuid:document_id>/delete/": {"POST": "member"},
     "documents/<uuid:document_id>/retry/": {"POST": "member"},
+    "documents/<uuid:document_id>/rename/": {"POST": "member"},
     "ask/": {"GET": "viewer", "POST": "viewer"},
     "search/": {"GET": "viewer"},
     "collections/": {"GET": "viewer", "POST": "member"},
@@ -82,7 +84,12 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "api/v1/conversations/<uuid:conversation_id>/stop/": {"POST": "viewer"},
     "api/v1/write/": {"POST": "member"},
     "api/v1/documents/": {"GET": "viewer", "POST": "member"},
-    "api/v1/documents/<uuid:document_id>/": {"GET": "viewer", "DELETE": "member"},
+    "api/v1/documents/bulk/": {"POST": "member"},
+    "api/v1/documents/<uuid:document_id>/": {
+        "GET": "viewer",
+        "PATCH": "member",
+        "DELETE": "member",
+    },
     "api/v1/documents/<uuid:document_id>/retry/": {"POST": "member"},
     "api/v1/documents/<uuid:document_id>/text/": {"GET": "viewer"},
     "api/v1/ask/": {"POST": "viewer"},
@@ -142,6 +149,8 @@ PRIVATE: Final = {"conversation_id", "message_id", "request_id", "key_id", "acti
 # Ids in the bodies of REST requests, by the schema's operation: field -> what it names.
 BODY_IDS: Final[dict[str, dict[str, str]]] = {
     "documents_upload": {"collection": "collection_id"},
+    "documents_change": {"collections": "collection_id"},
+    "documents_bulk": {"document_ids": "document_id", "collection_ids": "collection_id"},
     "ask": {"document_ids": "document_id", "collection_ids": "collection_id"},
     "search_create": {"document_ids": "document_id", "collection_ids": "collection_id"},
     "write": {"document_ids": "document_id"},
@@ -154,6 +163,9 @@ BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("api/v1/conversations/<uuid:conversation_id>/actions/<uuid:action_id>/", "POST"): {
         "approve": True
     },
+    ("api/v1/documents/<uuid:document_id>/", "PATCH"): {"name": "Taken.md"},
+    ("documents/<uuid:document_id>/rename/", "POST"): {"name": "Taken.md"},
+    ("api/v1/documents/bulk/", "POST"): {"action": "move"},
     ("api/v1/ask/", "POST"): {"question": "What may a hotel room cost?"},
     ("api/v1/search/", "POST"): {"query": "hotel room"},
     ("usage/limits/", "POST"): {"part": "allowance", "user_id": ""},

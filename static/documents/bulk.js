@@ -1,0 +1,64 @@
+/* Choosing rows and doing something to all of them, asked first. */
+(() => {
+  "use strict";
+
+  for (const select of document.querySelectorAll("[data-autosubmit]")) select.addEventListener("change", () => select.form.requestSubmit());
+
+  const form = document.querySelector("[data-bulk]");
+  const rows = document.getElementById("rows");
+  if (!form || !rows) return;
+  const count = form.querySelector("[data-bulk-count]");
+  const every = document.querySelector("[data-bulk-all]");
+  const most = Number(form.dataset.most);
+  const boxes = () => [...rows.querySelectorAll('input[name="document"]')];
+  const chosen = () => boxes().filter((box) => box.checked);
+  const counted = (number) => `${number} document${number > 1 ? "s" : ""}`;
+
+  function tell() {
+    const number = chosen().length;
+    form.hidden = number === 0;
+    count.textContent = number > most ? `${counted(number)} chosen; at most ${most} at once` : `${counted(number)} chosen`;
+    for (const button of form.querySelectorAll('button[name="action"]')) button.disabled = number > most;
+    every.checked = number > 0 && number === boxes().length;
+    every.indeterminate = number > 0 && !every.checked;
+  }
+
+  function all(on) {
+    for (const box of boxes()) box.checked = on;
+    tell();
+  }
+
+  /** What the confirmation says depends on the button and on where the documents go. */
+  form.addEventListener("click", (event) => {
+    const button = event.target.closest('button[name="action"]');
+    if (!button) return;
+    const what = counted(chosen().length);
+    delete form.dataset.confirmDanger;
+    if (button.value === "delete") {
+      form.dataset.confirm = `Delete ${what}?`;
+      form.dataset.confirmText = "They disappear from search, answers and storage at once. This cannot be undone.";
+      form.dataset.confirmAction = "Delete";
+      form.dataset.confirmDanger = "";
+    } else {
+      const to = form.elements.collection.selectedOptions[0];
+      form.dataset.confirm = `Move ${what}?`;
+      form.dataset.confirmText = to.value ? `From now on whoever may read “${to.text}” reads them.` : "From now on everybody in this workspace reads them.";
+      form.dataset.confirmAction = "Move";
+    }
+  });
+
+  // Once sent, a second click sends nothing: the answer is another page.
+  form.addEventListener("submit", (event) => {
+    if (!form.dataset.confirmed) return;
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "1";
+  });
+  addEventListener("pageshow", () => { delete form.dataset.sent; tell(); });
+
+  form.querySelector("[data-bulk-none]").addEventListener("click", () => all(false));
+  every.addEventListener("change", () => all(every.checked));
+  rows.addEventListener("change", tell);
+  document.addEventListener("htmx:afterSwap", tell);
+  new MutationObserver(tell).observe(rows, { childList: true });
+  tell();
+})();
