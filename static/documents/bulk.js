@@ -4,7 +4,7 @@
 
   for (const select of document.querySelectorAll("[data-autosubmit]")) select.addEventListener("change", () => select.form.requestSubmit());
 
-  const form = document.querySelector("[data-bulk]");
+  const form = document.getElementById("bulk");
   const rows = document.getElementById("rows");
   if (!form || !rows) return;
   const count = form.querySelector("[data-bulk-count]");
