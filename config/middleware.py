@@ -11,7 +11,7 @@ from config.errors import error_page
 from config.health import healthz, readyz
 from tenants.errors import UnderMaintenance
 from tenants.lifecycle.standing import schema_require
-from tenants.logging import bound
+from tenants.logging import bound, called_from
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -47,7 +47,7 @@ class RequestMiddleware:
         given = request.headers.get("X-Request-ID", "")
         request_id = given if GIVEN_ID.match(given) else str(uuid.uuid4())
         request.request_id = request_id  # type: ignore[attr-defined]
-        with bound(request_id=request_id):
+        with bound(request_id=request_id), called_from(request.META.get("REMOTE_ADDR", "")):
             probe = PROBES.get(request.path_info)
             response = (probe or self.get_response)(request)
         response["X-Request-ID"] = request_id

@@ -15,6 +15,7 @@ from documents.urls import api_urlpatterns as documents_api
 from documents.urls import html_urlpatterns as documents_html
 from search.urls import api_urlpatterns as search_api
 from search.urls import html_urlpatterns as search_html
+from tenants.accounts.urls import api_urlpatterns as accounts_api
 from tenants.accounts.urls import html_urlpatterns as accounts_html
 
 urlpatterns = [
@@ -34,7 +35,9 @@ urlpatterns = [
     path("api/v1/docs/", api_docs, name="api-docs"),
     path(
         "api/v1/",
-        include([*assistant_api, *documents_api, *search_api, *billing_api, *bedrock_api]),
+        include(
+            [*assistant_api, *documents_api, *search_api, *billing_api, *bedrock_api, *accounts_api]
+        ),
     ),
     path("api/<path:_rest>", api_not_found),
 ]

@@ -10,6 +10,24 @@ from tenants.context import current_or_none
 _stamp: ContextVar[dict[str, Any] | None] = ContextVar("tenantry_log_stamp", default=None)
 
 
+_client: ContextVar[str] = ContextVar("tenantry_client_address", default="")
+
+
+@contextmanager
+def called_from(address: str) -> Iterator[None]:
+    """Remember whose request is served; in no log line, for the audit alone."""
+    token = _client.set(address)
+    try:
+        yield
+    finally:
+        _client.reset(token)
+
+
+def client_address() -> str:
+    """Return the address of the client that is served; empty in a task."""
+    return _client.get()
+
+
 @contextmanager
 def bound(**values: Any) -> Iterator[None]:
     """Stamp every log line of the block with `values`."""

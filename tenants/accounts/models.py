@@ -101,6 +101,9 @@ class AuditEvent(models.Model):
     object_type = models.CharField(max_length=40, blank=True)
     object_id = models.CharField(max_length=64, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
+    address = models.CharField(
+        max_length=45, blank=True, help_text="The client's; none where a task did it."
+    )
     data = models.JSONField(default=dict)
 
     class Meta:
@@ -108,3 +111,20 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.object_type} {self.object_id}"
+
+
+class AuditSeal(models.Model):
+    """A run of audit rows and the hash that holds it and the seal before; see `sealing.py`."""
+
+    number = models.PositiveIntegerField(primary_key=True)
+    first_id = models.BigIntegerField()
+    last_id = models.BigIntegerField()
+    rows = models.PositiveIntegerField()
+    digest = models.CharField(max_length=64)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["number"]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.first_id} to {self.last_id}"

@@ -5,10 +5,14 @@ from typing import Any, Final
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from tenants.accounts.models import role_reaches
+from tenants.accounts.selectors import actor_of
+
 NAV: Final = [
     {"label": "Members", "href": "/settings/members/", "icon": "users"},
     {"label": "API keys", "href": "/settings/keys/", "icon": "key"},
     {"label": "Safety", "href": "/settings/safety/", "icon": "shield"},
+    {"label": "Audit log", "href": "/settings/audit/", "icon": "history", "role": "admin"},
     {"label": "Workspace", "href": "/settings/workspace/", "icon": "settings"},
 ]
 
@@ -16,5 +20,7 @@ NAV: Final = [
 def settings_page(
     request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
-    """Render a page of the settings with their navigation."""
-    return render(request, template, {"settings_nav": NAV, **context}, status=status)
+    """Render a page of the settings with the navigation that the user's role may follow."""
+    role = actor_of(request).role
+    nav = [item for item in NAV if role_reaches(role, item.get("role", "viewer"))]
+    return render(request, template, {"settings_nav": nav, **context}, status=status)

@@ -1,4 +1,4 @@
-"""Mails to users, sent apart from the request, so that its duration tells nothing."""
+"""Mails to users, sent apart from the request, so that its duration tells nothing; audit seals."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -12,7 +12,8 @@ from django.template.loader import render_to_string
 from tenants.accounts.addresses import addresses_sync, workspaces_of
 from tenants.accounts.handover import confirm_make
 from tenants.accounts.models import User
-from tenants.context import current
+from tenants.accounts.sealing import audit_seal
+from tenants.context import current, public_scope
 from tenants.lifecycle.naming import url_for
 from tenants.tasks import in_each_tenant, tenant_task
 
@@ -75,10 +76,23 @@ def sync_addresses() -> None:
     in_each_tenant(addresses_sync, failed="accounts.sync_failed")
 
 
+@shared_task(name="accounts.seal_audit")
+def audits_seal() -> None:
+    """Seal every workspace's audit, and staff's own."""
+    in_each_tenant(audit_seal, failed="accounts.seal_failed")
+    with public_scope("staff"):
+        audit_seal()
+
+
 BEAT: Final[dict[str, dict[str, Any]]] = {
     "accounts.sync_addresses": {
         "task": "accounts.sync_addresses",
         "schedule": 3600.0,
         "options": {"queue": "default", "expires": 3500},
+    },
+    "accounts.seal_audit": {
+        "task": "accounts.seal_audit",
+        "schedule": 120.0,
+        "options": {"expires": 110},
     },
 }

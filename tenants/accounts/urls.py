@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tenants.accounts import views
+from tenants.accounts import auditapi, auditviews, views
 
 html_urlpatterns = [
     path("sign-in/", views.sign_in_page, name="sign-in"),
@@ -23,7 +23,11 @@ html_urlpatterns = [
     path(
         "settings/keys/<uuid:key_id>/revoke/", views.key_revoke_action, name="settings-key-revoke"
     ),
+    path("settings/audit/", auditviews.audit_page, name="settings-audit"),
+    path("settings/audit/export/", auditviews.audit_export, name="settings-audit-export"),
     path("settings/workspace/", views.workspace_page, name="settings-workspace"),
     path("settings/workspace/setup/", views.setup_action, name="settings-setup"),
     path("settings/workspace/confirm/", views.confirm_again_action, name="settings-confirm"),
 ]
+
+api_urlpatterns = [path("audit/", auditapi.AuditView.as_view(), name="api_audit")]

@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection, transaction
 from psycopg import sql
 
 from tenants.accounts.models import AuditEvent
+from tenants.accounts.sealing import event_told
 from tenants.context import TenantContext
 from tenants.lifecycle.steps import Erased, erase_register
 from tenants.objects import bucket, tenant_objects_count, tenant_objects_erase
@@ -67,16 +68,7 @@ def _archive_audit(tenant: TenantContext) -> Sequence[Erased]:
     seal = ""
     rows = []
     for event in events:
-        told: dict[str, Any] = {
-            "at": event.at.isoformat(),
-            "actor_id": str(event.actor_id or ""),
-            "actor_kind": event.actor_kind,
-            "action": event.action,
-            "object_type": event.object_type,
-            "object_id": event.object_id,
-            "request_id": event.request_id,
-            "data": event.data,
-        }
+        told = event_told(event)
         seal = hashlib.sha256((seal + json.dumps(told, sort_keys=True)).encode()).hexdigest()
         rows.append(AuditArchive(tenant_id=tenant.id, number=event.id, event=told, seal=seal))
     with transaction.atomic():

@@ -39,6 +39,7 @@ GRANTS: Final = """
     ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT USAGE, SELECT ON SEQUENCES TO {schema};
     REVOKE INSERT, UPDATE, DELETE ON {schema}.django_migrations FROM {schema};
     REVOKE UPDATE, DELETE ON {schema}.accounts_auditevent FROM {schema};
+    REVOKE UPDATE, DELETE ON {schema}.accounts_auditseal FROM {schema};
 """
 # Session settings of the dump would outlive it on this connection, and it needs none of them: every
 # name in it is qualified. Its own meta-commands and comments are psql's.

@@ -170,6 +170,28 @@ class Offboarding(models.Model):
         return f"{self.slug}: {self.get_state_display()}"
 
 
+class AuditAnchor(models.Model):
+    """The digest of a workspace's audit seal, kept where the workspace's own tables are not.
+
+    Whoever rewrites a workspace's audit and its seals cannot rewrite these.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant_id = models.UUIDField()
+    number = models.PositiveIntegerField()
+    digest = models.CharField(max_length=64)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["tenant_id", "number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant_id", "number"], name="one_anchor_a_seal")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id} {self.number}"
+
+
 class AuditArchive(models.Model):
     """An erased workspace's audit rows, each sealed with the one before, so that a change shows."""
 
