@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
+from django.utils import timezone
 
 
 class Role(models.TextChoices):
@@ -68,6 +69,36 @@ class User(AbstractBaseUser, PermissionsMixin):
         """One or two letters for the user's badge."""
         words = (self.name or self.email.split("@")[0]).replace(".", " ").split()
         return "".join(word[0] for word in words[:2]).upper()
+
+
+class Invitation(models.Model):
+    """An address that may join, with the role it will have. The link is signed, not stored."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    email = models.EmailField(max_length=254)  # in lower case
+    role = models.CharField(max_length=20, choices=Role)
+    invited_by = models.UUIDField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["email"],
+                condition=models.Q(accepted_at=None, revoked_at=None),
+                name="one_open_invitation_an_address",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at <= timezone.now()
 
 
 class ApiKey(models.Model):

@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 
 from tenants.accounts.addresses import addresses_sync, workspaces_of
 from tenants.accounts.handover import confirm_make
+from tenants.accounts.invitations import invitations_open, token_of
 from tenants.accounts.models import User
 from tenants.accounts.sealing import audit_seal
 from tenants.context import current, public_scope
@@ -74,6 +75,27 @@ def _line(text: str) -> str:
 def sync_addresses() -> None:
     """Put the public index of addresses right, workspace by workspace."""
     in_each_tenant(addresses_sync, failed="accounts.sync_failed")
+
+
+@tenant_task(name="accounts.invitation_mail")
+def invitation_mail(invitation_id: str) -> None:
+    """Send an invitation's link, if it is still open."""
+    invitation = invitations_open().filter(id=invitation_id).first()
+    if invitation is None:
+        return
+    inviter = User.objects.filter(id=invitation.invited_by).first()
+    context = {
+        "invitation": invitation,
+        "inviter": inviter,
+        "tenant": current(),
+        "link": f"{url_for(current().slug)}/invitation/{token_of(invitation)}/",
+    }
+    send_mail(
+        f"Join {_line(current().name)} on Tenantry",
+        render_to_string("auth/invitation_email.txt", context),
+        None,
+        [invitation.email],
+    )
 
 
 @shared_task(name="accounts.seal_audit")

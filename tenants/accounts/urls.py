@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tenants.accounts import auditapi, auditviews, views
+from tenants.accounts import auditapi, auditviews, membersapi, membersviews, views
 
 html_urlpatterns = [
     path("sign-in/", views.sign_in_page, name="sign-in"),
@@ -17,8 +17,15 @@ html_urlpatterns = [
     path("password-reset/done/", views.PasswordResetDoneView.as_view(), name="password-reset-done"),
     path("welcome/<token>/", views.welcome_action, name="welcome"),
     path("confirm/<token>/", views.confirm_page, name="confirm"),
-    path("settings/", views.members_page, name="settings"),
-    path("settings/members/", views.members_page, name="settings-members"),
+    path("settings/", membersviews.members_page, name="settings"),
+    path("settings/members/", membersviews.members_page, name="settings-members"),
+    path("settings/members/<uuid:user_id>/", membersviews.member_action, name="settings-member"),
+    path(
+        "settings/invitations/<uuid:invitation_id>/revoke/",
+        membersviews.invitation_revoke_action,
+        name="settings-invitation-revoke",
+    ),
+    path("invitation/<str:token>/", membersviews.invitation_page, name="invitation"),
     path("settings/keys/", views.keys_page, name="settings-keys"),
     path(
         "settings/keys/<uuid:key_id>/revoke/", views.key_revoke_action, name="settings-key-revoke"
@@ -30,4 +37,14 @@ html_urlpatterns = [
     path("settings/workspace/confirm/", views.confirm_again_action, name="settings-confirm"),
 ]
 
-api_urlpatterns = [path("audit/", auditapi.AuditView.as_view(), name="api_audit")]
+api_urlpatterns = [
+    path("audit/", auditapi.AuditView.as_view(), name="api_audit"),
+    path("members/", membersapi.MembersView.as_view(), name="api_members"),
+    path("members/<uuid:user_id>/", membersapi.MemberView.as_view(), name="api_member"),
+    path("invitations/", membersapi.InvitationsView.as_view(), name="api_invitations"),
+    path(
+        "invitations/<uuid:invitation_id>/",
+        membersapi.InvitationView.as_view(),
+        name="api_invitation",
+    ),
+]

@@ -1,4 +1,4 @@
-"""Sign in, sign out, reset a password, manage keys and see the members."""
+"""Sign in, sign out, reset a password and manage keys."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ from tenants.accounts.limits import (
 )
 from tenants.accounts.models import User
 from tenants.accounts.permissions import role_required
-from tenants.accounts.selectors import actor_of, keys_of, members
+from tenants.accounts.selectors import actor_of, keys_of
 from tenants.accounts.services import (
     api_key_create,
     api_key_revoke,
@@ -137,12 +137,6 @@ class PasswordResetDoneView(auth_views.PasswordResetCompleteView):
 
 def _settings(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:
     return settings_page(request, f"settings/{page}.html", context)
-
-
-@role_required("viewer")
-def members_page(request: HttpRequest) -> HttpResponse:
-    """List who belongs to the workspace."""
-    return _settings(request, "members", {"members": members()})
 
 
 @role_required("viewer")

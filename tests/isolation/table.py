@@ -17,7 +17,10 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "welcome/<token>/": {"GET": "anyone"},
     "confirm/<token>/": {"GET": "anyone", "POST": "anyone"},
     "settings/": {"GET": "viewer"},
-    "settings/members/": {"GET": "viewer"},
+    "settings/members/": {"GET": "viewer", "POST": "admin"},
+    "settings/members/<uuid:user_id>/": {"POST": "admin"},
+    "settings/invitations/<uuid:invitation_id>/revoke/": {"POST": "admin"},
+    "invitation/<str:token>/": {"GET": "anyone", "POST": "anyone"},
     "settings/keys/": {"GET": "viewer", "POST": "viewer"},
     "settings/keys/<uuid:key_id>/revoke/": {"POST": "viewer"},
     "settings/workspace/": {"GET": "viewer"},
@@ -108,6 +111,10 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
         "DELETE": "member",
     },
     "api/v1/audit/": {"GET": "admin"},
+    "api/v1/members/": {"GET": "viewer"},
+    "api/v1/members/<uuid:user_id>/": {"PATCH": "admin"},
+    "api/v1/invitations/": {"GET": "admin", "POST": "admin"},
+    "api/v1/invitations/<uuid:invitation_id>/": {"DELETE": "admin"},
     "api/v1/usage/": {"GET": "viewer"},
     "api/v1/plans/": {"GET": "admin"},
     "api/v1/plans/next/": {"DELETE": "owner"},
@@ -145,6 +152,7 @@ PARAMETERS: Final = {
     "token",
     "_rest",
     "action_id",
+    "invitation_id",
 }
 # Objects of one user, which colleagues of a lower role may not tell from missing ones.
 PRIVATE: Final = {"conversation_id", "message_id", "request_id", "key_id", "action_id"}
@@ -199,6 +207,7 @@ SOCKETS: Final = {"ws/assistant/<uuid:conversation_id>/"}
 TASKS: Final[dict[str, tuple[str, ...] | str]] = {
     "accounts.confirm_mail": ("user_id",),
     "accounts.find_mail": "email",
+    "accounts.invitation_mail": ("invitation_id",),
     "accounts.password_mail": ("email", "host"),
     "accounts.sync_addresses": "",
     "accounts.seal_audit": "",

@@ -6,12 +6,14 @@ Every text of the other tenant's holds the canary: a made-up word that nobody el
 import json
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
+from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
@@ -23,7 +25,7 @@ from bedrock.gateway import ToolUse
 from bedrock.models import PolicyDecision
 from billing.models import InvoiceLine, LedgerLine
 from search.models import Chunk
-from tenants.accounts.models import ApiKey
+from tenants.accounts.models import ApiKey, Invitation
 from tenants.context import entered, public_scope
 from tests.assistant.talking import conversation_for
 from tests.documents.helpers import ready
@@ -83,6 +85,12 @@ def _objects(person: Person, word: str) -> Ids:
         key = ApiKey.objects.create(
             user=user_of(person), name=word, prefix="tnt_none", digest=secrets.token_bytes(32)
         )
+        invitation = Invitation.objects.create(
+            email=f"{uuid4().hex[:8]}@example.com",
+            role="viewer",
+            invited_by=user_of(person).id,
+            expires_at=timezone.now() + timedelta(days=1),
+        )
         chunk = Chunk.objects.filter(source_id=document.id).first()
         assert chunk is not None
         line = InvoiceLine.objects.get(kind="usage")
@@ -93,6 +101,7 @@ def _objects(person: Person, word: str) -> Ids:
         "request_id": said["request_id"],
         "collection_id": collection["id"],
         "key_id": str(key.id),
+        "invitation_id": str(invitation.id),
         "invoice_id": str(line.invoice_id),
         "line_id": str(line.id),
         "plan": "business",

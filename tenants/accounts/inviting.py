@@ -1,0 +1,123 @@
+"""Invitations: a signed link by mail, good once and for seven days, in this workspace alone."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.utils import timezone
+
+from tenants.accounts.audit import audit_write
+from tenants.accounts.invitations import invitation_of, invitations_open
+from tenants.accounts.models import Invitation, Role, User, role_reaches
+from tenants.accounts.tasks import invitation_mail
+from tenants.context import SYSTEM, Actor
+from tenants.errors import Forbidden, Invalid, NotFound
+
+GOOD_FOR: Final = timedelta(days=7)
+AT_ONCE: Final = 200  # invitations in one file
+
+
+@dataclass(frozen=True)
+class Invited:
+    """What became of one line: the address, the role, and why not where it was refused."""
+
+    email: str
+    role: str
+    refused: str = ""
+
+
+def invitation_create(*, actor: Actor, email: str, role: str) -> Invitation:
+    """Invite an address; an open invitation to it is replaced. Raises Invalid, Forbidden."""
+    email = email.strip().lower()
+    if not role_reaches(actor.role, Role.ADMIN) or actor.user_id is None:
+        raise Forbidden
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise Invalid(f"{email[:80] or 'An empty line'} is not an e-mail address.") from None
+    if role not in Role.values:
+        raise Invalid(f"A role is one of {', '.join(Role.values)}.")
+    if role == Role.OWNER and actor.role != Role.OWNER:
+        raise Forbidden("Only an owner invites another owner.")
+    if User.objects.filter(email=email).exists():
+        raise Invalid(f"{email} belongs to this workspace already.")
+    with transaction.atomic():
+        invitations_open().filter(email=email).update(revoked_at=timezone.now())
+        invitation = Invitation.objects.create(
+            email=email,
+            role=role,
+            invited_by=actor.user_id,
+            expires_at=timezone.now() + GOOD_FOR,
+        )
+        audit_write(
+            actor,
+            action="invitation.create",
+            object_type="invitation",
+            object_id=invitation.id,
+            email=email,
+            role=role,
+        )
+        invitation_mail.dispatch(str(invitation.id))
+    return invitation
+
+
+def invitations_create(*, actor: Actor, lines: str, role: str) -> list[Invited]:
+    """Invite each line of `address[,role]`, and say of each what became of it."""
+    rows = [row for row in csv.reader(io.StringIO(lines)) if any(cell.strip() for cell in row)]
+    if rows and rows[0][0].strip().lower() in ("email", "e-mail", "address"):
+        rows = rows[1:]
+    if not rows:
+        raise Invalid("Write at least one e-mail address.")
+    if len(rows) > AT_ONCE:
+        raise Invalid(f"At most {AT_ONCE} people are invited at once; these are {len(rows)}.")
+    return [_invited(actor, row, role) for row in rows]
+
+
+def _invited(actor: Actor, row: Sequence[str], role: str) -> Invited:
+    email = row[0].strip().lower()
+    wanted = row[1].strip().lower() if len(row) > 1 and row[1].strip() else role
+    try:
+        invitation_create(actor=actor, email=email, role=wanted)
+    except (Invalid, Forbidden) as refused:
+        return Invited(email, wanted, refused.detail)
+    return Invited(email, wanted)
+
+
+def invitation_revoke(*, actor: Actor, invitation_id: UUID) -> None:
+    """Take an open invitation back; its link leads nowhere from now on."""
+    if not role_reaches(actor.role, Role.ADMIN):
+        raise Forbidden
+    with transaction.atomic():
+        changed = invitations_open().filter(id=invitation_id).update(revoked_at=timezone.now())
+        if not changed:
+            raise NotFound
+        audit_write(
+            actor, action="invitation.revoke", object_type="invitation", object_id=invitation_id
+        )
+
+
+def invitation_accept(*, token: str, name: str, password: str) -> User:
+    """Make the user that was invited. Of two at once, one wins and the other finds nothing."""
+    with transaction.atomic():
+        invitation = invitation_of(token)
+        taken = invitations_open().filter(id=invitation.id).update(accepted_at=timezone.now())
+        if not taken or User.objects.filter(email=invitation.email).exists():
+            raise NotFound
+        user = User.objects.create_user(
+            invitation.email, password, name=name, role=Role(invitation.role)
+        )
+        audit_write(
+            SYSTEM,
+            action="invitation.accept",
+            object_type="user",
+            object_id=user.id,
+            role=invitation.role,
+        )
+    return user

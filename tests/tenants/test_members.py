@@ -1,0 +1,146 @@
+"""Members: invited by a link that works once, changed by admins, never locked out from inside."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core import mail
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+
+from tenants.accounts.models import AuditEvent, Invitation, Role, User
+from tenants.context import entered
+from tests.support.cast import ALICE, BOB, CHARLIE, Person
+from tests.support.clients import api, browser_of, code_of, stranger, tenant_of, user_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PASSWORD = "a long and quiet afternoon"
+
+
+@pytest.fixture(autouse=True)
+def _mails_at_once() -> Iterator[None]:
+    """Run what is dispatched in this process: the mail is what the test is about."""
+    from config.celery import app
+
+    app.conf.task_always_eager = True
+    yield
+    app.conf.task_always_eager = False
+
+
+def invited(lines: str, role: str = "member", **more: Any) -> Any:
+    return browser_of(ALICE).post("/settings/members/", {"lines": lines, "role": role, **more})
+
+
+def link() -> str:
+    """Return the path in the last mail."""
+    found = re.search(r"http://acme\.localhost[^/]*(/invitation/\S+/)", str(mail.outbox[-1].body))
+    assert found, mail.outbox[-1].body
+    return found[1]
+
+
+def members() -> dict[str, tuple[str, bool]]:
+    with entered(tenant_of(ALICE)):
+        rows = User.objects.values_list("email", "role", "is_active")
+        return {email: (role, active) for email, role, active in rows}
+
+
+def test_an_invitation_is_good_once_here_and_for_seven_days() -> None:
+    assert (
+        "mia@example.com</strong>: invited as viewer"
+        in invited("mia@example.com,viewer").content.decode()
+    )
+    assert mail.outbox[-1].to == ["mia@example.com"]
+    path = link()
+    assert stranger(CHARLIE.host).get(path).status_code == 404
+    with entered(tenant_of(ALICE)):
+        Invitation.objects.update(expires_at=timezone.now())
+    assert stranger(ALICE.host).get(path).status_code == 404
+    invited("Mia@Example.com", "viewer")
+    assert stranger(ALICE.host).get(path).status_code == 404, "the newer one alone works"
+    newcomer = stranger(ALICE.host)
+    page = newcomer.get(link())
+    assert page["Referrer-Policy"] == "no-referrer" and b"mia@example.com" in page.content
+    weak = newcomer.post(link(), {"name": "Mia", "password": "12345678"})
+    assert weak.status_code == 422
+    joined = newcomer.post(link(), {"name": "Mia", "password": PASSWORD})
+    assert (joined.status_code, joined["Location"]) == (302, "/")
+    assert newcomer.get("/settings/members/").status_code == 200
+    assert members()["mia@example.com"] == ("viewer", True)
+    assert stranger(ALICE.host).post(link(), {"name": "x", "password": PASSWORD}).status_code == 404
+    with entered(tenant_of(ALICE)):
+        deeds = set(AuditEvent.objects.values_list("action", flat=True))
+    assert {"invitation.create", "invitation.accept"} <= deeds
+
+
+def test_a_file_of_people_says_of_each_line_what_became_of_it() -> None:
+    file = SimpleUploadedFile(
+        "people.csv",
+        f"email,role\nada.new@example.com,admin\nnobody\n{BOB.email},viewer\nx@example.com,king\n".encode(),
+    )
+    page = invited("", file=file).content.decode()
+    assert "ada.new@example.com</strong>: invited as admin" in page
+    assert "nobody is not an e-mail address" in page
+    assert "belongs to this workspace already" in page
+    assert "A role is one of viewer, member, admin, owner" in page
+    assert len(mail.outbox) == 1
+    many = "\n".join(f"p{n}@example.com" for n in range(201))
+    refused = invited(many)
+    assert refused.status_code == 422 and "At most 200 people" in refused.content.decode()
+    assert "p200@example.com" in refused.content.decode(), "what was typed is kept"
+    assert len(mail.outbox) == 1
+
+
+def test_a_revoked_invitation_leads_nowhere() -> None:
+    answer = api(ALICE).post(
+        "/api/v1/invitations/", {"email": "mia@example.com"}, content_type="application/json"
+    )
+    assert answer.status_code == 201 and answer.json()["role"] == "member"
+    waiting = api(ALICE).get("/api/v1/invitations/").json()["results"]
+    assert [row["email"] for row in waiting] == ["mia@example.com"]
+    gone = f"/api/v1/invitations/{waiting[0]['id']}/"
+    assert api(ALICE).delete(gone).status_code == 204
+    assert api(ALICE).delete(gone).status_code == 404
+    assert stranger(ALICE.host).get(link()).status_code == 404
+
+
+def patched(who: Person, whom: str, **change: Any) -> Any:
+    return api(who).patch(f"/api/v1/members/{whom}/", change, content_type="application/json")
+
+
+def test_roles_are_changed_by_those_above_and_never_by_oneself() -> None:
+    bob = str(user_of(BOB).id)
+    assert patched(ALICE, bob, role="admin").json()["role"] == "admin"
+    assert code_of(patched(BOB, str(user_of(ALICE).id), role="viewer")) == "forbidden"
+    assert code_of(patched(BOB, bob, role="viewer")) == "invalid"
+    with entered(tenant_of(ALICE)):
+        other = User.objects.exclude(email__in=[ALICE.email, BOB.email]).first()
+        assert other is not None
+    assert code_of(patched(BOB, str(other.id), role="owner")) == "forbidden"
+    assert patched(ALICE, str(user_of(CHARLIE).id), role="viewer").status_code == 404
+    assert patched(ALICE, str(uuid4()), role="viewer").status_code == 404
+    assert patched(ALICE, bob).status_code == 400
+
+
+def test_who_is_deactivated_is_out_at_once_with_keys_and_sessions() -> None:
+    session, key = browser_of(BOB), api(BOB)
+    bob = str(user_of(BOB).id)
+    assert patched(ALICE, bob, active=False).json()["active"] is False
+    assert session.get("/documents/").status_code == 302
+    assert key.get("/api/v1/documents/").status_code == 401
+    assert patched(ALICE, bob, active=True).json()["active"] is True
+    assert key.get("/api/v1/documents/").status_code == 200
+
+
+def test_the_workspace_always_keeps_an_active_owner() -> None:
+    alice, bob = str(user_of(ALICE).id), str(user_of(BOB).id)
+    patched(ALICE, bob, role="owner")
+    assert patched(BOB, alice, role="admin").json()["role"] == "admin"
+    assert code_of(patched(BOB, bob, role="admin")) == "invalid"
+    page = browser_of(BOB).post(f"/settings/members/{alice}/", {"transfer": "yes"})
+    assert page.status_code == 302
+    held = members()
+    assert held[ALICE.email][0] == Role.OWNER and held[BOB.email][0] == Role.ADMIN
+    refused = browser_of(BOB).post(f"/settings/members/{alice}/", {"active": "no"})
+    assert refused.status_code == 403
