@@ -16,8 +16,9 @@ from django.utils import timezone
 from tenants.accounts.audit import audit_write
 from tenants.accounts.invitations import invitation_of, invitations_open
 from tenants.accounts.models import Invitation, Role, User, role_reaches
+from tenants.accounts.services import user_create
 from tenants.accounts.tasks import invitation_mail
-from tenants.context import SYSTEM, Actor
+from tenants.context import Actor
 from tenants.errors import Forbidden, Invalid, NotFound
 
 GOOD_FOR: Final = timedelta(days=7)
@@ -110,14 +111,11 @@ def invitation_accept(*, token: str, name: str, password: str) -> User:
         taken = invitations_open().filter(id=invitation.id).update(accepted_at=timezone.now())
         if not taken or User.objects.filter(email=invitation.email).exists():
             raise NotFound
-        user = User.objects.create_user(
-            invitation.email, password, name=name, role=Role(invitation.role)
+        user = user_create(
+            email=invitation.email, password=password, name=name, role=Role(invitation.role)
         )
+        actor = Actor(user_id=user.id, role=user.role, kind="session")
         audit_write(
-            SYSTEM,
-            action="invitation.accept",
-            object_type="user",
-            object_id=user.id,
-            role=invitation.role,
+            actor, action="invitation.accept", object_type="invitation", object_id=invitation.id
         )
     return user

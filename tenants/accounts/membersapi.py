@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from tenants.accounts.invitations import invitations_open
 from tenants.accounts.inviting import invitation_create, invitation_revoke
-from tenants.accounts.membership import active_set, role_set
+from tenants.accounts.membership import active_set, member_of, role_set
 from tenants.accounts.models import Invitation, Role, User
 from tenants.accounts.selectors import actor_of
 from tenants.errors import Invalid
@@ -67,6 +67,7 @@ class MemberView(APIView):
         operation_id="member_change", request=MemberChangeSerializer, responses=MemberSerializer
     )
     def patch(self, request: Request, user_id: UUID) -> Response:
+        member_of(user_id)
         asked = MemberChangeSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data

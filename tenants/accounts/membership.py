@@ -11,6 +11,7 @@ from django.db import transaction
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.models import Role, User, role_reaches
+from tenants.accounts.services import user_disable, user_enable, user_role_set
 from tenants.context import Actor
 from tenants.errors import Forbidden, Invalid, NotFound
 from tenants.sockets import sockets_close
@@ -30,12 +31,7 @@ def role_set(*, actor: Actor, user_id: UUID, role: str) -> User:
         if user.role == role:
             return user
         _owner_left(user, becomes=role, active=user.is_active)
-        before, user.role = user.role, role
-        user.save(update_fields=["role"])
-        audit_write(
-            actor, action="user.role", object_type="user", object_id=user.id, was=before, role=role
-        )
-        transaction.on_commit(lambda: sockets_close(user_id))
+        user_role_set(actor=actor, user=user, role=Role(role))
     return user
 
 
@@ -46,12 +42,10 @@ def active_set(*, actor: Actor, user_id: UUID, active: bool) -> User:
         if user.is_active == active:
             return user
         _owner_left(user, becomes=user.role, active=active)
-        user.is_active = active
-        user.save(update_fields=["is_active"])
-        deed = "user.enable" if active else "user.disable"
-        audit_write(actor, action=deed, object_type="user", object_id=user.id)
-        if not active:
-            transaction.on_commit(lambda: sockets_close(user_id))
+        if active:
+            user_enable(actor=actor, user=user)
+        else:
+            user_disable(actor=actor, user=user)
     return user
 
 
@@ -62,7 +56,7 @@ def ownership_transfer(*, actor: Actor, user_id: UUID) -> None:
     own = actor.user_id
     with transaction.atomic():
         _owners_lock()
-        heir = _member(user_id)
+        heir = member_of(user_id)
         if heir.id == own:
             raise Invalid("Choose somebody else to hand the workspace to.")
         if not heir.is_active:
@@ -76,7 +70,8 @@ def ownership_transfer(*, actor: Actor, user_id: UUID) -> None:
             transaction.on_commit(partial(sockets_close, each))
 
 
-def _member(user_id: UUID) -> User:
+def member_of(user_id: UUID) -> User:
+    """Return a member. Raises NotFound."""
     user = User.objects.filter(id=user_id).first()
     if user is None:
         raise NotFound
@@ -88,7 +83,7 @@ def _changeable(actor: Actor, user_id: UUID) -> User:
     if not role_reaches(actor.role, Role.ADMIN):
         raise Forbidden
     _owners_lock()
-    user = _member(user_id)
+    user = member_of(user_id)
     if user.id == actor.user_id:
         raise Invalid("Nobody changes their own membership; ask another admin or owner.")
     if user.role == Role.OWNER and actor.role != Role.OWNER:

@@ -19,7 +19,7 @@ from tenants.accounts.inviting import (
     invitations_create,
 )
 from tenants.accounts.limits import SIGN_IN, attempt_count
-from tenants.accounts.membership import active_set, ownership_transfer, role_set
+from tenants.accounts.membership import active_set, member_of, ownership_transfer, role_set
 from tenants.accounts.models import Role, User, role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of, members
@@ -91,6 +91,7 @@ def _page(
 def member_action(request: HttpRequest, user_id: UUID) -> HttpResponse:
     """Change one member: `role`, or `active` as yes or no; or hand the workspace on."""
     actor = actor_of(request)
+    member_of(user_id)
     try:
         if "role" in request.POST:
             role_set(actor=actor, user_id=user_id, role=request.POST["role"])

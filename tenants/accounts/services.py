@@ -144,6 +144,15 @@ def user_role_set(*, actor: Actor, user: User, role: Role) -> None:
 
 
 @transaction.atomic
+def user_enable(*, actor: Actor, user: User) -> None:
+    """Let a user in again whom `user_disable` kept out."""
+    user.is_active = True
+    user.save(update_fields=["is_active"])
+    address_add(user.email)
+    audit_write(actor, action="user.enable", object_type="user", object_id=user.id)
+
+
+@transaction.atomic
 def user_disable(*, actor: Actor, user: User) -> None:
     """Keep the user out from now on: sessions, keys and sockets end."""
     user.is_active = False

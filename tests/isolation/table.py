@@ -16,7 +16,7 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "password-reset/done/": {"GET": "anyone"},
     "welcome/<token>/": {"GET": "anyone"},
     "confirm/<token>/": {"GET": "anyone", "POST": "anyone"},
-    "settings/": {"GET": "viewer"},
+    "settings/": {"GET": "viewer", "POST": "admin"},
     "settings/members/": {"GET": "viewer", "POST": "admin"},
     "settings/members/<uuid:user_id>/": {"POST": "admin"},
     "settings/invitations/<uuid:invitation_id>/revoke/": {"POST": "admin"},
