@@ -10,6 +10,7 @@ from django.db import connection
 
 from assistant.actions import action_carry_out
 from assistant.errors import PASSING, Interrupted, error_members, foreseen
+from assistant.helping import cited, help_passages, helped_line
 from assistant.looping import Made, said, step_told, tool_result, worked
 from assistant.models import Action, ActionState, Message, MessageStatus
 from assistant.prompts import (
@@ -40,7 +41,7 @@ from bedrock.gateway import (
 )
 from bedrock.safety import least_grounding
 from documents.ask import grounding_score, usage_of
-from documents.citations import Citation, cite, renumbered
+from documents.citations import Citation, renumbered
 from documents.rendering import answer_html
 from search.retrieval import retrieve
 from tenants.context import current
@@ -186,6 +187,9 @@ def _search(running: RunningTurn, asked: str, history: list[Said], made: Made) -
     line = searched_line(len(passages), found)
     step_told(running, made, name=name, line=line, at=at, status="done",
               found=len(passages), documents=found)  # fmt: skip
+    if helped := help_passages(asked):
+        made.calling.passages += helped
+        step_told(running, made, name="search_help", line=helped_line(helped), status="done")
 
 
 def _short_answer(
@@ -220,7 +224,7 @@ def _settle(running: RunningTurn, question: Message, finished: Finished | None, 
     citations: list[Citation] = []
     grounded = ""
     if made.passages and text and status != MessageStatus.WITHDRAWN:
-        citations, grounded = cite(text, made.passages)
+        citations, grounded = cited(text, made.passages)
         if made.used_tools and not citations:
             grounded = ""  # it says what a tool brought, which is no claim about documents
         if grounded == "full" and not _borne_out(running, made, text):
@@ -313,7 +317,7 @@ def _broken(running: RunningTurn, error: TenantryError, made: Made) -> None:
     status = MessageStatus.INTERRUPTED if made.shown else MessageStatus.FAILED
     text, citations = made.text, list[Citation]()
     if text and made.passages:
-        text, citations = renumbered(text, cite(text, made.passages)[0])
+        text, citations = renumbered(text, cited(text, made.passages)[0])
     try:
         _stored(
             lambda: turn_end(

@@ -24,6 +24,7 @@ MOST_ROUNDS: Final = 6  # of tools in one turn
 MOST_AT_ONCE: Final = 5  # tools of one round; the rest are refused
 MOST_WAITING: Final = 5  # actions that one answer may propose
 
+BRING_PASSAGES: Final = ("search_documents", "read_document", "search_help")
 LAST_ROUND: Final = (
     f"These were the {MOST_ROUNDS} rounds of tools that one answer has. Answer now with what you"
     " have, and say what is left to do."
@@ -60,7 +61,7 @@ class Made:
     @property
     def used_tools(self) -> bool:
         """Whether the answer may rest on something else than passages."""
-        return any(step["name"] not in ("search_documents", "read_document") for step in self.steps)
+        return any(step["name"] not in BRING_PASSAGES for step in self.steps)
 
 
 def step_told(running: RunningTurn, made: Made, *, name: str, line: str, at: int = 0,

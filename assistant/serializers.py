@@ -51,6 +51,12 @@ class DecisionSerializer(serializers.Serializer[Any]):
     approve = serializers.BooleanField()
 
 
+class SourceSerializer(CitationSerializer):
+    url = serializers.CharField(
+        required=False, help_text="Where a help page is read; empty for documents."
+    )
+
+
 class MessageSerializer(serializers.Serializer[Any]):
     """A message; the members after `created_at` are those of answers."""
 
@@ -63,7 +69,7 @@ class MessageSerializer(serializers.Serializer[Any]):
     grounded = serializers.ChoiceField(
         choices=["full", "partly", "none"], allow_null=True, required=False
     )
-    citations = CitationSerializer(many=True, required=False)
+    citations = SourceSerializer(many=True, required=False)
     usage = serializers.DictField(required=False)
     stop_reason = serializers.CharField(allow_null=True, required=False)
     error = ErrorSerializer(allow_null=True, required=False)

@@ -21,6 +21,7 @@ def citation_dict(citation: Citation) -> dict[str, Any]:
         "start": citation.start,
         "end": citation.end,
         "chunk_id": str(citation.chunk_id),
+        "url": citation.url,
     }
 
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from assistant import api, views
+from assistant import api, helpviews, views
 
 html_urlpatterns = [
     path("assistant/", views.assistant_home, name="assistant"),
@@ -18,6 +18,8 @@ html_urlpatterns = [
     path("assistant/list/", views.conversation_rows, name="conversation_rows"),
     path("assistant/answers/<uuid:message_id>/why/", views.answer_why, name="answer_why"),
     path("write/", views.write_page, name="write"),
+    path("help/", helpviews.help_home, name="help"),
+    path("help/<slug:slug>/", helpviews.help_article, name="help_article"),
 ]
 
 api_urlpatterns = [
@@ -53,4 +55,6 @@ api_urlpatterns = [
         name="api_conversation_stop",
     ),
     path("write/", api.WriteView.as_view(), name="api_write"),
+    path("help/", helpviews.HelpListView.as_view(), name="api_help"),
+    path("help/<slug:slug>/", helpviews.HelpView.as_view(), name="api_help_article"),
 ]

@@ -8,6 +8,7 @@ stored text: a citation that is not an exact quotation of the document as it is 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
@@ -52,6 +53,7 @@ class Citation:
     start: int
     end: int
     chunk_id: UUID
+    url: str = ""  # where it is read, if not in the viewer
     marks: tuple[tuple[int, int], ...] = ()
 
 
@@ -79,10 +81,13 @@ class _Quote:
     share: float
 
 
-def cite(answer: str, passages: Sequence[Passage]) -> tuple[list[Citation], Grounded]:
+def cite(
+    answer: str, passages: Sequence[Passage], built_in: Mapping[UUID, str] = MappingProxyType({})
+) -> tuple[list[Citation], Grounded]:
     """Return the answer's verified citations, and how far its sentences are borne out.
 
-    `full`: every sentence that states something is; `none`: not one is. Costs one query.
+    `full`: every sentence that states something is; `none`: not one is. Costs one query. `built_in`
+    holds texts, by their ids, that are no documents of the workspace's.
     """
     claims = [claim for claim in _claims(answer) if claim.is_claim]
     found = {
@@ -92,7 +97,7 @@ def cite(answer: str, passages: Sequence[Passage]) -> tuple[list[Citation], Grou
         if 1 <= number <= len(passages)
         and (quote := _best_quote(claim.text, passages[number - 1].text, number))
     }
-    places = _places(set(found.values()), passages)
+    places = _places(set(found.values()), passages, built_in)
     quotes = {mark: quote for mark, quote in found.items() if quote in places}
     supported = [_is_supported(claim, claims, quotes, passages) for claim in claims]
     citations = _citations(quotes, places, passages)
@@ -185,8 +190,21 @@ class _Place:
     page: int | None
 
 
-def _places(quotes: set[_Quote], passages: Sequence[Passage]) -> dict[_Quote, _Place]:
+def _places(
+    quotes: set[_Quote], passages: Sequence[Passage], built_in: Mapping[UUID, str]
+) -> dict[_Quote, _Place]:
     """Return where in its document each quotation stands that is there word for word."""
+    inside = {quote for quote in quotes if passages[quote.passage - 1].document_id in built_in}
+    found = {}
+    for quote in inside:
+        passage = passages[quote.passage - 1]
+        start, end = passage.start + quote.start, passage.start + quote.end
+        if (text := built_in[passage.document_id][start:end]) == _quoted(quote, passages):
+            found[quote] = _Place(text, start, end, None)
+    return found | _document_places(quotes - inside, passages)
+
+
+def _document_places(quotes: set[_Quote], passages: Sequence[Passage]) -> dict[_Quote, _Place]:
     spans = {
         quote: (
             passages[quote.passage - 1].document_id,

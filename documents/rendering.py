@@ -35,7 +35,9 @@ _markdown: Final = (
 
 
 def viewer_address(citation: Citation) -> str:
-    """Return the address of the viewer, opened at the cited passage."""
+    """Return the address of the viewer, opened at the cited passage; or of what is no document."""
+    if citation.url:
+        return citation.url
     query = urlencode({"start": citation.start, "end": citation.end})
     return f"{reverse('document_view', args=[citation.document_id])}?{query}#passage"
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from assistant.helping import SECTIONS, help_search, helped_line, passage_of_help
 from assistant.tools.base import Args, Calling, Outcome, Tool, ToolRefused, optional_text, text_in
 from assistant.tools.finding import document_meant
 from bedrock.gateway import as_masked
@@ -174,6 +175,15 @@ def _meter(meter: Meter) -> str:
     return f"{meter.label}: {unit} left of {meter.included_text} ({meter.used_text} used{until})"
 
 
+def _helped(calling: Calling, args: Args) -> Outcome:
+    found = help_search(text_in(args, "query"), limit=SECTIONS)
+    passages = [passage_of_help(each, rank) for rank, each in enumerate(found, start=1)]
+    if not passages:
+        return Outcome("The help says nothing about it.", "Looked into the product's help: nothing")
+    text = _added(calling, passages, again=True) or "No more passages can be added."
+    return Outcome(text, helped_line(passages))
+
+
 DOCUMENT: Final = {"type": "string", "description": "The document's name or id."}
 READING: Final = (
     Tool(
@@ -208,6 +218,15 @@ READING: Final = (
         required=(),
         doing="Listing your documents",
         read=_listed,
+    ),
+    Tool(
+        name="search_help",
+        description="Search the help pages of this product: how people do something in it, and what"
+        " its buttons, roles, plans and limits mean.",
+        properties={"query": {"type": "string", "description": "What to look for."}},
+        required=("query",),
+        doing="Looking into the product's help",
+        read=_helped,
     ),
     Tool(
         name="get_usage",

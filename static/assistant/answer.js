@@ -135,7 +135,7 @@
     const number = Object.assign(document.createElement("span"), { className: "cite", textContent: found.number });
     number.setAttribute("aria-hidden", "true");
     const name = Object.assign(document.createElement("a"), { className: "source__name", textContent: found.document_name });
-    name.href = `/documents/${encodeURIComponent(found.document_id)}/?start=${Number(found.start)}&end=${Number(found.end)}#passage`;
+    name.href = /^\/help\//.test(found.url ?? "") ? found.url : `/documents/${encodeURIComponent(found.document_id)}/?start=${Number(found.start)}&end=${Number(found.end)}#passage`;
     head.append(number, name);
     if (found.page !== null) head.append(Object.assign(document.createElement("span"), { className: "source__page", textContent: `Page ${found.page}` }));
     box.append(head, Object.assign(document.createElement("blockquote"), { textContent: found.quote }));

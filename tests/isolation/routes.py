@@ -33,7 +33,7 @@ from tests.support.clients import tenant_of, user_of
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 RANKS: Final = {"anyone": -1, "viewer": 0, "member": 1, "admin": 2, "owner": 3}
 # What names no object of anybody's: a place, or the count of a workspace's own versions.
-NO_OBJECT: Final = {"index", "version", "_rest", "uidb64", "token", "plan"}
+NO_OBJECT: Final = {"index", "version", "_rest", "uidb64", "token", "plan", "slug"}
 HERE_HOST, OTHER_HOST = ALICE.host, OTHER.host
 
 # Names nobody reads today; whoever reads one tomorrow is tried with another tenant's ids.

@@ -35,6 +35,8 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "assistant/list/": {"GET": "viewer"},
     "assistant/answers/<uuid:message_id>/why/": {"GET": "viewer"},
     "write/": {"GET": "member"},
+    "help/": {"GET": "viewer"},
+    "help/<slug:slug>/": {"GET": "viewer"},
     "documents/": {"GET": "viewer", "POST": "member"},
     "documents/bulk/": {"POST": "member"},
     "documents/rows/": {"GET": "viewer"},
@@ -88,6 +90,8 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "api/v1/conversations/<uuid:conversation_id>/actions/<uuid:action_id>/": {"POST": "viewer"},
     "api/v1/conversations/<uuid:conversation_id>/stop/": {"POST": "viewer"},
     "api/v1/write/": {"POST": "member"},
+    "api/v1/help/": {"GET": "viewer"},
+    "api/v1/help/<slug:slug>/": {"GET": "viewer"},
     "api/v1/documents/": {"GET": "viewer", "POST": "member"},
     "api/v1/documents/bulk/": {"POST": "member"},
     "api/v1/documents/<uuid:document_id>/": {
@@ -153,6 +157,7 @@ PARAMETERS: Final = {
     "_rest",
     "action_id",
     "invitation_id",
+    "slug",
 }
 # Objects of one user, which colleagues of a lower role may not tell from missing ones.
 PRIVATE: Final = {"conversation_id", "message_id", "request_id", "key_id", "action_id"}
