@@ -35,6 +35,22 @@ def answer_of(conversation: Conversation, message_id: UUID | str) -> Message:
     return message
 
 
+def message_of(conversation: Conversation, message_id: UUID | str) -> Message:
+    """Return a message of the conversation. Raises NotFound."""
+    message = conversation.messages.filter(id=message_id).first()
+    if message is None:
+        raise NotFound("There is no such message in this conversation.")
+    return message
+
+
+def question_of(conversation: Conversation, message_id: UUID | str) -> Message:
+    """Return a question of the conversation. Raises NotFound."""
+    message = message_of(conversation, message_id)
+    if message.role != MessageRole.USER:
+        raise NotFound("There is no such question in this conversation.")
+    return message
+
+
 def answer_to_explain(actor: Actor, message_id: UUID | str) -> Message:
     """Return an answer whose policy decision the actor may see: its owner, and admins.
 

@@ -23,7 +23,7 @@ from assistant.prompts import (
     turn_messages,
 )
 from assistant.runner import RunningTurn
-from assistant.selectors import history_of
+from assistant.selectors import history_of, versions_of
 from assistant.services import turn_end
 from assistant.shapes import action_dict, citation_dict
 from assistant.tools import TOOLS
@@ -74,6 +74,9 @@ def answer(running: RunningTurn) -> None:
         message_id=str(turn.answer_id),
         question_id=str(question.id),
         question=question.text,
+        parent_id=str(question.parent_id) if question.parent_id else None,
+        question_versions=versions_of(question),
+        versions=versions_of(turn.answer),
         request_id=str(turn.answer.request_id),
     )
     try:

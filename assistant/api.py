@@ -22,6 +22,7 @@ from assistant.serializers import (
     ActionSerializer,
     AgainSerializer,
     AskMessageSerializer,
+    ChosenSerializer,
     ConversationDetailSerializer,
     ConversationSerializer,
     DecisionSerializer,
@@ -30,6 +31,7 @@ from assistant.serializers import (
     WrittenSerializer,
 )
 from assistant.services import (
+    branch_choose,
     conversation_create,
     conversation_delete,
     conversation_rename,
@@ -37,6 +39,7 @@ from assistant.services import (
     turn_again,
     turn_begin,
     turn_decide,
+    turn_edit,
 )
 from assistant.shapes import action_dict, conversation_dict, message_dict
 from assistant.sse import EventStreamRenderer, event_stream, wants_events
@@ -155,6 +158,53 @@ class MessageAgainView(APIView):
         thorough = thorough_checked(given.validated_data.get("thorough", False), "assistant")
         turn = turn_again(actor=actor, conversation_id=conversation_id, message_id=message_id)
         return _answered(request, actor, turn, thorough)
+
+
+class MessageEditView(APIView):
+    """Ask a question in other words; the new one is a sibling of the old one."""
+
+    roles: ClassVar = {"POST": "viewer"}
+    renderer_classes = RENDERERS
+
+    @extend_schema(
+        operation_id="messages_edit",
+        request=AskMessageSerializer,
+        responses={201: MessageSerializer, (200, "text/event-stream"): str},
+    )
+    def post(self, request: Request, conversation_id: UUID, message_id: UUID) -> HttpResponseBase:
+        given = AskMessageSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        actor = actor_of(request)
+        thorough = thorough_checked(given.validated_data.get("thorough", False), "assistant")
+        turn = turn_edit(
+            actor=actor,
+            conversation_id=conversation_id,
+            message_id=message_id,
+            text=given.validated_data["text"],
+        )
+        return _answered(request, actor, turn, thorough)
+
+
+class BranchView(APIView):
+    """Choose which branch of a conversation is shown."""
+
+    roles: ClassVar = {"POST": "viewer"}
+
+    @extend_schema(
+        operation_id="conversations_choose",
+        request=ChosenSerializer,
+        responses=ConversationSerializer,
+    )
+    def post(self, request: Request, conversation_id: UUID) -> Response:
+        """Show the branch of a message, to its newest end, on every device."""
+        given = ChosenSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        conversation = branch_choose(
+            actor=actor_of(request),
+            conversation_id=conversation_id,
+            message_id=given.validated_data["message_id"],
+        )
+        return Response(conversation_dict(conversation))
 
 
 class ActionListView(APIView):

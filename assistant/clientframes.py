@@ -12,6 +12,7 @@ MEMBERS: Final[dict[str, dict[str, type]]] = {
     "ask": {"text": str},
     "stop": {},
     "regenerate": {"message_id": str},
+    "edit": {"message_id": str, "text": str},
     "confirm": {"action_id": str, "approve": bool},
     "resume": {"after": int},
 }
@@ -19,6 +20,7 @@ MEMBERS: Final[dict[str, dict[str, type]]] = {
 OPTIONAL: Final[dict[str, dict[str, type]]] = {
     "ask": {"thorough": bool},
     "regenerate": {"thorough": bool},
+    "edit": {"thorough": bool},
 }
 MOST_SEQ: Final = 2**62  # beyond it no number is a frame's
 

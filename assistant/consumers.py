@@ -22,7 +22,7 @@ from assistant.following import frames_elsewhere, frames_of
 from assistant.frames import ENDS, Frame, first_seq, turn_of
 from assistant.runner import RunningTurn, running_in, turn_group, turn_run, turn_stop, watch
 from assistant.selectors import Missed, missed_since
-from assistant.services import thorough_checked, turn_again, turn_begin, turn_decide
+from assistant.services import thorough_checked, turn_again, turn_begin, turn_decide, turn_edit
 from assistant.watchkeeper import socket_closed, socket_opened
 from tenants.context import Actor, TenantContext, in_tenant
 from tenants.errors import TenantryError
@@ -43,6 +43,7 @@ class AssistantConsumer(AsyncWebsocketConsumer):
         "ask": "_ask",
         "stop": "_stop",
         "regenerate": "_regenerate",
+        "edit": "_edit",
         "confirm": "_confirm",
         "resume": "_resume",
     }
@@ -136,6 +137,17 @@ class AssistantConsumer(AsyncWebsocketConsumer):
                 actor=actor,
                 conversation_id=self.conversation_id,
                 message_id=frame["message_id"],
+            ),
+        )
+
+    async def _edit(self, frame: Frame) -> None:
+        await self._begin(
+            frame,
+            lambda actor: turn_edit(
+                actor=actor,
+                conversation_id=self.conversation_id,
+                message_id=frame["message_id"],
+                text=frame["text"],
             ),
         )
 

@@ -60,6 +60,11 @@ class ActionExpired(Conflict):
     title = "This proposal has expired and nothing was changed; ask again"
 
 
+class DecisionStands(Conflict):
+    code = "decision_stands"
+    title = "A decision cannot be edited; ask again instead"
+
+
 class Interrupted(TenantryError):
     """The process that wrote the answer ended; what had arrived is kept."""
 

@@ -15,6 +15,9 @@ class Conversation(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     title = models.CharField(max_length=120, blank=True)
     turns = models.PositiveIntegerField(default=0)  # counts up; frames are numbered from it
+    leaf = models.UUIDField(
+        null=True
+    )  # the last message of the branch that is shown, on any device
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -1,9 +1,11 @@
 """What the pages show, beside rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
+from uuid import UUID
 
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -42,7 +44,7 @@ class Shown:
     sources: tuple[dict[str, Any], ...] = ()
     grounded: dict[str, str] | None = None
     note: str = ""
-    versions: int = 1
+    versions: Sequence[UUID] = ()
     steps: tuple[dict[str, Any], ...] = ()
     actions: tuple[dict[str, Any], ...] = ()
 
@@ -51,15 +53,28 @@ class Shown:
         return self.message.role == MessageRole.ASSISTANT
 
     @property
+    def number(self) -> int:
+        """Which of its versions it is, from 1."""
+        return list(self.versions).index(self.message.id) + 1 if self.versions else 1
+
+    @property
+    def before(self) -> UUID | None:
+        return self.versions[self.number - 2] if self.number > 1 else None
+
+    @property
+    def after(self) -> UUID | None:
+        return self.versions[self.number] if self.number < len(self.versions) else None
+
+    @property
     def tokens(self) -> int:
         usage = self.message.usage
         return int(usage.get("input_tokens", 0)) + int(usage.get("output_tokens", 0))
 
 
-def shown(message: Message, versions: int = 1) -> Shown:
+def shown(message: Message, versions: Sequence[UUID] = ()) -> Shown:
     """Return the message for its template."""
     if message.role == MessageRole.USER:
-        return Shown(message)
+        return Shown(message, versions=versions)
     citations = citations_of(message)
     kind, label = GROUNDED.get(message.grounded, ("", ""))
     return Shown(

@@ -1,5 +1,6 @@
 """Read conversations: lists, the thread that a page shows, and what a returning reader missed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -40,9 +41,51 @@ def history_of(question: Message) -> list[Message]:
 
 
 def thread_of(conversation: Conversation) -> list[Message]:
-    """Return the thread that ends in the newest message, oldest first; two queries."""
+    """Return the thread that is shown, oldest first."""
+    return branch_of(conversation).thread
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """The messages that are shown, and of each of all messages its versions, oldest first."""
+
+    thread: list[Message]
+    versions: dict[UUID, list[UUID]]
+
+
+def branch_of(conversation: Conversation) -> Branch:
+    """Return the branch that is shown: the one chosen, else the newest; two queries."""
     messages = list(conversation.messages.prefetch_related("actions").order_by("-position"))
-    return _thread(messages, messages[0].id) if messages else []
+    known = {message.id for message in messages}
+    last = conversation.leaf if conversation.leaf in known else None
+    if last is None and messages:
+        last = messages[0].id
+    return Branch(_thread(messages, last), _versions(messages))
+
+
+def _versions(messages: Iterable[Message]) -> dict[UUID, list[UUID]]:
+    siblings: dict[UUID | None, list[UUID]] = {}
+    for message in sorted(messages, key=lambda each: each.position):
+        siblings.setdefault(message.parent_id, []).append(message.id)
+    return {one: own for own in siblings.values() for one in own}
+
+
+def versions_of(message: Message) -> list[str]:
+    """Return the ids of a message and its siblings, oldest first; one query."""
+    siblings = Message.objects.filter(
+        conversation_id=message.conversation_id, parent_id=message.parent_id
+    )
+    return [str(found) for found in siblings.order_by("position").values_list("id", flat=True)]
+
+
+def newest_under(conversation: Conversation, message: Message) -> UUID:
+    """Return the last message that the newest answer under `message` leads to; itself if none."""
+    rows = conversation.messages.order_by("position").values_list("id", "parent_id")
+    newest = {parent: child for child, parent in rows if parent is not None}
+    last = message.id
+    while last in newest:
+        last = newest[last]
+    return last
 
 
 def _thread(messages: list[Message], last: UUID | None) -> list[Message]:

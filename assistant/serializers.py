@@ -23,6 +23,12 @@ class AgainSerializer(serializers.Serializer[Any]):
     thorough = serializers.BooleanField(required=False)
 
 
+class ChosenSerializer(serializers.Serializer[Any]):
+    """Which branch to show."""
+
+    message_id = serializers.UUIDField(help_text="A message on it.")
+
+
 class ErrorSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
     detail = serializers.CharField()
@@ -82,10 +88,16 @@ class ConversationSerializer(serializers.ModelSerializer[Conversation]):
     """A conversation without its messages."""
 
     title = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
+    leaf_id = serializers.UUIDField(
+        source="leaf",
+        read_only=True,
+        allow_null=True,
+        help_text="The last message of the branch that is shown.",
+    )
 
     class Meta:
         model = Conversation
-        fields: ClassVar = ["id", "title", "created_at", "updated_at"]
+        fields: ClassVar = ["id", "title", "leaf_id", "created_at", "updated_at"]
         read_only_fields: ClassVar = ["id", "created_at", "updated_at"]
 
 

@@ -10,10 +10,11 @@ from uuid import UUID, uuid4
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
-from assistant.access import answer_of, conversation_of
+from assistant.access import answer_of, conversation_of, message_of, question_of
 from assistant.actions import action_decide
 from assistant.errors import (
     MESSAGE_CHARACTERS,
+    DecisionStands,
     Interrupted,
     MessageEmpty,
     MessageTooLong,
@@ -21,6 +22,7 @@ from assistant.errors import (
 )
 from assistant.frames import first_seq, frame_keep, frames_after, frames_forget, turn_of
 from assistant.models import Conversation, Message, MessageRole, MessageStatus, Turn
+from assistant.selectors import newest_under
 from assistant.shapes import citation_dict, final_frame
 from bedrock.errors import ChoiceNotInPlan
 from bedrock.routing import may_choose
@@ -98,16 +100,52 @@ def turn_begin(*, actor: Actor, conversation_id: UUID, text: Any) -> Turn:
 
     def begin() -> Turn:
         conversation, last = _counted(actor, conversation_id)
-        question = Message(
-            conversation=conversation,
-            parent_id=last,
-            position=2 * conversation.turns - 1,
-            role=MessageRole.USER,
-            text=said,
-        )
-        return _turn(conversation, question, [question])
+        return _asked(conversation, last, said)
 
     return _begun(conversation_id, begin)
+
+
+def turn_edit(*, actor: Actor, conversation_id: UUID, message_id: UUID | str, text: Any) -> Turn:
+    """Ask a question of the conversation in other words: a sibling, which is shown from now on.
+
+    Raises NotFound, DecisionStands, MessageEmpty, MessageTooLong, TurnRunning.
+    """
+    said = message_checked(text)
+
+    def begin() -> Turn:
+        conversation, _ = _counted(actor, conversation_id)
+        question = question_of(conversation, message_id)
+        if question.decided_id is not None:
+            raise DecisionStands
+        return _asked(conversation, question.parent_id, said)
+
+    return _begun(conversation_id, begin)
+
+
+def _asked(conversation: Conversation, after: UUID | None, said: str) -> Turn:
+    question = Message(
+        conversation=conversation,
+        parent_id=after,
+        position=2 * conversation.turns - 1,
+        role=MessageRole.USER,
+        text=said,
+    )
+    return _turn(conversation, question, [question])
+
+
+@transaction.atomic
+def branch_choose(*, actor: Actor, conversation_id: UUID, message_id: UUID | str) -> Conversation:
+    """Show the branch that a message stands on, to its newest end.
+
+    Raises NotFound, TurnRunning while an answer is being written.
+    """
+    conversation = conversation_of(actor, conversation_id)
+    chosen = message_of(conversation, message_id)
+    if Turn.objects.filter(conversation_id=conversation_id, running=True).exists():
+        raise TurnRunning
+    conversation.leaf = newest_under(conversation, chosen)
+    conversation.save(update_fields=["leaf"])
+    return conversation
 
 
 def turn_again(*, actor: Actor, conversation_id: UUID, message_id: UUID | str) -> Turn:
@@ -161,32 +199,38 @@ def _begun(conversation_id: UUID, begin: Callable[[], Turn]) -> Turn:
         return begin()
 
 
+# What RETURNING selects sees the row as it was: the branch that the turn goes on from.
 COUNT: Final = """
-    UPDATE assistant_conversation AS c SET turns = turns + 1, updated_at = now()
+    UPDATE assistant_conversation AS c SET turns = turns + 1, updated_at = now(), leaf = %s
      WHERE id = %s AND owner_id = %s
-    RETURNING turns, title, (SELECT m.id FROM assistant_message AS m WHERE m.conversation_id = c.id
-                              ORDER BY m.position DESC LIMIT 1)
+    RETURNING turns, title, coalesce(
+        (SELECT b.leaf FROM assistant_conversation AS b WHERE b.id = c.id),
+        (SELECT m.id FROM assistant_message AS m WHERE m.conversation_id = c.id
+          ORDER BY m.position DESC LIMIT 1))
 """
 
 
 def _counted(actor: Actor, conversation_id: UUID) -> tuple[Conversation, UUID | None]:
     """Count a turn, which locks the actor's conversation; return it and its last message's id."""
+    answer_id = uuid4()
     with connection.cursor() as cursor:
-        cursor.execute(COUNT, [conversation_id, actor.user_id])
+        cursor.execute(COUNT, [answer_id, conversation_id, actor.user_id])
         found = cursor.fetchone()
     if found is None:
         raise NotFound("There is no such conversation.")
     turns, title, last = found
     assert actor.user_id is not None  # a row's owner is a person
     conversation = Conversation(
-        id=conversation_id, owner_id=actor.user_id, turns=turns, title=title
+        id=conversation_id, owner_id=actor.user_id, turns=turns, title=title, leaf=answer_id
     )
     conversation._state.adding = False
     return conversation, last
 
 
 def _turn(conversation: Conversation, question: Message, more: list[Message]) -> Turn:
+    assert conversation.leaf is not None  # the answer's id, given when the turn was counted
     answer = Message(
+        id=conversation.leaf,
         conversation=conversation,
         parent=question,
         position=2 * conversation.turns,

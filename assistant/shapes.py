@@ -83,6 +83,7 @@ def conversation_dict(conversation: Conversation) -> dict[str, Any]:
     return {
         "id": str(conversation.id),
         "title": conversation.title,
+        "leaf_id": str(conversation.leaf) if conversation.leaf else None,
         "created_at": conversation.created_at,
         "updated_at": conversation.updated_at,
     }

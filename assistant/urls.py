@@ -15,6 +15,11 @@ html_urlpatterns = [
         views.conversation_delete_submit,
         name="conversation_delete",
     ),
+    path(
+        "assistant/<uuid:conversation_id>/choose/",
+        views.branch_choose_submit,
+        name="branch_choose",
+    ),
     path("assistant/list/", views.conversation_rows, name="conversation_rows"),
     path("assistant/answers/<uuid:message_id>/why/", views.answer_why, name="answer_why"),
     path("write/", views.write_page, name="write"),
@@ -38,6 +43,16 @@ api_urlpatterns = [
         "conversations/<uuid:conversation_id>/messages/<uuid:message_id>/regenerate/",
         api.MessageAgainView.as_view(),
         name="api_message_again",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/messages/<uuid:message_id>/edit/",
+        api.MessageEditView.as_view(),
+        name="api_message_edit",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/choose/",
+        api.BranchView.as_view(),
+        name="api_branch",
     ),
     path(
         "conversations/<uuid:conversation_id>/actions/",

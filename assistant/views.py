@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from assistant.access import answer_to_explain, conversation_of
@@ -22,9 +23,10 @@ from assistant.errors import (
 from assistant.models import MessageRole
 from assistant.pages import blank, grouped, shown, starters, why
 from assistant.runner import turn_run, turn_stop
-from assistant.selectors import conversation_list, running_turn, thread_of, told_until
+from assistant.selectors import branch_of, conversation_list, running_turn, told_until
 from assistant.services import (
     TITLE_CHARACTERS,
+    branch_choose,
     conversation_create,
     conversation_delete,
     conversation_rename,
@@ -40,6 +42,7 @@ from documents.selectors import documents_ready
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.context import Actor, current
+from tenants.errors import NotFound
 
 CHOOSABLE_DOCUMENTS: Final = 200
 ACTIONS: Final = {
@@ -100,17 +103,17 @@ def conversation_page(request: HttpRequest, conversation_id: UUID) -> HttpRespon
     if request.method == "POST":
         return _asked(request, actor, conversation.id, request.POST.get("text"))
     running = running_turn(conversation.id)
-    thread = thread_of(conversation)
+    branch = branch_of(conversation)
     return render(
         request,
         "assistant/conversation.html",
         {
             **_sidebar(actor, conversation.id),
             "conversation": conversation,
-            "thread": [shown(message) for message in thread],
+            "thread": [shown(message, branch.versions[message.id]) for message in branch.thread],
             "running": running,
             "after": told_until(conversation, running),
-            "starters": [] if thread else starters(actor),
+            "starters": [] if branch.thread else starters(actor),
             "blank_user": blank(MessageRole.USER),
             "blank_answer": blank(MessageRole.ASSISTANT),
             "blank_action": {"state": "waiting"},
@@ -146,6 +149,21 @@ def conversation_rename_submit(request: HttpRequest, conversation_id: UUID) -> H
         title=request.POST.get("title", ""),
     )
     return redirect("conversation", conversation_id)
+
+
+@require_POST
+@role_required("viewer")
+def branch_choose_submit(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Show another version of a question or an answer, and what follows it."""
+    given = request.POST.get("message_id", "")
+    if not _is_id(given):
+        raise NotFound("There is no such message in this conversation.")
+    actor = actor_of(request)
+    try:
+        branch_choose(actor=actor, conversation_id=conversation_id, message_id=given)
+    except TurnRunning as error:
+        messages.warning(request, error.detail)
+    return redirect(reverse("conversation", args=[conversation_id]) + f"#m-{given}")
 
 
 @require_POST

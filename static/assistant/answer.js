@@ -1,5 +1,5 @@
 /* One answer on the page: words as they come, then the checked text with its sources.
-   Public: window.answers {user(id, text), begin(id), tool, propose, delta, withdraw, stop, citations, finish, fail}. */
+   Public: window.answers {user(id, text), versions(message, ids), begin(id), tool, propose, delta, withdraw, stop, citations, finish, fail}. */
 (() => {
   "use strict";
 
@@ -21,6 +21,7 @@
   function user(id, text) {
     const message = blank("user");
     message.dataset.message = id;
+    message.id = `m-${id}`;
     part(message, "text").textContent = text;
     return message;
   }
@@ -28,6 +29,7 @@
   /** An empty answer, or the given one emptied, ready for words. */
   function begin(id, answer = blank("answer")) {
     answer.dataset.message = id;
+    answer.id = `m-${id}`;
     answer.dataset.status = "streaming";
     const prose = part(answer, "answer");
     prose.replaceChildren(document.createTextNode(""));
@@ -44,6 +46,19 @@
   const many = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
   const STEP_ICONS = { running: "spinner", done: "check", failed: "warning", waiting: "clock" };
+
+  /** The pager over a message's siblings, of which `ids` are all, oldest first. */
+  function versions(message, ids = []) {
+    const form = part(message, "versions");
+    const at = ids.indexOf(message.dataset.message);
+    form.hidden = ids.length < 2 || at < 0;
+    form.action = `/assistant/${page.dataset.conversation}/choose/`;
+    part(form, "version-place").textContent = `${at + 1}/${ids.length}`;
+    for (const [name, id] of [["version-before", ids[at - 1]], ["version-after", ids[at + 1]]]) {
+      part(form, name).value = id ?? "";
+      part(form, name).disabled = !id;
+    }
+  }
 
   /** A step of the answer: told when it begins, and again when it has ended. */
   function tool(answer, frame) {
@@ -193,5 +208,5 @@
 
   for (const box of page.querySelectorAll('[data-action][data-state="waiting"]')) decided(box, "waiting");
 
-  window.answers = { user, begin, tool, propose, decided, delta, withdraw, stop, citations, finish, fail };
+  window.answers = { user, versions, begin, tool, propose, decided, delta, withdraw, stop, citations, finish, fail };
 })();

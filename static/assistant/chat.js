@@ -86,15 +86,26 @@
     if (!question && asked) {
       question = asked.element;
       question.dataset.message = frame.question_id;
+      question.id = `m-${frame.question_id}`;
     } else if (!question) {
       question = answers.user(frame.question_id, frame.question);
-      thread.append(question);
     }
+    if (!message(frame.message_id)) {
+      const parent = frame.parent_id ? message(frame.parent_id) : null;
+      if (frame.parent_id && !parent) return void location.reload(); // of a branch that is not shown here
+      const before = question.isConnected ? question.previousElementSibling : null;
+      if (before !== parent || !question.isConnected) {
+        while (parent ? parent.nextElementSibling : thread.firstElementChild) (parent?.nextElementSibling ?? thread.firstElementChild).remove();
+        thread.append(question);
+      }
+    }
+    answers.versions(question, frame.question_versions);
     asked = null;
     deciding = null;
     const known = message(frame.message_id);
     while (!known && question.nextElementSibling) question.nextElementSibling.remove(); // older versions
     live = answers.begin(frame.message_id, known ?? undefined);
+    answers.versions(live, frame.versions);
     if (!known) keepingPlace(() => question.after(live), true);
     busy(true);
   }
@@ -123,7 +134,10 @@
       deciding = null;
       busy(Boolean(live));
     }
-    if (!asked) return void toast(frame.detail, "warning");
+    if (!asked) {
+      busy(Boolean(live));
+      return void toast(frame.detail, "warning");
+    }
     asked.element.remove();
     composer.restore(asked.text);
     composer.problem(frame.detail);
@@ -208,6 +222,8 @@
     } else if (event.target.closest("[data-regenerate]") && !live) {
       const again = { type: "regenerate", message_id: answer.dataset.message };
       send(composer.thorough() ? { ...again, thorough: true } : again);
+    } else if (event.target.closest("[data-edit]") && !live) {
+      edit(answer);
     } else if (event.target.closest("[data-copy-answer]")) {
       copy(answer);
     }
@@ -220,6 +236,41 @@
     send({ type: "confirm", action_id: box.dataset.action, approve });
     busy(true);
     composer.focus();
+  }
+
+  /** The question as a field; Enter asks it anew, Escape leaves it as it is. */
+  function edit(question) {
+    if (one("[data-edit-form]", question)) return;
+    const text = one("[data-text]", question);
+    const form = Object.assign(document.createElement("form"), { className: "message-edit" });
+    form.dataset.editForm = "";
+    const area = Object.assign(document.createElement("textarea"), { className: "textarea", value: text.textContent, rows: 3 });
+    area.setAttribute("aria-label", "The question in other words");
+    const row = Object.assign(document.createElement("div"), { className: "row" });
+    const go = Object.assign(document.createElement("button"), { className: "button button--primary", textContent: "Ask" });
+    const cancel = Object.assign(document.createElement("button"), { className: "button", type: "button", textContent: "Cancel" });
+    row.append(go, cancel);
+    form.append(area, row);
+    const close = () => { form.remove(); text.hidden = false; one("[data-edit]", question).focus(); };
+    cancel.addEventListener("click", close);
+    area.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") { event.preventDefault(); close(); }
+      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); form.requestSubmit(); }
+    });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const said = area.value.trim();
+      if (!said || said === text.textContent.trim()) return void close();
+      if (said.length > Number(composer.form.dataset.limit)) return void toast(`A message holds at most ${composer.form.dataset.limit} characters.`, "warning");
+      const frame = { type: "edit", message_id: question.dataset.message, text: said };
+      send(composer.thorough() ? { ...frame, thorough: true } : frame);
+      close();
+      busy(true);
+      composer.focus();
+    });
+    text.hidden = true;
+    text.after(form);
+    area.focus();
   }
 
   async function copy(answer) {

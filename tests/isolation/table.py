@@ -32,6 +32,7 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "assistant/<uuid:conversation_id>/": {"GET": "viewer", "POST": "viewer"},
     "assistant/<uuid:conversation_id>/rename/": {"POST": "viewer"},
     "assistant/<uuid:conversation_id>/delete/": {"POST": "viewer"},
+    "assistant/<uuid:conversation_id>/choose/": {"POST": "viewer"},
     "assistant/list/": {"GET": "viewer"},
     "assistant/answers/<uuid:message_id>/why/": {"GET": "viewer"},
     "write/": {"GET": "member"},
@@ -86,6 +87,10 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "api/v1/conversations/<uuid:conversation_id>/messages/<uuid:message_id>/regenerate/": {
         "POST": "viewer"
     },
+    "api/v1/conversations/<uuid:conversation_id>/messages/<uuid:message_id>/edit/": {
+        "POST": "viewer"
+    },
+    "api/v1/conversations/<uuid:conversation_id>/choose/": {"POST": "viewer"},
     "api/v1/conversations/<uuid:conversation_id>/actions/": {"GET": "viewer"},
     "api/v1/conversations/<uuid:conversation_id>/actions/<uuid:action_id>/": {"POST": "viewer"},
     "api/v1/conversations/<uuid:conversation_id>/stop/": {"POST": "viewer"},
@@ -171,11 +176,15 @@ BODY_IDS: Final[dict[str, dict[str, str]]] = {
     "search_create": {"document_ids": "document_id", "collection_ids": "collection_id"},
     "write": {"document_ids": "document_id"},
     "usage_allowance_set": {"user_id": "user_id"},
+    "conversations_choose": {"message_id": "message_id"},
 }
 # What a request must hold beside them to get as far as the object.
 BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("api/v1/conversations/<uuid:conversation_id>/", "PATCH"): {"title": "Taken"},
     ("api/v1/conversations/<uuid:conversation_id>/messages/", "POST"): {"text": "Who are you?"},
+    ("api/v1/conversations/<uuid:conversation_id>/messages/<uuid:message_id>/edit/", "POST"): {
+        "text": "Who are you?"
+    },
     ("api/v1/conversations/<uuid:conversation_id>/actions/<uuid:action_id>/", "POST"): {
         "approve": True
     },
@@ -201,6 +210,7 @@ FRAMES: Final[dict[str, str]] = {
     "ask": "",
     "stop": "",
     "regenerate": "message_id",
+    "edit": "message_id",
     "confirm": "action_id",
     "resume": "",
 }
