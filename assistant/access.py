@@ -23,6 +23,21 @@ def conversation_of(actor: Actor, conversation_id: UUID | str) -> Conversation:
     return conversation
 
 
+def conversations_shared_with(actor: Actor) -> QuerySet[Conversation]:
+    """Return what others share: everybody in the workspace may read it, nobody outside."""
+    shared = Conversation.objects.filter(shared_at__isnull=False)
+    return shared.exclude(owner_id=actor.user_id)
+
+
+def conversation_shared_with(actor: Actor, conversation_id: UUID | str) -> Conversation:
+    """Return a conversation that is shared, its own user's too. Raises NotFound."""
+    shared = Conversation.objects.filter(shared_at__isnull=False).select_related("owner")
+    conversation = shared.filter(id=conversation_id).first()
+    if conversation is None:
+        raise NotFound("There is no such conversation.")
+    return conversation
+
+
 def answer_of(conversation: Conversation, message_id: UUID | str) -> Message:
     """Return an answer of the conversation. Raises NotFound."""
     message = (

@@ -10,6 +10,7 @@ from django.db import connection
 
 from assistant.actions import action_carry_out
 from assistant.errors import PASSING, Interrupted, error_members, foreseen
+from assistant.followups import follow_ups
 from assistant.helping import cited, help_passages, helped_line
 from assistant.looping import Made, said, step_told, tool_result, worked
 from assistant.models import Action, ActionState, Message, MessageStatus
@@ -233,6 +234,7 @@ def _settle(running: RunningTurn, question: Message, finished: Finished | None, 
         if grounded == "full" and not _borne_out(running, made, text):
             grounded = "partly"
         text, citations = renumbered(text, citations)
+    further = follow_ups(citations)
     title = _title(running, made.asked or question.text)
     usage = usage_of(_request_id(running))
     ended = _stored(
@@ -246,6 +248,7 @@ def _settle(running: RunningTurn, question: Message, finished: Finished | None, 
             usage=usage,
             title=title,
             steps=made.steps,
+            follow_ups=further,
         )
     )
     if not ended:  # the lease ran out while the database was away, and the turn was ended for us
@@ -268,6 +271,7 @@ def _settle(running: RunningTurn, question: Message, finished: Finished | None, 
         html=str(answer_html(text, citations)),
         error=None,
         steps=made.steps,
+        follow_ups=further,
         actions=[action_dict(action) for action in made.waiting],
         title=title or turn.conversation.title,
     )

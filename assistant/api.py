@@ -13,11 +13,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from assistant.access import conversation_of, conversations_visible
+from assistant.access import conversation_of
 from assistant.actions import actions_open
 from assistant.answering import answer
+from assistant.keeping import conversation_pin, conversation_share
 from assistant.models import Conversation, Message, Turn
 from assistant.runner import turn_run, turn_stop, work_aside
+from assistant.selectors import conversations_found
 from assistant.serializers import (
     ActionSerializer,
     AgainSerializer,
@@ -26,6 +28,7 @@ from assistant.serializers import (
     ConversationDetailSerializer,
     ConversationSerializer,
     DecisionSerializer,
+    ListQuerySerializer,
     MessageSerializer,
     WriteSerializer,
     WrittenSerializer,
@@ -58,9 +61,17 @@ class ConversationListView(GenericAPIView[Conversation]):
     roles: ClassVar = {"GET": "viewer", "POST": "viewer"}
     serializer_class = ConversationSerializer
 
-    @extend_schema(operation_id="conversations_list", responses=ConversationSerializer(many=True))
+    @extend_schema(
+        operation_id="conversations_list",
+        parameters=[ListQuerySerializer],
+        responses=ConversationSerializer(many=True),
+    )
     def get(self, request: Request) -> Response:
-        page = self.paginate_queryset(conversations_visible(actor_of(request)))
+        """All of them, or with `q` those whose title or messages hold every word of it."""
+        given = ListQuerySerializer(data=request.query_params)
+        given.is_valid(raise_exception=True)
+        found = conversations_found(actor_of(request), given.validated_data.get("q", ""))
+        page = self.paginate_queryset(found)
         return self.get_paginated_response(ConversationSerializer(page, many=True).data)
 
     @extend_schema(
@@ -97,13 +108,23 @@ class ConversationView(APIView):
         responses=ConversationSerializer,
     )
     def patch(self, request: Request, conversation_id: UUID) -> Response:
+        """Rename it, pin it, share it with the workspace; each as it is given."""
         given = ConversationSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        conversation = conversation_rename(
-            actor=actor_of(request),
-            conversation_id=conversation_id,
-            title=given.validated_data.get("title", ""),
-        )
+        data, actor = given.validated_data, actor_of(request)
+        conversation = conversation_of(actor, conversation_id)
+        if "title" in data or not data:
+            conversation = conversation_rename(
+                actor=actor, conversation_id=conversation_id, title=data.get("title", "")
+            )
+        if "pinned_at" in data:
+            conversation = conversation_pin(
+                actor=actor, conversation_id=conversation_id, pinned=data["pinned_at"]
+            )
+        if "shared_at" in data:
+            conversation = conversation_share(
+                actor=actor, conversation_id=conversation_id, shared=data["shared_at"]
+            )
         return Response(conversation_dict(conversation))
 
     @extend_schema(operation_id="conversations_delete", responses={204: None})

@@ -60,6 +60,11 @@ class ActionExpired(Conflict):
     title = "This proposal has expired and nothing was changed; ask again"
 
 
+class NotExportable(Invalid):
+    code = "export_kind_unknown"
+    title = "A conversation is exported as markdown or json"
+
+
 class DecisionStands(Conflict):
     code = "decision_stands"
     title = "A decision cannot be edited; ask again instead"

@@ -1,11 +1,16 @@
-"""Conversations as Markdown files, for the workspace's archive."""
+"""Conversations as files, for their users and for the workspace's archive."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import quote
+
+from django.core.serializers.json import DjangoJSONEncoder
 
 from assistant.models import Conversation, Message, MessageRole
 from assistant.selectors import thread_of
+from assistant.shapes import conversation_dict, message_dict
 
 NAME_CHARACTERS: Final = 60
 _UNFIT: Final = re.compile(r"[^\w -]+")
@@ -14,8 +19,27 @@ _UNFIT: Final = re.compile(r"[^\w -]+")
 def conversations_export() -> Iterator[tuple[str, bytes]]:
     """Yield each conversation of the entered workspace: its path and its newest thread."""
     for conversation in Conversation.objects.select_related("owner").iterator():
-        name = _UNFIT.sub("", str(conversation)).strip()[:NAME_CHARACTERS] or "conversation"
-        yield f"{name} {conversation.id}.md", conversation_markdown(conversation).encode()
+        name = f"{_plain_name(conversation)} {conversation.id}.md"
+        yield name, conversation_markdown(conversation).encode()
+
+
+def _plain_name(conversation: Conversation) -> str:
+    return _UNFIT.sub("", str(conversation)).strip()[:NAME_CHARACTERS] or "conversation"
+
+
+def file_name(conversation: Conversation) -> str:
+    """Return a name for a download, as a header takes it."""
+    return quote(_plain_name(conversation), safe="")
+
+
+def conversation_json(conversation: Conversation) -> str:
+    """Return the whole conversation, every branch, in the shape of the REST contract."""
+    messages = conversation.messages.prefetch_related("actions")
+    shape = {
+        **conversation_dict(conversation),
+        "messages": [message_dict(message) for message in messages],
+    }
+    return json.dumps(shape, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
 
 
 def conversation_markdown(conversation: Conversation) -> str:

@@ -18,6 +18,8 @@ class Conversation(models.Model):
     leaf = models.UUIDField(
         null=True
     )  # the last message of the branch that is shown, on any device
+    pinned_at = models.DateTimeField(null=True)
+    shared_at = models.DateTimeField(null=True)  # since when the whole workspace may read it
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -25,6 +27,11 @@ class Conversation(models.Model):
         ordering: ClassVar = ["-updated_at", "-id"]
         indexes: ClassVar = [
             models.Index(fields=["owner", "-updated_at"], name="conversation_recent"),
+            models.Index(
+                fields=["-shared_at"],
+                condition=models.Q(shared_at__isnull=False),
+                name="conversation_shared",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -45,6 +52,11 @@ class MessageStatus(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
+class Rating(models.TextChoices):
+    UP = "up", "Good"
+    DOWN = "down", "Not good"
+
+
 class Message(models.Model):
     """What was said. An answer's `citations` and `usage` have the shapes of the REST contract."""
 
@@ -63,6 +75,9 @@ class Message(models.Model):
     error_code = models.CharField(max_length=60, blank=True)
     error = models.TextField(blank=True)
     steps = models.JSONField(default=list)  # what tools did for an answer: name, status, line
+    rating = models.CharField(max_length=4, choices=Rating, blank=True)  # its user's, of an answer
+    rating_reason = models.TextField(blank=True)
+    follow_ups = models.JSONField(default=list)  # questions that an answer leads to
     usage = models.JSONField(default=dict)
     # Of a question that is a decision: about what; its answer tells what came of it.
     decided = models.ForeignKey("Action", on_delete=models.SET_NULL, null=True, related_name="+")

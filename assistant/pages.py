@@ -1,7 +1,7 @@
 """What the pages show, beside rows."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
@@ -11,10 +11,12 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from assistant.actions import LIFETIME
+from assistant.helping import help_texts
 from assistant.models import Action, Conversation, Message, MessageRole, MessageStatus
 from assistant.shapes import action_dict, citations_of
 from bedrock.selectors import decisions_of
 from bedrock.why import explained
+from documents.access import documents_visible
 from documents.pages import suggestions
 from documents.rendering import answer_html, viewer_address
 from documents.selectors import documents_ready
@@ -47,6 +49,7 @@ class Shown:
     versions: Sequence[UUID] = ()
     steps: tuple[dict[str, Any], ...] = ()
     actions: tuple[dict[str, Any], ...] = ()
+    closed: int = 0  # sources that the reader may not open
 
     @property
     def is_answer(self) -> bool:
@@ -114,8 +117,12 @@ def blank(role: MessageRole) -> Shown:
 def grouped(conversations: list[Conversation]) -> list[tuple[str, list[Conversation]]]:
     """Return conversations by age, under headings a person uses."""
     now = timezone.now()
-    groups = groupby(conversations, key=lambda each: _age(each.updated_at, now))
+    groups = groupby(conversations, key=lambda each: _heading(each, now))
     return [(heading, list(group)) for heading, group in groups]
+
+
+def _heading(conversation: Conversation, now: datetime) -> str:
+    return "Pinned" if conversation.pinned_at else _age(conversation.updated_at, now)
 
 
 def _age(moment: datetime, now: datetime) -> str:
@@ -129,6 +136,36 @@ def _age(moment: datetime, now: datetime) -> str:
     if now - moment < timedelta(days=30):
         return "Last 30 days"
     return moment.strftime("%B %Y")
+
+
+def readable(actor: Actor, thread: Sequence[Shown]) -> list[Shown]:
+    """Return a thread with the sources alone that its reader may open; one query."""
+    given = [str(s["citation"].document_id) for item in thread for s in item.sources]
+    seen = _open_to(actor, given)
+    found = []
+    for item in thread:
+        sources = tuple(s for s in item.sources if str(s["citation"].document_id) in seen)
+        closed = len(item.sources) - len(sources)
+        html = answer_html(item.message.text, [s["citation"] for s in sources])
+        found.append(replace(item, html=html, sources=sources, closed=closed) if closed else item)
+    return found
+
+
+def citations_readable(actor: Actor, shapes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Take out of messages, as REST has them, the citations that their reader may not open."""
+    given = [each["document_id"] for shape in shapes for each in shape.get("citations", ())]
+    seen = _open_to(actor, given)
+    for shape in shapes:
+        if "citations" in shape:
+            shape["citations"] = [c for c in shape["citations"] if c["document_id"] in seen]
+    return shapes
+
+
+def _open_to(actor: Actor, document_ids: Iterable[str]) -> set[str]:
+    """Return which of these the actor may read: documents and help pages."""
+    ids, of_help = set(document_ids), {str(each) for each in help_texts()}
+    visible = documents_visible(actor).filter(id__in=ids - of_help).values_list("id", flat=True)
+    return {str(each) for each in visible} | (ids & of_help)
 
 
 def starters(actor: Actor) -> list[str]:

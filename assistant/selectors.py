@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from assistant.access import conversations_visible
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from assistant.access import conversations_shared_with, conversations_visible
 from assistant.frames import (
     ENDS,
     STEP,
@@ -21,12 +23,31 @@ from tenants.context import Actor
 
 HISTORY_MESSAGES: Final = 60  # that a prompt may draw on
 LIST_ROWS: Final = 100
+SHARED_ROWS: Final = 20
+QUERY_WORDS: Final = 10
 MISSED_TURNS: Final = 20  # finished turns that a returning reader is told of
 
 
-def conversation_list(actor: Actor) -> list[Conversation]:
-    """Return the actor's conversations, the last used first."""
-    return list(conversations_visible(actor).order_by("-updated_at", "-id")[:LIST_ROWS])
+def conversation_list(actor: Actor, query: str = "") -> list[Conversation]:
+    """Return the actor's conversations that fit a query, pinned ones first, then the last used."""
+    found = conversations_found(actor, query)
+    order = (F("pinned_at").desc(nulls_last=True), "-updated_at", "-id")
+    return list(found.order_by(*order)[:LIST_ROWS])
+
+
+def conversations_found(actor: Actor, query: str) -> QuerySet[Conversation]:
+    """Return the actor's conversations that hold every word of the query, in title or messages."""
+    found = conversations_visible(actor)
+    for word in query.replace("\x00", "").split()[:QUERY_WORDS]:
+        said = Message.objects.filter(conversation_id=OuterRef("id"), text__icontains=word)
+        found = found.filter(Q(title__icontains=word) | Exists(said))
+    return found
+
+
+def shared_list(actor: Actor) -> list[Conversation]:
+    """Return what others in the workspace share, the last shared first."""
+    shared = conversations_shared_with(actor).select_related("owner")
+    return list(shared.order_by("-shared_at", "-id")[:SHARED_ROWS])
 
 
 def history_of(question: Message) -> list[Message]:

@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from assistant.models import ActionState, Conversation, MessageRole, MessageStatus
+from assistant.keeping import REASON_CHARACTERS
+from assistant.models import ActionState, Conversation, MessageRole, MessageStatus, Rating
 from documents.serializers import CitationSerializer
 
 
@@ -80,14 +81,46 @@ class MessageSerializer(serializers.Serializer[Any]):
     stop_reason = serializers.CharField(allow_null=True, required=False)
     error = ErrorSerializer(allow_null=True, required=False)
     steps = StepSerializer(many=True, required=False)
+    follow_ups = serializers.ListField(child=serializers.CharField(), required=False)
+    rating = serializers.ChoiceField(choices=Rating.choices, allow_null=True, required=False)
     actions = ActionSerializer(many=True, required=False)
     request_id = serializers.UUIDField(allow_null=True, required=False)
+
+
+class BooleanOf(serializers.BooleanField):
+    """A moment's being there, as a boolean that may be given."""
+
+    def __init__(self, source: str, **more: Any) -> None:
+        super().__init__(source=source, required=False, **more)
+
+    def to_representation(self, value: Any) -> bool:
+        return value is not None and value is not False
+
+
+class ListQuerySerializer(serializers.Serializer[Any]):
+    q = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=200,
+        help_text="Words that title or messages hold.",
+    )
+
+
+class RatingSerializer(serializers.Serializer[Any]):
+    """What its user thinks of an answer."""
+
+    rating = serializers.ChoiceField(choices=Rating.choices, allow_null=True)
+    reason = serializers.CharField(
+        required=False, allow_blank=True, max_length=REASON_CHARACTERS, trim_whitespace=False
+    )
 
 
 class ConversationSerializer(serializers.ModelSerializer[Conversation]):
     """A conversation without its messages."""
 
     title = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
+    pinned = BooleanOf("pinned_at", help_text="Above the others in its user's list.")
+    shared = BooleanOf("shared_at", help_text="Everybody in the workspace may read it.")
     leaf_id = serializers.UUIDField(
         source="leaf",
         read_only=True,
@@ -97,7 +130,15 @@ class ConversationSerializer(serializers.ModelSerializer[Conversation]):
 
     class Meta:
         model = Conversation
-        fields: ClassVar = ["id", "title", "leaf_id", "created_at", "updated_at"]
+        fields: ClassVar = [
+            "id",
+            "title",
+            "pinned",
+            "shared",
+            "leaf_id",
+            "created_at",
+            "updated_at",
+        ]
         read_only_fields: ClassVar = ["id", "created_at", "updated_at"]
 
 

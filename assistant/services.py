@@ -254,7 +254,8 @@ END: Final = """
     )
     UPDATE assistant_message AS m
        SET status = %s, text = %s, citations = %s::jsonb, grounded = %s, stop_reason = %s,
-           error_code = %s, error = %s, usage = %s::jsonb, steps = %s::jsonb
+           error_code = %s, error = %s, usage = %s::jsonb, steps = %s::jsonb,
+           follow_ups = %s::jsonb
       FROM ended WHERE m.id = ended.answer_id
 """
 
@@ -272,6 +273,7 @@ def turn_end(
     usage: dict[str, Any] | None = None,
     title: str = "",
     steps: Sequence[dict[str, Any]] = (),
+    follow_ups: Sequence[str] = (),
 ) -> bool:
     """Store the finished answer and give the lease back; return False if the lease was lost.
 
@@ -287,6 +289,7 @@ def turn_end(
         error,
         json.dumps(usage or {}),
         json.dumps(list(steps)),
+        json.dumps(list(follow_ups)),
     ]
     with transaction.atomic() if title else nullcontext():
         with connection.cursor() as cursor:

@@ -72,6 +72,8 @@ def message_dict(message: Message) -> dict[str, Any]:
             "stop_reason": message.stop_reason or None,
             "error": error_of(message),
             "steps": message.steps,
+            "follow_ups": message.follow_ups,
+            "rating": message.rating or None,
             "actions": [action_dict(action) for action in message.actions.all()],
             "request_id": str(message.request_id) if message.request_id else None,
         }
@@ -83,6 +85,8 @@ def conversation_dict(conversation: Conversation) -> dict[str, Any]:
     return {
         "id": str(conversation.id),
         "title": conversation.title,
+        "pinned": conversation.pinned_at is not None,
+        "shared": conversation.shared_at is not None,
         "leaf_id": str(conversation.leaf) if conversation.leaf else None,
         "created_at": conversation.created_at,
         "updated_at": conversation.updated_at,
@@ -104,6 +108,7 @@ def finished_members(message: Message, title: str) -> dict[str, Any]:
         "html": str(message_html(message)),
         "error": error_of(message),
         "steps": message.steps,
+        "follow_ups": message.follow_ups,
         "actions": [action_dict(action) for action in message.actions.all()],
         "title": title,
     }

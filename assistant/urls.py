@@ -1,6 +1,6 @@
 from django.urls import path
 
-from assistant import api, helpviews, views
+from assistant import api, helpviews, keepingapi, keepingviews, views
 
 html_urlpatterns = [
     path("assistant/", views.assistant_home, name="assistant"),
@@ -14,6 +14,31 @@ html_urlpatterns = [
         "assistant/<uuid:conversation_id>/delete/",
         views.conversation_delete_submit,
         name="conversation_delete",
+    ),
+    path(
+        "assistant/<uuid:conversation_id>/pin/",
+        keepingviews.conversation_pin_submit,
+        name="conversation_pin",
+    ),
+    path(
+        "assistant/<uuid:conversation_id>/share/",
+        keepingviews.conversation_share_submit,
+        name="conversation_share",
+    ),
+    path(
+        "assistant/<uuid:conversation_id>/export/",
+        keepingviews.conversation_export,
+        name="conversation_export",
+    ),
+    path(
+        "assistant/<uuid:conversation_id>/answers/<uuid:message_id>/rate/",
+        keepingviews.answer_rate_submit,
+        name="answer_rate",
+    ),
+    path(
+        "assistant/shared/<uuid:conversation_id>/",
+        keepingviews.conversation_shared,
+        name="conversation_shared",
     ),
     path(
         "assistant/<uuid:conversation_id>/choose/",
@@ -48,6 +73,26 @@ api_urlpatterns = [
         "conversations/<uuid:conversation_id>/messages/<uuid:message_id>/edit/",
         api.MessageEditView.as_view(),
         name="api_message_edit",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/messages/<uuid:message_id>/rating/",
+        keepingapi.RatingView.as_view(),
+        name="api_rating",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/export/",
+        keepingapi.ExportView.as_view(),
+        name="api_export",
+    ),
+    path(
+        "conversations/shared/",
+        keepingapi.SharedListView.as_view(),
+        name="api_shared_list",
+    ),
+    path(
+        "conversations/shared/<uuid:conversation_id>/",
+        keepingapi.SharedView.as_view(),
+        name="api_shared",
     ),
     path(
         "conversations/<uuid:conversation_id>/choose/",

@@ -23,7 +23,13 @@ from assistant.errors import (
 from assistant.models import MessageRole
 from assistant.pages import blank, grouped, shown, starters, why
 from assistant.runner import turn_run, turn_stop
-from assistant.selectors import branch_of, conversation_list, running_turn, told_until
+from assistant.selectors import (
+    branch_of,
+    conversation_list,
+    running_turn,
+    shared_list,
+    told_until,
+)
 from assistant.services import (
     TITLE_CHARACTERS,
     branch_choose,
@@ -44,6 +50,7 @@ from tenants.accounts.selectors import actor_of
 from tenants.context import Actor, current
 from tenants.errors import NotFound
 
+QUERY_CHARACTERS: Final = 200
 CHOOSABLE_DOCUMENTS: Final = 200
 ACTIONS: Final = {
     "summarize": "Summarize",
@@ -53,10 +60,12 @@ ACTIONS: Final = {
 LANGUAGES: Final = ("English", "German", "French", "Spanish", "Italian", "Portuguese", "Dutch")
 
 
-def _sidebar(actor: Actor, chosen: UUID | None = None) -> dict[str, Any]:
+def _sidebar(actor: Actor, chosen: UUID | None = None, query: str = "") -> dict[str, Any]:
     return {
         "nav": "assistant",
-        "groups": grouped(conversation_list(actor)),
+        "query": query,
+        "groups": grouped(conversation_list(actor, query)),
+        "shared": [] if query else shared_list(actor),
         "chosen": chosen,
         "limit": MESSAGE_CHARACTERS,
         "limit_text": f"{MESSAGE_CHARACTERS:,}",
@@ -126,7 +135,8 @@ def conversation_page(request: HttpRequest, conversation_id: UUID) -> HttpRespon
 def conversation_rows(request: HttpRequest) -> HttpResponse:
     """Return the list of conversations as it is now."""
     chosen = request.GET.get("chosen", "")
-    context = _sidebar(actor_of(request))
+    query = request.GET.get("q", "").strip()[:QUERY_CHARACTERS]
+    context = _sidebar(actor_of(request), query=query)
     context["chosen"] = UUID(chosen) if _is_id(chosen) else None
     return render(request, "assistant/_list.html", context)
 

@@ -7,7 +7,12 @@ is made of the plan, as the user who asked, with the role they have at that mome
 import io
 import re
 from typing import Any, Final
+from uuid import UUID
 
+from django.urls import reverse
+
+from assistant.access import conversation_of
+from assistant.keeping import conversation_share
 from assistant.tools.base import (
     Args,
     Calling,
@@ -96,7 +101,32 @@ def _save_draft(actor: Actor, args: Args) -> Outcome:
     return Outcome(f"{said}. Its id is {document.id}.", said)
 
 
+def _plan_share(calling: Calling, args: Args) -> Plan:
+    conversation = conversation_of(calling.actor, calling.conversation_id)
+    summary = f"Share the conversation “{conversation}” with everybody in this workspace, to read"
+    return Plan(summary, {"conversation_id": str(conversation.id)}, asked=False)
+
+
+def _share(actor: Actor, args: Args) -> Outcome:
+    given = UUID(str(args["conversation_id"]))
+    conversation_share(actor=actor, conversation_id=given, shared=True)
+    address = reverse("conversation_shared", args=[given])
+    said = "Shared this conversation with everybody in this workspace"
+    return Outcome(f"{said}. They read it at {address}.", said)
+
+
 CHANGING: Final = (
+    Tool(
+        name="share_conversation",
+        description="Let everybody in the workspace read this conversation. The person is asked to"
+        " confirm it first.",
+        properties={},
+        required=(),
+        doing="Sharing this conversation",
+        confirms=True,
+        plan=_plan_share,
+        change=_share,
+    ),
     Tool(
         name="save_draft",
         description="Save a text that was drafted in the conversation as a document, in Markdown.",

@@ -36,7 +36,8 @@
     prose.classList.add("caret", "answer-live");
     part(answer, "steps").replaceChildren();
     part(answer, "proposals").replaceChildren();
-    for (const name of ["steps", "note", "error", "sources", "why", "actions", "grounded"]) part(answer, name).hidden = true;
+    part(answer, "follow-ups").replaceChildren();
+    for (const name of ["steps", "follow-ups", "note", "error", "sources", "why", "actions", "grounded"]) part(answer, name).hidden = true;
     const why = part(answer, "why");
     why.setAttribute("hx-get", `/assistant/answers/${id}/why/`);
     why.open = false;
@@ -157,6 +158,57 @@
     return box;
   }
 
+  function followUps(answer, questions) {
+    const list = part(answer, "follow-ups");
+    list.replaceChildren(...questions.map((question) => {
+      const button = Object.assign(document.createElement("button"), { type: "button", className: "button", textContent: question });
+      button.dataset.suggestion = "";
+      return button;
+    }));
+    list.hidden = !questions.length;
+  }
+
+  /** Keep what the user thinks; a second press takes it back. A reason may follow. */
+  async function rate(answer, button) {
+    const pressed = button.getAttribute("aria-pressed") === "true";
+    const rating = pressed ? "" : button.dataset.rate;
+    if (!await rated(answer, rating, "")) return;
+    for (const each of answer.querySelectorAll("[data-rate]")) each.setAttribute("aria-pressed", String(each.dataset.rate === rating));
+    answer.querySelector("[data-rate-form]")?.remove();
+    if (rating) reasonForm(answer, rating);
+  }
+
+  async function rated(answer, rating, reason) {
+    const body = new URLSearchParams({ rating, reason });
+    try {
+      await tenantry.fetch(`/assistant/${page.dataset.conversation}/answers/${answer.dataset.message}/rate/`, { method: "POST", body });
+      return true;
+    } catch (error) {
+      toast(error.message, "warning");
+      return false;
+    }
+  }
+
+  function reasonForm(answer, rating) {
+    const form = Object.assign(document.createElement("form"), { className: "rate-reason" });
+    form.dataset.rateForm = "";
+    const area = Object.assign(document.createElement("textarea"), { className: "textarea", rows: 2, maxLength: 1000 });
+    area.setAttribute("aria-label", rating === "up" ? "What was good about it? Optional" : "What was wrong with it? Optional");
+    area.placeholder = rating === "up" ? "What was good? Optional, up to 1,000 characters" : "What was wrong? Optional, up to 1,000 characters";
+    const row = Object.assign(document.createElement("div"), { className: "row" });
+    const go = Object.assign(document.createElement("button"), { className: "button", textContent: "Send the reason" });
+    const skip = Object.assign(document.createElement("button"), { className: "button button--quiet", type: "button", textContent: "Skip" });
+    row.append(go, skip);
+    form.append(area, row);
+    skip.addEventListener("click", () => form.remove());
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      if (!area.value.trim() || await rated(answer, rating, area.value)) { form.remove(); toast("Thank you", "success"); }
+    });
+    part(answer, "actions").after(form);
+    area.focus();
+  }
+
   function settle(answer) {
     part(answer, "answer").classList.remove("caret");
     part(answer, "actions").hidden = false;
@@ -174,6 +226,7 @@
     for (const step of frame.steps ?? []) tool(answer, step);
     for (const action of frame.actions ?? []) propose(answer, action);
     note(answer, NOTES[frame.status]);
+    followUps(answer, frame.follow_ups ?? []);
     const tokens = (frame.usage?.input_tokens ?? 0) + (frame.usage?.output_tokens ?? 0);
     part(answer, "meta").textContent = tokens ? `${tokens.toLocaleString("en")} tokens` : "";
     part(answer, "error").hidden = true;
@@ -208,5 +261,5 @@
 
   for (const box of page.querySelectorAll('[data-action][data-state="waiting"]')) decided(box, "waiting");
 
-  window.answers = { user, versions, begin, tool, propose, decided, delta, withdraw, stop, citations, finish, fail };
+  window.answers = { user, rate, versions, begin, tool, propose, decided, delta, withdraw, stop, citations, finish, fail };
 })();

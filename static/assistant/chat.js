@@ -222,6 +222,8 @@
     } else if (event.target.closest("[data-regenerate]") && !live) {
       const again = { type: "regenerate", message_id: answer.dataset.message };
       send(composer.thorough() ? { ...again, thorough: true } : again);
+    } else if (event.target.closest("[data-rate]")) {
+      answers.rate(answer, event.target.closest("[data-rate]"));
     } else if (event.target.closest("[data-edit]") && !live) {
       edit(answer);
     } else if (event.target.closest("[data-copy-answer]")) {

@@ -33,7 +33,12 @@
     send.disabled = length > limit;
   }
 
-  area.addEventListener("input", measure);
+  /* What is written and not sent is kept for this tab, for each conversation, across a reload. */
+  const kept = `draft:${form.getAttribute("action")}`;
+  const keep = () => { try { if (area.value) sessionStorage.setItem(kept, area.value); else sessionStorage.removeItem(kept); } catch { /* no storage: nothing is kept */ } };
+  try { if (!area.value) area.value = sessionStorage.getItem(kept) ?? ""; } catch { /* no storage */ }
+
+  area.addEventListener("input", () => { measure(); keep(); });
   area.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
@@ -56,6 +61,7 @@
     }
     if (sent) event.preventDefault(); // the page is already on its way
     sent = true;
+    try { sessionStorage.removeItem(kept); } catch { /* no storage */ }
     send.disabled = true;
   });
   addEventListener("pageshow", () => { sent = false; measure(); });

@@ -32,6 +32,11 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "assistant/<uuid:conversation_id>/": {"GET": "viewer", "POST": "viewer"},
     "assistant/<uuid:conversation_id>/rename/": {"POST": "viewer"},
     "assistant/<uuid:conversation_id>/delete/": {"POST": "viewer"},
+    "assistant/<uuid:conversation_id>/pin/": {"POST": "viewer"},
+    "assistant/<uuid:conversation_id>/share/": {"POST": "viewer"},
+    "assistant/<uuid:conversation_id>/export/": {"GET": "viewer"},
+    "assistant/<uuid:conversation_id>/answers/<uuid:message_id>/rate/": {"POST": "viewer"},
+    "assistant/shared/<uuid:conversation_id>/": {"GET": "viewer"},
     "assistant/<uuid:conversation_id>/choose/": {"POST": "viewer"},
     "assistant/list/": {"GET": "viewer"},
     "assistant/answers/<uuid:message_id>/why/": {"GET": "viewer"},
@@ -90,6 +95,12 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "api/v1/conversations/<uuid:conversation_id>/messages/<uuid:message_id>/edit/": {
         "POST": "viewer"
     },
+    "api/v1/conversations/<uuid:conversation_id>/messages/<uuid:message_id>/rating/": {
+        "PUT": "viewer"
+    },
+    "api/v1/conversations/<uuid:conversation_id>/export/": {"GET": "viewer"},
+    "api/v1/conversations/shared/": {"GET": "viewer"},
+    "api/v1/conversations/shared/<uuid:conversation_id>/": {"GET": "viewer"},
     "api/v1/conversations/<uuid:conversation_id>/choose/": {"POST": "viewer"},
     "api/v1/conversations/<uuid:conversation_id>/actions/": {"GET": "viewer"},
     "api/v1/conversations/<uuid:conversation_id>/actions/<uuid:action_id>/": {"POST": "viewer"},
@@ -191,6 +202,12 @@ BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("api/v1/documents/<uuid:document_id>/", "PATCH"): {"name": "Taken.md"},
     ("documents/<uuid:document_id>/rename/", "POST"): {"name": "Taken.md"},
     ("api/v1/documents/bulk/", "POST"): {"action": "move"},
+    ("api/v1/conversations/<uuid:conversation_id>/messages/<uuid:message_id>/rating/", "PUT"): {
+        "rating": "up"
+    },
+    ("api/v1/conversations/<uuid:conversation_id>/choose/", "POST"): {
+        "message_id": "00000000-0000-4000-8000-000000000000"
+    },
     ("api/v1/ask/", "POST"): {"question": "What may a hotel room cost?"},
     ("api/v1/search/", "POST"): {"query": "hotel room"},
     ("usage/limits/", "POST"): {"part": "allowance", "user_id": ""},

@@ -1,0 +1,88 @@
+"""Pages around a conversation: pin, share, export, judge; and read what others share."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from assistant.access import conversation_of, conversation_shared_with
+from assistant.errors import NotExportable
+from assistant.exporting import conversation_json, conversation_markdown, file_name
+from assistant.keeping import answer_rate, conversation_pin, conversation_share, rating_dict
+from assistant.models import Conversation
+from assistant.pages import readable, shown
+from assistant.selectors import branch_of
+from tenants.accounts.permissions import role_required
+from tenants.accounts.selectors import actor_of
+
+
+@require_POST
+@role_required("viewer")
+def conversation_pin_submit(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Pin the conversation, or unpin it, then show it."""
+    pinned = request.POST.get("pinned") == "1"
+    conversation_pin(actor=actor_of(request), conversation_id=conversation_id, pinned=pinned)
+    return redirect("conversation", conversation_id)
+
+
+@require_POST
+@role_required("viewer")
+def conversation_share_submit(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Share the conversation inside the workspace, or stop sharing, then show it."""
+    shared = request.POST.get("shared") == "1"
+    conversation_share(actor=actor_of(request), conversation_id=conversation_id, shared=shared)
+    said = "Everybody in this workspace can read it now" if shared else "Only you can read it now"
+    messages.success(request, said)
+    return redirect("conversation", conversation_id)
+
+
+@require_GET
+@role_required("viewer")
+def conversation_shared(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Show a conversation that somebody shares: the branch they show, to be read."""
+    actor = actor_of(request)
+    conversation = conversation_shared_with(actor, conversation_id)
+    branch = branch_of(conversation)
+    thread = readable(actor, [shown(message) for message in branch.thread])
+    context = {"nav": "assistant", "conversation": conversation, "thread": thread}
+    return render(request, "assistant/shared.html", context)
+
+
+@require_GET
+@role_required("viewer")
+def conversation_export(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Return the conversation as a file: the shown branch in Markdown, or all of it in JSON."""
+    conversation = conversation_of(actor_of(request), conversation_id)
+    return exported(conversation, request.GET.get("as", "markdown"))
+
+
+def exported(conversation: Conversation, kind: str) -> HttpResponse:
+    """Return a conversation, whose reader was checked, as a download. Raises NotExportable."""
+    if kind == "markdown":
+        body, media, ending = conversation_markdown(conversation), "text/markdown", "md"
+    elif kind == "json":
+        body, media, ending = conversation_json(conversation), "application/json", "json"
+    else:
+        raise NotExportable
+    response = HttpResponse(body, content_type=f"{media}; charset=utf-8")
+    name = f"{file_name(conversation)}.{ending}"
+    response["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+    return response
+
+
+@require_POST
+@role_required("viewer")
+def answer_rate_submit(
+    request: HttpRequest, conversation_id: UUID, message_id: UUID
+) -> HttpResponse:
+    """Keep a rating; the page's script sends it and stays."""
+    message = answer_rate(
+        actor=actor_of(request),
+        conversation_id=conversation_id,
+        message_id=message_id,
+        rating=request.POST.get("rating", ""),
+        reason=request.POST.get("reason", ""),
+    )
+    return JsonResponse(rating_dict(message))
