@@ -27,6 +27,7 @@ from assistant.runner import RunningTurn
 from assistant.selectors import history_of, versions_of
 from assistant.services import turn_end
 from assistant.shapes import action_dict, citation_dict
+from assistant.summarizing import since_summary, summary_due, summary_made
 from assistant.tools import TOOLS
 from assistant.tools.base import Calling, Outcome
 from assistant.tools.reading import searched_line
@@ -89,17 +90,38 @@ def answer(running: RunningTurn) -> None:
 
 def _answered(running: RunningTurn, question: Message, made: Made) -> Finished | None:
     """Return the model's last answer; None when the reader stopped it before a model was asked."""
+    earlier = since_summary(history_of(question))
     try:
-        asked, *history = _said(running, [question, *history_of(question)])
+        asked, *history = _said(running, [question, *earlier])
     except TextBlocked as blocked:
         return Finished(refused(_request_id(running), blocked))
     made.asked = asked.text
+    history = _shortened(running, earlier, history, made)
     if question.decided is not None:
         return _decided(running, question.decided, history, made)
     _search(running, asked.text, history, made)
     if running.cancelled.is_set():
         return None
-    return worked(running, made, turn_messages(history, asked.text, made.passages))
+    return worked(running, made, turn_messages(history, asked.text, made.passages, made.summary))
+
+
+def _shortened(
+    running: RunningTurn, earlier: list[Message], history: list[Said], made: Made
+) -> list[Said]:
+    """Return what a model is told word for word; what came before it is in `made.summary`."""
+    if earlier and earlier[0].summary:
+        made.summary = as_masked(earlier[0].summary, history[0].text)
+        earlier, history = earlier[1:], history[1:]
+    count = summary_due(history, made.summary)
+    if not count:
+        return history
+    at = step_told(running, made, name="summarize", line="Summarizing earlier messages")
+    made_now = summary_made(running, earlier[count - 1], history[:count], made.summary)
+    line = "Earlier messages summarized" if made_now else "Earlier messages could not be summarized"
+    status = "done" if made_now else "failed"
+    step_told(running, made, name="summarize", line=line, at=at, status=status)
+    made.summary = made_now or made.summary
+    return history[count:] if made_now else history
 
 
 def _decided(
@@ -124,7 +146,7 @@ def _decided(
     use = action.tool_use
     called = {"toolUseId": use["id"], "name": use["name"], "input": use["input"]}
     messages = [
-        *turn_messages(history, made.asked, []),
+        *turn_messages(history, made.asked, [], made.summary),
         {"role": "assistant", "content": [{"toolUse": called}]},
         {"role": "user", "content": [tool_result(use["id"], text, failed=failed)]},
     ]

@@ -24,7 +24,7 @@ MOST_ROUNDS: Final = 6  # of tools in one turn
 MOST_AT_ONCE: Final = 5  # tools of one round; the rest are refused
 MOST_WAITING: Final = 5  # actions that one answer may propose
 
-BRING_PASSAGES: Final = ("search_documents", "read_document", "search_help")
+BRING_PASSAGES: Final = ("search_documents", "read_document", "search_help", "summarize")
 LAST_ROUND: Final = (
     f"These were the {MOST_ROUNDS} rounds of tools that one answer has. Answer now with what you"
     " have, and say what is left to do."
@@ -48,6 +48,7 @@ class Made:
     waiting: list[Action] = field(default_factory=list)
     asked: str = ""  # the question as models read it
     alone: str = ""  # the same, as it can be understood without the conversation
+    summary: str = ""  # of what was said before the history that a model is told word for word
     ruled: bool = False  # the answer is the product's own words, no model's
 
     @property

@@ -77,6 +77,7 @@ class Message(models.Model):
     steps = models.JSONField(default=list)  # what tools did for an answer: name, status, line
     rating = models.CharField(max_length=4, choices=Rating, blank=True)  # its user's, of an answer
     rating_reason = models.TextField(blank=True)
+    summary = models.TextField(blank=True)  # of all that stands before it on its branch, and of it
     follow_ups = models.JSONField(default=list)  # questions that an answer leads to
     usage = models.JSONField(default=dict)
     # Of a question that is a decision: about what; its answer tells what came of it.

@@ -46,6 +46,14 @@ Name a conversation after its first question, in three to seven words, in the qu
 without quotation marks or a full stop. Reply with the name alone."""
 
 
+SYSTEM_SUMMARY: Final = f"""\
+Summarize the beginning of a conversation for the model that goes on with it: what the user \
+wants, what was found with its numbers, dates and names, and what is open. Keep its language, add \
+nothing, and reply with the summary alone.
+
+{DATA_RULES}"""
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """A message as a model is told it: masked, where the workspace masks."""
@@ -56,7 +64,7 @@ class Said:
 
 
 def turn_messages(
-    history: Sequence[Said], question: str, passages: Sequence[Passage]
+    history: Sequence[Said], question: str, passages: Sequence[Passage], summary: str = ""
 ) -> list[dict[str, Any]]:
     """Return Converse messages: earlier turns as plain text, then passages and the question.
 
@@ -71,7 +79,29 @@ def turn_messages(
         earlier.insert(0, _said(answered))
         earlier.insert(0, _said(asked))
     content = ask_content(passages, question) if passages else [_guarded_question(question)]
-    return [*earlier, {"role": "user", "content": content}]
+    begun = _summarized(summary) if summary else []
+    return [*begun, *earlier, {"role": "user", "content": content}]
+
+
+def _summarized(summary: str) -> list[dict[str, Any]]:
+    text = as_masked(f"<history>\n{contained(summary)}\n</history>", summary)
+    return [
+        {"role": "user", "content": [{"text": text}]},
+        {"role": "assistant", "content": [{"text": as_masked("I have read what came before.")}]},
+    ]
+
+
+def summary_messages(before: str, said: Sequence[Said]) -> list[dict[str, Any]]:
+    """Return the messages that ask for a summary of a conversation's beginning."""
+    lines = [contained(before)] if before else []
+    lines += [contained(MARK.sub("", each.text)) for each in said if each.text.strip()]
+    text = "<task>summarize</task>\n<text>\n{}\n</text>".format("\n\n".join(lines))
+    marked = (
+        as_masked(text, before, *(each.text for each in said))
+        if before
+        else as_masked(text, *(each.text for each in said))
+    )
+    return [{"role": "user", "content": [{"text": marked}]}]
 
 
 def _pairs(history: Sequence[Said]) -> list[tuple[Said, Said]]:

@@ -21,7 +21,7 @@ from assistant.models import Conversation, Message, Turn
 from assistant.shapes import final_frame
 from tenants.context import Actor
 
-HISTORY_MESSAGES: Final = 60  # that a prompt may draw on
+HISTORY_MESSAGES: Final = 200  # that a prompt may draw on
 LIST_ROWS: Final = 100
 SHARED_ROWS: Final = 20
 QUERY_WORDS: Final = 10

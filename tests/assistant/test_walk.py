@@ -55,6 +55,7 @@ def test_by_keyboard_on_a_desktop(server: Server, page: Page) -> None:
     expect(page.get_by_role("heading", name="How do I make an API key?")).to_be_visible()
     check(page)
     page.go_back()
+    answers(page, 4)
 
     press(page, "Edit the question")
     page.keyboard.press("Control+A")
@@ -69,8 +70,9 @@ def test_by_keyboard_on_a_desktop(server: Server, page: Page) -> None:
     expect(page.locator("[data-answer]").last).to_contain_text("30 days")
     expect(page.locator("[data-follow-ups]:visible")).to_contain_text("Hotels")
 
+    page.wait_for_load_state("load")
     press(page, "Bad answer")
-    page.keyboard.type("Say who approves it")
+    page.get_by_label("What was wrong with it? Optional").fill("Say who approves it")
     press(page, "Send the reason")
     expect(page.locator("[data-rate=down]").last).to_have_attribute("aria-pressed", "true")
     page.get_by_label("Your message").fill("Not sent yet")
@@ -92,15 +94,15 @@ def test_on_a_phone(server: Server, open_page: OpenPage) -> None:
         for name in ("Confirm", "Decline", "Edit the question"):
             box = page.get_by_role("button", name=name, exact=True).last.bounding_box()
             assert box is not None
-            assert min(box["width"], box["height"]) >= 44, name
-        page.get_by_role("button", name="Decline", exact=True).tap()
+            assert min(box["width"], box["height"]) >= 44, (name, box)
+        page.get_by_role("button", name="Decline", exact=True).click()
         answers(page, 2)
         expect(page.locator("[data-action-note]")).to_contain_text("nothing was changed")
         check(page)
         page.goto(page.url.split("/assistant/")[0] + "/help/")
         page.get_by_label("Search the help").fill("invite someone")
         page.keyboard.press("Enter")
-        page.get_by_role("link", name="How do I invite someone?").tap()
+        page.get_by_role("link", name="How do I invite someone?").click()
         expect(page.get_by_role("heading", name="Members and roles")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
         check(page)

@@ -220,6 +220,7 @@ BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("ask/", "POST"): {"question": "What may a hotel room cost?"},
     ("assistant/<uuid:conversation_id>/", "POST"): {"text": "Who are you?"},
     ("assistant/<uuid:conversation_id>/rename/", "POST"): {"title": "Taken"},
+    ("assistant/<uuid:conversation_id>/share/", "POST"): {"shared": "1"},
 }
 
 # Type of a frame that clients send -> its member that names an object, if any.

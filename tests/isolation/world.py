@@ -18,6 +18,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from assistant.actions import action_propose
+from assistant.keeping import conversation_share
 from assistant.models import Message
 from assistant.tools import TOOLS
 from assistant.tools.base import Plan
@@ -27,7 +28,7 @@ from billing.models import InvoiceLine, LedgerLine
 from search.models import Chunk
 from tenants.accounts.models import ApiKey, Invitation
 from tenants.context import entered, public_scope
-from tests.assistant.talking import conversation_for
+from tests.assistant.talking import actor_for, conversation_for
 from tests.documents.helpers import ready
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, Person
 from tests.support.clients import api, browser_of, staff_client, tenant_of, user_of
@@ -63,11 +64,14 @@ def build() -> World:
         person.email: browser_of(person).cookies[settings.SESSION_COOKIE_NAME].value
         for person in (*HERE, OTHER)
     }
+    own = _objects(ALICE, "of one's own")
+    _share(OTHER, theirs["conversation_id"])
+    _share(ALICE, own["conversation_id"])  # a colleague's is not: it must look like nobody's
     return World(
         canary=canary,
         theirs=theirs | _reset(OTHER),  # after the sign-in, which ends earlier links
         colleagues=_objects(ADA, "of a colleague"),
-        own=_objects(ALICE, "of one's own"),
+        own=own,
         sessions=sessions,
         staff_session=staff_client().cookies[settings.SESSION_COOKIE_NAME].value,
     )
@@ -117,6 +121,12 @@ def _objects(person: Person, word: str) -> Ids:
         "_rest": "x",
         "slug": "asking",  # a help page, the same for everybody
     }
+
+
+def _share(person: Person, conversation: str) -> None:
+    """Let everybody in the person's workspace read their conversation."""
+    with entered(tenant_of(person)):
+        conversation_share(actor=actor_for(person), conversation_id=UUID(conversation), shared=True)
 
 
 def _proposed(person: Person, conversation: UUID, word: str) -> str:
