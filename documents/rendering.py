@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 
 from documents.citations import MARK, Citation
+from documents.highlighting import TOKEN, highlighted
 
 # Private-use characters stand for marks while Markdown is read, so that `[1]: https://…` in an
 # answer cannot turn the mark `[1]` into a link of the answer's own.
@@ -24,11 +25,26 @@ _WHOLE: Final = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 
 _TAGS: Final = {
     "p", "br", "strong", "em", "code", "pre", "ul", "ol", "li", "blockquote", "h3", "h4", "hr",
-    "table", "thead", "tbody", "tr", "th", "td", "a", "s",
+    "table", "thead", "tbody", "tr", "th", "td", "a", "s", "span",
 }  # fmt: skip
 
+
+def _attribute(tag: str, name: str, value: str) -> str | None:
+    """Keep of classes those of highlighted words."""
+    return value if name != "class" or (tag == "span" and TOKEN.fullmatch(value)) else None
+
+
+def _code(code: str, language: str, _attributes: str) -> str:
+    """Return a block of code as HTML; `[1]` in it is code, no mark."""
+    plain = _HELD.sub(r"[\1]", code)
+    return highlighted(plain, language) or escape(plain)
+
+
 _markdown: Final = (
-    MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": False})
+    MarkdownIt(
+        "commonmark",
+        {"html": False, "linkify": False, "breaks": False, "highlight": _code},
+    )
     .enable(["table", "strikethrough"])
     .disable(["image", "html_block", "html_inline"])
 )
@@ -47,7 +63,11 @@ def answer_html(text: str, citations: Sequence[Citation]) -> SafeString:
     held = MARK.sub(lambda mark: f"{_OPEN}{mark[1]}{_CLOSE}", _HELD_CHARACTERS.sub("", text))
     rendered = re.sub(r"<(/?)h[1256]>", r"<\1h3>", _markdown.render(held))
     clean = nh3.clean(
-        rendered, tags=_TAGS, attributes={"a": {"href"}}, url_schemes={"https", "http", "mailto"}
+        rendered,
+        tags=_TAGS,
+        attributes={"a": {"href"}, "span": {"class"}},
+        attribute_filter=_attribute,
+        url_schemes={"https", "http", "mailto"},
     )
     inert = _LINK.sub(_inert, clean)
     by_number = {citation.number: citation for citation in citations}

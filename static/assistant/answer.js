@@ -209,7 +209,19 @@
     area.focus();
   }
 
+  /** Each block of code gets a button that copies it. */
+  function copies(answer) {
+    for (const block of answer.querySelectorAll("[data-answer] pre")) {
+      if (block.querySelector(".code-copy")) continue;
+      const button = Object.assign(document.createElement("button"), { type: "button", className: "button button--quiet code-copy", textContent: "Copy" });
+      button.setAttribute("aria-label", "Copy the code");
+      button.dataset.copyCode = "";
+      block.append(button);
+    }
+  }
+
   function settle(answer) {
+    copies(answer);
     part(answer, "answer").classList.remove("caret");
     part(answer, "actions").hidden = false;
     const why = part(answer, "why");
@@ -259,6 +271,7 @@
     tick();
   }
 
+  copies(page);
   for (const box of page.querySelectorAll('[data-action][data-state="waiting"]')) decided(box, "waiting");
 
   window.answers = { user, rate, versions, begin, tool, propose, decided, delta, withdraw, stop, citations, finish, fail };

@@ -222,6 +222,12 @@
     } else if (event.target.closest("[data-regenerate]") && !live) {
       const again = { type: "regenerate", message_id: answer.dataset.message };
       send(composer.thorough() ? { ...again, thorough: true } : again);
+    } else if (event.target.closest("[data-copy-code]")) {
+      const code = event.target.closest("pre").querySelector("code").textContent;
+      navigator.clipboard.writeText(code).then(
+        () => toast("Copied", "success"),
+        () => toast("The browser did not allow copying. Select the code and copy it yourself.", "warning"),
+      );
     } else if (event.target.closest("[data-rate]")) {
       answers.rate(answer, event.target.closest("[data-rate]"));
     } else if (event.target.closest("[data-edit]") && !live) {
@@ -277,6 +283,7 @@
 
   async function copy(answer) {
     const words = one("[data-answer]", answer).cloneNode(true);
+    for (const button of words.querySelectorAll(".code-copy")) button.remove();
     for (const chip of words.querySelectorAll(".cite")) chip.textContent = `[${chip.textContent}]`;
     try {
       await navigator.clipboard.writeText(one("[data-answer]", answer).isConnected ? textOf(words) : "");

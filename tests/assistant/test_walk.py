@@ -13,9 +13,23 @@ from tests.assistant.test_browser import answers, check, sign_in
 from tests.documents.helpers import HANDBOOK, ready
 from tests.support.browser import PHONE
 from tests.support.cast import MAX
+from tests.support.localaws import LocalAws
 
 if TYPE_CHECKING:
     OpenPage = Callable[..., AbstractContextManager[Page]]
+
+
+CODE = """In Python:
+
+```python
+def second(zebras):
+    return zebras.pop(1)
+```
+
+| zebra | place |
+| --- | --- |
+| Zoe | 2 |
+"""
 
 
 def ask(page: Page, text: str, count: int) -> None:
@@ -31,7 +45,7 @@ def press(page: Page, name: str) -> None:
     page.keyboard.press("Enter")
 
 
-def test_by_keyboard_on_a_desktop(server: Server, page: Page) -> None:
+def test_by_keyboard_on_a_desktop(server: Server, page: Page, localaws: LocalAws) -> None:
     ready("Travel policy.md", HANDBOOK)
     ready("Price list.csv", "Item,Price\nDesk,300\n")
     sign_in(page, server, MAX)
@@ -57,15 +71,23 @@ def test_by_keyboard_on_a_desktop(server: Server, page: Page) -> None:
     page.go_back()
     answers(page, 4)
 
+    localaws.script(text=CODE, match={"operation": "ConverseStream"})
+    ask(page, "Show me how to take the second of several zebras", 5)
+    code = page.locator("[data-answer] pre code").last
+    expect(code.locator(".k").first).to_have_text("def")
+    expect(code).to_contain_text("return zebras.pop(1)")
+    expect(page.get_by_role("button", name="Copy the code")).to_be_visible()
+    expect(page.locator("[data-answer] td").last).to_have_text("2")
+
     press(page, "Edit the question")
     page.keyboard.press("Control+A")
     page.keyboard.type("How many days may employees work abroad in a calendar year?")
     page.keyboard.press("Enter")
     expect(page.locator("[data-answer]").last).to_contain_text("30 days")
-    answers(page, 4)
+    answers(page, 5)
     expect(page.locator("[data-version-place]:visible")).to_have_text("2/2")
     press(page, "Version before")
-    expect(page.locator("[data-answer]").last).to_contain_text("API keys")
+    expect(page.locator("[data-answer]").last).to_contain_text("return zebras.pop(1)")
     press(page, "Next version")
     expect(page.locator("[data-answer]").last).to_contain_text("30 days")
     expect(page.locator("[data-follow-ups]:visible")).to_contain_text("Hotels")
