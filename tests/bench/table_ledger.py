@@ -62,7 +62,7 @@ limiter = strategies.MovingWindowRateLimiter(storage.RedisStorage(sys.argv[1]))
 if sys.argv[3] == "fixed":
     limiter = strategies.FixedWindowRateLimiter(storage.RedisStorage(sys.argv[1]))
 item = RateLimitItemPerMinute(10**6)
-limiter.hit(item, "bench", "warm")
+limiter.hit(item, "warm", sys.argv[3])
 began = time.perf_counter()
 for _ in range(int(sys.argv[2])):
     limiter.hit(item, "bench", sys.argv[3])
