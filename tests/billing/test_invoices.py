@@ -29,6 +29,7 @@ from billing.invoices.states import invoice_issue
 from tenants.accounts.models import AuditEvent
 from tenants.context import SYSTEM, entered, public_scope
 from tests.billing.month import (
+    COMPARED,
     MODELS,
     Row,
     book,
@@ -66,6 +67,8 @@ def owner(worker: Worker) -> Iterator[Any]:
     """A connection of the owner's, which writes history as no login of the product may."""
     url = worker.served.cluster().url("owner", worker.database)
     with psycopg.connect(url, autocommit=True) as opened:
+        for month in (last_month(MONTH), MONTH):
+            opened.execute(COMPARED, [month.date()])
         yield opened
 
 

@@ -11,6 +11,7 @@ import pypdfium2
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.billing.month import COMPARED
 from tests.e2e.people import sign_in
 from tests.support.browser import DESKTOP, PHONE, opened
 from tests.support.live import LiveStack
@@ -65,6 +66,7 @@ def invoiced(live_stack: LiveStack) -> str:
         since, tenant,
     )  # fmt: skip
     live_stack.execute(EARLIER, MONTH.date(), MONTH + timedelta(days=3), tenant)
+    live_stack.execute(COMPARED, MONTH.date())
     live_stack.manage("ops", "shell", "-c", DRAFT)
     return str(tenant)
 
