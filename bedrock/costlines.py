@@ -104,7 +104,8 @@ class KnownResources:
         """Return the model behind a resource; an ARN that nobody knows is a finding."""
         if "-Guardrail-" in usage_type:
             return GUARDRAIL_KEY
-        kind, _, name = resource.rpartition(":")[2].partition("/")
+        # A model's id has a colon of its own: `…::foundation-model/amazon.nova-lite-v1:0`.
+        kind, _, name = ":".join(resource.split(":")[5:]).partition("/")
         if kind in ("foundation-model", "inference-profile"):
             base = re.sub(r"^(us|eu|apac|jp|au|global)\.", "", name)
             return base[:120]

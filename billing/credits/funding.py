@@ -17,6 +17,7 @@ from billing.meters import next_month
 from billing.models import AwsCostLine
 from billing.refusals import money
 
+MISSING: Final = "AWS has not billed a whole day yet: there is no use to project from."
 MONTHS_AHEAD: Final = 12
 GROWTH_AT_MOST: Final = Decimal(100)
 PROGRAMS: Final = (
@@ -116,15 +117,18 @@ def funding_pack(*, growth: Decimal | None = None, today: date | None = None) ->
         used = cursor.fetchall()
     base, why_base = _base(months, state)
     percent, why_growth = _growth(months, month, growth)
-    missing = [] if base else ["AWS has billed nothing yet: there is no use to project from."]
+    missing = [] if base else [MISSING]
     return Pack(
         "Funding pack: generative AI on Amazon Bedrock",
         state.today,
         [
-            _workload(workspaces, used, month),
+            _workload(workspaces),
+            _use(used, month),
             Section("Architecture", ARCHITECTURE),
             _measured(months, state),
-            _projection(base, percent, month, [why_base, why_growth], state),
+            _projection(base, percent, month, [why_base, why_growth], state)
+            if base
+            else Section("Projection of twelve months", [MISSING]),
             Section(
                 "Programs",
                 ["Ceilings as AWS publishes them; what is granted is AWS's decision."],
@@ -135,7 +139,7 @@ def funding_pack(*, growth: Decimal | None = None, today: date | None = None) ->
     )
 
 
-def _workload(workspaces: Sequence[Any], used: Sequence[Any], month: date) -> Section:
+def _workload(workspaces: Sequence[Any]) -> Section:
     count = sum(row[2] for row in workspaces)
     return Section(
         "Workload",
@@ -143,12 +147,20 @@ def _workload(workspaces: Sequence[Any], used: Sequence[Any], month: date) -> Se
             f"A multi-tenant SaaS in which {count:,} active workspaces ask questions of their own"
             " documents, search them, write with them and hold conversations about them. Every"
             " answer is cited, guarded and metered.",
+        ],
+        [f"{number:,} on {plan} in {region}" for region, plan, number in workspaces],
+    )
+
+
+def _use(used: Sequence[Any], month: date) -> Section:
+    return Section(
+        "Measured use",
+        [
             f"Use in {month:%B %Y} so far, by the ledger:"
             if used
             else f"Nothing has been used in {month:%B %Y} yet.",
         ],
-        [f"{number:,} on {plan} in {region}" for region, plan, number in workspaces],
-        Table(
+        table=Table(
             ("Feature", "Model", "Tokens", "Cost"),
             [
                 (feature, model, f"{tokens or 0:,}", money(usd))

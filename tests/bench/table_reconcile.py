@@ -180,9 +180,9 @@ def book(first: int, end: int) -> None:
                               'id', lpad(to_hex(n), 8, '0') || '-0000-4000-8000-000000000000',
                               'slug', 'bench-' || n, 'name', 'Bench ' || n,
                               'schema_name', 't_bench_' || n))).*
-                        FROM (SELECT * FROM registry_tenant
-                               WHERE schema_name <> 'public' LIMIT 1) t,
-                             generate_series(1, %s) AS n""",
+                        FROM registry_tenant t, generate_series(1, %s) AS n
+                       WHERE t.id = (SELECT id FROM registry_tenant
+                                      WHERE schema_name <> 'public' LIMIT 1)""",
             [TENANTS],
         )
 
