@@ -16,7 +16,7 @@ from billing.units import Unit
 UNCOUNTED: Final = frozenset({Unit.GUARDRAIL_PII_REGEX, Unit.GUARDRAIL_GROUNDING})
 PATIENCE: Final = 3.0  # seconds that a person's call waits in line
 PATIENCE_OF_TASKS: Final = 30.0
-BURST_PATIENCE: Final = 1.0  # for the plan's own rates: a burst is late rather than refused
+BURST_PATIENCE: Final = 0.5  # for the plan's own rates: a burst is late rather than refused
 
 
 @dataclass(frozen=True, slots=True)
