@@ -5,7 +5,8 @@ than there is. A member has a share of the plan's rates, so that one person's pr
 them from the colleagues. The buckets protect the account's shared Bedrock quota and the neighbours;
 money is protected by the reservation in PostgreSQL, which holds whatever happens here.
 
-A burst waits in line for up to half a second before it is refused, a few callers of a tenant at a time.
+A burst waits in line for half a second at most before it is refused, a few callers of a tenant at
+a time.
 
 When Redis does not answer, each process goes on with a small bucket of its own
 (`billing/fallback.py`): the product slows down instead of opening its doors or closing altogether.

@@ -133,7 +133,10 @@ class AuditEvent(models.Model):
     object_id = models.CharField(max_length=64, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
     address = models.CharField(
-        max_length=45, blank=True, help_text="The client's; none where a task did it."
+        max_length=45,
+        blank=True,
+        db_default="",
+        help_text="The client's; none where a task did it.",
     )
     data = models.JSONField(default=dict)
 

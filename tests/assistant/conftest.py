@@ -57,6 +57,9 @@ def served(worker: object) -> Iterator[Server]:
 
 
 @pytest.fixture
-def server(served: Server, transactional_db: None) -> Server:
-    """The server, for a test whose rows other threads must see."""
-    return served
+def server(served: Server, transactional_db: None) -> Iterator[Server]:
+    """The server, for a test whose rows other threads must see; its turns end with the test."""
+    from assistant.runner import turns_end
+
+    yield served
+    turns_end(within=5)

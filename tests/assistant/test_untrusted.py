@@ -185,7 +185,7 @@ def test_nothing_that_a_model_or_a_document_says_runs_or_fetches(
     bare = browser.new_context()
     watch = Watch("nowhere").over(page := bare.new_page())
     for text in texts[:20]:  # the listener hears, where nothing protects
-        page.set_content(text, wait_until="commit")
+        page.set_content(text.replace(beacon.url, f"{beacon.url}/bare"), wait_until="commit")
     bare.close()
     assert watch.foreign, "the listener is deaf"
     assert watch.executed, "the listener is deaf"
@@ -235,7 +235,8 @@ def test_nothing_that_a_model_or_a_document_says_runs_or_fetches(
             page.goto(f"http://localhost:{server.port}/admin/{path}")
             surfaces += 1
         watch.nothing()
-    assert beacon.came == []
+    came = [path for path in beacon.came if not path.startswith("/bare/")]  # some come late
+    assert came == []
     with capsys.disabled():
         print(f"\n{len(texts)} hostile texts on {surfaces} pages: 0 requests, 0 executions")
 
@@ -263,6 +264,7 @@ def test_a_poisoned_document_sends_nothing_and_the_model_that_obeys_cannot_eithe
     sent = str(localaws.requests("ConverseStream"))
     for hidden in ("\u200b", "\u202e", "\U000e0041", "\\u200b", "\\u202e"):
         assert hidden not in sent, "what no reader sees reached the model"
-    assert beacon.came == []
+    came = [path for path in beacon.came if not path.startswith("/bare/")]  # some come late
+    assert came == []
     with capsys.disabled():
         print(f"\n300 orders in {len(files)} documents: 0 requests, 0 actions")

@@ -264,5 +264,7 @@ def test_an_export_is_read_changed_and_deleted(own):
 
 
 def test_aws_charges_what_the_products_rate_card_says():
+    stored = "amazon.s3"  # kept bytes are no call, and the local bill is made of calls
     ours = json.loads(Path(ROOT, "localaws/data/rate_card.json").read_text())
-    assert ours == json.loads(Path(ROOT, "billing/data/rate_card.json").read_text())
+    theirs = json.loads(Path(ROOT, "billing/data/rate_card.json").read_text())
+    assert ours == [row for row in theirs if row["model"] != stored]

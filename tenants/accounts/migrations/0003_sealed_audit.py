@@ -27,11 +27,10 @@ class Migration(migrations.Migration):
             name="address",
             field=models.CharField(
                 blank=True,
-                default="",
+                db_default="",
                 max_length=45,
                 help_text="The client's; none where a task did it.",
             ),
-            preserve_default=False,
         ),
         migrations.CreateModel(
             name="AuditSeal",

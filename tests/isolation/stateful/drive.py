@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
@@ -139,8 +140,10 @@ def driven(worker: Worker, seed: int, steps: list[Step], *, at_once: bool = True
     """
     begun = time.monotonic()
     run = started(seed)
-    with Stores(worker, run.model) as stores:
-        outcome = asyncio.run(_driven(run, stores, steps, at_once=at_once))
+    # Beside a browser, the main thread has a running loop.
+    with Stores(worker, run.model) as stores, ThreadPoolExecutor(1) as aside:
+        doing = _driven(run, stores, steps, at_once=at_once)
+        outcome = aside.submit(asyncio.run, doing).result()
     outcome.seed, outcome.steps = seed, steps
     outcome.seconds = time.monotonic() - begun
     return outcome
