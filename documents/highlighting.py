@@ -1,15 +1,12 @@
-"""Code in answers, its words in classes, where Pygments is installed; without it code is plain."""
+"""Code in answers, its words in classes."""
 
 import re
 from typing import Final
 
-try:
-    import pygments
-    import pygments.formatters
-    import pygments.lexers
-    import pygments.util
-except ImportError:
-    pygments = None
+import pygments
+import pygments.formatters
+import pygments.lexers
+import pygments.util
 
 CHARACTERS: Final = 8_000  # of a block; longer ones are shown plain
 TOKEN: Final = re.compile(r"[a-z][a-z0-9]{0,2}")  # a class of a highlighted word, and no other
@@ -17,7 +14,7 @@ TOKEN: Final = re.compile(r"[a-z][a-z0-9]{0,2}")  # a class of a highlighted wor
 
 def highlighted(code: str, language: str) -> str:
     """Return code as HTML; empty where it is to be shown plain. The result is still sanitized."""
-    if pygments is None or not language or len(code) > CHARACTERS:
+    if not language or len(code) > CHARACTERS:
         return ""
     try:
         lexer = pygments.lexers.get_lexer_by_name(language)
