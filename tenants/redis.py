@@ -4,11 +4,15 @@ Every key goes through `tenant_key`, so that equal ids in two tenants can never 
 counts for the whole account goes through `region_key`.
 """
 
+import asyncio
 from functools import cache
+from typing import Any
 
 import redis
 import redis.asyncio
+from channels_redis.core import RedisChannelLayer
 from django.conf import settings
+from redis.asyncio.connection import AbstractConnection
 
 from tenants.context import current
 
@@ -37,6 +41,42 @@ def async_redis_client() -> "redis.asyncio.Redis":
     The time-out exceeds every blocking read of ours: redis-py's default of 5 s equals the usual
     blocking time and kills the reader.
     """
-    return redis.asyncio.Redis.from_url(
+    pool = redis.asyncio.ConnectionPool.from_url(
         settings.REDIS_URL, socket_timeout=20, socket_connect_timeout=2
     )
+    return redis.asyncio.Redis.from_pool(_cancellable(pool))
+
+
+class ChannelLayer(RedisChannelLayer):
+    """The channel layer, whose `receive` ends when it is cancelled.
+
+    A socket that closes while the wait of another one is passed to it would otherwise keep its
+    coroutine, for as long as the process lives.
+    """
+
+    def create_pool(self, index: int) -> redis.asyncio.ConnectionPool:
+        """Return the pool of one host's connections."""
+        return _cancellable(super().create_pool(index))
+
+
+class _Cancellable(AbstractConnection):
+    """A connection that loses no cancellation.
+
+    Where there is a time-out redis-py sends inside `asyncio.wait_for`, and that of Python 3.11
+    swallows a cancellation which comes as the sending ends: https://bugs.python.org/issue37658
+    """
+
+    async def send_packed_command(self, *args: Any, **kwargs: Any) -> None:
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        await super().send_packed_command(*args, **kwargs)
+        if task and task.cancelling() > before:
+            await self.disconnect(nowait=True)  # nobody will read the answer
+            raise asyncio.CancelledError
+
+
+def _cancellable(pool: redis.asyncio.ConnectionPool) -> redis.asyncio.ConnectionPool:
+    """Return the pool with its kind of connection (TLS, Unix socket, …) made cancellable."""
+    kind = pool.connection_class
+    pool.connection_class = type(f"Cancellable{kind.__name__}", (_Cancellable, kind), {})
+    return pool

@@ -116,7 +116,7 @@ CACHES = {
 }
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "BACKEND": "tenants.redis.ChannelLayer",
         "CONFIG": {
             # The time-out must exceed channels_redis' blocking pop of 5 s, or sockets die. A
             # connection that a restart of Redis has cut is opened again, for some eight seconds.
