@@ -12,6 +12,9 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 
+from billing.alertmodels import Alert as Alert
+from billing.alertmodels import AlertSettings as AlertSettings
+from billing.alertmodels import AlertsRead as AlertsRead
 from billing.awsmodels import AwsCostDelivery as AwsCostDelivery
 from billing.awsmodels import AwsCostLine as AwsCostLine
 from billing.creditmodels import CreditAlert as CreditAlert

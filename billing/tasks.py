@@ -1,9 +1,12 @@
 """Billing's own upkeep, outside every tenant: sweeping under `ops`, partitions under `owner`."""
 
 from typing import Any, Final
+from uuid import UUID
 
 from celery import shared_task
 
+from billing.alerts.finding import alerts_find
+from billing.alerts.services import alert_tell
 from billing.credits.alerts import credit_alerts_send
 from billing.invoices.drafting import invoices_draft
 from billing.invoices.mailing import invoice_send
@@ -86,6 +89,21 @@ def credit_alerts() -> None:
         credit_alerts_send()
 
 
+@shared_task(name="billing.alerts")
+def alerts_due() -> None:
+    """Record which limits came near, and let each workspace be told."""
+    with public_scope("ops"):
+        found = alerts_find()
+    for tenant, alert in found:
+        alert_mail.task.apply_async(args=(str(tenant), str(alert)))
+
+
+@tenant_task(name="billing.alert_mail")
+def alert_mail(alert_id: str) -> None:
+    """Tell what was passed, once."""
+    alert_tell(UUID(alert_id))
+
+
 BEAT: Final[dict[str, dict[str, Any]]] = {
     "billing.sweep": {
         "task": "billing.sweep",
@@ -97,6 +115,11 @@ BEAT: Final[dict[str, dict[str, Any]]] = {
         "task": "billing.true_up",
         "schedule": 120.0,
         "options": {"queue": "ops", "expires": 110},
+    },
+    "billing.alerts": {
+        "task": "billing.alerts",
+        "schedule": 60.0,
+        "options": {"queue": "ops", "expires": 55},
     },
     "billing.credit_alerts": {
         "task": "billing.credit_alerts",

@@ -1,6 +1,8 @@
 from django.urls import path
 
 from billing import api, limitapi, limitviews, views
+from billing.alerts import api as alert_api
+from billing.alerts import views as alert_views
 from billing.invoices import api as invoice_api
 from billing.invoices import views as invoice_views
 from billing.plans import api as plan_api
@@ -29,6 +31,8 @@ html_urlpatterns = [
         name="invoice_line",
     ),
     path("usage/limits/", limitviews.limits_page, name="usage_limits"),
+    path("usage/alerts/", alert_views.alerts_page, name="usage_alerts"),
+    path("usage/alerts/read/", alert_views.alerts_read_action, name="usage_alerts_read"),
     path("usage/requests/", limitviews.requests_page, name="usage_requests"),
     path("usage/requests/<uuid:request_id>/", limitviews.request_page, name="usage_request"),
     path("usage/export/", limitviews.usage_export, name="usage_export"),
@@ -56,5 +60,7 @@ api_urlpatterns = [
     path("usage/limits/", limitapi.LimitsView.as_view(), name="api_usage_limits"),
     path("usage/cap/", limitapi.CapView.as_view(), name="api_usage_cap"),
     path("usage/budget/", limitapi.BudgetView.as_view(), name="api_usage_budget"),
+    path("usage/alerts/", alert_api.AlertsView.as_view(), name="api_usage_alerts"),
+    path("usage/alerts/read/", alert_api.AlertsReadView.as_view(), name="api_usage_alerts_read"),
     path("usage/allowances/", limitapi.AllowanceView.as_view(), name="api_usage_allowances"),
 ]

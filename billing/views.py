@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from billing.alerts.selectors import alerts_unread
 from billing.chart import chart_of_days, chart_of_hours, tokens_text
 from billing.levers import savings
 from billing.limits import own_limits
@@ -59,11 +60,11 @@ def usage_meters(request: HttpRequest) -> HttpResponse:
 
 @role_required("viewer")
 def usage_meter(request: HttpRequest) -> HttpResponse:
-    """Answer the sidebar's meter."""
+    """Answer the sidebar's meter, and with it how many alerts are unread."""
     meter = meter_summary()
     return render(
         request,
-        "components/quota_meter.html",
+        "billing/_shell.html",
         {
             "label": meter.label,
             "used": meter.used_text,
@@ -72,6 +73,7 @@ def usage_meter(request: HttpRequest) -> HttpResponse:
             "reserved_percent": meter.reserved_percent,
             "state": meter.state,
             "resets": meter.resets_text,
+            "unread": alerts_unread(actor_of(request)),
         },
     )
 

@@ -111,6 +111,7 @@ def _objects(person: Person, word: str) -> Ids:
         "plan": "business",
         "chunk_id": str(chunk.chunk_id),
         "job_id": str(uuid4()),
+        "alert_id": str(uuid4()),
         "action_id": _proposed(person, conversation, word),
         "user_id": str(user_of(person).id),
         "tenant_id": str(tenant_of(person).id),

@@ -1,0 +1,106 @@
+"""Telling what was passed, once; choosing thresholds and recipients; marking as read."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db import transaction
+from django.db.models.functions import Now
+from django.template.loader import render_to_string
+
+from billing.alertmodels import Alert, AlertSettings, AlertsRead
+from billing.alerts.selectors import reader, recipients
+from billing.alerts.words import Said
+from tenants.accounts.audit import audit_write
+from tenants.accounts.models import User
+from tenants.context import Actor, current
+from tenants.errors import Invalid
+from tenants.lifecycle.naming import url_for
+
+log = structlog.get_logger(__name__)
+
+MOST_THRESHOLDS: Final = 5
+PERCENTS: Final = range(1, 101)
+
+
+def alert_tell(alert_id: UUID) -> bool:
+    """Send the alert's mail, once whoever tries; return whether it was now.
+
+    The mark and the mail stand or fall together: a mail that cannot be sent is tried again. A
+    second worker waits for the first and finds the mark.
+    """
+    with transaction.atomic():
+        alert = (
+            Alert.objects.select_for_update()
+            .filter(pk=alert_id, tenant_id=current().id, told_at=None)
+            .first()
+        )
+        if alert is None:
+            return False
+        Alert.objects.filter(pk=alert.pk).update(told_at=Now())
+        member = User.objects.filter(pk=alert.user_id).first()
+        said = Said(alert, member.email if member else "")
+        to = recipients(alert)
+        if to:
+            told = {"said": said, "workspace": current().name, "url": url_for(current().slug)}
+            send_mail(
+                f"{current().name}: {said.title}",
+                render_to_string("billing/alert_email.txt", told),
+                settings.DEFAULT_FROM_EMAIL,
+                to,
+            )
+    log.info("alerts.told", kind=alert.kind, threshold=alert.threshold, mails=len(to))
+    return True
+
+
+def alerts_choose(
+    *,
+    actor: Actor,
+    thresholds: Mapping[str, Sequence[int]],
+    to_admins: bool,
+    members: Sequence[UUID],
+) -> None:
+    """Set at which percents of each kind of limit the workspace is told, and who by mail.
+
+    A kind that is not named keeps the default; an empty list says nothing. Raises Invalid for
+    another kind, more than five thresholds, a percent outside 1 to 100, who is no member.
+    """
+    kept: dict[str, list[int]] = {}
+    for kind, percents in thresholds.items():
+        if kind not in Alert.Kind.values:
+            raise Invalid(f"“{kind[:40]}” is no kind of limit.", errors={"thresholds": [kind[:40]]})
+        kept[kind] = sorted(set(percents))
+        if len(kept[kind]) > MOST_THRESHOLDS or not all(one in PERCENTS for one in percents):
+            raise Invalid(
+                f"{Alert.Kind(kind).label}: give at most {MOST_THRESHOLDS} whole percents from 1"
+                " to 100.",
+                errors={"thresholds": [f"{kind}: 1 to 100, {MOST_THRESHOLDS} at most."]},
+            )
+    wanted = set(members)
+    if User.objects.filter(pk__in=wanted, is_active=True).count() != len(wanted):
+        raise Invalid("One of the recipients is no member.", errors={"members": ["No member."]})
+    with transaction.atomic():
+        AlertSettings.objects.update_or_create(
+            tenant_id=current().id,
+            defaults={
+                "thresholds": kept,
+                "to_admins": to_admins,
+                "members": sorted(map(str, wanted)),
+                "set_by": actor.user_id,
+            },
+        )
+        audit_write(
+            actor, action="alerts.set", object_type="alerts", thresholds=kept, to_admins=to_admins
+        )
+
+
+def alerts_read(*, actor: Actor, until: datetime) -> None:
+    """Mark what was said up to `until` as read by the actor; never back."""
+    mine = {"tenant_id": current().id, "user_id": reader(actor)}
+    _, new = AlertsRead.objects.get_or_create(**mine, defaults={"until": until})
+    if not new:
+        AlertsRead.objects.filter(**mine, until__lt=until).update(until=until)
