@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from assistant.models import MessageRole, MessageStatus
 from bedrock.gateway import as_masked
-from documents.citations import MARK
+from documents.marks import unmarked
 from documents.prompts import CITE_RULES, DATA_RULES, ask_content, contained, question_block
 from search.retrieval import Passage
 
@@ -94,7 +94,7 @@ def _summarized(summary: str) -> list[dict[str, Any]]:
 def summary_messages(before: str, said: Sequence[Said]) -> list[dict[str, Any]]:
     """Return the messages that ask for a summary of a conversation's beginning."""
     lines = [contained(before)] if before else []
-    lines += [contained(MARK.sub("", each.text)) for each in said if each.text.strip()]
+    lines += [contained(unmarked(each.text)) for each in said if each.text.strip()]
     text = "<task>summarize</task>\n<text>\n{}\n</text>".format("\n\n".join(lines))
     marked = (
         as_masked(text, before, *(each.text for each in said))
@@ -118,7 +118,7 @@ def _pairs(history: Sequence[Said]) -> list[tuple[Said, Said]]:
 
 def _said(message: Said) -> dict[str, Any]:
     # Marks of earlier answers count passages that are no longer given.
-    text = as_masked(contained(MARK.sub("", message.text)).strip(), message.text)
+    text = as_masked(contained(unmarked(message.text)).strip(), message.text)
     return {"role": message.role, "content": [{"text": text}]}
 
 
@@ -137,8 +137,7 @@ def leans_on_history(question: str, history: Sequence[Said]) -> bool:
 def standalone_messages(history: Sequence[Said], question: str) -> list[dict[str, Any]]:
     """Return the messages that ask for a self-contained question."""
     said = "\n".join(
-        f"{message.role}: {contained(MARK.sub('', message.text))[:1000]}"
-        for message in history[-4:]
+        f"{message.role}: {contained(unmarked(message.text))[:1000]}" for message in history[-4:]
     )
     text = (
         f"<task>standalone_question</task>\n<history>\n{said}\n</history>\n"

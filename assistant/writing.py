@@ -43,7 +43,8 @@ from bedrock.gateway import (
 from bedrock.selectors import capabilities
 from documents.access import documents_visible
 from documents.ask import usage_of
-from documents.citations import MARK, Citation, cite, renumbered
+from documents.citations import Citation, cite, renumbered
+from documents.marks import marks
 from documents.models import Document, Status
 from documents.rendering import answer_html
 from search.retrieval import Passage, RetrievalScope, retrieve
@@ -229,7 +230,7 @@ class Writing:
         reply = converse(self._request(part, PART_TOKENS, part=True))
         if reply.blocked:
             return []
-        named = [int(mark[1]) for mark in MARK.finditer(reply.text)]
+        named = [int(mark[1]) for mark in marks(reply.text)]
         kept = sorted({number for number in named if 1 <= number <= len(part)})
         return [part[number - 1] for number in kept] or part[:1]
 

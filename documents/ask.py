@@ -16,8 +16,9 @@ from bedrock.gateway import (
 from bedrock.routing import regenerates_below
 from bedrock.safety import least_grounding
 from billing.selectors import request_cost
-from documents.citations import MARK, Citation, Grounded, cite, renumbered
+from documents.citations import Citation, Grounded, cite, renumbered
 from documents.errors import QUESTION_CHARACTERS, QuestionEmpty, QuestionTooLong
+from documents.marks import unmarked
 from documents.prompts import NOT_FOUND, SYSTEM_ASK, ask_content
 from search.retrieval import Passage, RetrievalScope, retrieve
 from tenants.context import Actor, current
@@ -134,7 +135,7 @@ def grounding_score(
     judged = grounding(
         sources=[passage.text for passage in passages],
         question=question,
-        answer=MARK.sub("", answer),
+        answer=unmarked(answer),
         actor=actor,
         feature=feature,
         request_id=request_id,

@@ -12,14 +12,13 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
+from documents.marks import marks, remarked
 from documents.selectors import text_slices
 from documents.sentences import negated, numbers, sentences, words
 from search.retrieval import Passage
 
 Grounded: TypeAlias = Literal["full", "partly", "none"]
 
-MARK: Final = re.compile(r"\[(\d{1,3})\](?!\()")
-_MARKS: Final = re.compile(r"(?:[ \t]*\[\d{1,3}\](?!\())+")
 _NOT_FOUND: Final = re.compile(
     r"\b(?:could(?: not|n['’]t) (?:find|be found)|(?:can(?:not|['’]t)|unable to) (?:find|answer)"
     r"|do(?:es)?(?: not|n['’]t) (?:contain|mention|say|state|cover|include|answer|provide|specify)"
@@ -109,14 +108,14 @@ def cite(
 def renumbered(answer: str, citations: Sequence[Citation]) -> tuple[str, list[Citation]]:
     """Return the answer and its citations with one number each, from 1 in the order of the text.
 
-    Marks that no citation stands for are taken out of the text.
+    Marks that no citation stands for are taken out of the text; what stands in code is no mark.
     """
     by_mark = {mark: citation for citation in citations for mark in citation.marks}
     numbers_given: dict[tuple[UUID, int, int], int] = {}
     placed: dict[int, list[tuple[int, int]]] = {}
     parts: list[str] = []
     length = last = 0
-    for found in MARK.finditer(answer):
+    for found in marks(answer):
         citation = by_mark.get(found.span())
         before = answer[last : found.start()]
         last = found.end()
@@ -147,13 +146,12 @@ def renumbered(answer: str, citations: Sequence[Citation]) -> tuple[str, list[Ci
 
 def _claims(answer: str) -> Iterator[_Claim]:
     """Yield the answer's sentences; marks that follow a full stop belong to the sentence before."""
-    hidden = _MARKS.sub(lambda found: " " * len(found.group()), answer)
-    found = list(sentences(hidden))
-    marks = [(int(mark[1]), mark.start(), mark.end()) for mark in MARK.finditer(answer)]
+    found = list(sentences(remarked(answer, lambda mark: " " * len(mark.group()))))
+    said = [(int(mark[1]), mark.start(), mark.end()) for mark in marks(answer)]
     for place, sentence in enumerate(found):
         until = found[place + 1].start if place + 1 < len(found) else len(answer)
         since = sentence.start if place else 0
-        own = tuple(mark for mark in marks if since <= mark[1] < until)
+        own = tuple(mark for mark in said if since <= mark[1] < until)
         text = _MARKUP.sub("", sentence.text).strip()
         yield _Claim(text, own, answer.count("\n\n", 0, sentence.start))
 

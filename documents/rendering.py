@@ -9,17 +9,11 @@ import nh3
 from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
-from markdown_it import MarkdownIt
 
-from documents.citations import MARK, Citation
+from documents.citations import Citation
 from documents.highlighting import TOKEN, highlighted
+from documents.marks import HELD, markdown_parser, marks_held
 
-# Private-use characters stand for marks while Markdown is read, so that `[1]: https://…` in an
-# answer cannot turn the mark `[1]` into a link of the answer's own.
-_OPEN: Final = "\ue0f0"
-_CLOSE: Final = "\ue0f1"
-_HELD: Final = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
-_HELD_CHARACTERS: Final = re.compile(f"[{_OPEN}{_CLOSE}]")
 _LINK: Final = re.compile(r"<a(?: href=\"([^\"]*)\")?[^>]*>(.*?)</a>", re.DOTALL)
 _WHOLE: Final = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 
@@ -35,19 +29,11 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 
 
 def _code(code: str, language: str, _attributes: str) -> str:
-    """Return a block of code as HTML; `[1]` in it is code, no mark."""
-    plain = _HELD.sub(r"[\1]", code)
-    return highlighted(plain, language) or escape(plain)
+    """Return a block of code as HTML."""
+    return highlighted(code, language) or escape(code)
 
 
-_markdown: Final = (
-    MarkdownIt(
-        "commonmark",
-        {"html": False, "linkify": False, "breaks": False, "highlight": _code},
-    )
-    .enable(["table", "strikethrough"])
-    .disable(["image", "html_block", "html_inline"])
-)
+_markdown: Final = markdown_parser(highlight=_code)
 
 
 def viewer_address(citation: Citation) -> str:
@@ -60,8 +46,7 @@ def viewer_address(citation: Citation) -> str:
 
 def answer_html(text: str, citations: Sequence[Citation]) -> SafeString:
     """Return the answer as HTML: no images, links inert, marks as links to the passages."""
-    held = MARK.sub(lambda mark: f"{_OPEN}{mark[1]}{_CLOSE}", _HELD_CHARACTERS.sub("", text))
-    rendered = re.sub(r"<(/?)h[1256]>", r"<\1h3>", _markdown.render(held))
+    rendered = re.sub(r"<(/?)h[1256]>", r"<\1h3>", _markdown.render(marks_held(text)))
     clean = nh3.clean(
         rendered,
         tags=_TAGS,
@@ -76,7 +61,7 @@ def answer_html(text: str, citations: Sequence[Citation]) -> SafeString:
         citation = by_number.get(int(mark[1]))
         return _chip(citation) if citation else ""
 
-    return mark_safe(_HELD.sub(chip, inert))  # noqa: S308 - sanitized above, chips are escaped
+    return mark_safe(HELD.sub(chip, inert))  # noqa: S308 - sanitized above, chips are escaped
 
 
 def _inert(link: re.Match[str]) -> str:

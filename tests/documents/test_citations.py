@@ -1,11 +1,14 @@
 """Which sentences of an answer the documents bear out, and the words that do it."""
 
+import re
 import uuid
 
 import pytest
 
 from documents.citations import cite, renumbered
+from documents.marks import unmarked
 from documents.models import DocumentText
+from documents.rendering import answer_html
 from documents.sentences import numbers, sentences, words
 from search.retrieval import Passage
 from tenants.context import entered
@@ -111,6 +114,33 @@ def test_each_quotation_gets_its_own_number_in_the_order_of_the_text(passage: Pa
         for start, end in citation.marks:
             assert text[start:end] == f"[{citation.number}]"
     assert [len(citation.marks) for citation in given] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "`rows[1]`",
+        "``a ` rows[1]``",
+        "\n\n```python\nfirst = rows[1]\n```\n\n",
+        "\n\n- a list\n\n  ~~~\n  rows[1]\n  ~~~\n\n",
+        "\n\n    rows[1]\n\n",
+        "\n\n```\nrows[1] and no end",
+    ],
+)
+def test_what_stands_in_code_is_no_mark(passage: Passage, code: str) -> None:
+    answer = f"Contractors may not work abroad [1]. It is read by {code}"
+    with entered(tenant_of(MAX)):
+        citations, _ = cite(answer, [passage])
+    assert [citation.marks for citation in citations] == [((32, 35),)]
+    assert renumbered(answer, citations)[0] == answer
+    shown = answer_html(answer, citations)
+    assert shown.count('class="cite"') == 1
+    assert "rows[1]" in re.sub("<[^>]+>", "", shown)
+
+
+@pytest.mark.parametrize("text", ["See [1]: https://elsewhere.example", "a ` b [1] c", "~~[1]~~"])
+def test_what_stands_in_no_code_is_a_mark(text: str) -> None:
+    assert unmarked(text) == text.replace("[1]", "")
 
 
 def test_sentences_end_where_they_end() -> None:
