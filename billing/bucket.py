@@ -10,7 +10,9 @@ a time.
 
 When Redis does not answer, each process goes on with a small bucket of its own
 (`billing/fallback.py`): the product slows down instead of opening its doors or closing altogether.
-Redis is tried again after `RETRY_AFTER` seconds.
+Redis is tried again after `RETRY_AFTER` seconds; until it has answered, `degraded` says why not,
+and `/readyz` shows it. A Redis that answers with an error (out of memory, read-only) is a fault to
+mend: that is logged as an error, with its code.
 """
 
 import math
@@ -141,11 +143,23 @@ def levels(rates: Rates, *, member: UUID | None) -> Levels | None:
         if not _fallback.active():
             _ask(rates, (0.0, 0.0, 0.0, 0.0), None, NOTHING_SHARED, member)
     except redis.RedisError as error:
-        log.warning("bucket.redis_lost", error=str(error))
-        _fallback.begin()
+        _fallback.begin(_lost("bucket.redis_lost", error))
     finally:
         levels_seen.reset(token)
     return seen[-1] if seen else None
+
+
+def degraded() -> str:
+    """Return the code of what keeps this process from Redis' buckets; empty while nothing does."""
+    return _fallback.reason
+
+
+def _lost(event: str, error: redis.RedisError) -> str:
+    """Log what Redis did not do, an answer that is an error as ours to mend; return its code."""
+    code = error.status_code or type(error).__name__
+    write = log.error if isinstance(error, redis.ResponseError) else log.warning
+    write(event, code=code, error=str(error))
+    return code
 
 
 def retry_take(rates: Rates) -> bool:
@@ -166,7 +180,7 @@ def retry_take(rates: Rates) -> bool:
             return False
         take(rates, {}, stream=None)
     except redis.RedisError as error:
-        log.warning("bucket.retry_lost", error=str(error))
+        _lost("bucket.retry_lost", error)
         return False
     except RateLimited:
         return False
@@ -200,7 +214,7 @@ def give_back(
             ],
         )
     except redis.RedisError as error:
-        log.warning("bucket.refund_lost", error=str(error))
+        _lost("bucket.refund_lost", error)
 
 
 def _costs(amounts: Mapping[Metric, Any]) -> tuple[float, ...]:
@@ -247,8 +261,7 @@ def _through_redis(
         try:
             return _ask(rates, costs, stream, shared, member)
         except redis.RedisError as error:
-            log.warning("bucket.redis_lost", error=str(error))
-            _fallback.begin()
+            _fallback.begin(_lost("bucket.redis_lost", error))
     return _fallback.take(current().id, rates, costs, stream)
 
 
@@ -275,6 +288,7 @@ def _ask(
             rates.member_streams,
         ],
     )
+    _fallback.reason = ""
     if int(answer[0]):
         return int(answer[0]), int(answer[1])
     seen = levels_seen.get()

@@ -29,13 +29,15 @@ class Fallback:
     def __init__(self) -> None:
         self._lock = Lock()
         self._until = 0.0
+        self.reason = ""  # why Redis' buckets were left, until they answer again
         self._levels: dict[UUID, tuple[float, list[float]]] = {}
         self._streams: dict[UUID, tuple[UUID, float]] = {}  # stream -> tenant, when it expires
 
     def active(self) -> bool:
         return time.monotonic() < self._until
 
-    def begin(self) -> None:
+    def begin(self, reason: str) -> None:
+        self.reason = reason
         self._until = time.monotonic() + RETRY_AFTER
 
     def leave(self, stream: UUID) -> None:

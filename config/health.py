@@ -6,6 +6,7 @@ import redis
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from billing import bucket
 from tenants.context import public_scope
 from tenants.redis import redis_client
 
@@ -28,7 +29,11 @@ CHECKS: dict[str, Callable[[], None]] = {"database": _database, "redis": _redis}
 
 
 def readyz(_request: HttpRequest) -> HttpResponse:
-    """200 when the database (migrated) and Redis answer, else 503 that names the part."""
+    """200 when the database (migrated) and Redis answer, else 503 that names the part.
+
+    `rates` is `degraded`, with the code why, while this process limits rates without Redis: it
+    serves, a tenth of each plan's rates.
+    """
     parts: dict[str, str] = {}
     for name, check in CHECKS.items():
         try:
@@ -37,6 +42,8 @@ def readyz(_request: HttpRequest) -> HttpResponse:
         except (DatabaseError, redis.RedisError):
             parts[name] = "unavailable"
     ready = all(state == "ok" for state in parts.values())
+    reason = bucket.degraded()
+    parts["rates"] = f"degraded: {reason}" if reason else "ok"
     return JsonResponse(
         {"status": "ready" if ready else "not ready", **parts}, status=200 if ready else 503
     )

@@ -5,6 +5,8 @@ from uuid import uuid4
 
 import pytest
 from django.conf import LazySettings
+from django.test import Client
+from structlog.testing import capture_logs
 
 from billing import bucket
 from billing.catalog import Rates
@@ -138,17 +140,23 @@ def test_a_refused_quota_gives_the_rates_back() -> None:
 
 
 @pytest.fixture
-def no_redis(settings: LazySettings) -> Iterator[None]:
+def own_fallback() -> Iterator[None]:
+    """Let the process go back to Redis when the test ends."""
+    bucket._fallback = bucket.Fallback()
+    yield
+    bucket._fallback = bucket.Fallback()
+
+
+@pytest.fixture
+def no_redis(own_fallback: None, settings: LazySettings) -> Iterator[None]:
     """Point the process at a Redis that does not answer."""
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     caches = (tenants_redis.redis_client, bucket._scripts)
     for cached in caches:
         cached.cache_clear()
-    bucket._fallback = bucket.Fallback()
     yield
     for cached in caches:
         cached.cache_clear()
-    bucket._fallback = bucket.Fallback()
 
 
 @pytest.mark.usefixtures("no_redis")
@@ -168,3 +176,28 @@ def test_without_redis_one_stream_at_least_runs_and_its_place_comes_back() -> No
             bucket.take(RATES, {}, stream=uuid4())
         bucket.give_back(RATES, {}, stream=first)
         bucket.take(RATES, {}, stream=uuid4())
+
+
+@pytest.mark.usefixtures("own_fallback")
+def test_an_error_that_redis_answers_is_logged_as_one_and_shown_until_it_is_gone() -> None:
+    with entered(tenant_of(ALICE)):
+        key = tenants_redis.tenant_key("bucket")
+        tenants_redis.redis_client().set(key, b"no bucket")
+        with capture_logs() as logged:
+            bucket.take(RATES, TOKENS, stream=None)
+        [line] = [line for line in logged if line["event"] == "bucket.redis_lost"]
+        assert (line["log_level"], "WRONGTYPE" in line["error"]) == ("error", True)
+        assert line["code"] in ("ERR", "WRONGTYPE")  # what a script meets is ERR before Redis 7
+        shown = Client().get("/readyz")
+        assert (shown.status_code, shown.json()["rates"]) == (200, f"degraded: {line['code']}")
+        tenants_redis.redis_client().delete(key)
+        bucket._fallback._until = 0.0  # five seconds later
+        bucket.take(RATES, TOKENS, stream=None)
+    assert Client().get("/readyz").json()["rates"] == "ok"
+
+
+@pytest.mark.usefixtures("no_redis")
+def test_a_redis_that_is_away_is_shown_too() -> None:
+    with entered(tenant_of(ALICE)):
+        bucket.take(RATES, TOKENS, stream=None)
+    assert Client().get("/readyz").json()["rates"] == "degraded: ConnectionError"
