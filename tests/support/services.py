@@ -33,6 +33,7 @@ from config.stack.parts import Addresses, Login, child_environment, local_aws
 from config.stack.ports import LOOPBACK, free_port
 from config.stack.process import Child, Spec, last_words
 from config.stack.redis import Redis
+from tests.support.resident import Resident
 
 # What makes the template; a change anywhere in it builds a new one.
 SOURCES = (
@@ -118,6 +119,7 @@ class Worker:
     name: str
     aws: Child | None = None
     options: Options = field(init=False)
+    residents: dict[Login, Resident] = field(default_factory=dict)
 
     def start(self) -> None:
         """Clone what the template holds and point the environment at it, before Django loads."""
@@ -137,6 +139,8 @@ class Worker:
             wait_for(self.aws)
 
     def stop(self) -> None:
+        for resident in self.residents.values():
+            resident.stop()
         if self.aws is not None:
             stop(self.aws)
 
@@ -186,8 +190,10 @@ class Worker:
         The owner's work is done so: the tests' own process holds the `app` login alone.
         """
         log = self.options.var / "manage.log"
-        log.unlink(missing_ok=True)
-        _run([sys.executable, "manage.py", *arguments], self.environment(login), log)
+        if login not in self.residents:
+            self.residents[login] = Resident(self.environment(login))
+        if self.residents[login].run(arguments, log):
+            raise RuntimeError(f"manage.py {' '.join(arguments)} failed:\n{log.read_text()}")
         return log.read_text()
 
 
