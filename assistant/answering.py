@@ -24,7 +24,7 @@ from assistant.prompts import (
     turn_messages,
 )
 from assistant.runner import RunningTurn
-from assistant.selectors import history_of, versions_of
+from assistant.selectors import before_turn
 from assistant.services import turn_end
 from assistant.shapes import action_dict, citation_dict
 from assistant.summarizing import since_summary, summary_due, summary_made
@@ -71,26 +71,29 @@ def answer(running: RunningTurn) -> None:
             said=question.text,
         )
     )
+    before = before_turn(question, turn.answer)
     running.frames.send(
         "turn.started",
         message_id=str(turn.answer_id),
         question_id=str(question.id),
         question=question.text,
         parent_id=str(question.parent_id) if question.parent_id else None,
-        question_versions=versions_of(question),
-        versions=versions_of(turn.answer),
+        question_versions=before.question_versions,
+        versions=before.versions,
         request_id=str(turn.answer.request_id),
     )
     try:
-        finished = _answered(running, question, made)
+        finished = _answered(running, question, before.history, made)
         _settle(running, question, finished, made)
     except Exception as error:  # a defect must not leave a turn that never ends
         _broken(running, foreseen(error), made)
 
 
-def _answered(running: RunningTurn, question: Message, made: Made) -> Finished | None:
+def _answered(
+    running: RunningTurn, question: Message, before: list[Message], made: Made
+) -> Finished | None:
     """Return the model's last answer; None when the reader stopped it before a model was asked."""
-    earlier = since_summary(history_of(question))
+    earlier = since_summary(before)
     try:
         asked, *history = _said(running, [question, *earlier])
     except TextBlocked as blocked:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 
 from assistant.access import conversations_shared_with, conversations_visible
 from assistant.frames import (
@@ -50,15 +50,34 @@ def shared_list(actor: Actor) -> list[Conversation]:
     return list(shared.order_by("-shared_at", "-id")[:SHARED_ROWS])
 
 
-def history_of(question: Message) -> list[Message]:
-    """Return what was said before the question, oldest first, along its own thread; one query."""
-    if question.parent_id is None:
-        return []
-    before = Message.objects.filter(
-        conversation_id=question.conversation_id, position__lt=question.position
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a turn goes on from, oldest first, and the ids of its question's and answer's versions.
+
+    `history` is what was said before the question, along its own thread.
+    """
+
+    history: list[Message]
+    question_versions: list[str]
+    versions: list[str]
+
+
+def before_turn(question: Message, answer: Message) -> Before:
+    """Return what there is before a turn; one query."""
+    versions = Q(parent_id=question.parent_id) | Q(parent_id=question.id)
+    earlier = Q(position__lt=question.position)
+    found = list(
+        Message.objects.filter(versions | earlier, conversation_id=question.conversation_id)
+        .defer("citations", "usage")
+        .order_by(Case(When(versions, then=0), default=1), "-position")[:HISTORY_MESSAGES]
     )
-    nearest = list(before.defer("citations", "usage").order_by("-position")[:HISTORY_MESSAGES])
-    return _thread(nearest, question.parent_id)
+    nearest = [message for message in found if message.position < question.position]
+    siblings = _versions(found)
+    return Before(
+        _thread(nearest, question.parent_id) if question.parent_id else [],
+        [str(each) for each in siblings[question.id]],
+        [str(each) for each in siblings[answer.id]],
+    )
 
 
 def thread_of(conversation: Conversation) -> list[Message]:
@@ -89,14 +108,6 @@ def _versions(messages: Iterable[Message]) -> dict[UUID, list[UUID]]:
     for message in sorted(messages, key=lambda each: each.position):
         siblings.setdefault(message.parent_id, []).append(message.id)
     return {one: own for own in siblings.values() for one in own}
-
-
-def versions_of(message: Message) -> list[str]:
-    """Return the ids of a message and its siblings, oldest first; one query."""
-    siblings = Message.objects.filter(
-        conversation_id=message.conversation_id, parent_id=message.parent_id
-    )
-    return [str(found) for found in siblings.order_by("position").values_list("id", flat=True)]
 
 
 def newest_under(conversation: Conversation, message: Message) -> UUID:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import numpy as np
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from bedrock.selectors import embedding_model
 from search.models import Source
@@ -51,28 +51,36 @@ SAME_MODEL: Final = """
 class Within:
     """A condition on `source_id`, and whether there is anything that meets it.
 
-    `sources` are those within; None where they are all that there are.
+    `sources` are those within; None where they are all that there are. `mixed` says that some
+    sources' vectors are of another embedding model than the one that serves.
     """
 
     condition: str
     params: tuple[Any, ...]
     anything: bool
     sources: QuerySet[Source] | None = None
+    mixed: bool = False
 
 
 def within(sources: QuerySet[Source]) -> Within:
     """Return the condition that keeps to these sources; none where they are all that there are.
 
-    A scan that joins nothing takes two thirds of the time. What slips in between is caught when
-    passages are read: see `live_passages`.
+    One statement. A scan that joins nothing takes two thirds of the time. What slips in between is
+    caught when passages are read: see `live_passages`.
     """
-    visible = sources.count()
-    if visible == Source.objects.count():
-        return Within("true", (), visible > 0)
-    if not visible:
+    inside = sources.order_by().values("id")
+    counted = Source.objects.aggregate(
+        all=Count("id"),
+        inside=Count("id", filter=Q(id__in=inside)),
+        others=Count("id", filter=Q(id__in=sources_of_others(embedding_model()).values("id"))),
+    )
+    mixed = counted["others"] > 0
+    if counted["inside"] == counted["all"]:
+        return Within("true", (), counted["all"] > 0, mixed=mixed)
+    if not counted["inside"]:
         return Within("false", (), False, sources)
-    ids, params = sources.order_by().values("id").query.sql_with_params()
-    return Within(f"source_id IN ({ids})", params, True, sources)
+    ids, params = inside.query.sql_with_params()
+    return Within(f"source_id IN ({ids})", params, True, sources, mixed)
 
 
 def by_words(place: Within, query: str) -> Ranked:
@@ -94,7 +102,9 @@ def by_meaning(place: Within, vector: Sequence[float], *, count: int) -> Ranked:
     Only among vectors of the model that serves: those of another one cannot be compared.
     """
     asked = _literal(vector)
-    others = list(sources_of_others(embedding_model()).values_list("id", flat=True))
+    others: list[UUID] = []
+    if place.mixed:
+        others += sources_of_others(embedding_model()).values_list("id", flat=True)
     condition = place.condition + (" AND source_id <> ALL(%s)" if others else "")
     params = [*place.params, others] if others else place.params
     return _ranked(_rows(NEAREST.format(within=condition), [asked, *params, asked, count]))

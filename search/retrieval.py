@@ -67,7 +67,7 @@ def retrieve(
 ) -> list[Passage]:
     """Return the `limit` best passages in `scope`, best first.
 
-    One metered call (an embedding, or a retrieval from a Knowledge Base) and six statements.
+    One metered call (an embedding, or a retrieval from a Knowledge Base) and five statements.
     Raises NotFound for an id in the scope that does not exist or that the actor may not see, and
     whatever the gateway refuses.
     """
