@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.urls import reverse
 
 from assistant.models import Conversation, Message, MessageRole
 from tenants.accounts.models import role_reaches
@@ -78,3 +79,19 @@ def answer_to_explain(actor: Actor, message_id: UUID | str) -> Message:
     if message is None:
         raise NotFound("There is no such answer.")
     return message
+
+
+def message_address(actor: Actor, request_id: UUID) -> str:
+    """Return where the actor may read the answer of a request; "" where it is not theirs to read.
+
+    Theirs is what they own or what its owner shares.
+    """
+    answers = Message.objects.filter(request_id=request_id, role=MessageRole.ASSISTANT)
+    found = answers.select_related("conversation").only("id", "conversation").first()
+    if found is None:
+        return ""
+    if found.conversation.owner_id == actor.user_id:
+        return reverse("conversation", args=[found.conversation_id]) + f"#m-{found.id}"
+    if found.conversation.shared_at is not None:
+        return reverse("conversation_shared", args=[found.conversation_id])
+    return ""

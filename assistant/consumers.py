@@ -24,8 +24,9 @@ from assistant.runner import RunningTurn, running_in, turn_group, turn_run, turn
 from assistant.selectors import Missed, missed_since
 from assistant.services import thorough_checked, turn_again, turn_begin, turn_decide, turn_edit
 from assistant.watchkeeper import socket_closed, socket_opened
-from tenants.context import Actor, TenantContext, in_tenant
-from tenants.errors import TenantryError
+from tenants.context import Actor, TenantContext, in_public, in_tenant
+from tenants.errors import TenantryError, TenantUnavailable
+from tenants.registry.selectors import tenant_by_id
 from tenants.sockets import SIGNED_OUT, group_of, still_valid, workspace_group_of
 
 R = TypeVar("R")
@@ -182,7 +183,15 @@ class AssistantConsumer(AsyncWebsocketConsumer):
         self._follow(self._since(missed, frame["after"]))
 
     async def _allowed(self, work: Callable[[Actor], R]) -> R:
-        """Judge the socket's right and do the work, in one hop. Raises _SignedOut."""
+        """Judge the socket's right and do the work, in one hop. Raises _SignedOut.
+
+        The workspace is looked up anew: a posture or plan that has changed since the handshake
+        counts from this message on.
+        """
+        try:
+            self.tenant = await in_public("app_public", tenant_by_id, self.tenant.id)
+        except TenantUnavailable as error:
+            raise _SignedOut from error
 
         def judged() -> R:
             actor = still_valid(self.scope)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from assistant import api, helpviews, keepingapi, keepingviews, views
+from assistant import api, helpviews, keepingapi, keepingviews, recordviews, views
 
 html_urlpatterns = [
     path("assistant/", views.assistant_home, name="assistant"),
@@ -47,6 +47,7 @@ html_urlpatterns = [
     ),
     path("assistant/list/", views.conversation_rows, name="conversation_rows"),
     path("assistant/answers/<uuid:message_id>/why/", views.answer_why, name="answer_why"),
+    path("requests/<uuid:request_id>/", recordviews.request_record, name="request_record"),
     path("write/", views.write_page, name="write"),
     path("help/", helpviews.help_home, name="help"),
     path("help/<slug:slug>/", helpviews.help_article, name="help_article"),

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -29,6 +30,7 @@ from bedrock.models import (
     Model,
     ModelRoute,
     PolicyDecision,
+    PostureRequest,
     ProfileCheck,
     ProvisionedModel,
     Reranker,
@@ -36,7 +38,10 @@ from bedrock.models import (
     SafetyRules,
     Tier,
 )
+from bedrock.posturing import posture_decide
 from billing.models import LedgerLine
+from tenants.accounts.selectors import staff_actor
+from tenants.errors import TenantryError
 from tenants.staffpages import FixedRows, ReadOnly
 
 
@@ -319,3 +324,36 @@ class RerankerAdmin(ModelAdmin):
     """The reranking model of each Region that offers one; how many passages, the tiers say."""
 
     list_display: ClassVar = ["region", "model_id", "weight"]
+
+
+@admin.register(PostureRequest)
+class PostureRequestAdmin(ReadOnly):
+    """Workspaces that ask for a looser posture; a decision is in force at once and on record."""
+
+    list_display: ClassVar = [
+        "asked_at", "tenant_id", "before", "posture", "state", "reason", "decided_at",
+    ]  # fmt: skip
+    list_filter: ClassVar = ["state", "posture"]
+    search_fields: ClassVar = ["tenant_id"]
+    actions: ClassVar = ["approve", "refuse"]
+
+    @admin.action(description="Approve: the looser posture is in force at once")
+    def approve(self, request: HttpRequest, rows: QuerySet[PostureRequest]) -> None:
+        self._decide(request, rows, approve=True)
+
+    @admin.action(description="Refuse: the posture stays as it is")
+    def refuse(self, request: HttpRequest, rows: QuerySet[PostureRequest]) -> None:
+        self._decide(request, rows, approve=False)
+
+    def _decide(
+        self, request: HttpRequest, rows: QuerySet[PostureRequest], *, approve: bool
+    ) -> None:
+        staff = staff_actor(request)
+        for row in list(rows):
+            try:
+                posture_decide(staff=staff, request=row, approve=approve)
+            except TenantryError as refused:
+                self.message_user(request, f"{row}: {refused.detail}", messages.ERROR)
+            else:
+                done = "approved and in force" if approve else "refused"
+                self.message_user(request, f"{row.before} to {row.posture}: {done}.")

@@ -116,6 +116,22 @@ class RulesWrong(ModelError):
     title = "These rules cannot be set"
 
 
+class RulesChanged(ModelError):
+    """Somebody else changed the posture or the rules since they were looked at."""
+
+    code = "rules_changed"
+    status = 409
+    title = "Somebody else changed this meanwhile; look at it again, then change it"
+
+
+class PostureNeedsApproval(ModelError):
+    """A looser posture than this role may choose on this plan; nothing was changed."""
+
+    code = "posture_needs_approval"
+    status = 403
+    title = "This posture is looser than you may choose"
+
+
 class TopicsNotIncluded(ModelError):
     """Denied topics need a guardrail of one's own, which the plan does not have."""
 

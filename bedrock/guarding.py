@@ -62,6 +62,26 @@ def apply_guardrail(
     )
 
 
+def assessed_in_full(
+    text: str,
+    *,
+    source: Literal["INPUT", "OUTPUT"],
+    actor: Actor,
+    feature: str,
+    request_id: UUID,
+) -> Json:
+    """Return ApplyGuardrail's whole answer to one text, also where nothing was found."""
+    answer: Json = _applied(
+        [{"text": {"text": text}}],
+        source=source,
+        scope="FULL",
+        actor=actor,
+        feature=feature,
+        request_id=request_id,
+    )
+    return answer
+
+
 def grounding(
     *,
     sources: Sequence[str],

@@ -20,6 +20,7 @@ from bedrock.loggedmodels import LogCursor as LogCursor
 from bedrock.loggedmodels import LogFinding as LogFinding
 from bedrock.loggedmodels import LoggedCall as LoggedCall
 from bedrock.loggedmodels import LogObject as LogObject
+from bedrock.posturemodels import PostureRequest as PostureRequest
 from bedrock.safetymodels import GuardrailCheck as GuardrailCheck
 from bedrock.safetymodels import Intervention as Intervention
 from bedrock.safetymodels import SafetyRules as SafetyRules
@@ -130,6 +131,15 @@ class Tier(models.Model):
         default=0,
         db_default=0,
         help_text="How many of the passages found are reranked, at most 100; 0: none.",
+    )
+    loosening = models.CharField(
+        max_length=10,
+        blank=True,
+        db_default="owner",
+        default="owner",
+        choices=[("admin", "Admins"), ("owner", "Owners")],
+        help_text="Who may choose a looser posture; empty: staff approve. Leaving regulated always"
+        " needs staff.",
     )
 
     class Meta:

@@ -1,5 +1,6 @@
 """REST: a workspace's own safety rules."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -28,6 +29,9 @@ class TopicSerializer(serializers.Serializer[Any]):
 class SafetyChangeSerializer(serializers.Serializer[Any]):
     """What is left out stays as it is."""
 
+    version = serializers.IntegerField(
+        min_value=0, required=False, help_text="The version you looked at; another: 409."
+    )
     words = serializers.ListField(
         child=serializers.CharField(max_length=200), max_length=1_000, required=False
     )
@@ -43,6 +47,7 @@ class SafetyChangeSerializer(serializers.Serializer[Any]):
 class RulesVersionSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField()
     changed_at = serializers.DateTimeField()
+    posture = serializers.CharField(help_text="Empty: from before it was kept here.")
     words = serializers.IntegerField(help_text="How many.")
     thresholds = serializers.IntegerField(help_text="How many.")
     topics = serializers.IntegerField(help_text="How many.")
@@ -86,6 +91,7 @@ class SafetyView(APIView):
             actor=actor_of(request),
             least_grounding=least,
             grounding_given="least_grounding" in given.validated_data,
+            expected=values.pop("version", None),
             **values,
         )
         return Response(SafetySerializer(safety_told(current())).data)
@@ -98,5 +104,6 @@ class SafetyRestoreView(APIView):
 
     @extend_schema(operation_id="safety_restore", request=None, responses=SafetySerializer)
     def post(self, request: Request, version: int) -> Response:
-        safety_restore(actor=actor_of(request), version=version)
-        return Response(SafetySerializer(safety_told(current())).data)
+        row = safety_restore(actor=actor_of(request), version=version)
+        now = replace(current(), posture=row.posture)
+        return Response(SafetySerializer(safety_told(now)).data)

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 
 class SafetyRules(models.Model):
-    """One version of a tenant's own words, thresholds and topics; the newest is in force.
+    """One version of a tenant's posture, words, thresholds and topics; the newest is in force.
 
     A change is a new row, so that who changed what can be read, and an old version set again.
     """
@@ -16,6 +16,9 @@ class SafetyRules(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant_id = models.UUIDField()
     version = models.PositiveIntegerField()
+    posture = models.CharField(
+        max_length=20, blank=True, db_default="", help_text="Empty: from before it was kept here."
+    )
     words = models.JSONField(default=list, help_text="Words and phrases refused on both sides.")
     thresholds = models.JSONField(
         default=dict, help_text="Severity or confidence, 0 to 1, from which it is refused."

@@ -67,8 +67,7 @@ class Screen:
         if any(holds(text, self.rules.words) for text in texts):
             self.word_found(side, reservation)
             return True
-        found = self._judged(side, [text for text in texts if text.strip()])
-        return found
+        return bool(self.judged(side, [text for text in texts if text.strip()]))
 
     def word_found(self, side: Side, reservation: Reservation) -> None:
         """Record that an own word was found."""
@@ -87,10 +86,11 @@ class Screen:
             checks["sensitiveInformation"] = {"entities": [{"type": name} for name in entities]}
         return checks
 
-    def _judged(self, side: Side, texts: list[str]) -> bool:
+    def judged(self, side: Side, texts: list[str]) -> list[Finding]:
+        """Return what reaches its threshold, recorded; a metered call where any is set."""
         checks = self._checks(side)
         if not checks or not texts:
-            return False
+            return []
         units = units_of(sum(map(len, texts)))
         call = call_open(
             actor=self.actor,
@@ -115,7 +115,7 @@ class Screen:
         found = list(self._over(side, answer["results"]))
         if found:
             interventions_record(call.reservation, found, origin=Intervention.Origin.THRESHOLDS)
-        return bool(found)
+        return found
 
     def _over(self, side: Side, results: Json) -> Iterator[Finding]:
         """Yield what reaches its threshold."""

@@ -1,4 +1,4 @@
-"""Change a workspace's own safety rules. Each change is a new version, and an audit row with it."""
+"""Change a workspace's posture and own rules. Each change is a new version, with an audit row."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,14 +8,15 @@ from typing import Any, Final
 from django.db import IntegrityError, connection, transaction
 
 from bedrock import policy
-from bedrock.errors import GuardrailPoolEmpty, RulesWrong, TopicsNotIncluded
+from bedrock.errors import GuardrailPoolEmpty, RulesChanged, RulesWrong, TopicsNotIncluded
 from bedrock.models import SafetyRules
+from bedrock.postureguard import posture_allowed, posture_move
 from bedrock.safety import FINDINGS, topics_offered
 from bedrock.tasks import own_guardrail_dispatch
 from bedrock.wordmatch import folded
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, TenantContext, current
-from tenants.errors import Conflict, NotFound
+from tenants.errors import NotFound
 
 WORDS_AT_MOST: Final = 1_000
 PHRASE_CHARACTERS: Final = 100
@@ -27,6 +28,7 @@ TOPIC_NAME: Final = re.compile(r"[0-9a-zA-Z\-_ !?.]{1,100}")
 DEFINITION_CHARACTERS: Final = 200
 EXAMPLES_AT_MOST: Final = 5
 EXAMPLE_CHARACTERS: Final = 100
+KEPT: Final = ("words", "thresholds", "least_grounding", "topics")
 
 
 def safety_set(
@@ -37,14 +39,16 @@ def safety_set(
     least_grounding: Decimal | float | None = None,
     grounding_given: bool = False,
     topics: Sequence[Mapping[str, Any]] | None = None,
+    expected: int | None = None,
 ) -> SafetyRules:
     """Change what is given and keep the rest; in force within five seconds in every process.
 
-    `grounding_given` tells a `least_grounding` of None, which clears it, from none at all. Raises
-    RulesWrong, TopicsNotIncluded and GuardrailPoolEmpty; then nothing is changed.
+    `grounding_given` tells a `least_grounding` of None, which clears it, from none at all;
+    `expected` is the version that was looked at. Raises RulesChanged, RulesWrong, TopicsNotIncluded
+    and GuardrailPoolEmpty; then nothing is changed.
     """
     tenant = current()
-    before = newest(tenant)
+    before = seen(tenant, expected)
     values: dict[str, Any] = {
         "words": before.words if words is None else _words(words),
         "thresholds": before.thresholds if thresholds is None else _thresholds(thresholds),
@@ -54,15 +58,45 @@ def safety_set(
     return _stored(actor, tenant, before, values)
 
 
-def safety_restore(*, actor: Actor, version: int) -> SafetyRules:
-    """Set an earlier version again, as a new one. Raises NotFound."""
+def posture_set(*, actor: Actor, posture: str, expected: int | None = None) -> SafetyRules:
+    """Move to another posture; the next message in every process obeys it.
+
+    Raises RulesChanged, RulesWrong, PostureNeedsApproval, NotProvisioned; then nothing is changed.
+    """
     tenant = current()
+    before = seen(tenant, expected)
+    posture_allowed(actor, tenant, posture)
+    values = {name: getattr(before, name) for name in KEPT}
+    return _stored(actor, tenant, before, {**values, "posture": posture})
+
+
+def safety_restore(*, actor: Actor, version: int, expected: int | None = None) -> SafetyRules:
+    """Set an earlier version again, as a new one, its posture with it.
+
+    Raises NotFound, RulesChanged, PostureNeedsApproval.
+    """
+    tenant = current()
+    before = seen(tenant, expected)
     found = SafetyRules.objects.filter(tenant_id=tenant.id, version=version).first()
     if found is None:
         raise NotFound("There is no such version of the rules.")
-    names = ("words", "thresholds", "least_grounding", "topics")
-    values = {name: getattr(found, name) for name in names}
-    return _stored(actor, tenant, newest(tenant), values, restored_from=version)
+    posture = found.posture or tenant.posture
+    if posture != tenant.posture:
+        posture_allowed(actor, tenant, posture)
+    values = {name: getattr(found, name) for name in KEPT}
+    return _stored(actor, tenant, before, {**values, "posture": posture}, restored_from=version)
+
+
+def seen(tenant: TenantContext, expected: int | None) -> SafetyRules:
+    """Return the version in force. Raises RulesChanged where another one was looked at."""
+    found = newest(tenant)
+    if expected is not None and expected != found.version:
+        raise RulesChanged(
+            f"Somebody else changed this meanwhile: version {found.version} is in force, you looked"
+            f" at version {expected}. Nothing of yours was saved; look at it again.",
+            version=found.version,
+        )
+    return found
 
 
 def newest(tenant: TenantContext) -> SafetyRules:
@@ -79,6 +113,7 @@ def _stored(
     *,
     restored_from: int | None = None,
 ) -> SafetyRules:
+    posture = values.setdefault("posture", tenant.posture)
     topics_changed = values["topics"] != before.topics
     if values["topics"] and topics_changed:
         _claim(tenant)
@@ -91,6 +126,8 @@ def _stored(
                 restored_from=restored_from,
                 **values,
             )
+            if posture != tenant.posture:
+                posture_move(tenant, posture)
             audit_write(
                 actor,
                 action="safety.restored" if restored_from else "safety.changed",
@@ -98,14 +135,16 @@ def _stored(
                 object_id=row.id,
                 version=row.version,
                 restored_from=restored_from,
+                posture=posture,
+                posture_before=tenant.posture,
                 words=len(row.words),
                 thresholds=sorted(row.thresholds),
                 topics=[topic["name"] for topic in row.topics],
             )
     except IntegrityError as error:
-        raise Conflict("Somebody else changed the rules just now; look at them again.") from error
+        raise RulesChanged from error
     policy.forget()
-    if topics_changed:
+    if topics_changed or (row.topics and posture != tenant.posture):
         own_guardrail_dispatch(tenant)
     return row
 

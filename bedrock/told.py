@@ -92,6 +92,7 @@ def safety_told(tenant: TenantContext) -> dict[str, Any]:
             {
                 "version": row.version,
                 "changed_at": row.changed_at,
+                "posture": row.posture,
                 "words": len(row.words),
                 "thresholds": len(row.thresholds),
                 "topics": len(row.topics),

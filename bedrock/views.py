@@ -4,11 +4,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from bedrock.errors import RulesWrong
+from bedrock.errors import PostureNeedsApproval, RulesChanged, RulesWrong
 from bedrock.services import newest, safety_restore, safety_set
 from bedrock.told import finding_named, safety_told
 from bedrock.why import request_explained
@@ -31,21 +32,30 @@ def request_why(request: HttpRequest, request_id: UUID) -> HttpResponse:
 def safety_page(request: HttpRequest) -> HttpResponse:
     """Show the posture in plain words and the workspace's own rules; an admin changes them."""
     actor = actor_of(request)
-    error = ""
+    error, typed, part = "", request.POST, request.POST.get("part", "")
     if request.method == "POST":
         if not role_reaches(actor.role, "admin"):
             raise Forbidden
         try:
-            safety_set(actor=actor, **_rules_of(request))
+            safety_set(actor=actor, expected=version_of(request), **_rules_of(request))
         except TenantryError as refused:
             error = refused.detail
         else:
             return redirect("settings-safety")
     told = safety_told(current())
-    context = {"safety": told, "error": error, "may_change": role_reaches(actor.role, "admin")}
+    context: dict[str, Any] = {
+        "safety": told,
+        "error": error,
+        "typed_words": typed.get("words") if part == "words" else None,
+        "may_change": role_reaches(actor.role, "admin"),
+        "tab": "rules",
+    }
+    thresholds = dict(told["thresholds"])
+    if part == "thresholds":  # a refusal loses nothing of what was typed
+        thresholds = {name[2:]: value for name, value in typed.items() if name.startswith("t_")}
     context["checks"] = [
         (title, [
-            (name, finding_named(name), told["thresholds"].get(name))
+            (name, finding_named(name), thresholds.get(name))
             for name in told["checks"][kind]
         ])
         for title, kind in (
@@ -53,6 +63,12 @@ def safety_page(request: HttpRequest) -> HttpResponse:
         )
     ]  # fmt: skip
     return settings_page(request, "bedrock/safety.html", context, status=422 if error else 200)
+
+
+def version_of(request: HttpRequest) -> int | None:
+    """Return the version of the rules that the posted form was made from."""
+    given = request.POST.get("version", "")
+    return int(given) if given.isdecimal() and len(given) < 10 else None
 
 
 def _rules_of(request: HttpRequest) -> dict[str, Any]:
@@ -88,5 +104,9 @@ def _number(value: str) -> Decimal:
 @require_POST
 @role_required("admin")
 def safety_restore_action(request: HttpRequest, version: int) -> HttpResponse:
-    safety_restore(actor=actor_of(request), version=version)
+    """Set an earlier version again; what stands against it is told on the page."""
+    try:
+        safety_restore(actor=actor_of(request), version=version, expected=version_of(request))
+    except (RulesChanged, PostureNeedsApproval) as refused:
+        messages.warning(request, refused.detail)
     return redirect("settings-safety")

@@ -169,6 +169,7 @@ FEATURES: Final[Mapping[str, str]] = {
     "search": "Search",
     "ingest": "Reading documents",
     "title": "Naming conversations",
+    "bench": "Safety bench",
     "reconciliation": "Corrections to AWS's bill",
 }
 

@@ -22,5 +22,9 @@ def settings_page(
 ) -> HttpResponse:
     """Render a page of the settings with the navigation that the user's role may follow."""
     role = actor_of(request).role
-    nav = [item for item in NAV if role_reaches(role, item.get("role", "viewer"))]
+    nav = [
+        {**item, "current": request.path.startswith(item["href"])}
+        for item in NAV
+        if role_reaches(role, item.get("role", "viewer"))
+    ]
     return render(request, template, {"settings_nav": nav, **context}, status=status)

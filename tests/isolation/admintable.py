@@ -75,6 +75,7 @@ MODELS: Final[dict[str, str]] = {
     "bedrock.GuardrailCheck": "change view",
     "bedrock.Intervention": "view",
     "bedrock.SafetyRules": "view",
+    "bedrock.PostureRequest": "view",
     "bedrock.InferenceProfile": "view",
     "bedrock.ProfileCheck": "change view",
     "bedrock.PolicyDecision": "view",

@@ -40,6 +40,7 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "assistant/<uuid:conversation_id>/choose/": {"POST": "viewer"},
     "assistant/list/": {"GET": "viewer"},
     "assistant/answers/<uuid:message_id>/why/": {"GET": "viewer"},
+    "requests/<uuid:request_id>/": {"GET": "viewer"},
     "write/": {"GET": "member"},
     "help/": {"GET": "viewer"},
     "help/<slug:slug>/": {"GET": "viewer"},
@@ -82,6 +83,9 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "requests/<uuid:request_id>/why/": {"GET": "viewer"},
     "settings/safety/": {"GET": "viewer", "POST": "admin"},
     "settings/safety/versions/<int:version>/restore/": {"POST": "admin"},
+    "settings/safety/posture/": {"GET": "admin", "POST": "admin"},
+    "settings/safety/bench/": {"GET": "admin", "POST": "admin"},
+    "settings/safety/interventions/": {"GET": "admin"},
     "api/v1/schema/": {"GET": "anyone"},
     "api/v1/docs/": {"GET": "viewer"},
     "api/v1/conversations/": {"GET": "viewer", "POST": "viewer"},
@@ -155,6 +159,10 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "api/v1/usage/allowances/": {"PUT": "admin"},
     "api/v1/safety/": {"GET": "viewer", "PATCH": "admin"},
     "api/v1/safety/versions/<int:version>/restore/": {"POST": "admin"},
+    "api/v1/safety/posture/": {"GET": "admin", "PUT": "admin"},
+    "api/v1/safety/posture/request/": {"POST": "admin", "DELETE": "admin"},
+    "api/v1/safety/bench/": {"POST": "admin"},
+    "api/v1/safety/interventions/": {"GET": "admin"},
     "api/v1/requests/<uuid:request_id>/": {"GET": "viewer"},
     "api/<path:_rest>": {},  # the API's own 404, to anyone
 }

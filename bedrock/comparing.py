@@ -1,0 +1,154 @@
+"""Postures side by side in plain words, and what changes between two of them.
+
+All of it is read from the definitions that the guardrails in AWS are made of.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from bedrock.postureguard import STRICTNESS
+from bedrock.postures import postures
+from bedrock.told import NAMES, finding_named
+
+GRADES: Final = {
+    "NONE": "not checked",
+    "LOW": "refused where it is plain",
+    "MEDIUM": "refused where it is clear",
+    "HIGH": "refused even where it is only likely",
+}
+ORDER: Final = tuple(GRADES)
+BOTH: Final = "Questions and answers"
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """One thing a posture decides: its name, what each posture does, and how strict that is."""
+
+    name: str
+    told: Mapping[str, str]
+    strictness: Mapping[str, int]
+
+
+def aspects() -> list[Aspect]:
+    """Return all that the postures decide, in a fixed order."""
+    definitions = {name: postures()[name] for name in STRICTNESS}
+    return [
+        *(_content(kind, definitions) for kind in _named("contentPolicyConfig", definitions)),
+        _swearing(definitions),
+        *_grouped([_personal(kind, definitions) for kind in _named(PII, definitions)]),
+        _grounding(definitions),
+    ]
+
+
+def _grouped(aspects: list[Aspect]) -> list[Aspect]:
+    """Return kinds of personal data that every posture treats alike as one aspect."""
+    alike: dict[tuple[str, ...], list[Aspect]] = {}
+    for each in aspects:
+        alike.setdefault(tuple(each.told.values()), []).append(each)
+    return [
+        replace(first, name=", ".join([first.name, *(_inner(each.name) for each in others)]))
+        for first, *others in alike.values()
+    ]
+
+
+def _inner(name: str) -> str:
+    """Return a name as it stands inside a list; one that begins with initials keeps them."""
+    return name if name[1:2].isupper() else name[:1].lower() + name[1:]
+
+
+PII: Final = "sensitiveInformationPolicyConfig"
+LISTS: Final = {"contentPolicyConfig": "filtersConfig", PII: "piiEntitiesConfig"}
+
+
+def _named(policy: str, definitions: Mapping[str, Any]) -> list[str]:
+    found: dict[str, None] = {}
+    for definition in definitions.values():
+        for rule in definition.get(policy, {}).get(LISTS[policy], ()):
+            found[rule["type"]] = None
+    return list(found)
+
+
+def _rule(policy: str, kind: str, definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    rules = definition.get(policy, {}).get(LISTS[policy], ())
+    return next((rule for rule in rules if rule["type"] == kind), {})
+
+
+def _content(kind: str, definitions: Mapping[str, Any]) -> Aspect:
+    told, strictness = {}, {}
+    for posture, definition in definitions.items():
+        rule = _rule("contentPolicyConfig", kind, definition)
+        asked, answered = rule.get("inputStrength", "NONE"), rule.get("outputStrength", "NONE")
+        if asked == answered:
+            told[posture] = f"{BOTH}: {GRADES[asked]}"
+        elif answered == "NONE":
+            told[posture] = f"Questions: {GRADES[asked]}"
+        else:
+            told[posture] = f"Questions: {GRADES[asked]}. Answers: {GRADES[answered]}"
+        strictness[posture] = ORDER.index(asked) + ORDER.index(answered)
+    return Aspect(NAMES[kind], told, strictness)
+
+
+def _swearing(definitions: Mapping[str, Any]) -> Aspect:
+    on = {
+        posture: bool(definition.get("wordPolicyConfig", {}).get("managedWordListsConfig"))
+        for posture, definition in definitions.items()
+    }
+    return Aspect(
+        "Swear words",
+        {posture: f"{BOTH}: refused" if each else "Not checked" for posture, each in on.items()},
+        {posture: int(each) for posture, each in on.items()},
+    )
+
+
+def _personal(kind: str, definitions: Mapping[str, Any]) -> Aspect:
+    words = {"BLOCK": "refused", "ANONYMIZE": "masked before a model reads it"}
+    grade = {"": 0, "ANONYMIZE": 1, "BLOCK": 2}
+    told, strictness = {}, {}
+    for posture, definition in definitions.items():
+        rule = _rule(PII, kind, definition)
+        action = rule.get("action", "")
+        sides = [
+            side
+            for side, on in (("Questions", "inputEnabled"), ("answers", "outputEnabled"))
+            if rule.get(on)
+        ]
+        where = " and ".join(sides).capitalize()
+        told[posture] = f"{where}: {words[action]}" if action else "Not looked for"
+        strictness[posture] = grade[action]
+    return Aspect(finding_named(kind), told, strictness)
+
+
+def _grounding(definitions: Mapping[str, Any]) -> Aspect:
+    least = {}
+    for posture, definition in definitions.items():
+        filters = definition.get("contextualGroundingPolicyConfig", {}).get("filtersConfig", ())
+        least[posture] = next((f["threshold"] for f in filters if f["type"] == "GROUNDING"), 0)
+    return Aspect(
+        "Answers borne out by their sources",
+        {posture: f"Answers: scored, marked below {each}" if each else "Not scored"
+         for posture, each in least.items()},
+        {posture: int(each * 100) for posture, each in least.items()},
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    name: str
+    before: str
+    after: str
+    stricter: bool
+
+
+def differences(before: str, after: str) -> list[Difference]:
+    """Return what a move from one posture to another changes; what stays is left out."""
+    return [
+        Difference(
+            each.name,
+            each.told[before],
+            each.told[after],
+            each.strictness[after] > each.strictness[before],
+        )
+        for each in aspects()
+        if each.told[before] != each.told[after]
+    ]

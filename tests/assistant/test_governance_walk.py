@@ -1,0 +1,86 @@
+"""An admin's walk through the settings that govern a workspace, in a real browser."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.assistant.talking import Server
+from tests.assistant.test_browser import answers, check, sign_in
+from tests.support.browser import DESKTOP, PHONE
+from tests.support.cast import ADA
+from tests.support.localaws import LocalAws
+
+REFUSED = "it goes against your workspace's own rules"
+
+
+def seen(page: Page, name: str) -> None:
+    """Let axe and the width of a phone find nothing; keep pictures where somebody wants them."""
+    check(page)
+    folder = os.environ.get("SCREENSHOTS")
+    for theme, size in (("light", DESKTOP), ("dark", DESKTOP), ("light", PHONE), ("dark", PHONE)):
+        if size is DESKTOP and not folder:
+            continue
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, f"{name} is {wide} px wider than its window of {size[0]}"
+        if folder:
+            page.screenshot(
+                path=Path(folder) / f"{name}-{theme}-{size[0]}.png", full_page=True, scale="css"
+            )
+    page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
+    page.emulate_media(color_scheme="light")
+
+
+def say(page: Page, text: str) -> None:
+    page.get_by_label("Your message").focus()
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+
+
+def test_an_admin_compares_blocks_tries_and_rolls_back(
+    server: Server, page: Page, localaws: LocalAws
+) -> None:
+    site = f"http://{server.host(ADA)}"
+    sign_in(page, server, ADA, "/settings/safety/")
+    page.get_by_role("link", name="Postures", exact=True).click()
+    page.get_by_role("link", name="See what would change with regulated").click()
+    expect(page.get_by_role("button", name="Switch to regulated")).to_be_visible()
+    seen(page, "posture")
+
+    page.get_by_role("link", name="Rules", exact=True).click()
+    page.get_by_label("One word or phrase a line").fill("falcon")
+    page.get_by_role("button", name="Save the words").click()
+    page.get_by_role("link", name="Bench", exact=True).click()
+    page.get_by_label("Text", exact=True).fill("Is the falcon at erika@example.org?")
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Try it").press("Enter")
+    expect(page.get_by_text("Used as: “Is the falcon at {EMAIL}?”")).to_be_visible()
+    seen(page, "bench")
+
+    page.goto(f"{site}/assistant/")
+    say(page, "Where is the falcon?")
+    expect(page.locator("[data-answer]").last).to_contain_text(REFUSED)
+    page.goto(f"{site}/settings/safety/interventions/")
+    seen(page, "interventions")
+    page.locator("tr", has_text="Question, assistant").locator("time").click()
+    expect(page.get_by_role("link", name="Read the answer")).to_be_visible()
+    seen(page, "record")
+    page.get_by_role("link", name="Read the answer").click()
+
+    page.goto(f"{site}/settings/safety/")
+    page.get_by_label("One word or phrase a line").fill("")
+    page.get_by_role("button", name="Save the words").click()
+    seen(page, "rules")
+    page.goto(f"{site}/assistant/")
+    say(page, "Where is the falcon?")
+    answers(page, 1)
+    expect(page.locator("[data-answer]").last).not_to_contain_text(REFUSED)
+    page.goto(f"{site}/settings/safety/")
+    page.get_by_role("button", name="Set again version 1").click()
+    page.goto(f"{site}/assistant/")
+    say(page, "Where is the falcon?")
+    expect(page.locator("[data-answer]").last).to_contain_text(REFUSED)
