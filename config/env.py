@@ -67,6 +67,7 @@ class Environment:
     email_url: str
     default_from_email: str
     payment_webhook_secret: str
+    outbound_private: bool
 
     @property
     def base_url(self) -> str:
@@ -203,4 +204,5 @@ def environment() -> Environment:
             "DEFAULT_FROM_EMAIL", "Tenantry <no-reply@tenantry.example>"
         ),
         payment_webhook_secret=_long_secret("PAYMENT_WEBHOOK_SECRET"),
+        outbound_private=_one_of("OUTBOUND_PRIVATE", ("no", "yes"), "no") == "yes",
     )

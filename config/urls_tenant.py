@@ -17,10 +17,13 @@ from search.urls import api_urlpatterns as search_api
 from search.urls import html_urlpatterns as search_html
 from tenants.accounts.urls import api_urlpatterns as accounts_api
 from tenants.accounts.urls import html_urlpatterns as accounts_html
+from tenants.webhooks.urls import api_urlpatterns as webhooks_api
+from tenants.webhooks.urls import html_urlpatterns as webhooks_html
 
 urlpatterns = [
     path("", home, name="home"),
     *accounts_html,
+    *webhooks_html,
     *assistant_html,
     *documents_html,
     *search_html,
@@ -36,7 +39,15 @@ urlpatterns = [
     path(
         "api/v1/",
         include(
-            [*assistant_api, *documents_api, *search_api, *billing_api, *bedrock_api, *accounts_api]
+            [
+                *assistant_api,
+                *documents_api,
+                *search_api,
+                *billing_api,
+                *bedrock_api,
+                *accounts_api,
+                *webhooks_api,
+            ]
         ),
     ),
     path("api/<path:_rest>", api_not_found),

@@ -17,6 +17,7 @@ from django.db.models.functions import Greatest, Now
 from documents.errors import LeaseLost, Quarantined
 from documents.models import IN_BATCH, IN_FLIGHT, Document, Status, Way
 from tenants.context import current, entered
+from tenants.webhooks.publishing import publish
 
 log = structlog.get_logger(__name__)
 
@@ -52,17 +53,20 @@ class Lease:
 
     def ready(self) -> None:
         """End the ingestion well: the document can be read and found."""
-        self.release(
-            status=Status.READY,
-            progress=1.0,
-            error="",
-            error_code="",
-            attempts=0,
-            waits=0,
-            way=Way.UNDECIDED,
-            batch_job_id=None,
-            batch_times=0,
-        )
+        with transaction.atomic():
+            self.release(
+                status=Status.READY,
+                progress=1.0,
+                error="",
+                error_code="",
+                attempts=0,
+                waits=0,
+                way=Way.UNDECIDED,
+                batch_job_id=None,
+                batch_times=0,
+            )
+            if self.document.status != Status.READY:  # else it was embedded anew
+                publish("document.ready", {"id": str(self.document.id)})
 
     def fail(self, code: str, reason: str) -> None:
         """End the ingestion with a reason a person understands.
@@ -73,7 +77,9 @@ class Lease:
             log.warning("documents.not_reembedded", document_id=str(self.document.id), code=code)
             self.release(way=Way.UNDECIDED, batch_job_id=None, batch_times=0)
             return
-        self.release(status=Status.FAILED, error_code=code, error=reason)
+        with transaction.atomic():
+            self.release(status=Status.FAILED, error_code=code, error=reason)
+            publish("document.failed", {"id": str(self.document.id), "code": code})
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -27,6 +27,7 @@ from tenants.accounts.audit import audit_write
 from tenants.context import Actor, current
 from tenants.errors import Conflict, TenantryError
 from tenants.objects import object_put
+from tenants.webhooks.publishing import publish
 
 log = structlog.get_logger(__name__)
 
@@ -125,6 +126,7 @@ def _delete(actor: Actor, document: Document) -> None:
         object_id=document.id,
         size=document.size,
     )
+    publish("document.deleted", {"id": str(document.id)})
     document.delete()
     job_id = document.batch_job_id
     if job_id and not Document.objects.filter(batch_job_id=job_id).exists():

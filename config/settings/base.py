@@ -50,7 +50,7 @@ SHARED_APPS = [
     "bedrock",
     "config",
 ]
-TENANT_APPS = [*_BOTH, "search", "documents", "assistant"]
+TENANT_APPS = [*_BOTH, "tenants.webhooks", "search", "documents", "assistant"]
 INSTALLED_APPS = [*SHARED_APPS, *(app for app in TENANT_APPS if app not in SHARED_APPS)]
 
 TENANT_MODEL = "registry.Tenant"
@@ -218,6 +218,7 @@ AWS_ENDPOINTS = env.aws_endpoints
 AWS_BUCKET_PREFIX = env.bucket_prefix
 GUARDRAIL_SECONDS = 15.0  # a check that takes longer has failed, and what it was for stays unsent
 REGIONS = env.regions
+OUTBOUND_PRIVATE = env.outbound_private
 
 DEFAULT_FROM_EMAIL = env.default_from_email
 PAYMENT_WEBHOOK_SECRET = env.payment_webhook_secret

@@ -20,6 +20,7 @@ from tenants.accounts.services import user_create
 from tenants.accounts.tasks import invitation_mail
 from tenants.context import Actor
 from tenants.errors import Forbidden, Invalid, NotFound
+from tenants.webhooks.publishing import publish
 
 GOOD_FOR: Final = timedelta(days=7)
 AT_ONCE: Final = 200  # invitations in one file
@@ -118,4 +119,5 @@ def invitation_accept(*, token: str, name: str, password: str) -> User:
         audit_write(
             actor, action="invitation.accept", object_type="invitation", object_id=invitation.id
         )
+        publish("member.joined", {"id": str(user.id), "role": user.role})
     return user

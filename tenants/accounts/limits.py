@@ -33,6 +33,8 @@ LOOK: Final = AttemptLimit("look", 120, 120, 60, "wait a minute, or just send th
 AGAIN: Final = AttemptLimit("again", 5, 30, 600, "it is tried by itself too; wait ten minutes")
 CONFIRM: Final = AttemptLimit("confirm", 5, 30, 3600, "look for the mail already sent")
 
+HOOK: Final = AttemptLimit("hook", 30, 60, 60, "wait a minute before sending another")
+
 
 def _keys(limit: AttemptLimit, request: HttpRequest, address: str) -> dict[str, int]:
     client = request.META.get("REMOTE_ADDR", "")

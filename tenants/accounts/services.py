@@ -18,6 +18,7 @@ from tenants.accounts.models import ApiKey, Role, User
 from tenants.context import SYSTEM, Actor, current
 from tenants.middleware import SESSION_TENANT
 from tenants.sockets import sockets_close
+from tenants.webhooks.publishing import publish
 
 KEY_PREFIX: Final = "tnt_"  # what secret scanners look for
 LAST_USED_EVERY: Final = timedelta(minutes=1)
@@ -139,6 +140,7 @@ def user_role_set(*, actor: Actor, user: User, role: Role) -> None:
     audit_write(
         actor, action="user.role", object_type="user", object_id=user.id, was=was, role=role
     )
+    publish("member.changed", {"id": str(user.id), "was": was, "role": role})
     user_id = user.id
     transaction.on_commit(lambda: sockets_close(user_id))
 
@@ -159,5 +161,6 @@ def user_disable(*, actor: Actor, user: User) -> None:
     user.save(update_fields=["is_active"])
     address_remove(user.email)
     audit_write(actor, action="user.disable", object_type="user", object_id=user.id)
+    publish("member.deactivated", {"id": str(user.id)})
     user_id = user.id
     transaction.on_commit(lambda: sockets_close(user_id))

@@ -11,6 +11,7 @@ from tenants.accounts.selectors import actor_of
 NAV: Final = [
     {"label": "Members", "href": "/settings/members/", "icon": "users"},
     {"label": "API keys", "href": "/settings/keys/", "icon": "key"},
+    {"label": "Webhooks", "href": "/settings/webhooks/", "icon": "bolt", "role": "admin"},
     {"label": "Safety", "href": "/settings/safety/", "icon": "shield"},
     {"label": "Audit log", "href": "/settings/audit/", "icon": "history", "role": "admin"},
     {"label": "Workspace", "href": "/settings/workspace/", "icon": "settings"},

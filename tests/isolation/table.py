@@ -28,6 +28,9 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "settings/workspace/confirm/": {"POST": "viewer"},
     "settings/audit/": {"GET": "admin", "POST": "admin"},
     "settings/audit/export/": {"GET": "admin"},
+    "settings/webhooks/": {"GET": "admin", "POST": "admin"},
+    "settings/webhooks/<uuid:endpoint_id>/": {"GET": "admin", "POST": "admin"},
+    "settings/webhooks/<uuid:endpoint_id>/deliveries/<uuid:delivery_id>/replay/": {"POST": "admin"},
     "assistant/": {"GET": "viewer", "POST": "viewer"},
     "assistant/<uuid:conversation_id>/": {"GET": "viewer", "POST": "viewer"},
     "assistant/<uuid:conversation_id>/rename/": {"POST": "viewer"},
@@ -141,6 +144,12 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "api/v1/members/<uuid:user_id>/": {"PATCH": "admin"},
     "api/v1/invitations/": {"GET": "admin", "POST": "admin"},
     "api/v1/invitations/<uuid:invitation_id>/": {"DELETE": "admin"},
+    "api/v1/webhooks/": {"GET": "admin", "POST": "admin"},
+    "api/v1/webhooks/<uuid:endpoint_id>/": {"GET": "admin", "PATCH": "admin", "DELETE": "admin"},
+    "api/v1/webhooks/<uuid:endpoint_id>/secret/": {"POST": "admin"},
+    "api/v1/webhooks/<uuid:endpoint_id>/test/": {"POST": "admin"},
+    "api/v1/webhooks/<uuid:endpoint_id>/deliveries/": {"GET": "admin"},
+    "api/v1/webhooks/<uuid:endpoint_id>/deliveries/<uuid:delivery_id>/replay/": {"POST": "admin"},
     "api/v1/usage/": {"GET": "viewer"},
     "api/v1/plans/": {"GET": "admin"},
     "api/v1/plans/next/": {"DELETE": "owner"},
@@ -185,6 +194,8 @@ PARAMETERS: Final = {
     "_rest",
     "action_id",
     "invitation_id",
+    "endpoint_id",
+    "delivery_id",
     "slug",
 }
 # Objects of one user, which colleagues of a lower role may not tell from missing ones.
@@ -238,6 +249,8 @@ BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("assistant/<uuid:conversation_id>/", "POST"): {"text": "Who are you?"},
     ("assistant/<uuid:conversation_id>/rename/", "POST"): {"title": "Taken"},
     ("assistant/<uuid:conversation_id>/share/", "POST"): {"shared": "1"},
+    ("settings/webhooks/<uuid:endpoint_id>/", "POST"): {"act": "off"},
+    ("api/v1/webhooks/<uuid:endpoint_id>/", "PATCH"): {"description": "Taken"},
 }
 
 # Type of a frame that clients send -> its member that names an object, if any.
@@ -295,6 +308,9 @@ TASKS: Final[dict[str, tuple[str, ...] | str]] = {
     "registry.onboard_due": "",
     "search.copies_recover": "",
     "search.copies_sync": (),
+    "webhooks.deliver": ("delivery_id",),
+    "webhooks.due": "",
+    "webhooks.tidy": "",
 }
 
 # Management command -> how it is given a workspace, as arguments before its name; `owner`: only

@@ -28,6 +28,8 @@ from billing.models import InvoiceLine, LedgerLine
 from search.models import Chunk
 from tenants.accounts.models import ApiKey, Invitation
 from tenants.context import entered, public_scope
+from tenants.secretbox import secret_seal
+from tenants.webhooks.models import Delivery, Endpoint
 from tests.assistant.talking import actor_for, conversation_for
 from tests.documents.helpers import ready
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, Person
@@ -95,6 +97,13 @@ def _objects(person: Person, word: str) -> Ids:
             invited_by=user_of(person).id,
             expires_at=timezone.now() + timedelta(days=1),
         )
+        endpoint = Endpoint.objects.create(
+            url="https://hooks.example/", description=word, disabled_at=timezone.now(),
+            secret=secret_seal("whsec_" + word, purpose="webhook"),
+        )  # fmt: skip
+        delivery = Delivery.objects.create(
+            endpoint=endpoint, event_type="document.ready", body=json.dumps({"data": word})
+        )
         chunk = Chunk.objects.filter(source_id=document.id).first()
         assert chunk is not None
         line = InvoiceLine.objects.get(kind="usage")
@@ -106,6 +115,8 @@ def _objects(person: Person, word: str) -> Ids:
         "collection_id": collection["id"],
         "key_id": str(key.id),
         "invitation_id": str(invitation.id),
+        "endpoint_id": str(endpoint.id),
+        "delivery_id": str(delivery.id),
         "invoice_id": str(line.invoice_id),
         "line_id": str(line.id),
         "plan": "business",

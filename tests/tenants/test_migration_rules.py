@@ -15,7 +15,13 @@ from django.db import migrations, models
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import NOT_PROVIDED
 
-OWN = ("accounts", "search", "documents", "assistant")  # the apps of workspaces' schemas
+OWN = (
+    "accounts",
+    "webhooks",
+    "search",
+    "documents",
+    "assistant",
+)  # the apps of workspaces' schemas
 TAKES: tuple[type, ...] = (
     migrations.DeleteModel,
     migrations.RemoveField,
