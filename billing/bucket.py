@@ -15,6 +15,7 @@ and `/readyz` shows it. A Redis that answers with an error (out of memory, read-
 mend: that is logged as an error, with its code.
 """
 
+import json
 import math
 import random
 import time
@@ -49,6 +50,11 @@ REGION_UNITS: Final = "the Region's guardrail units"
 NAMES: Final = (
     "requests", "model tokens", "embedding tokens", "guardrail units", "streams", REGION_UNITS
 )  # fmt: skip
+NOTHING_ELSE: Final[dict[str, Any]] = {
+    "percent": 0, "own_streams": 0, "stream": "", "streams": 0, "lease": LEASE * 1000,
+    "units": 0, "rate": 1, "room": 1, "tenant": "",
+}  # fmt: skip
+"""What the script is told where there is no member, no stream and nothing of the Region's."""
 OWN: Final = 100  # added by the script to what refuses, where it is the member's own
 LOOK_AGAIN: Final = 0.25  # seconds, at the most, between two looks of a caller who waits in line
 LINE: Final = 4
@@ -172,11 +178,10 @@ def retry_take(rates: Rates) -> bool:
     capacity = max(RETRIES_AT_LEAST, int(rates.requests * RETRY_SHARE))
     try:
         taken = _scripts()[0](
-            keys=[tenant_key("retries"), tenant_key("streams")],
-            # No stream, nothing of the Region's, no member.
-            args=[1, 1, capacity, "", 0, 0, 0, 0, 0, "", 0, 0],
+            keys=[tenant_key("retries")],
+            args=[json.dumps(NOTHING_ELSE | {"costs": [1], "capacities": [capacity]})],
         )
-        if int(taken[0]):
+        if not taken.startswith(b"0 "):
             return False
         take(rates, {}, stream=None)
     except redis.RedisError as error:
@@ -205,12 +210,16 @@ def give_back(
         _scripts()[1](
             keys=_keys(shared, member),
             args=[
-                len(unused),
-                *_pairs(unused, capacities(rates)),
-                str(stream or ""),
-                shared.units,
-                shared.capacity,
-                rates.member_percent if member else 0,
+                json.dumps(
+                    {
+                        "unused": unused,
+                        "capacities": capacities(rates),
+                        "percent": rates.member_percent if member else 0,
+                        "stream": str(stream or ""),
+                        "units": shared.units,
+                        "room": shared.capacity,
+                    }
+                )
             ],
         )
     except redis.RedisError as error:
@@ -223,20 +232,21 @@ def _costs(amounts: Mapping[Metric, Any]) -> tuple[float, ...]:
 
 
 def _keys(shared: Shared, member: UUID | None) -> list[str]:
-    own = ("member", member.hex if member else "")
-    return [
-        tenant_key("bucket"),
+    """Return the scripts' keys; those of the Region only where something of it is taken."""
+    own = ("member", member.hex) if member else ()
+    found = [
+        tenant_key("rates"),
+        tenant_key(*own, "rates"),
         tenant_key("streams"),
-        region_key(shared.region, "guardrail-units"),
-        region_key(shared.region, "guardrail-tenants"),
-        tenant_key("guardrail-share"),
-        tenant_key(*own, "bucket"),
         tenant_key(*own, "streams"),
     ]
-
-
-def _pairs(costs: tuple[float, ...], held: tuple[int, ...]) -> list[float]:
-    return [value for pair in zip(costs, held, strict=True) for value in pair]
+    if shared.units:
+        found += [
+            region_key(shared.region, "guardrail-units"),
+            region_key(shared.region, "guardrail-tenants"),
+            tenant_key("guardrail-share"),
+        ]
+    return found
 
 
 @cache
@@ -272,30 +282,29 @@ def _ask(
     shared: Shared,
     member: UUID | None,
 ) -> tuple[int, int]:
-    answer = _scripts()[0](
-        keys=_keys(shared, member),
-        args=[
-            len(costs),
-            *_pairs(costs, capacities(rates)),
-            str(stream or ""),
-            rates.streams,
-            LEASE * 1000,
-            shared.units,
-            shared.per_second,
-            shared.capacity,
-            current().id.hex,
-            rates.member_percent if member else 0,
-            rates.member_streams,
-        ],
-    )
+    # One text each way: a client spends more on many small values than Redis on reading one.
+    asked = NOTHING_ELSE | {
+        "costs": costs,
+        "capacities": capacities(rates),
+        "stream": str(stream or ""),
+        "streams": rates.streams,
+    }
+    if member:
+        asked |= {"percent": rates.member_percent, "own_streams": rates.member_streams}
+    if shared.units:
+        asked |= {
+            "units": shared.units,
+            "rate": shared.per_second,
+            "room": shared.capacity,
+            "tenant": current().id.hex,
+        }
+    answer = _scripts()[0](keys=_keys(shared, member), args=[json.dumps(asked)])
     _fallback.reason = ""
-    if int(answer[0]):
-        return int(answer[0]), int(answer[1])
+    which, wait, *left = map(int, answer.split())
     seen = levels_seen.get()
-    if seen is not None:
-        left = tuple(int(level) for level in answer[2:])
-        seen.append(Levels(left[: len(costs)], left[len(costs) :]))
-    return 0, 0
+    if which == 0 and seen is not None:
+        seen.append(Levels(tuple(left[: len(costs)]), tuple(left[len(costs) :])))
+    return which, wait
 
 
 _waiting: Counter[UUID] = Counter()

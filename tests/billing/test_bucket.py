@@ -181,8 +181,8 @@ def test_without_redis_one_stream_at_least_runs_and_its_place_comes_back() -> No
 @pytest.mark.usefixtures("own_fallback")
 def test_an_error_that_redis_answers_is_logged_as_one_and_shown_until_it_is_gone() -> None:
     with entered(tenant_of(ALICE)):
-        key = tenants_redis.tenant_key("bucket")
-        tenants_redis.redis_client().set(key, b"no bucket")
+        key = tenants_redis.tenant_key("rates")
+        tenants_redis.redis_client().rpush(key, b"no bucket")
         with capture_logs() as logged:
             bucket.take(RATES, TOKENS, stream=None)
         [line] = [line for line in logged if line["event"] == "bucket.redis_lost"]

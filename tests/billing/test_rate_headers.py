@@ -1,6 +1,7 @@
 """Every REST answer says what is left of the rates; a refusal says when to come back."""
 
 import re
+import struct
 from typing import Any
 
 import pytest
@@ -57,9 +58,10 @@ def test_a_refusal_says_when_to_come_back_and_the_way_to_more() -> None:
     alice = user_of(ALICE).pk
     with entered(tenant_of(ALICE)):
         bucket.take(plan_terms("growth").rates, {}, stream=None, member=alice)
-        key = tenant_key("member", alice.hex, "bucket")
-        redis_client().hset(key, "l1", "-100")
-        redis_client().persist(key)  # a bucket nearly full is soon forgotten
+        key = tenant_key("member", alice.hex, "rates")
+        at, _, *others = struct.unpack("<5d", redis_client().get(key))
+        # Without an end: a bucket nearly full is soon forgotten.
+        redis_client().set(key, struct.pack("<5d", at, -100, *others))
     answer = write()
     assert code_of(answer) == "rate_limited"
     assert int(answer["Retry-After"]) >= 1
