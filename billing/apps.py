@@ -6,11 +6,14 @@ class BillingConfig(AppConfig):
     verbose_name = "Billing"
 
     def ready(self) -> None:
+        from billing.invoices.exporting import invoices_export
         from billing.invoices.holds import hold_register
         from billing.reconciliation.cases import invoice_holds
         from billing.sweeper import reservations_close, reservations_open
+        from tenants.lifecycle.export import export_register
         from tenants.lifecycle.steps import erase_register
 
         # After batch jobs and whatever else of the workspace runs has been stopped.
         erase_register("reservations", reservations_close, reservations_open, order=60)
+        export_register("invoices", invoices_export)
         hold_register("reconciliation", invoice_holds)

@@ -38,6 +38,7 @@ tables/      each table as JSON lines: one row a line, UTF-8
 objects/     the files as they were uploaded, and what was stored beside them
              (tables/documents_document.jsonl tells which is which document: object_key)
 conversations/  each conversation as Markdown
+invoices/    each issued invoice as PDF and as CSV
 usage.jsonl  every metered amount with its price
 manifest.json  every file here with its size and SHA-256
 

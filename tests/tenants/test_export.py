@@ -48,6 +48,9 @@ def test_an_archive_holds_everything_of_its_workspace_and_no_secret() -> None:
     assert content[f"objects/{document['object_key']}"] == b"The amber canary."
     (talk_file,) = (name for name in content if name.startswith("conversations/What Alice asked"))
     assert b"The amber canary." in content[talk_file]
+    sheet, document = sorted(name for name in content if name.startswith("invoices/"))
+    assert b"A line of Acme Works" in content[sheet]
+    assert content[document].startswith(b"%PDF")
     people = [json.loads(line) for line in content["tables/accounts_user.jsonl"].splitlines()]
     assert ALICE.email in {person["email"] for person in people}
     assert not {"password", "digest"} & {key for person in people for key in person}
