@@ -18,6 +18,7 @@ from assistant.actions import actions_open
 from assistant.answering import answer
 from assistant.keeping import conversation_pin, conversation_share
 from assistant.models import Conversation, Message, Turn
+from assistant.pages import citations_marked
 from assistant.runner import turn_run, turn_stop, work_aside
 from assistant.selectors import conversations_found
 from assistant.serializers import (
@@ -96,11 +97,16 @@ class ConversationView(APIView):
 
     @extend_schema(operation_id="conversations_read", responses=ConversationDetailSerializer)
     def get(self, request: Request, conversation_id: UUID) -> Response:
-        conversation = conversation_of(actor_of(request), conversation_id)
+        actor = actor_of(request)
+        conversation = conversation_of(actor, conversation_id)
         messages = [
             message_dict(message) for message in conversation.messages.prefetch_related("actions")
         ]
-        return Response({**conversation_dict(conversation), "messages": messages})
+        shape = {
+            **conversation_dict(conversation),
+            "messages": citations_marked(actor, messages),
+        }
+        return Response(shape)
 
     @extend_schema(
         operation_id="conversations_rename",
@@ -290,7 +296,8 @@ def _answered(request: Request, actor: Actor, turn: Turn, thorough: bool) -> Htt
     if wants_events(request):
         return event_stream(request, running.frames)
     message = Message.objects.get(id=turn.answer_id)
-    return Response(message_dict(message), status=status.HTTP_201_CREATED)
+    [shape] = citations_marked(actor, [message_dict(message)])
+    return Response(shape, status=status.HTTP_201_CREATED)
 
 
 class WriteView(APIView):

@@ -16,10 +16,10 @@ from assistant.models import Action, Conversation, Message, MessageRole, Message
 from assistant.shapes import action_dict, citations_of
 from bedrock.selectors import decisions_of
 from bedrock.why import explained
-from documents.access import documents_visible
 from documents.pages import suggestions
 from documents.rendering import answer_html, viewer_address
 from documents.selectors import documents_ready
+from documents.versions import Standing, standings
 from tenants.context import Actor
 
 SUGGESTED_FROM: Final = 3  # documents
@@ -138,13 +138,26 @@ def _age(moment: datetime, now: datetime) -> str:
     return moment.strftime("%B %Y")
 
 
+def marked(actor: Actor, thread: Sequence[Shown]) -> list[Shown]:
+    """Return a thread whose sources say how they stand: replaced and removed ones; one query."""
+    given = [str(s["citation"].document_id) for item in thread for s in item.sources]
+    standing = _standing(actor, given)
+    return [
+        replace(
+            item,
+            sources=tuple(
+                {**s, "standing": standing[str(s["citation"].document_id)]} for s in item.sources
+            ),
+        )
+        for item in thread
+    ]
+
+
 def readable(actor: Actor, thread: Sequence[Shown]) -> list[Shown]:
     """Return a thread with the sources alone that its reader may open; one query."""
-    given = [str(s["citation"].document_id) for item in thread for s in item.sources]
-    seen = _open_to(actor, given)
     found = []
-    for item in thread:
-        sources = tuple(s for s in item.sources if str(s["citation"].document_id) in seen)
+    for item in marked(actor, thread):
+        sources = tuple(s for s in item.sources if s["standing"] != "removed")
         closed = len(item.sources) - len(sources)
         html = answer_html(item.message.text, [s["citation"] for s in sources])
         found.append(replace(item, html=html, sources=sources, closed=closed) if closed else item)
@@ -153,19 +166,29 @@ def readable(actor: Actor, thread: Sequence[Shown]) -> list[Shown]:
 
 def citations_readable(actor: Actor, shapes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Take out of messages, as REST has them, the citations that their reader may not open."""
-    given = [each["document_id"] for shape in shapes for each in shape.get("citations", ())]
-    seen = _open_to(actor, given)
-    for shape in shapes:
+    for shape in citations_marked(actor, shapes):
         if "citations" in shape:
-            shape["citations"] = [c for c in shape["citations"] if c["document_id"] in seen]
+            shape["citations"] = [c for c in shape["citations"] if c["standing"] != "removed"]
     return shapes
 
 
-def _open_to(actor: Actor, document_ids: Iterable[str]) -> set[str]:
-    """Return which of these the actor may read: documents and help pages."""
+def citations_marked(actor: Actor, shapes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Say in messages, as REST has them, how each citation stands now; one query."""
+    given = [each["document_id"] for shape in shapes for each in shape.get("citations", ())]
+    standing = _standing(actor, given)
+    for shape in shapes:
+        if "citations" in shape:
+            shape["citations"] = [
+                {**c, "standing": standing[c["document_id"]]} for c in shape["citations"]
+            ]
+    return shapes
+
+
+def _standing(actor: Actor, document_ids: Iterable[str]) -> dict[str, Standing]:
+    """Return how each source stands for the actor; help pages are always current."""
     ids, of_help = set(document_ids), {str(each) for each in help_texts()}
-    visible = documents_visible(actor).filter(id__in=ids - of_help).values_list("id", flat=True)
-    return {str(each) for each in visible} | (ids & of_help)
+    found = standings(actor, [UUID(each) for each in ids - of_help])
+    return {each: found.get(UUID(each), "current") for each in ids}
 
 
 def starters(actor: Actor) -> list[str]:

@@ -62,6 +62,12 @@ class SourceSerializer(CitationSerializer):
     url = serializers.CharField(
         required=False, help_text="Where a help page is read; empty for documents."
     )
+    standing = serializers.ChoiceField(
+        choices=["current", "replaced", "removed"],
+        required=False,
+        help_text="How the document stands now: a newer version is searched, or it cannot be read"
+        " any more. Said of stored conversations.",
+    )
 
 
 class MessageSerializer(serializers.Serializer[Any]):

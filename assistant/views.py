@@ -21,7 +21,7 @@ from assistant.errors import (
     TurnRunning,
 )
 from assistant.models import MessageRole
-from assistant.pages import blank, grouped, shown, starters, why
+from assistant.pages import blank, grouped, marked, shown, starters, why
 from assistant.runner import turn_run, turn_stop
 from assistant.selectors import (
     branch_of,
@@ -119,7 +119,9 @@ def conversation_page(request: HttpRequest, conversation_id: UUID) -> HttpRespon
         {
             **_sidebar(actor, conversation.id),
             "conversation": conversation,
-            "thread": [shown(message, branch.versions[message.id]) for message in branch.thread],
+            "thread": marked(
+                actor, [shown(each, branch.versions[each.id]) for each in branch.thread]
+            ),
             "running": running,
             "after": told_until(conversation, running),
             "starters": [] if branch.thread else starters(actor),

@@ -30,6 +30,11 @@ def documents_visible(actor: Actor) -> QuerySet[Document]:
     )
 
 
+def documents_current(actor: Actor) -> QuerySet[Document]:
+    """Return the visible documents without versions that another has replaced."""
+    return documents_visible(actor).filter(replaced_at=None)
+
+
 def document_of(actor: Actor, document_id: UUID | str) -> Document:
     """Return the document if the actor may see it.
 

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from documents.access import document_of, documents_visible
+from documents.access import document_of, documents_current
 from documents.ask import ask
 from documents.models import Document
 from documents.selectors import document_text
@@ -24,6 +24,7 @@ from documents.serializers import (
     TextQuerySerializer,
     TextSerializer,
     UploadSerializer,
+    VersionUploadSerializer,
 )
 from documents.services import (
     document_delete,
@@ -35,6 +36,7 @@ from documents.services import (
 )
 from documents.unmasking import text_shown
 from documents.uploads import declared_size_check
+from documents.versions import versions_of
 from search.retrieval import RetrievalScope
 from tenants.accounts.selectors import actor_of
 
@@ -53,7 +55,7 @@ class DocumentListView(GenericAPIView[Document]):
 
     @extend_schema(operation_id="documents_list", responses=DocumentSerializer(many=True))
     def get(self, request: Request) -> Response:
-        page = self.paginate_queryset(documents_visible(actor_of(request)))
+        page = self.paginate_queryset(documents_current(actor_of(request)))
         rows = DocumentSerializer(page, many=True)  # type: ignore[arg-type] # a list, being many
         return self.get_paginated_response(rows.data)
 
@@ -109,7 +111,7 @@ class DocumentView(APIView):
 
     @extend_schema(operation_id="documents_delete", responses={204: None})
     def delete(self, request: Request, document_id: UUID) -> Response:
-        """Delete the document; it cannot be retrieved from this moment on."""
+        """Delete the document and its older versions: from this moment they cannot be retrieved."""
         document_delete(actor=actor_of(request), document_id=document_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -132,6 +134,46 @@ class DocumentBulkView(APIView):
             collection_ids=wanted["collection_ids"],
         )
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class DocumentVersionsView(APIView):
+    """A document's versions; put another file in its place."""
+
+    roles: ClassVar = {"GET": "viewer", "POST": "member"}
+    parser_classes = (MultiPartParser,)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse a declared size before authentication reads the body for its CSRF token."""
+        declared_size_check(request.META.get("CONTENT_LENGTH"))
+        super().initial(request, *args, **kwargs)
+
+    @extend_schema(operation_id="versions_list", responses=DocumentSerializer(many=True))
+    def get(self, request: Request, document_id: UUID) -> Response:
+        """All versions, newest first, whichever of them the address names."""
+        actor = actor_of(request)
+        versions = versions_of(actor, document_of(actor, document_id))
+        return Response(DocumentSerializer(versions, many=True).data)  # type: ignore[arg-type]
+
+    @extend_schema(
+        operation_id="versions_upload",
+        request={"multipart/form-data": VersionUploadSerializer},
+        responses={201: DocumentSerializer},
+    )
+    def post(self, request: Request, document_id: UUID) -> Response:
+        """Upload the next version: a document of its own, with its own id.
+
+        The version before it is searched until this one is `ready`; citations of it go on opening
+        it, marked as of a replaced version. Refuses the newest version's content: `same_version`.
+        """
+        actor = actor_of(request)
+        document_of(actor, document_id)
+        given = VersionUploadSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        file = given.validated_data["file"]
+        made = document_upload(
+            actor=actor, file=file.file, name=file.name or "", replaces=document_id
+        )
+        return _document(request, made.id, status.HTTP_201_CREATED)
 
 
 class DocumentRetryView(APIView):

@@ -20,6 +20,7 @@ from documents.citations import Citation, Grounded, cite, renumbered
 from documents.errors import QUESTION_CHARACTERS, QuestionEmpty, QuestionTooLong
 from documents.marks import unmarked
 from documents.prompts import NOT_FOUND, SYSTEM_ASK, ask_content
+from documents.versions import newest_ids
 from search.retrieval import Passage, RetrievalScope, retrieve
 from tenants.context import Actor, current
 
@@ -55,7 +56,7 @@ def question_checked(question: str) -> str:
 
 
 def ask(*, actor: Actor, question: str, scope: RetrievalScope, request_id: UUID) -> Answer:
-    """Answer from the documents in `scope` that the actor may see.
+    """Answer from the documents in `scope` that the actor may see, replaced ones by the newest.
 
     One embedding, one model call and one grounding check, all under `request_id`; where the check
     finds little and the plan has it, the answer is made once more by the frontier model. Where the
@@ -72,6 +73,8 @@ def ask(*, actor: Actor, question: str, scope: RetrievalScope, request_id: UUID)
 
 
 def _made(actor: Actor, asked: str, scope: RetrievalScope, request_id: UUID) -> Answer:
+    if scope.document_ids is not None:
+        scope = replace(scope, document_ids=newest_ids(actor, scope.document_ids))
     passages = retrieve(
         actor=actor, scope=scope, query=asked, limit=PASSAGES, request_id=request_id
     )

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from tenants.errors import Conflict, Forbidden, Invalid, TenantryError, Unavailable
+from tenants.errors import Conflict, Forbidden, Invalid, NotFound, TenantryError, Unavailable
 
 QUESTION_CHARACTERS: Final = 4_000
 CHOSEN_DOCUMENTS: Final = 200
@@ -29,6 +29,13 @@ class Duplicate(Conflict):
         )
 
 
+class SameVersion(Conflict):
+    """The file equals the newest version, byte for byte; nothing was stored."""
+
+    code = "same_version"
+    title = "This file has the same content as the newest version, so nothing was replaced"
+
+
 class TooManyAtOnce(Invalid):
     title = f"Choose from 1 to {BULK_AT_MOST} documents at once"
 
@@ -49,6 +56,22 @@ class UnmaskForbidden(Forbidden):
 
     code = "forbidden"
     title = "Personal data in this workspace's documents is shown to owners and admins only"
+
+
+class PageMissing(NotFound):
+    title = "This document has no such page, or the page cannot be drawn"
+
+
+class PagesHidden(Conflict):
+    """Pages as they look are of PDF files that are ready, and that hold nothing masked."""
+
+    code = "pages_not_shown"
+    title = "The pages of this document are not shown as they look; read its text"
+
+
+class PagesBusy(Unavailable):
+    code = "pages_busy"
+    title = "Too many pages are being drawn just now; try again in a moment"
 
 
 class StoredFileMissing(TenantryError):

@@ -16,6 +16,7 @@ from django.db.models.functions import Greatest, Now
 
 from documents.errors import LeaseLost, Quarantined
 from documents.models import IN_BATCH, IN_FLIGHT, Document, Status, Way
+from documents.versions import series_lock, version_settle
 from tenants.context import current, entered
 from tenants.webhooks.publishing import publish
 
@@ -52,7 +53,10 @@ class Lease:
         self.write(lease_token=None, lease_until=None, **fields)
 
     def ready(self) -> None:
-        """End the ingestion well: the document can be read and found."""
+        """End the ingestion well: the document can be read, and found if it is the newest version.
+
+        In the transaction that makes its passages retrievable.
+        """
         with transaction.atomic():
             self.release(
                 status=Status.READY,
@@ -65,6 +69,7 @@ class Lease:
                 batch_job_id=None,
                 batch_times=0,
             )
+            version_settle(self.document.id)
             if self.document.status != Status.READY:  # else it was embedded anew
                 publish("document.ready", {"id": str(self.document.id)})
 
@@ -85,6 +90,7 @@ class Lease:
     def locked(self) -> Iterator[None]:
         """Hold the document's row in one transaction: it can be neither taken over nor deleted."""
         with transaction.atomic():
+            series_lock([self.document.series or self.document.id])
             held = Document.objects.select_for_update(of=("self",)).filter(
                 id=self.document.id, lease_token=self.token
             )

@@ -61,7 +61,7 @@ def mask_document(lease: Lease, content: DocumentText) -> Rendition:
 
 def mask_stale(document: Document) -> bool:
     """Return whether a ready document was masked by other rules than those of today, or by none."""
-    if document.status != Status.READY:
+    if document.status != Status.READY or document.replaced_at is not None:
         return False
     try:
         version = mask_version()
@@ -73,12 +73,14 @@ def mask_stale(document: Document) -> bool:
 def stale_documents() -> QuerySet[Document]:
     """Return the ready documents of the entered tenant that are to be masked again.
 
-    Those that were never masked come first: until they are, they are not retrieved.
+    Those that were never masked come first: until they are, they are not retrieved. Replaced
+    versions stay as they are: nothing retrieves them, and one without a mask is shown to nobody
+    who may not see the original.
     """
     version = mask_version()
     if not version:
         return Document.objects.none()
-    ready = Document.objects.filter(status=Status.READY)
+    ready = Document.objects.filter(status=Status.READY, replaced_at=None)
     return ready.exclude(masked_with=version).order_by("masked_with", "created_at")
 
 

@@ -65,6 +65,11 @@ class Document(models.Model):
     masked_name = models.CharField(max_length=300, blank=True)
     masked_with = models.CharField(max_length=160, blank=True)
 
+    # Versions of one document: see `documents/versions.py`.
+    series = models.UUIDField(null=True, blank=True)  # the first version's id; null: there is one
+    version = models.PositiveIntegerField(default=1, db_default=1)
+    replaced_at = models.DateTimeField(null=True, blank=True)  # since when another is searched
+
     attempts = models.PositiveSmallIntegerField(default=0)
     waits = models.PositiveSmallIntegerField(default=0)
     lease_token = models.UUIDField(null=True, blank=True)
@@ -100,7 +105,8 @@ class Document(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(progress__gte=0, progress__lte=1), name="document_progress"
-            )
+            ),
+            models.UniqueConstraint(fields=["series", "version"], name="document_version_once"),
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from django.db.models import Case, Count, F, Q, QuerySet, Value, When
 from django.db.models.functions import Lower
 
 from bedrock.offsets import Masking
-from documents.access import documents_visible
+from documents.access import documents_current
 from documents.models import IN_FLIGHT, Document, DocumentText, Status
 from search.access import collection_of, collections_holding, documents_in
 from search.models import Chunk
@@ -149,7 +149,7 @@ def document_list(
 
     Of one collection, if one is given. Raises CollectionNotFound.
     """
-    found = documents_visible(actor).select_related("created_by")
+    found = documents_current(actor).select_related("created_by")
     found = found.annotate(collection_names=collections_holding(actor, value="collection__name"))
     if collection is not None:
         found = found.filter(id__in=documents_in([collection_of(actor, collection).id]))
@@ -167,7 +167,7 @@ def document_list(
 
 def document_counts(actor: Actor) -> dict[str, int]:
     """Return how many documents there are in all, under way, ready and failed."""
-    return documents_visible(actor).aggregate(
+    return documents_current(actor).aggregate(
         all=Count("id"),
         in_flight=Count("id", filter=Q(status__in=IN_FLIGHT)),
         ready=Count("id", filter=Q(status=Status.READY)),
@@ -177,7 +177,7 @@ def document_counts(actor: Actor) -> dict[str, int]:
 
 def documents_ready(actor: Actor, *, limit: int, chosen: Sequence[UUID] = ()) -> list[Document]:
     """Return documents that can be asked, for a chooser: those chosen already, then by name."""
-    ready = documents_visible(actor).filter(status=Status.READY)
+    ready = documents_current(actor).filter(status=Status.READY)
     first = Case(When(id__in=list(chosen), then=0), default=1) if chosen else Value(0)
     ordered = ready.order_by(first, Lower("name"))
     return list(ordered.only("id", "name", "title", "media_type", "pages")[:limit])

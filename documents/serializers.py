@@ -31,6 +31,12 @@ class DocumentSerializer(serializers.Serializer[Document]):
     error = serializers.SerializerMethodField(help_text="Why it failed, for a person.")
     error_code = serializers.SerializerMethodField(help_text="Why it failed; stable.")
     title = serializers.CharField(read_only=True)
+    version = serializers.IntegerField(read_only=True, help_text="Counts from 1.")
+    replaced_at = serializers.DateTimeField(
+        read_only=True,
+        allow_null=True,
+        help_text="Since when a newer version is searched instead; null: none is. See `versions/`.",
+    )
     pages = serializers.IntegerField(read_only=True, help_text="0 for formats without pages.")
     chunks = serializers.IntegerField(read_only=True)
     characters = serializers.IntegerField(read_only=True)
@@ -81,6 +87,12 @@ class UploadSerializer(serializers.Serializer[Any]):
         help_text="One of many files that come together: they may be embedded by a batch job, at"
         " half the price, within a day.",
     )
+
+
+class VersionUploadSerializer(serializers.Serializer[Any]):
+    """The file that takes a document's place, sent as multipart/form-data."""
+
+    file = serializers.FileField(allow_empty_file=True, max_length=None)
 
 
 class ChangeSerializer(serializers.Serializer[Any]):

@@ -13,13 +13,20 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from bedrock.batch import job_stop
 from billing.storage import release_storage, reserve_storage
-from documents.access import document_locked, document_of, documents_visible
+from documents.access import document_locked, document_of, documents_current
 from documents.errors import BULK_AT_MOST, Duplicate, NotRetryable, TooManyAtOnce, UploadInterrupted
 from documents.masking import mask_stale, masked_name_of
 from documents.models import Document, LooseObject, Status, Way
 from documents.parsing import MAX_FILE_BYTES, detect, safe_name
 from documents.parsing.sniff import HEAD_BYTES
 from documents.tasks import batch_advance, document_ingest, objects_sweep
+from documents.versions import (
+    deleted_with,
+    same_refuse,
+    series_lock,
+    series_of,
+    version_begin,
+)
 from search.access import collection_to_add
 from search.filing import file_in, file_new, unfile
 from search.services import source_remove, source_rename
@@ -43,23 +50,28 @@ def document_upload(
     collection_id: UUID | None = None,
     bulk: bool = False,
     keep_both: bool = True,
+    replaces: UUID | None = None,
 ) -> Document:
     """Store the file and queue its ingestion; `bulk`: it is one of many that come together.
 
     Without `keep_both`, a file that the actor can read here already is refused: Duplicate. Of two
-    uploads of it at once, too, one is.
+    uploads of it at once, too, one is. With `replaces` it becomes the next version of that
+    document, in the same collections, and is searched in its place once it is ready.
 
     `file` is seekable and read twice, never whole into memory. The object is stored before the row,
     outside any transaction: a crash between the two leaves a `LooseObject` that is swept, never a
     document without a file. Raises a ParsingError for a refused file,
-    Duplicate, CollectionNotFound, CollectionReadOnly, QuotaExhausted, AwsError.
+    Duplicate, CollectionNotFound, CollectionReadOnly, QuotaExhausted, AwsError; with `replaces`
+    NotFound, DocumentReadOnly, SameVersion.
     """
     shown = safe_name(name)
     size, digest, head = _measured(file)
     media_type = detect(shown, head, size)
     if collection_id is not None:
         collection_to_add(actor, collection_id)
-    if not keep_both:
+    if replaces is not None:
+        same_refuse(actor, replaces, digest)
+    elif not keep_both:
         _duplicate_refuse(actor, digest)
     document_id = uuid4()
     document = Document(
@@ -75,7 +87,9 @@ def document_upload(
     _object_store(document, file)
     try:
         with transaction.atomic():
-            if not keep_both:
+            if replaces is not None:
+                version_begin(actor=actor, document_id=replaces, made=document)
+            elif not keep_both:
                 _alone(digest)
                 _duplicate_refuse(actor, digest)
             _adopt(document.object_key)
@@ -85,9 +99,10 @@ def document_upload(
                 file_new(actor=actor, document_id=document.id, collection_id=collection_id)
             audit_write(
                 actor,
-                action="document.upload",
+                action="document.replace" if replaces else "document.upload",
                 object_type="document",
                 object_id=document.id,
+                version=document.version,
                 size=size,
                 media_type=document.media_type,
             )
@@ -104,10 +119,20 @@ def document_delete(*, actor: Actor, document_id: UUID | str) -> None:
 
 
 def documents_delete(*, actor: Actor, document_ids: Iterable[UUID | str]) -> None:
-    """Delete these documents, or none of them. Raises NotFound, DocumentReadOnly."""
+    """Delete these documents with their older versions, or none of them.
+
+    Raises NotFound, DocumentReadOnly.
+    """
+    wanted = set(document_ids)
     with transaction.atomic():
-        for document_id in sorted(set(document_ids), key=str):  # in one order: no deadlock
-            _delete(actor, document_locked(actor, document_id))
+        series_lock(series_of(wanted))
+        gone: set[UUID] = set()
+        for document_id in sorted(wanted, key=str):  # in one order: no deadlock
+            if UUID(str(document_id)) in gone:
+                continue
+            for version in deleted_with(document_locked(actor, document_id)):
+                gone.add(version.id)
+                _delete(actor, version)
     try:
         objects_sweep.dispatch()
     except BrokerError:  # the recovery task sweeps what is due
@@ -142,7 +167,12 @@ def documents_move(
 
     All of them or none. Raises NotFound, DocumentReadOnly, CollectionNotFound, CollectionReadOnly.
     """
-    ids = [document_locked(actor, each).id for each in sorted(set(document_ids), key=str)]
+    series_lock(series_of(document_ids))
+    chosen = [document_locked(actor, each) for each in sorted(set(document_ids), key=str)]
+    ids = [each.id for each in chosen]
+    series = [each.series for each in chosen if each.series]
+    versions = Document.objects.order_by().filter(series__in=series).exclude(id__in=ids)
+    ids += list(versions.values_list("id", flat=True))  # all are read by the same people
     file_in(actor=actor, document_ids=ids, collection_ids=collection_ids)
     for document_id in ids:
         audit_write(
@@ -220,7 +250,7 @@ def document_retry(*, actor: Actor, document_id: UUID | str) -> Document:
 
 
 def _duplicate_refuse(actor: Actor, digest: str) -> None:
-    same = documents_visible(actor).filter(sha256=digest).order_by("created_at").first()
+    same = documents_current(actor).filter(sha256=digest).order_by("created_at").first()
     if same is not None:
         raise Duplicate(same)
 

@@ -18,7 +18,7 @@ from documents.ingestion import ingest
 from documents.masking import stale_documents
 from documents.models import IN_BATCH, IN_FLIGHT, Document, LooseObject, Status, Way
 from documents.reembedding import reembed
-from tenants.objects import objects_delete
+from tenants.objects import DERIVED, objects_delete, objects_list
 from tenants.tasks import in_each_tenant, tenant_task
 
 log = structlog.get_logger(__name__)
@@ -94,9 +94,14 @@ def remask(*, unmasked_only: bool = False) -> int:
 
 @tenant_task(name="documents.objects_sweep")
 def objects_sweep() -> None:
-    """Remove stored objects that no document owns and whose time has come."""
+    """Remove stored objects that no document owns and whose time has come.
+
+    With each document's file go the pictures of its pages.
+    """
     while keys := list(_due_objects().values_list("key", flat=True)[:SWEEP_BATCH]):
         objects_delete(keys)
+        for folder in {f"{DERIVED}/{key.rpartition('/')[0]}" for key in keys}:
+            objects_delete(objects_list(folder))
         LooseObject.objects.filter(key__in=keys).delete()
 
 

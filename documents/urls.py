@@ -1,25 +1,37 @@
 from django.urls import path
 
-from documents import api, views
+from documents import api, viewerviews, views
 
 html_urlpatterns = [
     path("documents/", views.document_list, name="document_list"),
     path("documents/bulk/", views.document_bulk_submit, name="document_bulk"),
     path("documents/rows/", views.document_rows, name="document_rows"),
-    path("documents/<uuid:document_id>/", views.document_view, name="document_view"),
+    path("documents/<uuid:document_id>/", viewerviews.document_view, name="document_view"),
     path(
         "documents/<uuid:document_id>/segments/<int:index>/",
-        views.document_segment,
+        viewerviews.document_segment,
         name="document_segment",
     ),
-    path("documents/<uuid:document_id>/state/", views.document_state, name="document_state"),
     path(
-        "documents/<uuid:document_id>/original/", views.document_original, name="document_original"
+        "documents/<uuid:document_id>/pages/<int:index>/",
+        viewerviews.document_page,
+        name="document_page",
+    ),
+    path("documents/<uuid:document_id>/state/", viewerviews.document_state, name="document_state"),
+    path(
+        "documents/<uuid:document_id>/original/",
+        viewerviews.document_original,
+        name="document_original",
     ),
     path(
         "documents/<uuid:document_id>/delete/",
         views.document_delete_submit,
         name="document_delete",
+    ),
+    path(
+        "documents/<uuid:document_id>/replace/",
+        views.document_replace_submit,
+        name="document_replace",
     ),
     path("documents/<uuid:document_id>/retry/", views.document_retry_submit, name="document_retry"),
     path(
@@ -38,6 +50,11 @@ api_urlpatterns = [
         "documents/<uuid:document_id>/retry/",
         api.DocumentRetryView.as_view(),
         name="api_document_retry",
+    ),
+    path(
+        "documents/<uuid:document_id>/versions/",
+        api.DocumentVersionsView.as_view(),
+        name="api_document_versions",
     ),
     path(
         "documents/<uuid:document_id>/text/",

@@ -1,41 +1,32 @@
 """Pages: the list with uploads, the viewer, and questions."""
 
 from typing import Any, Final
-from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from bedrock.embedding_rule import bulk_documents
-from bedrock.gateway import masks
-from documents import viewer
-from documents.access import document_of, documents_visible, may_unmask
+from documents.access import document_of, documents_visible
 from documents.ask import ask, question_checked
 from documents.errors import (
     BULK_AT_MOST,
     CHOSEN_DOCUMENTS,
     QUESTION_CHARACTERS,
-    StoredFileMissing,
     TooManyChosen,
 )
-from documents.masking import mask_stale
-from documents.models import Document, Status
 from documents.pages import (
     STATES,
     Listing,
     answer_context,
     ids_of,
-    opened_at,
     suggestions,
     upload_limits,
 )
-from documents.renditions import Rendition
-from documents.selectors import document_counts, document_text, documents_ready
+from documents.selectors import document_counts, documents_ready
 from documents.selectors import document_list as document_list_of
 from documents.services import (
     document_delete,
@@ -44,7 +35,6 @@ from documents.services import (
     document_upload,
     documents_act,
 )
-from documents.unmasking import original_checked, text_shown
 from documents.uploads import declared_size_check
 from search.access import collections_writable
 from search.retrieval import RetrievalScope
@@ -52,14 +42,10 @@ from search.selectors import collection_list
 from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
-from tenants.errors import NotFound, TenantryError
-from tenants.objects import object_get
+from tenants.errors import TenantryError
 
 PAGE_ROWS: Final = 50
 LIVE_ROWS: Final = 100  # rows that one look at the states may ask for
-
-# A stored file is somebody's upload: never shown as a page of ours, never guessed at, no scripts.
-FILE_POLICY: Final = "default-src 'none'; sandbox"
 
 
 @require_http_methods(["GET", "POST"])
@@ -140,91 +126,6 @@ def document_rows(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@require_GET
-@role_required("viewer")
-def document_view(request: HttpRequest, document_id: UUID) -> HttpResponse:
-    """Show the document's text, opened at the passage `?start=&end=`, `?chunk=` or `?page=`."""
-    actor = actor_of(request)
-    document = document_of(actor, document_id)
-    context: dict[str, Any] = {
-        "nav": "documents",
-        "document": document,
-        "may_write": role_reaches(actor.role, "member"),
-        "may_unmask": may_unmask(actor),
-        "file_open": may_unmask(actor) or not (document.masked_with or masks()),
-    }
-    if document.status == Status.READY:
-        content, unmasked = _text(request, document)
-        at, passage = opened_at(request.GET, content)
-        context |= {
-            "masked": content.masking is not None,
-            "unmasked": unmasked,
-            "entities": len(content.masking.found) if content.masking else 0,
-            "stale": mask_stale(document),
-            "passage_asked": urlencode(
-                {key: request.GET[key] for key in ("start", "end", "chunk") if key in request.GET}
-            ),
-            "shown": viewer.shown(content, at=at, passage=passage),
-            "passage": passage,
-            "outline": viewer.outline(content),
-            "has_pages": bool(content.pages),
-        }
-    return render(request, "documents/view.html", context)
-
-
-def _text(request: HttpRequest, document: Document) -> tuple[Rendition, bool]:
-    """Return the text to show, and whether `?unmasked=1` shows the original of a masked one."""
-    content = document_text(document.id)
-    unmasked = request.GET.get("unmasked") == "1" and content.masked is not None
-    text = text_shown(
-        actor=actor_of(request), document=document, content=content, unmasked=unmasked
-    )
-    return text, unmasked
-
-
-@require_GET
-@role_required("viewer")
-def document_segment(request: HttpRequest, document_id: UUID, index: int) -> HttpResponse:
-    """Return one page of a long text, when it is scrolled to."""
-    document = document_of(actor_of(request), document_id)
-    content, unmasked = _text(request, document)
-    found = viewer.segments(content)
-    if index >= len(found):
-        raise NotFound
-    part = viewer.Shown(found[index], viewer.pieces(content, found[index], None))
-    context = {"part": part, "document": document, "unmasked": unmasked}
-    return render(request, "documents/view.html#segment", context)
-
-
-@require_GET
-@role_required("viewer")
-def document_state(request: HttpRequest, document_id: UUID) -> HttpResponse:
-    """Return how far the ingestion is; the page reloads itself when there is text to show."""
-    document = document_of(actor_of(request), document_id)
-    context = {"document": document, "may_write": role_reaches(actor_of(request).role, "member")}
-    response = render(request, "documents/view.html#state", context)
-    if document.status == Status.READY:
-        response["HX-Refresh"] = "true"
-    return response
-
-
-@require_GET
-@role_required("viewer")
-def document_original(request: HttpRequest, document_id: UUID) -> HttpResponse:
-    """Download the file as it was uploaded."""
-    document = document_of(actor_of(request), document_id)
-    original_checked(actor=actor_of(request), document=document)
-    body = object_get(document.object_key)
-    if body is None:
-        raise StoredFileMissing
-    response = HttpResponse(body, content_type="application/octet-stream")
-    response["Content-Disposition"] = content_disposition_header(True, document.name) or ""
-    response["Content-Security-Policy"] = FILE_POLICY
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Cache-Control"] = "private, no-store"
-    return response
-
-
 @require_POST
 @role_required("member")
 def document_delete_submit(request: HttpRequest, document_id: UUID) -> HttpResponse:
@@ -264,6 +165,31 @@ def document_rename_submit(request: HttpRequest, document_id: UUID) -> HttpRespo
     )
     messages.success(request, f"Renamed to “{renamed.name}”")
     return redirect("document_view", document_id)
+
+
+@require_POST
+@role_required("member")
+def document_replace_submit(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    """Put another file in the document's place, and show how its reading goes."""
+    declared_size_check(request.META.get("CONTENT_LENGTH"))
+    actor = actor_of(request)
+    document_of(actor, document_id)
+    file = request.FILES.get("file")
+    if file is None:
+        messages.warning(request, "Choose a file first")
+        return redirect("document_view", document_id)
+    try:
+        made = document_upload(
+            actor=actor,
+            file=file.file,  # type: ignore[arg-type]
+            name=file.name or "",
+            replaces=document_id,
+        )
+    except TenantryError as error:
+        messages.error(request, f"{file.name}: {error.detail}", extra_tags="danger")
+        return redirect("document_view", document_id)
+    messages.success(request, f"Version {made.version} uploaded; it is searched once it is ready")
+    return redirect("document_view", made.id)
 
 
 @require_POST

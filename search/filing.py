@@ -116,6 +116,18 @@ def file_new(*, actor: Actor, document_id: UUID, collection_id: UUID) -> None:
     Filing.objects.create(document_id=document_id, collection=collection)
 
 
+def file_like(*, document_id: UUID, like: UUID) -> None:
+    """File what is being taken in where another document is, in the caller's transaction.
+
+    For a caller that has checked that the actor may change that one. Also where the actor may not
+    add: what replaces a document must not be open to more people than it was.
+    """
+    held = Filing.objects.order_by().filter(document_id=like).values_list("collection", flat=True)
+    Filing.objects.bulk_create(
+        [Filing(document_id=document_id, collection_id=each) for each in held], batch_size=BATCH
+    )
+
+
 def file_in(*, actor: Actor, document_ids: Ids[UUID], collection_ids: Ids[UUID]) -> None:
     """Let the documents be in exactly these of the collections that the actor may add to.
 

@@ -16,6 +16,7 @@ from tenants.context import TenantContext, current
 log = structlog.get_logger(__name__)
 
 DELETE_BATCH: Final = 1000  # S3's own limit for one DeleteObjects call
+DERIVED: Final = "derived"  # folder of what can be made anew from other objects
 LINES_AT_ONCE: Final = 1 << 20  # bytes
 
 

@@ -4,8 +4,9 @@ from typing import Final
 from uuid import UUID
 
 from assistant.tools.base import ToolRefused, words_of
-from documents.access import document_of, documents_visible
+from documents.access import documents_current
 from documents.models import Document
+from documents.versions import newest_of
 from tenants.context import Actor
 
 NAMED: Final = 5  # that a refusal lists
@@ -20,7 +21,7 @@ def document_meant(actor: Actor, given: str) -> Document:
     found = _by_id(actor, given)
     if found is not None:
         return found
-    visible = documents_visible(actor)
+    visible = documents_current(actor)
     exact = list(visible.filter(name__iexact=given)[: NAMED + 1])
     fitting = exact or _by_words(list(visible[:LOOKED_AT]), given)
     if not fitting:
@@ -36,7 +37,7 @@ def _by_id(actor: Actor, given: str) -> Document | None:
         wanted = UUID(given)
     except ValueError:
         return None
-    return document_of(actor, wanted)
+    return newest_of(actor, wanted)
 
 
 def _by_words(documents: list[Document], given: str) -> list[Document]:

@@ -9,6 +9,10 @@ MAX_FILE_BYTES = 50 * 1024 * 1024
 """The largest file accepted: 50 MB."""
 
 
+PLACE = 10_000
+"""Places on a page are given in this many parts of its width and height."""
+
+
 class MediaType(StrEnum):
     """The formats we read, by the media type they are stored and served under."""
 

@@ -30,10 +30,8 @@ from documents.parsing.model import (
 )
 
 _ROOT = str(Path(__file__).resolve().parents[2])
-_START = (
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); "
-    "from documents.parsing.child import main; main()"
-)
+_PATH = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
+_START = "from documents.parsing.child import main; main()"
 _ANSWER_FACTOR = 6
 """Bytes of JSON that one character may take, headings and pages included."""
 
@@ -44,15 +42,39 @@ def parse(path: Path, media_type: str, *, limits: Limits = DEFAULT) -> ParsedTex
     Blocks until the child ends, at most `limits.wall_seconds`. Raises a `ParsingError`
     whose code says why the file is refused.
     """
-    kind = MediaType(media_type)
+    arguments = [str(MediaType(media_type)), json.dumps(asdict(limits))]
+    cap = limits.characters * _ANSWER_FACTOR + 1_000_000
+    output = child_answer(path, _START, arguments, limits=limits, cap=cap)
+    try:
+        answer: dict[str, Any] = json.loads(output)
+    except ValueError:
+        raise error_for("corrupt_file") from None
+    if "refused" in answer:
+        raise error_for(answer["refused"], **answer["extra"])
+    return ParsedText(
+        text=answer["text"],
+        pages=tuple(PageSpan(*page) for page in answer["pages"]),
+        headings=tuple(Heading(*heading) for heading in answer["headings"]),
+        title=answer["title"],
+    )
+
+
+def child_answer(
+    path: Path, start: str, arguments: list[str], *, limits: Limits, cap: int
+) -> bytes:
+    """Run `start` in a limited child that has the file as its input; return what it writes.
+
+    At most `cap` bytes of it. Raises a `ParsingError` for an empty file and for a child that
+    dies, takes too long or needs too much memory.
+    """
     with path.open("rb") as source:
         if os.fstat(source.fileno()).st_size == 0:
             raise EmptyFile
         child = subprocess.Popen(
             [
                 sys.executable,
-                *("-I", "-B", "-X", "utf8", "-c", _START, _ROOT),
-                *(str(kind), json.dumps(asdict(limits))),
+                *("-I", "-B", "-X", "utf8", "-c", _PATH + start, _ROOT),
+                *arguments,
             ],
             stdin=source,
             stdout=subprocess.PIPE,
@@ -65,17 +87,20 @@ def parse(path: Path, media_type: str, *, limits: Limits = DEFAULT) -> ParsedTex
     output = b""
     timed_out = False
     try:
-        output, timed_out = _collect(child, limits)
+        output, timed_out = _collect(child, limits, cap)
     finally:
         peak = _reap(child)
-    return _result(output, child.returncode, timed_out, peak, limits)
+    if timed_out or child.returncode == -signal.SIGXCPU:
+        raise error_for("parse_timeout")
+    if child.returncode != 0 or not output:
+        raise _crash(peak, limits)
+    return output
 
 
-def _collect(child: subprocess.Popen[bytes], limits: Limits) -> tuple[bytes, bool]:
+def _collect(child: subprocess.Popen[bytes], limits: Limits, cap: int) -> tuple[bytes, bool]:
     """Read the answer up to its cap; return it, and whether time ran out."""
     assert child.stdout is not None
     deadline = time.monotonic() + limits.wall_seconds
-    cap = limits.characters * _ANSWER_FACTOR + 1_000_000
     parts: list[bytes] = []
     size = 0
     with selectors.DefaultSelector() as selector:
@@ -113,25 +138,6 @@ def _running(child: subprocess.Popen[bytes]) -> bool:
     """Whether the child still runs, without collecting it."""
     options = os.WEXITED | os.WNOWAIT | os.WNOHANG
     return os.waitid(os.P_PID, child.pid, options) is None
-
-
-def _result(
-    output: bytes, returncode: int, timed_out: bool, peak: int, limits: Limits
-) -> ParsedText:
-    if timed_out or returncode == -signal.SIGXCPU:
-        raise error_for("parse_timeout")
-    try:
-        answer: dict[str, Any] = json.loads(output)
-    except ValueError:
-        raise _crash(peak, limits) from None
-    if "refused" in answer:
-        raise error_for(answer["refused"], **answer["extra"])
-    return ParsedText(
-        text=answer["text"],
-        pages=tuple(PageSpan(*page) for page in answer["pages"]),
-        headings=tuple(Heading(*heading) for heading in answer["headings"]),
-        title=answer["title"],
-    )
 
 
 def _crash(peak: int, limits: Limits) -> ParsingError:

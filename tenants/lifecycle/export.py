@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from tenants.context import TenantContext, current
-from tenants.objects import object_get, objects_list
+from tenants.objects import DERIVED, object_get, objects_list
 
 TABLES_OUT: Final = frozenset(
     {"django_migrations", "django_session", "django_content_type", "auth_permission"}
@@ -96,6 +96,8 @@ def export_write(file: BinaryIO) -> int:
             for path, content in files():
                 archive.add(f"{name}/{path}", [content])
         for key in objects_list():
+            if key.startswith(f"{DERIVED}/"):
+                continue  # made of other objects, which are here
             archive.add(f"objects/{key}", [object_get(key) or b""])
         manifest = {"workspace": tenant.slug, "tenant_id": str(tenant.id), "files": archive.files}
         opened.writestr("manifest.json", json.dumps(manifest, indent=2))

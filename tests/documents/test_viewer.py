@@ -51,7 +51,7 @@ def test_it_marks_a_passage_over_two_pages_on_both() -> None:
     document = ready("two.pdf", files.pdf(["The rope is red.", "The harness is blue."]))
     text = text_of(document)
     start, end = text.index("is red"), text.index("is blue")
-    html = opened(document, start=start, end=end)
+    html = opened(document, start=start, end=end, **{"as": "text"})
     assert marked(html) == ["is red.", "The harness "]
     assert html.count('id="passage"') == 1
 
@@ -91,7 +91,7 @@ def test_a_long_document_sends_only_the_pages_around_the_passage() -> None:
     text = text_of(document)
     assert len(text) > 200_000
     start = text.index(facts[150])
-    html = opened(document, start=start, end=start + len(facts[150]))
+    html = opened(document, start=start, end=start + len(facts[150]), **{"as": "text"})
     assert marked(html) == [facts[150]]
     assert len(html) < 200_000
     assert html.count("document__page--away") == 170 - 7
@@ -101,7 +101,7 @@ def test_a_long_document_sends_only_the_pages_around_the_passage() -> None:
     part = browser_of(BOB).get(away[1], headers={"HX-Request": "true"}).content.decode()
     assert "Chapter 1:" in part
     assert 'id="page-1"' in part
-    assert 'id="page-90"' in opened(document, page=90)
+    assert 'id="page-90"' in opened(document, page=90, **{"as": "text"})
 
 
 def test_the_contents_lead_to_their_headings() -> None:

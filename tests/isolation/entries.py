@@ -19,6 +19,8 @@ from config.stack.options import REPOSITORY
 from tests.isolation import admintable, table
 
 PARAMETER: Final = re.compile(r"<(?:\w+:)?(\w+)>")
+# REST that takes files, as forms.
+UPLOADS: Final = {"api/v1/documents/", "api/v1/documents/<uuid:document_id>/versions/"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Entry:
     @property
     def form(self) -> bool:
         """Return whether it takes forms instead of JSON."""
-        return self.method == "POST" and (not self.api or self.name == "api/v1/documents/")
+        return self.method == "POST" and (not self.api or self.name in UPLOADS)
 
     @property
     def parameters(self) -> list[str]:
