@@ -23,6 +23,7 @@ from localaws.iam.documents import Check
 from localaws.iam.enforcement import refused_form
 from localaws.iam.kept import KeptIam
 from localaws.iam.principals import Principal, principal_of
+from localaws.iam.written import check_written
 from localaws.iam.xml import keys_allowed, refused, with_errors
 from localaws.identity import Caller, Sessions
 from localaws.objects import ObjectStore
@@ -126,6 +127,8 @@ class MotoFront:
                 words = f"The local AWS offers {action} to the administrator alone."
             if words is not None:
                 raise AwsError("AccessDenied", words, status=403)
+        if service == "iam":
+            check_written(form, caller.account)
         chunks, status, headers = run_wsgi_app(self._app(service), environ, buffered=True)
         content = b"".join(chunks)
         if status.startswith("2"):

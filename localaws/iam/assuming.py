@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,9 +14,10 @@ from typing import Final
 
 from localaws.errors import AwsError
 from localaws.iam import engine
-from localaws.iam.documents import Check, Malformed, Statement, statements
+from localaws.iam.documents import Check, Statement, statements
 from localaws.iam.patterns import Context
 from localaws.iam.principals import Principal, role_of
+from localaws.iam.written import check_identity
 from localaws.identity import Caller
 
 POLICY_CHARACTERS: Final = 2048
@@ -24,6 +26,7 @@ TAGS: Final = 50
 SHORTEST: Final = 900  # seconds
 LONGEST: Final = 43_200
 CHAINED_LONGEST: Final = 3_600
+SESSION_NAME: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 # The service does not tell how it packs; this stands for it: the compressed size in bytes.
 PACKED_BYTES: Final = 1_536
 
@@ -45,6 +48,7 @@ def granted(form: Mapping[str, str], caller: Caller, principal: Principal | None
     arn = form.get("RoleArn", "")
     own = _members(form, "Tags")
     policy, arns = form.get("Policy", ""), tuple(_numbered(form, "PolicyArns.member", "arn"))
+    _check_name(form.get("RoleSessionName", ""))
     _check_sizes(own, policy, arns)
     inherited = {k: v for k, v in caller.session_tags.items() if k in caller.transitive}
     role = role_of(arn)
@@ -92,6 +96,16 @@ def _numbered(form: Mapping[str, str], prefix: str, member: str) -> list[str]:
     return [v for k, v in form.items() if k.startswith(prefix + ".") and k.endswith(end)]
 
 
+def _check_name(name: str) -> None:
+    if not SESSION_NAME.fullmatch(name):
+        raise AwsError(
+            "ValidationError",
+            f"1 validation error detected: Value '{name}' at 'roleSessionName' failed to satisfy"
+            r" constraint: Member must satisfy regular expression pattern: [\w+=,.@-]*, and must"
+            " have a length of 2 to 64",
+        )
+
+
 def _check_sizes(tags: dict[str, str], policy: str, arns: tuple[str, ...]) -> None:
     if len(policy) + sum(map(len, arns)) > POLICY_CHARACTERS:
         raise AwsError(
@@ -113,11 +127,7 @@ def _check_sizes(tags: dict[str, str], policy: str, arns: tuple[str, ...]) -> No
             "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
         )
     if policy:
-        try:
-            if not all(one.resources for one in statements(policy)):
-                raise Malformed("Policy statement must contain resources.")
-        except Malformed as error:
-            raise AwsError("MalformedPolicyDocument", str(error)) from None
+        check_identity(policy)
     percent = _packed(tags, policy, arns)
     if percent > 100:
         raise AwsError(
