@@ -15,6 +15,7 @@ from assistant.shapes import action_dict
 from assistant.tools import TOOLS, tool_specs
 from assistant.tools.base import Calling, Outcome, Plan, Tool, ToolRefused
 from bedrock.gateway import Finished, ModelAnswer, ModelRequest, TextDelta, ToolUse, converse_stream
+from bedrock.prompting import feature_require, system_with
 from bedrock.selectors import capabilities
 from search.retrieval import Passage
 from tenants.errors import TenantryError
@@ -115,7 +116,12 @@ def _asked(
         feature="assistant",
         actor=running.actor,
         request_id=made.calling.request_id,
-        system=SYSTEM_ASSISTANT,
+        system=system_with(
+            SYSTEM_ASSISTANT,
+            actor=running.actor,
+            feature="assistant",
+            request_id=made.calling.request_id,
+        ),
         messages=messages,
         max_tokens=ANSWER_TOKENS,
         tools=tools,
@@ -203,6 +209,7 @@ def _done(
     if tool.plan is None:
         assert tool.read is not None  # a tool reads or plans
         return tool.read(made.calling, given)
+    feature_require("actions")
     plan = tool.plan(made.calling, given)
     if plan.asked and not tool.confirms:
         return tool_change(actor=running.actor, tool=tool, arguments=plan.arguments)

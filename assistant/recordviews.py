@@ -23,6 +23,6 @@ def request_record(request: HttpRequest, request_id: UUID) -> HttpResponse:
     context: dict[str, Any] = {
         **told,
         "message_href": message_address(actor, request_id),
-        "ledger_href": reverse("usage_request", args=[request_id]),
+        "ledger_href": reverse("usage_request", args=[request_id]) if told["units"] else "",
     }
     return render(request, "assistant/record.html", context)

@@ -24,7 +24,8 @@ from assistant.frames import first_seq, frame_keep, frames_after, frames_forget,
 from assistant.models import Conversation, Message, MessageRole, MessageStatus, Turn
 from assistant.selectors import newest_under
 from assistant.shapes import citation_dict, final_frame
-from bedrock.errors import ChoiceNotInPlan
+from bedrock.errors import ChoiceNotInPlan, FrontierOff
+from bedrock.prompting import assistant_of, feature_require
 from bedrock.routing import may_choose
 from documents.citations import Citation
 from tenants.accounts.audit import audit_write
@@ -85,7 +86,9 @@ def message_checked(text: Any) -> str:
 
 
 def thorough_checked(wanted: bool, feature: str) -> bool:
-    """Return whether the frontier model is to answer. Raises ChoiceNotInPlan."""
+    """Return whether the frontier model is to answer. Raises ChoiceNotInPlan, FrontierOff."""
+    if wanted and not assistant_of(current()).frontier:
+        raise FrontierOff
     if wanted and not may_choose(current(), feature):
         raise ChoiceNotInPlan
     return wanted
@@ -96,6 +99,7 @@ def turn_begin(*, actor: Actor, conversation_id: UUID, text: Any) -> Turn:
 
     Raises NotFound, MessageEmpty, MessageTooLong, TurnRunning.
     """
+    feature_require("assistant")
     said = message_checked(text)
 
     def begin() -> Turn:
@@ -110,6 +114,7 @@ def turn_edit(*, actor: Actor, conversation_id: UUID, message_id: UUID | str, te
 
     Raises NotFound, DecisionStands, MessageEmpty, MessageTooLong, TurnRunning.
     """
+    feature_require("assistant")
     said = message_checked(text)
 
     def begin() -> Turn:
@@ -153,6 +158,7 @@ def turn_again(*, actor: Actor, conversation_id: UUID, message_id: UUID | str) -
 
     Raises NotFound, TurnRunning.
     """
+    feature_require("assistant")
 
     def begin() -> Turn:
         conversation, _ = _counted(actor, conversation_id)
@@ -168,8 +174,11 @@ def turn_decide(
 ) -> Turn:
     """Take the user's decision about an action that waits; the turn tells what comes of it.
 
-    Raises NotFound, NoSuchAction, ActionDecided, ActionExpired, TurnRunning.
+    Raises NotFound, FeatureOff, NoSuchAction, ActionDecided, ActionExpired, TurnRunning.
     """
+    feature_require("assistant")
+    if approve:
+        feature_require("actions")
 
     def begin() -> Turn:
         conversation, last = _counted(actor, conversation_id)

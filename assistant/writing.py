@@ -40,6 +40,7 @@ from bedrock.gateway import (
     mask,
     refused,
 )
+from bedrock.prompting import feature_require
 from bedrock.selectors import capabilities
 from documents.access import documents_visible
 from documents.ask import usage_of
@@ -83,6 +84,7 @@ def task_checked(
 
     A draft needs instructions, a rewrite a text, a summary a text or documents.
     """
+    feature_require(FEATURE)
     instructions = instructions.replace("\x00", "").strip()
     text = text.replace("\x00", "").strip()
     if len(instructions) > INSTRUCTION_CHARACTERS:

@@ -132,6 +132,30 @@ class PostureNeedsApproval(ModelError):
     title = "This posture is looser than you may choose"
 
 
+class SettingsWrong(ModelError):
+    """The assistant's settings cannot be as they were given."""
+
+    code = "settings_wrong"
+    status = 422
+    title = "These settings cannot be set"
+
+
+class FeatureOff(ModelError):
+    """The workspace's admins have switched the feature off; nothing was sent."""
+
+    code = "feature_off"
+    status = 403
+    title = "This feature is switched off in your workspace"
+
+
+class FrontierOff(ModelError):
+    """The thorough model was asked for where the workspace's admins do not allow it."""
+
+    code = "frontier_off"
+    status = 403
+    title = "Your workspace's admins do not allow the thorough model; leave it out"
+
+
 class TopicsNotIncluded(ModelError):
     """Denied topics need a guardrail of one's own, which the plan does not have."""
 

@@ -21,6 +21,7 @@ from bedrock.loggedmodels import LogFinding as LogFinding
 from bedrock.loggedmodels import LoggedCall as LoggedCall
 from bedrock.loggedmodels import LogObject as LogObject
 from bedrock.posturemodels import PostureRequest as PostureRequest
+from bedrock.promptmodels import AssistantSettings as AssistantSettings
 from bedrock.safetymodels import GuardrailCheck as GuardrailCheck
 from bedrock.safetymodels import Intervention as Intervention
 from bedrock.safetymodels import SafetyRules as SafetyRules

@@ -14,9 +14,10 @@ from typing import Any, Final
 from django.db.models import Q
 
 from bedrock.calls import Json, ModelRequest
-from bedrock.errors import ChoiceNotInPlan
+from bedrock.errors import ChoiceNotInPlan, FrontierOff
 from bedrock.models import Role, RoutePolicy
 from bedrock.policy import Policy, kept, policy_of
+from bedrock.prompting import FEATURES, assistant_of, feature_require
 from tenants.context import TenantContext
 
 WRITTEN_PER_TOKEN: Final = 4  # characters of what is read, to tell long from short
@@ -40,11 +41,18 @@ class Route:
 
 
 def route_of(tenant: TenantContext, request: ModelRequest) -> Route:
-    """Return the route of a call. Raises ChoiceNotInPlan."""
+    """Return the route of a call. Raises ChoiceNotInPlan, FrontierOff, FeatureOff."""
     row = route_policy(tenant.plan, request.feature)
+    if request.feature in FEATURES:
+        feature_require(request.feature)
     if request.thorough and not row.choice:
         raise ChoiceNotInPlan
+    frontier = assistant_of(tenant).frontier
+    if request.thorough and not frontier:
+        raise FrontierOff
     role, reason = _role(row, request)
+    if role == Role.FRONTIER and not frontier:
+        role, reason = Role.SMALL, f"small, since your admins allow no other for: {reason}"[:200]
     return Route(role, reason, row.service_tier, row.latency, row.effort, row.cache_hour)
 
 
@@ -74,8 +82,8 @@ def regenerates_below(tenant: TenantContext, feature: str) -> float | None:
 
 
 def may_choose(tenant: TenantContext, feature: str) -> bool:
-    """Say whether the plan lets its users choose the frontier model for a feature."""
-    return route_policy(tenant.plan, feature).choice
+    """Say whether plan and admins let users choose the frontier model for a feature."""
+    return route_policy(tenant.plan, feature).choice and assistant_of(tenant).frontier
 
 
 def tool_rounds(messages: Sequence[Json]) -> int:

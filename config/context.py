@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from bedrock.prompting import assistant_of
 from billing.selectors import plan_name
 from tenants.context import current_or_none
 
@@ -26,5 +27,6 @@ def workspace(_request: HttpRequest) -> dict[str, Any]:
             "posture": tenant.posture,
             "region": tenant.region,
             "retrieval": tenant.retrieval,
+            "assistant": SimpleLazyObject(lambda: assistant_of(tenant)),
         },
     }

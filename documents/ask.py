@@ -13,6 +13,7 @@ from bedrock.gateway import (
     grounding,
     mask,
 )
+from bedrock.prompting import feature_require, system_with
 from bedrock.routing import regenerates_below
 from bedrock.safety import least_grounding
 from billing.selectors import request_cost
@@ -63,6 +64,7 @@ def ask(*, actor: Actor, question: str, scope: RetrievalScope, request_id: UUID)
     workspace masks, one check more masks the question before anything else sees it. Raises
     NotFound for unknown ids in the scope, RateLimited, QuotaExhausted, ModelError.
     """
+    feature_require(FEATURE)
     said = question_checked(question)
     try:
         [asked] = mask([said], actor=actor, feature=FEATURE, request_id=request_id)
@@ -110,7 +112,7 @@ def _replied(
             feature=FEATURE,
             actor=actor,
             request_id=request_id,
-            system=SYSTEM_ASK,
+            system=system_with(SYSTEM_ASK, actor=actor, feature=FEATURE, request_id=request_id),
             messages=[{"role": "user", "content": ask_content(passages, asked)}],
             max_tokens=ANSWER_TOKENS,
             grounding=grounding,

@@ -13,6 +13,7 @@ NAV: Final = [
     {"label": "API keys", "href": "/settings/keys/", "icon": "key"},
     {"label": "Webhooks", "href": "/settings/webhooks/", "icon": "bolt", "role": "admin"},
     {"label": "Safety", "href": "/settings/safety/", "icon": "shield"},
+    {"label": "Assistant", "href": "/settings/assistant/", "icon": "assistant", "role": "admin"},
     {"label": "Audit log", "href": "/settings/audit/", "icon": "history", "role": "admin"},
     {"label": "Workspace", "href": "/settings/workspace/", "icon": "settings"},
 ]
