@@ -58,6 +58,7 @@ class Environment:
     port: int
     scheme: Literal["http", "https"]
     var_dir: Path
+    static_root: Path
     tenant_role_arn: str
     app_principal: str
     aws_endpoints: dict[str, dict[str, str]]
@@ -182,6 +183,7 @@ def environment() -> Environment:
     secret_key = _required("SECRET_KEY", "50 random characters or more, the same for every process")
     if len(secret_key) < 32:
         raise BadEnvironment("SECRET_KEY is too short: give 50 random characters or more.")
+    var_dir = Path(os.environ.get("VAR_DIR", str(ROOT / "var")))
     return Environment(
         login=login,
         database=_database(URL_VARIABLES[login]),
@@ -190,7 +192,8 @@ def environment() -> Environment:
         base_host=os.environ.get("BASE_HOST", "localhost"),
         port=_number("PORT", 8000),
         scheme=cast(Literal["http", "https"], _one_of("PUBLIC_SCHEME", ("http", "https"), "http")),
-        var_dir=Path(os.environ.get("VAR_DIR", str(ROOT / "var"))),
+        var_dir=var_dir,
+        static_root=Path(os.environ.get("STATIC_ROOT") or var_dir / "static"),
         tenant_role_arn=_arn(
             "AWS_TENANT_ROLE_ARN", "arn:aws:iam::123456789012:role/tenantry-tenant"
         ),

@@ -170,7 +170,7 @@ TEMPLATES = [
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [ROOT / "static"]
-STATIC_ROOT = env.var_dir / "static"
+STATIC_ROOT = env.static_root
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -24,6 +24,20 @@ from config.stack.process import Spec
 Login = Literal["app", "owner", "ops"]
 LOGINS: tuple[Login, ...] = ("app", "owner", "ops")
 
+# Celery's processes: each one's database login and its arguments.
+_QUIET = "--without-gossip --without-mingle --loglevel INFO"
+CELERY: Mapping[str, tuple[Login, str]] = {
+    "worker": ("app", f"worker -Q default -c 2 -n default@%h {_QUIET}"),
+    "worker-provisioning": (
+        "owner",
+        f"worker -Q provisioning --pool solo -n provisioning@%h {_QUIET}",
+    ),
+    "worker-ops": ("ops", f"worker -Q ops --pool solo -n ops@%h {_QUIET}"),
+    "beat": ("ops", "beat --pidfile= --loglevel INFO"),
+}
+# SIGTERM then asks for Celery's soft shutdown, which puts unfinished tasks back in the queue.
+SOFT_STOP: Mapping[str, str] = {"REMAP_SIGTERM": "SIGQUIT"}
+
 # A real account's credentials never reach the local server, whose own are no secret.
 LOCAL_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 FOREIGN_CREDENTIALS = (
@@ -69,27 +83,20 @@ class Parts:
         return self._spec("web", "The web process", argv, "app", fds=descriptors, probe=ready)
 
     def workers(self) -> list[Spec]:
-        """Workers and the scheduler.
-
-        SIGTERM asks Celery for its soft shutdown, which puts unfinished tasks back in the queue.
-        """
-        quiet = "--without-gossip --without-mingle --loglevel INFO"
-        beat = f"-s {self.options.var / 'beat' / 'schedule'} --pidfile= --loglevel INFO"
+        """Workers and the scheduler."""
+        schedule = self.options.var / "beat" / "schedule"
         return [
-            self._celery("worker", f"worker -Q default -c 2 -n default@%h {quiet}", "app"),
             self._celery(
-                "worker-provisioning",
-                f"worker -Q provisioning --pool solo -n provisioning@%h {quiet}",
-                "owner",
-            ),
-            self._celery("worker-ops", f"worker -Q ops --pool solo -n ops@%h {quiet}", "ops"),
-            self._celery("beat", f"beat {beat}", "ops"),
+                name,
+                [*arguments.split(), *(("-s", str(schedule)) if name == "beat" else ())],
+                login,
+            )
+            for name, (login, arguments) in CELERY.items()
         ]
 
-    def _celery(self, name: str, arguments: str, login: Login) -> Spec:
-        argv = [sys.executable, "-m", "celery", "-A", "config", *arguments.split()]
-        env = {"REMAP_SIGTERM": "SIGQUIT"}
-        return self._spec(name, f"The process {name}", argv, login, more=env)
+    def _celery(self, name: str, arguments: Sequence[str], login: Login) -> Spec:
+        argv = [sys.executable, "-m", "celery", "-A", "config", *arguments]
+        return self._spec(name, f"The process {name}", argv, login, more=SOFT_STOP)
 
     def _spec(
         self,

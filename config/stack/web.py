@@ -13,19 +13,24 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from importlib import import_module
 
 import uvicorn
 
 
 def main(descriptors: list[str]) -> None:
-    """Serve until SIGTERM; open requests have three seconds to end."""
+    """Serve the supervisor's sockets when it says so."""
     go, *bound = map(int, descriptors)
+    serve([socket.socket(fileno=descriptor) for descriptor in bound], lambda: os.read(go, 1))
+
+
+def serve(sockets: list[socket.socket], wait: Callable[[], object]) -> None:
+    """Load, wait for `wait`, and serve until SIGTERM; open requests have three seconds to end."""
     application = import_module("config.asgi").application
     _load_what_first_requests_need()
-    os.read(go, 1)
+    wait()
     import_module("tenants.backend.sessions").sessions_require()
-    sockets = [socket.socket(fileno=descriptor) for descriptor in bound]
     config = uvicorn.Config(
         application,
         ws="websockets-sansio",
