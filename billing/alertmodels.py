@@ -33,8 +33,8 @@ class AlertSettings(models.Model):
 class Alert(models.Model):
     """A threshold that was passed: once for each month, limit and amount of the limit.
 
-    A limit that is changed is another: what is passed of the new one is said again. `told_at` is
-    set in the transaction that sends the mail.
+    A limit that is changed is another: what is passed of the new one is said again. `event_at`
+    and `told_at` are set in the transactions that queue the event and send the mail.
     """
 
     class Kind(models.TextChoices):
@@ -54,6 +54,7 @@ class Alert(models.Model):
     used = models.DecimalField(**MONEY)
     most = models.DecimalField(**MONEY)
     at = models.DateTimeField(db_default=Now())
+    event_at = models.DateTimeField(null=True)
     told_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -12,8 +12,10 @@ class BillingConfig(AppConfig):
         from billing.sweeper import reservations_close, reservations_open
         from tenants.lifecycle.export import export_register
         from tenants.lifecycle.steps import erase_register
+        from tenants.webhooks.events import event_declare
 
         # After batch jobs and whatever else of the workspace runs has been stopped.
         erase_register("reservations", reservations_close, reservations_open, order=60)
+        event_declare("usage.threshold", "A limit of usage came near, or was reached.")
         export_register("invoices", invoices_export)
         hold_register("reconciliation", invoice_holds)

@@ -20,31 +20,29 @@ from tenants.accounts.models import User
 from tenants.context import Actor, current
 from tenants.errors import Invalid
 from tenants.lifecycle.naming import url_for
+from tenants.webhooks.publishing import publish
 
 log = structlog.get_logger(__name__)
 
+EVENT: Final = "usage.threshold"
 MOST_THRESHOLDS: Final = 5
 PERCENTS: Final = range(1, 101)
 
 
 def alert_tell(alert_id: UUID) -> bool:
-    """Send the alert's mail, once whoever tries; return whether it was now.
+    """Queue the alert's event and send its mail, each once whoever tries; say whether it was now.
 
-    The mark and the mail stand or fall together: a mail that cannot be sent is tried again. A
-    second worker waits for the first and finds the mark.
+    Each stands or falls with its mark: a mail that cannot be sent is tried again and keeps no event
+    back. A second worker waits for the first and finds the mark.
     """
     with transaction.atomic():
-        alert = (
-            Alert.objects.select_for_update()
-            .filter(pk=alert_id, tenant_id=current().id, told_at=None)
-            .first()
-        )
+        if alert := _claimed(alert_id, "event_at"):
+            publish(EVENT, _said(alert).as_json())
+    with transaction.atomic():
+        alert = _claimed(alert_id, "told_at")
         if alert is None:
             return False
-        Alert.objects.filter(pk=alert.pk).update(told_at=Now())
-        member = User.objects.filter(pk=alert.user_id).first()
-        said = Said(alert, member.email if member else "")
-        to = recipients(alert)
+        said, to = _said(alert), recipients(alert)
         if to:
             told = {"said": said, "workspace": current().name, "url": url_for(current().slug)}
             send_mail(
@@ -55,6 +53,22 @@ def alert_tell(alert_id: UUID) -> bool:
             )
     log.info("alerts.told", kind=alert.kind, threshold=alert.threshold, mails=len(to))
     return True
+
+
+def _claimed(alert_id: UUID, mark: str) -> Alert | None:
+    """Mark the alert and return it, or nothing where the mark was there."""
+    waiting = Alert.objects.select_for_update().filter(
+        pk=alert_id, tenant_id=current().id, **{mark: None}
+    )
+    alert = waiting.first()
+    if alert is not None:
+        Alert.objects.filter(pk=alert.pk).update(**{mark: Now()})
+    return alert
+
+
+def _said(alert: Alert) -> Said:
+    member = User.objects.filter(pk=alert.user_id).first()
+    return Said(alert, member.email if member else "")
 
 
 def alerts_choose(

@@ -1,6 +1,7 @@
 """Mixed calls, throttled, cut and killed: the ledger, the invocation log and the bill agree.
 
-200 calls here; `BOOK_CALLS=1000` makes it a thousand.
+200 calls here; `BOOK_CALLS=100000 python -m pytest -n 0 -s tests/bedrock/test_books.py` makes it a
+hundred thousand.
 """
 
 import os
@@ -23,9 +24,12 @@ from tests.bedrock.logreader import reading
 from tests.support.localaws import LocalAws
 from tests.support.services import Worker
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 Manage = Callable[..., str]
 CALLS = int(os.environ.get("BOOK_CALLS", "200"))
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(900 + CALLS),  # seconds, on a machine that does other things
+]
 KILLED = 4  # calls before the one in which a process dies
 
 

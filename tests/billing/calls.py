@@ -54,6 +54,7 @@ def reserve(
     feature: str = "ask",
     model: str = MODEL,
     streams: bool = False,
+    paced: bool = True,
 ) -> Reservation:
     """Admit a call of a thousand tokens, or of `units`."""
     return admit(
@@ -62,6 +63,7 @@ def reserve(
         request_id=request_id or uuid4(),
         estimate=Estimate(model, units or {Unit.INPUT: 800, Unit.OUTPUT: 200}),
         streams=streams,
+        paced=paced,
     )
 
 

@@ -12,7 +12,7 @@ from django.core import mail
 from django.db import connection
 
 from billing.admission import Estimate, admit
-from billing.alerts.services import alert_tell
+from billing.alerts.services import EVENT, alert_tell
 from billing.catalog import plan_terms
 from billing.models import Alert
 from billing.services import allowance_set, budget_set, cap_set
@@ -20,6 +20,8 @@ from billing.settlement import settle
 from billing.storage import reserve_storage
 from billing.units import Metric, Unit
 from tenants.context import Actor, entered
+from tenants.webhooks.models import Delivery
+from tenants.webhooks.services import endpoint_create
 from tests.billing.calls import MODEL
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, Person
 from tests.support.clients import api, browser_of, code_of, tenant_of, user_of
@@ -140,6 +142,8 @@ def test_two_workers_tell_one_alert_once_and_a_mail_that_fails_is_tried_again(
     [(_, alert)] = found(manage)
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"  # type: ignore[attr-defined]
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1  # type: ignore[attr-defined]
+    with entered(tenant_of(ALICE)):
+        endpoint_create(actor=actor_of(ADA), url="https://93.184.215.14/hook", events=[EVENT])
     with entered(tenant_of(ALICE)), pytest.raises(OSError, match="refused"):
         alert_tell(UUID(alert))
     assert found(manage) == [(str(tenant_of(ALICE).id), alert)]
@@ -158,6 +162,11 @@ def test_two_workers_tell_one_alert_once_and_a_mail_that_fails_is_tried_again(
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(told, range(4))) == [False, False, False, True]
     assert len(mail.outbox) == 1
+    with entered(tenant_of(ALICE)):
+        [event] = Delivery.objects.all()
+    body = json.loads(event.body)
+    assert body["type"] == "usage.threshold"
+    assert body["data"].items() >= {"kind": "budget", "threshold": 100, "limit": 0.0001}.items()
 
 
 def test_admins_choose_when_and_who_and_nobody_else_does(manage: Manage) -> None:
