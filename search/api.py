@@ -18,6 +18,7 @@ from search.filing import (
     member_remove,
     member_set,
 )
+from search.filters import media_types_of
 from search.models import Collection, Right
 from search.retrieval import RetrievalScope
 from search.selectors import collection_members, collection_overview, collection_shown, search
@@ -42,18 +43,27 @@ class SearchView(APIView):
         given.is_valid(raise_exception=True)
         wanted: dict[str, Any] = given.validated_data
         request_id = uuid4()
-        passages = search(
+        kinds = wanted.get("kinds")
+        found = search(
             actor=actor_of(request),
             query=wanted["query"],
             scope=RetrievalScope(
                 document_ids=_set(wanted.get("document_ids")),
                 collection_ids=_set(wanted.get("collection_ids")),
+                media_types=None if kinds is None else media_types_of(kinds),
+                owner_ids=_set(wanted.get("owner_ids")),
+                added_from=wanted.get("added_from"),
+                added_before=wanted.get("added_before"),
             ),
             limit=wanted["limit"],
             request_id=request_id,
         )
-        found = {"results": passages, "request_id": request_id}
-        return Response(ResultsSerializer(found).data)
+        shown = {
+            "results": found.passages,
+            "read_as": found.words.read_as,
+            "request_id": request_id,
+        }
+        return Response(ResultsSerializer(shown).data)
 
 
 class CollectionListView(GenericAPIView[Collection]):

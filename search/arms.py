@@ -1,7 +1,7 @@
-"""The two arms of retrieval, as statements in the tenant's own schema.
+"""Where retrieval looks, and its arm of meaning, as statements in the tenant's own schema.
 
-Both look within what they are given, and name no schema: the search path and the role of the
-entered tenant decide whose tables these are.
+The arm of words is in `words.py`. Both look within what they are given, and name no schema: the
+search path and the role of the entered tenant decide whose tables these are.
 """
 
 from collections.abc import Sequence
@@ -10,29 +10,15 @@ from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import connection
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 
 from bedrock.selectors import embedding_model
 from search.models import Source
-from search.ranking import NOTHING, Numbers, Ranked, TermPostings, bm25
+from search.ranking import NOTHING, Numbers, Ranked
 from search.vectormodels import sources_of_others
 
-# The english configuration, as in indexing. Frequencies count every posting of the tenant, the
-# entries only those in scope; all postings of a term come as one value.
-POSTINGS: Final = """
-    WITH asked AS MATERIALIZED (
-        SELECT lexeme, cardinality(positions) AS times
-        FROM unnest(to_tsvector('english', %s))
-    )
-    SELECT asked.times,
-           sum(length(posting.entries)) / 8,
-           string_agg(posting.entries, ''::bytea) FILTER (WHERE {within}),
-           (SELECT sum(chunk_count) FROM search_source WHERE live),
-           (SELECT sum(term_count) FROM search_source WHERE live)
-    FROM asked JOIN search_posting posting ON posting.term = asked.lexeme
-    GROUP BY asked.lexeme, asked.times
-"""
 NEAREST: Final = """
     SELECT number, -(embedding <#> %s::halfvec) FROM search_vector
     WHERE {within} ORDER BY embedding <#> %s::halfvec LIMIT %s
@@ -53,6 +39,8 @@ class Within:
 
     `sources` are those within; None where they are all that there are. `mixed` says that some
     sources' vectors are of another embedding model than the one that serves.
+    `languages`, `chunks` and `terms` (words, stop words left out) are of all the tenant's live
+    sources, whatever the place: ranking needs them.
     """
 
     condition: str
@@ -60,6 +48,9 @@ class Within:
     anything: bool
     sources: QuerySet[Source] | None = None
     mixed: bool = False
+    languages: tuple[str, ...] = ()
+    chunks: int = 0
+    terms: int = 0
 
 
 def within(sources: QuerySet[Source]) -> Within:
@@ -69,30 +60,31 @@ def within(sources: QuerySet[Source]) -> Within:
     caught when passages are read: see `live_passages`.
     """
     inside = sources.order_by().values("id")
+    live = Q(live=True)
     counted = Source.objects.aggregate(
         all=Count("id"),
         inside=Count("id", filter=Q(id__in=inside)),
         others=Count("id", filter=Q(id__in=sources_of_others(embedding_model()).values("id"))),
+        languages=ArrayAgg("language", distinct=True, filter=live),
+        chunks=Sum("chunk_count", filter=live),
+        terms=Sum("term_count", filter=live),
     )
-    mixed = counted["others"] > 0
-    if counted["inside"] == counted["all"]:
-        return Within("true", (), counted["all"] > 0, mixed=mixed)
+    everything = counted["inside"] == counted["all"]
+    condition, params = "true", tuple[Any, ...]()
     if not counted["inside"]:
-        return Within("false", (), False, sources)
-    ids, params = inside.query.sql_with_params()
-    return Within(f"source_id IN ({ids})", params, True, sources, mixed)
-
-
-def by_words(place: Within, query: str) -> Ranked:
-    """Return the BM25 score of every chunk that has a word of the query."""
-    rows = _rows(POSTINGS.format(within=place.condition), [query, *place.params])
-    if not rows:
-        return NOTHING
-    chunks, terms = int(rows[0][3] or 0), int(rows[0][4] or 0)
-    return bm25(
-        [TermPostings(int(row[0]), int(row[1]), bytes(row[2] or b"")) for row in rows],
-        chunks=chunks,
-        mean_length=terms / max(chunks, 1),
+        condition = "false"
+    elif not everything:
+        ids, params = inside.query.sql_with_params()
+        condition = f"source_id IN ({ids})"
+    return Within(
+        condition,
+        params,
+        counted["inside"] > 0,
+        None if everything else sources,
+        mixed=counted["others"] > 0,
+        languages=tuple(counted["languages"] or ()),
+        chunks=counted["chunks"] or 0,
+        terms=counted["terms"] or 0,
     )
 
 
@@ -107,7 +99,7 @@ def by_meaning(place: Within, vector: Sequence[float], *, count: int) -> Ranked:
         others += sources_of_others(embedding_model()).values_list("id", flat=True)
     condition = place.condition + (" AND source_id <> ALL(%s)" if others else "")
     params = [*place.params, others] if others else place.params
-    return _ranked(_rows(NEAREST.format(within=condition), [asked, *params, asked, count]))
+    return _ranked(rows(NEAREST.format(within=condition), [asked, *params, asked, count]))
 
 
 def similarities(numbers: Numbers, vector: Sequence[float]) -> Ranked:
@@ -115,20 +107,21 @@ def similarities(numbers: Numbers, vector: Sequence[float]) -> Ranked:
     if not len(numbers):
         return NOTHING
     statement, model = SIMILAR + SAME_MODEL, embedding_model()
-    return _ranked(_rows(statement, [_literal(vector), numbers.tolist(), model]))
+    return _ranked(rows(statement, [_literal(vector), numbers.tolist(), model]))
 
 
 def numbers_of(place: Within, chunk_ids: Sequence[UUID]) -> list[tuple[int, UUID]]:
     """Return (number, chunk id) of those chunks that there are within a place."""
-    rows = _rows(KNOWN.format(within=place.condition), [list(chunk_ids), *place.params])
-    return [(row[0], row[1]) for row in rows]
+    known = rows(KNOWN.format(within=place.condition), [list(chunk_ids), *place.params])
+    return [(row[0], row[1]) for row in known]
 
 
-def _rows(statement: str, params: list[Any]) -> list[tuple[Any, ...]]:
+def rows(statement: str, params: list[Any]) -> list[tuple[Any, ...]]:
+    """Return what a statement gives."""
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
 
 
 def _literal(vector: Sequence[float]) -> str:
@@ -138,8 +131,8 @@ def _literal(vector: Sequence[float]) -> str:
     return "[" + ",".join(f"{value:.6g}" for value in asked / (length or 1.0)) + "]"
 
 
-def _ranked(rows: list[tuple[Any, ...]]) -> Ranked:
+def _ranked(found: list[tuple[Any, ...]]) -> Ranked:
     return Ranked(
-        np.array([row[0] for row in rows], dtype=np.int64),
-        np.array([row[1] for row in rows], dtype=np.float64),
+        np.array([row[0] for row in found], dtype=np.int64),
+        np.array([row[1] for row in found], dtype=np.float64),
     )

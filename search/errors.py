@@ -15,6 +15,11 @@ class LimitOutOfRange(Invalid):
     title = "The limit must be from 1 to 50"
 
 
+class FilterUnknown(Invalid):
+    code = "filter_unknown"
+    title = "There is nothing to filter by under this name; choose from the lists"
+
+
 class SourceNotFound(NotFound):
     """A document in the scope is missing, not searchable yet, or invisible to the actor."""
 

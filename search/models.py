@@ -12,6 +12,8 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from pgvector.django import HalfVectorField
 
+from search.languages import USUAL
+
 DIMENSIONS: Final = 512
 
 
@@ -110,6 +112,8 @@ class Source(models.Model):
     embedding_model = models.CharField(max_length=100, blank=True)
     chunk_count = models.PositiveIntegerField(default=0)
     term_count = models.PositiveBigIntegerField(default=0)
+    # PostgreSQL's configuration that its words are read with.
+    language = models.CharField(max_length=20, default=USUAL, db_default=USUAL)
 
     class Meta:
         ordering: ClassVar = ["-created_at", "-id"]

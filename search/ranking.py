@@ -21,11 +21,11 @@ VECTOR_WEIGHT: Final = 0.6  # of the vectors in the sum; the words have the rest
 
 @dataclass(frozen=True, slots=True)
 class TermPostings:
-    """A query term: how often the query has it, how many chunks of the tenant, and the entries in
-    scope.
+    """A query term: how often the query has it (less for one that stands in for a mistyped word),
+    how many chunks of the tenant, and the entries in scope.
     """
 
-    asked: int
+    asked: float
     chunks: int
     entries: bytes
 

@@ -1,6 +1,7 @@
 """Retrieve passages by their words and their meaning together, within what the actor may see."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -9,12 +10,15 @@ from django.db.models import QuerySet
 
 from bedrock.gateway import as_masked, mask, passages_reranked, rerank
 from search.access import collections_visible, documents_in, sources_visible
-from search.arms import Within, by_words, within
+from search.arms import within
 from search.copies import embedded_text, stored_text
 from search.errors import CollectionNotFound, SourceNotFound
+from search.languages import USUAL
 from search.models import Chunk, Source
-from search.ranking import Ranked, fused
+from search.phrases import phrases_of
+from search.ranking import NOTHING, Ranked, fused
 from search.targets import Meaning, joined, meaning_of
+from search.words import Words, by_words
 from tenants.context import Actor
 
 CANDIDATES: Final = 100  # of each arm
@@ -26,11 +30,17 @@ QUERY_CHARACTERS: Final = 4_000  # of what is embedded; longer questions are cut
 
 @dataclass(frozen=True, slots=True)
 class RetrievalScope:
-    """Where to look; what stands in all of the sets given. None: in all that one may see."""
+    """Where to look: what meets all that is given. None: in all that one may see.
+
+    `added_from` and `added_before` are of the document, with their time zone.
+    """
 
     document_ids: frozenset[UUID] | None = None
     collection_ids: frozenset[UUID] | None = None
     media_types: frozenset[str] | None = None
+    owner_ids: frozenset[UUID] | None = None
+    added_from: datetime | None = None
+    added_before: datetime | None = None
 
 
 EVERYTHING: Final = RetrievalScope()
@@ -55,6 +65,15 @@ class Passage:
     heading: str
     rank: int
     score: float
+    language: str = USUAL  # PostgreSQL's configuration that its words were read with
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a query found, and how its words were read."""
+
+    passages: list[Passage]
+    words: Words = field(default_factory=lambda: Words(NOTHING))
 
 
 def retrieve(
@@ -65,30 +84,54 @@ def retrieve(
     limit: int = 10,
     request_id: UUID,
 ) -> list[Passage]:
-    """Return the `limit` best passages in `scope`, best first.
+    """Return the `limit` best passages in `scope` for a question, best first: see `find`."""
+    return find(
+        actor=actor, scope=scope, query=query, limit=limit, request_id=request_id, phrases=False
+    ).passages
 
-    One metered call (an embedding, or a retrieval from a Knowledge Base) and five statements.
+
+def find(
+    *,
+    actor: Actor,
+    scope: RetrievalScope = EVERYTHING,
+    query: str,
+    limit: int = 10,
+    request_id: UUID,
+    phrases: bool = True,
+) -> Findings:
+    """Return the `limit` best passages in `scope`, best first, and how the query was read.
+
+    With `phrases`, what stands in quotation marks must be in a passage word for word; in questions
+    to be answered the marks say nothing. One metered call (an embedding, or a retrieval from a
+    Knowledge Base) and five statements; more for words that no passage has and for phrases.
     Raises NotFound for an id in the scope that does not exist or that the actor may not see, and
     whatever the gateway refuses.
     """
     place = within(sources_in(actor, scope))
     cut = as_masked(query.replace("\x00", " ").strip()[:QUERY_CHARACTERS], query)
     if not cut or not place.anything:  # nothing is spent where nothing can be found
-        return []
+        return Findings([])
     [asked] = mask([cut], actor=actor, feature="search", request_id=request_id)
+    quoted = phrases_of(asked) if phrases else []
+    words = by_words(place, asked, quoted)
+    if quoted and not len(words.ranked.numbers):
+        return Findings([])
+    understood = as_masked(words.corrected(asked), asked)
     meaning = meaning_of(
-        asked,
+        understood,
         actor=actor,
         place=place,
         count=max(CANDIDATES, 2 * limit),
         request_id=request_id,
     )
     top = passages_reranked()
-    ranked = hybrid(place, asked, meaning, count=max(2 * limit, top))
+    if quoted:  # what is near to the query and has not the phrase is not what was asked for
+        meaning = replace(meaning, near=meaning.near.only(words.ranked.numbers))
+    ranked = hybrid(words.ranked, meaning, count=max(2 * limit, top))
     passages = live_passages(actor, ranked, max(limit, top))
     if top and len(passages) > 1:
-        passages = reordered(passages, asked, top=top, actor=actor, request_id=request_id)
-    return passages[:limit]
+        passages = reordered(passages, understood, top=top, actor=actor, request_id=request_id)
+    return Findings(passages[:limit], words)
 
 
 def reordered(
@@ -130,16 +173,21 @@ def sources_in(actor: Actor, scope: RetrievalScope) -> QuerySet[Source]:
         sources = sources.filter(id__in=documents_in(scope.collection_ids))
     if scope.media_types is not None:
         sources = sources.filter(media_type__in=scope.media_types)
+    if scope.owner_ids is not None:
+        sources = sources.filter(owner_id__in=scope.owner_ids)
+    if scope.added_from is not None:
+        sources = sources.filter(created_at__gte=scope.added_from)
+    if scope.added_before is not None:
+        sources = sources.filter(created_at__lt=scope.added_before)
     return sources
 
 
-def hybrid(place: Within, query: str, meaning: Meaning, *, count: int) -> Ranked:
+def hybrid(words: Ranked, meaning: Meaning, *, count: int) -> Ranked:
     """Return the `count` best chunks of both arms, best first.
 
     Each arm brings its best; all of them then get both scores, the missing vectors' as far as the
     target knows them: a Knowledge Base tells no cosine beyond its own best hundred.
     """
-    words = by_words(place, query)
     near = meaning.near.above(NEAR)
     best = words.best(max(CANDIDATES, count))
     both = joined(near, meaning.of(np.setdiff1d(best, near.numbers)))
@@ -175,6 +223,7 @@ def live_passages(actor: Actor, ranked: Ranked, limit: int) -> list[Passage]:
             heading=stored_text(chunk.source, chunk.heading),
             rank=rank,
             score=score,
+            language=chunk.source.language,
         )
         for rank, (chunk, score) in enumerate(kept[:limit], start=1)
     ]

@@ -1,4 +1,4 @@
-"""Read: search results for a person, collections, and what there is to filter by."""
+"""Read: search results for a person, and collections."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -17,56 +17,16 @@ from search.access import (
     sources_visible,
 )
 from search.errors import CollectionNotFound, LimitOutOfRange, QueryEmpty, QueryTooLong
-from search.highlight import excerpts
+from search.filters import Kind, kind_of
+from search.highlight import Text, excerpts
 from search.models import Collection, CollectionMember, Filing
-from search.retrieval import EVERYTHING, Passage, RetrievalScope, retrieve
+from search.retrieval import EVERYTHING, Findings, Passage, RetrievalScope, find
 from tenants.accounts.models import User
 from tenants.context import Actor
 
 QUERY_CHARACTERS: Final = 1_000
 LIMIT: Final = 50
 LIMIT_USUAL: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of document that one can filter by, in a person's words."""
-
-    key: str
-    label: str
-    icon: str
-    media_types: frozenset[str]
-
-
-KINDS: Final = (
-    Kind("pdf", "PDF", "file-pdf", frozenset({"application/pdf"})),
-    Kind(
-        "word",
-        "Word",
-        "file-word",
-        frozenset({"application/vnd.openxmlformats-officedocument.wordprocessingml.document"}),
-    ),
-    Kind(
-        "slides",
-        "Slides",
-        "file-slides",
-        frozenset({"application/vnd.openxmlformats-officedocument.presentationml.presentation"}),
-    ),
-    Kind(
-        "table",
-        "Table",
-        "file-table",
-        frozenset(
-            {"text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
-        ),
-    ),
-    Kind("mail", "E-mail", "file-mail", frozenset({"message/rfc822"})),
-    Kind("web", "Web page", "file-code", frozenset({"text/html"})),
-    Kind("markdown", "Markdown", "file-text", frozenset({"text/markdown"})),
-    Kind("text", "Text", "file-text", frozenset({"text/plain"})),
-)
-OTHER: Final = Kind("other", "Other", "file", frozenset())
-_KIND_OF: Final = {media_type: kind for kind in KINDS for media_type in kind.media_types}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,27 +56,31 @@ def search(
     scope: RetrievalScope = EVERYTHING,
     limit: int = LIMIT_USUAL,
     request_id: UUID,
-) -> list[Passage]:
-    """Return the best passages. Raises Invalid for a query or limit out of bounds, and NotFound."""
+) -> Findings:
+    """Return the best passages, and how the query was read.
+
+    Raises Invalid for a query or limit out of bounds, and NotFound.
+    """
     asked = query_checked(query)
     if not 1 <= limit <= LIMIT:
         raise LimitOutOfRange
-    return retrieve(actor=actor, scope=scope, query=asked, limit=limit, request_id=request_id)
+    return find(actor=actor, scope=scope, query=asked, limit=limit, request_id=request_id)
 
 
-def results_of(passages: list[Passage], query: str) -> list[Result]:
+def results_of(found: Findings, query: str) -> list[Result]:
     """Return the passages as the page shows them."""
-    shown = excerpts([passage.text for passage in passages], query)
+    texts = [Text(passage.text, passage.language) for passage in found.passages]
+    shown = excerpts(texts, query, terms=found.words.terms)
     return [
         Result(
             passage=passage,
             excerpt=excerpt,
-            kind=_KIND_OF.get(passage.media_type, OTHER),
+            kind=kind_of(passage.media_type),
             address=f"/documents/{passage.document_id}/?"
             + urlencode({"chunk": passage.chunk_id, "start": passage.start, "end": passage.end})
             + "#passage",
         )
-        for passage, excerpt in zip(passages, shown, strict=True)
+        for passage, excerpt in zip(found.passages, shown, strict=True)
     ]
 
 
@@ -174,17 +138,6 @@ def users_to_add(collection: Collection) -> QuerySet[User]:
     has = CollectionMember.objects.filter(collection=collection).values("user_id")
     others = User.objects.filter(is_active=True).exclude(id__in=has)
     return others.exclude(id=collection.owner_id) if collection.owner_id else others
-
-
-def kinds_present(actor: Actor) -> list[Kind]:
-    """Return the kinds of document that the workspace has, for the filter."""
-    there = set(sources_visible(actor).order_by().values_list("media_type", flat=True).distinct())
-    return [kind for kind in KINDS if kind.media_types & there]
-
-
-def kind_named(key: str) -> Kind | None:
-    """Return the kind of this key, if there is one."""
-    return next((kind for kind in KINDS if kind.key == key), None)
 
 
 def has_sources(actor: Actor) -> bool:

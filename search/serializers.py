@@ -6,6 +6,7 @@ from uuid import UUID
 from rest_framework import serializers
 
 from search.filing import NAME_CHARACTERS
+from search.filters import KINDS
 from search.models import Collection, CollectionMember, Right
 from search.selectors import LIMIT, LIMIT_USUAL, QUERY_CHARACTERS
 
@@ -24,7 +25,10 @@ class IdField(serializers.UUIDField):
 class SearchSerializer(serializers.Serializer[Any]):
     """What to look for; without ids, in everything that the caller may see."""
 
-    query = serializers.CharField(max_length=QUERY_CHARACTERS)
+    query = serializers.CharField(
+        max_length=QUERY_CHARACTERS,
+        help_text="What stands in quotation marks must be in a passage word for word.",
+    )
     limit = serializers.IntegerField(min_value=1, max_value=LIMIT, default=LIMIT_USUAL)
     document_ids = serializers.ListField(
         child=IdField(), required=False, allow_null=True, max_length=IDS_AT_MOST
@@ -32,6 +36,20 @@ class SearchSerializer(serializers.Serializer[Any]):
     collection_ids = serializers.ListField(
         child=IdField(), required=False, allow_null=True, max_length=IDS_AT_MOST
     )
+    kinds = serializers.ListField(
+        child=serializers.ChoiceField(choices=[(kind.key, kind.label) for kind in KINDS]),
+        required=False,
+        allow_null=True,
+        max_length=len(KINDS),
+    )
+    owner_ids = serializers.ListField(
+        child=IdField(), required=False, allow_null=True, max_length=IDS_AT_MOST,
+        help_text="Who added the document.",
+    )  # fmt: skip
+    added_from = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="When the document was added, or later."
+    )
+    added_before = serializers.DateTimeField(required=False, allow_null=True)
 
 
 class FoundDocumentSerializer(serializers.Serializer[Any]):
@@ -54,6 +72,10 @@ class PassageSerializer(serializers.Serializer[Any]):
 
 class ResultsSerializer(serializers.Serializer[Any]):
     results = PassageSerializer(many=True)
+    read_as = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()),
+        help_text="Words that no passage has, with those that were looked for instead.",
+    )
     request_id = serializers.UUIDField(help_text="`GET requests/{id}/` tells what it cost.")
 
 

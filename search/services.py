@@ -10,18 +10,19 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from bedrock.selectors import embedding_model
+from search.languages import language_of
 from search.models import DIMENSIONS, Chunk, KnowledgeCopy, Source, Vector
 from search.tasks import copies_sync
 
 BATCH: Final = 500  # rows an INSERT
 
-# One row for each term of the source. The english configuration drops stop words and reduces words
-# to their stems; a chunk's headings count as its text. Figures are cut to what fits in two bytes.
+# One row for each term of the source. Its language's configuration drops stop words and reduces
+# words to their stems; a chunk's headings count as its text. Figures are cut to fit in two bytes.
 POST: Final = """
     WITH counted AS (
         SELECT chunk.number, term.lexeme, cardinality(term.positions) AS occurrences
         FROM search_chunk chunk,
-             unnest(to_tsvector('english', chunk.heading || ' ' || chunk.text)) term
+             unnest(to_tsvector(%(language)s::regconfig, chunk.heading || ' ' || chunk.text)) term
         WHERE chunk.source_id = %(source)s
     ), sized AS (
         SELECT *, sum(occurrences) OVER (PARTITION BY number) AS length FROM counted
@@ -79,6 +80,7 @@ def source_index(
     not fit.
     """
     vectors = None if embeddings is None else unit_vectors(embeddings, len(chunks))
+    language = language_of(chunk.text for chunk in chunks)
     Source.objects.update_or_create(
         id=source_id,
         defaults={
@@ -88,6 +90,7 @@ def source_index(
             "owner_id": owner_id,
             "live": not bases,
             "masked_with": masked_with,
+            "language": language,
         },
     )
     _content_delete(source_id)
@@ -110,7 +113,7 @@ def source_index(
         vectors_add([(chunk.number, source_id) for chunk in made], vectors, model=model)
     copies_want([(chunk.chunk_id, source_id) for chunk in made], bases)
     with connection.cursor() as cursor:
-        cursor.execute(POST, {"source": source_id})
+        cursor.execute(POST, {"source": source_id, "language": language})
 
 
 @transaction.atomic

@@ -1,7 +1,7 @@
 """The search page: results as one types, each leading to its passage."""
 
-from typing import Any
-from uuid import UUID, uuid4
+from typing import Any, Final
+from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -9,24 +9,21 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from bedrock.gateway import mask
-from search.access import collection_of
-from search.errors import CollectionNotFound
-from search.retrieval import RetrievalScope
+from search.filters import AGES, kinds_present, owners_present, scope_of
 from search.selectors import (
     QUERY_CHARACTERS,
     collection_list,
     has_sources,
-    kind_named,
-    kinds_present,
     results_of,
     search,
 )
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
-from tenants.context import Actor
 from tenants.errors import TenantryError
 
-SHOWN = 20
+SHOWN: Final = 20
+# The filters by their names in the address.
+FILTERS: Final = {"kind": "type", "collection": "collection", "owner": "owner", "added": "added"}
 
 
 @require_GET
@@ -36,12 +33,20 @@ def search_page(request: HttpRequest) -> HttpResponse:
     """Show the field with its filters and what it finds; to htmx, what it finds alone."""
     actor = actor_of(request)
     query = request.GET.get("q", "").replace("\x00", "").strip()
-    context: dict[str, Any] = {"query": query, "limit": QUERY_CHARACTERS}
+    filters = {name: request.GET.get(given, "") for name, given in FILTERS.items()}
+    context: dict[str, Any] = {"query": query, "limit": QUERY_CHARACTERS, "filters": filters}
     status = 200
     if query:
         try:
             context["request_id"] = request_id = uuid4()
-            context["results"] = _results(actor, query, request.GET, request_id)
+            found = search(
+                actor=actor,
+                query=query,
+                scope=scope_of(actor, **filters),
+                limit=SHOWN,
+                request_id=request_id,
+            )
+            context |= {"results": results_of(found, query), "read_as": found.words.read_as}
             # What retrieval masked is remembered, so this asks nobody.
             [asked] = mask([query], actor=actor, feature="search", request_id=request_id)
             context["query_masked"] = asked != query
@@ -55,29 +60,9 @@ def search_page(request: HttpRequest) -> HttpResponse:
         return response
     context |= {
         "kinds": kinds_present(actor),
-        "kind": request.GET.get("type", ""),
         "collections": collection_list(actor),
-        "collection": request.GET.get("collection", ""),
+        "owners": owners_present(actor),
+        "ages": AGES,
         "anything": has_sources(actor),
     }
     return render(request, "search/page.html", context, status=status)
-
-
-def _results(actor: Actor, query: str, given: Any, request_id: UUID) -> list[Any]:
-    kind = kind_named(given.get("type", ""))
-    scope = RetrievalScope(
-        collection_ids=_collection_ids(actor, given.get("collection", "")),
-        media_types=kind.media_types if kind else None,
-    )
-    found = search(actor=actor, query=query, scope=scope, limit=SHOWN, request_id=request_id)
-    return results_of(found, query)
-
-
-def _collection_ids(actor: Actor, given: str) -> frozenset[UUID] | None:
-    """Return the collection of the address. Raises CollectionNotFound for what is none."""
-    if not given:
-        return None
-    try:
-        return frozenset({collection_of(actor, UUID(given)).id})
-    except ValueError:
-        raise CollectionNotFound from None

@@ -11,12 +11,13 @@ import numpy as np
 
 from bedrock.gateway import embed, rerank
 from search.access import sources_visible
-from search.arms import by_meaning, by_words, within
+from search.arms import by_meaning, within
 from search.models import Chunk
 from search.ranking import Ranked
 from search.retrieval import hybrid, retrieve
 from search.services import NewChunk, source_index, source_remove
 from search.targets import meaning_in_schema
+from search.words import by_words
 from tenants.context import SYSTEM, entered
 from tests.bench.judged import Collection, collection_read, ndcg, recall
 from tests.bench.stack import fill_buckets
@@ -99,11 +100,10 @@ def _measured(collection: Collection, ids: dict[int, str]) -> Table:
         zip(collection.queries, _embedded(list(collection.queries.values())), strict=True)
     )
     arms: dict[str, Callable[[str], Ranked]] = {
-        "BM25 alone": lambda query: by_words(place, collection.queries[query]),
+        "BM25 alone": lambda query: by_words(place, collection.queries[query]).ranked,
         "vectors alone": lambda query: by_meaning(place, vectors[query], count=DEPTH),
         "fused": lambda query: hybrid(
-            place,
-            collection.queries[query],
+            by_words(place, collection.queries[query]).ranked,
             meaning_in_schema(place, vectors[query], count=DEPTH),
             count=DEPTH,
         ),

@@ -214,7 +214,11 @@ BODY_IDS: Final[dict[str, dict[str, str]]] = {
     "documents_change": {"collections": "collection_id"},
     "documents_bulk": {"document_ids": "document_id", "collection_ids": "collection_id"},
     "ask": {"document_ids": "document_id", "collection_ids": "collection_id"},
-    "search_create": {"document_ids": "document_id", "collection_ids": "collection_id"},
+    "search_create": {
+        "document_ids": "document_id",
+        "collection_ids": "collection_id",
+        "owner_ids": "user_id",
+    },
     "write": {"document_ids": "document_id"},
     "usage_alerts_choose": {"members": "user_id"},
     "usage_allowance_set": {"user_id": "user_id"},

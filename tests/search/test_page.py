@@ -3,7 +3,7 @@
 import pytest
 
 from search.filing import collection_create
-from search.highlight import excerpts
+from search.highlight import Text, excerpts
 from tenants.context import SYSTEM, entered
 from tests.search.shelf import shelve
 from tests.support.cast import ALICE, BOB, CHARLIE
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 def excerpt(text: str, query: str) -> str:
     with entered(tenant_of(ALICE)):
-        return str(excerpts([text], query)[0])
+        return str(excerpts([Text(text)], query)[0])
 
 
 def test_words_are_marked_in_every_form() -> None:
