@@ -335,4 +335,5 @@ def _write_members(data: dict[str, Any]) -> dict[str, Any]:
         "text": data.get("text") or "",
         "document_ids": data.get("document_ids") or [],
         "thorough": data.get("thorough", False),
+        "text_id": data.get("text_id"),
     }

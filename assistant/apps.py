@@ -6,7 +6,8 @@ class AssistantConfig(AppConfig):
     verbose_name = "Assistant"
 
     def ready(self) -> None:
-        from assistant.exporting import conversations_export
+        from assistant.exporting import conversations_export, texts_export
         from tenants.lifecycle.export import export_register
 
         export_register("conversations", conversations_export)
+        export_register("texts", texts_export)

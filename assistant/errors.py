@@ -65,6 +65,16 @@ class NotExportable(Invalid):
     title = "A conversation is exported as markdown or json"
 
 
+class TextNotExportable(Invalid):
+    code = "export_kind_unknown"
+    title = "A text is exported as markdown or docx"
+
+
+class VersionUnknown(NotFound):
+    code = "version_unknown"
+    title = "This text has no such version"
+
+
 class DecisionStands(Conflict):
     code = "decision_stands"
     title = "A decision cannot be edited; ask again instead"

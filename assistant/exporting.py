@@ -1,14 +1,14 @@
-"""Conversations as files, for their users and for the workspace's archive."""
+"""Conversations and texts as files, for their users and for the workspace's archive."""
 
 import json
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from django.core.serializers.json import DjangoJSONEncoder
 
-from assistant.models import Conversation, Message, MessageRole
+from assistant.models import Conversation, Message, MessageRole, TextVersion, WrittenText
 from assistant.selectors import thread_of
 from assistant.shapes import conversation_dict, message_dict
 
@@ -19,17 +19,18 @@ _UNFIT: Final = re.compile(r"[^\w -]+")
 def conversations_export() -> Iterator[tuple[str, bytes]]:
     """Yield each conversation of the entered workspace: its path and its newest thread."""
     for conversation in Conversation.objects.select_related("owner").iterator():
-        name = f"{_plain_name(conversation)} {conversation.id}.md"
+        name = f"{plain_name(str(conversation))} {conversation.id}.md"
         yield name, conversation_markdown(conversation).encode()
 
 
-def _plain_name(conversation: Conversation) -> str:
-    return _UNFIT.sub("", str(conversation)).strip()[:NAME_CHARACTERS] or "conversation"
+def plain_name(title: str, otherwise: str = "conversation") -> str:
+    """Return what of a title may stand in a file's name."""
+    return _UNFIT.sub("", title).strip()[:NAME_CHARACTERS] or otherwise
 
 
 def file_name(conversation: Conversation) -> str:
     """Return a name for a download, as a header takes it."""
-    return quote(_plain_name(conversation), safe="")
+    return quote(plain_name(str(conversation)), safe="")
 
 
 def conversation_json(conversation: Conversation) -> str:
@@ -49,10 +50,30 @@ def conversation_markdown(conversation: Conversation) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def texts_export() -> Iterator[tuple[str, bytes]]:
+    """Yield each text of the entered workspace: its path and its newest version."""
+    for text in WrittenText.objects.iterator():
+        version = text.versions.last()
+        if version is not None:
+            name = f"{plain_name(text.title, 'text')} {text.id}.md"
+            yield name, text_markdown(version).encode()
+
+
+def text_markdown(version: TextVersion) -> str:
+    """Return a version of a text with its sources."""
+    return "\n\n".join([version.content.rstrip(), *_sources(version.citations)]) + "\n"
+
+
+def _sources(citations: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    for number, source in enumerate(citations, start=1):
+        page = f", page {source['page']}" if source.get("page") else ""
+        lines.append(f"> [{number}] {source['quote']}\n> — {source['document_name']}{page}")
+    return lines
+
+
 def _said(message: Message) -> str:
     who = "Question" if message.role == MessageRole.USER else "Answer"
     lines = [f"## {who}", message.text or f"({message.get_status_display()})"]
-    for number, source in enumerate(message.citations, start=1):
-        page = f", page {source['page']}" if source.get("page") else ""
-        lines.append(f"> [{number}] {source['quote']}\n> — {source['document_name']}{page}")
+    lines += _sources(message.citations)
     return "\n\n".join(lines)

@@ -163,3 +163,49 @@ class Turn(models.Model):
 
     def __str__(self) -> str:
         return f"turn {self.number} of {self.conversation_id}"
+
+
+class Origin(models.TextChoices):
+    GIVEN = "given", "What was given"
+    WRITTEN = "written", "Written"
+    RESTORED = "restored", "Restored"
+
+
+class WrittenText(models.Model):
+    """A text that Write made for a user: theirs alone, in versions."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    task = models.CharField(max_length=12)
+    title = models.CharField(max_length=120)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering: ClassVar = ["-updated_at", "-id"]
+        indexes: ClassVar = [models.Index(fields=["owner", "-updated_at"], name="text_recent")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class TextVersion(models.Model):
+    """One state of a text; none is ever changed. `citations` as REST has them."""
+
+    id = models.BigAutoField(primary_key=True)
+    text = models.ForeignKey(WrittenText, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()  # from 1
+    content = models.TextField()
+    citations = models.JSONField(default=list)
+    origin = models.CharField(max_length=10, choices=Origin)
+    request_id = models.UUIDField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["text", "number"], name="text_version_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.number} of {self.text_id}"

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from assistant.keeping import REASON_CHARACTERS
-from assistant.models import ActionState, Conversation, MessageRole, MessageStatus, Rating
+from assistant.models import ActionState, Conversation, MessageRole, MessageStatus, Origin, Rating
 from documents.serializers import CitationSerializer
 
 
@@ -168,6 +168,9 @@ class WriteSerializer(serializers.Serializer[Any]):
     document_ids = serializers.ListField(
         child=serializers.UUIDField(), required=False, allow_null=True
     )
+    text_id = serializers.UUIDField(
+        required=False, allow_null=True, help_text="A kept text that gets another version."
+    )
     thorough = serializers.BooleanField(
         required=False, help_text="Let the frontier model write, where the plan has the choice."
     )
@@ -193,3 +196,37 @@ class WrittenSerializer(serializers.Serializer[Any]):
     stop_reason = serializers.CharField(help_text="`interrupted` where the text broke off.")
     error = ErrorSerializer(allow_null=True, help_text="Why the text broke off.")
     request_id = serializers.UUIDField()
+    text_id = serializers.UUIDField(
+        allow_null=True, help_text="Where it is kept. Null where nothing was written."
+    )
+    version = serializers.IntegerField(allow_null=True)
+
+
+class TextSerializer(serializers.Serializer[Any]):
+    """A kept text."""
+
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    task = serializers.CharField()
+    versions_kept = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class VersionSerializer(serializers.Serializer[Any]):
+    """One state of a text."""
+
+    number = serializers.IntegerField(help_text="From 1.")
+    text = serializers.CharField(source="content", help_text="Markdown.")
+    origin = serializers.ChoiceField(choices=Origin.choices)
+    citations = CitationSerializer(many=True)
+    request_id = serializers.UUIDField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class TextDetailSerializer(TextSerializer):
+    versions = VersionSerializer(many=True, help_text="The first first.")
+
+
+class RestoreSerializer(serializers.Serializer[Any]):
+    version = serializers.IntegerField(min_value=1, max_value=2_000_000_000)

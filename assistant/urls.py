@@ -1,6 +1,15 @@
 from django.urls import path
 
-from assistant import api, helpviews, keepingapi, keepingviews, recordviews, views
+from assistant import (
+    api,
+    helpviews,
+    keepingapi,
+    keepingviews,
+    recordviews,
+    textapi,
+    textviews,
+    views,
+)
 
 html_urlpatterns = [
     path("assistant/", views.assistant_home, name="assistant"),
@@ -49,6 +58,11 @@ html_urlpatterns = [
     path("assistant/answers/<uuid:message_id>/why/", views.answer_why, name="answer_why"),
     path("requests/<uuid:request_id>/", recordviews.request_record, name="request_record"),
     path("write/", views.write_page, name="write"),
+    path("write/texts/", textviews.texts_page, name="texts"),
+    path("write/texts/<uuid:text_id>/", textviews.text_page, name="text"),
+    path("write/texts/<uuid:text_id>/restore/", textviews.text_restore_submit, name="text_restore"),
+    path("write/texts/<uuid:text_id>/delete/", textviews.text_delete_submit, name="text_delete"),
+    path("write/texts/<uuid:text_id>/export/", textviews.text_export, name="text_export"),
     path("help/", helpviews.help_home, name="help"),
     path("help/<slug:slug>/", helpviews.help_article, name="help_article"),
 ]
@@ -116,6 +130,18 @@ api_urlpatterns = [
         name="api_conversation_stop",
     ),
     path("write/", api.WriteView.as_view(), name="api_write"),
+    path("write/texts/", textapi.TextListView.as_view(), name="api_texts"),
+    path("write/texts/<uuid:text_id>/", textapi.TextView.as_view(), name="api_text"),
+    path(
+        "write/texts/<uuid:text_id>/restore/",
+        textapi.TextRestoreView.as_view(),
+        name="api_text_restore",
+    ),
+    path(
+        "write/texts/<uuid:text_id>/export/",
+        textapi.TextExportView.as_view(),
+        name="api_text_export",
+    ),
     path("help/", helpviews.HelpListView.as_view(), name="api_help"),
     path("help/<slug:slug>/", helpviews.HelpView.as_view(), name="api_help_article"),
 ]

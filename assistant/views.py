@@ -40,6 +40,7 @@ from assistant.services import (
     thorough_checked,
     turn_begin,
 )
+from assistant.writeprompts import TEMPLATES
 from bedrock.errors import ChoiceNotInPlan
 from bedrock.routing import may_choose
 from bedrock.selectors import capabilities
@@ -218,6 +219,7 @@ def write_page(request: HttpRequest) -> HttpResponse:
             "model": capabilities(),
             "may_choose": may_choose(current(), "write"),
             "languages": LANGUAGES,
+            "templates": TEMPLATES,
             "text_limit": f"{TEXT_CHARACTERS:,}",
             "instruction_limit": f"{INSTRUCTION_CHARACTERS:,}",
             "document_limit": WRITE_DOCUMENTS,

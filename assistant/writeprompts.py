@@ -1,6 +1,7 @@
 """What the model is told when it writes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from bedrock.gateway import as_masked
@@ -40,6 +41,23 @@ may ask for a length, a form or a point of view.
 
 {_TEXT_RULES}""",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Instructions for a kind of text, with the points that its writer fills in."""
+
+    label: str
+    text: str
+
+
+TEMPLATES: Final = (
+    Template("E-mail", "An e-mail\nTo: \nAbout: \nPoints to make:\n- \nWhat is asked of them: "),
+    Template("Announcement", "An announcement\nWhat changes: \nFrom when: \nFor whom: \nWhy: "),
+    Template("Minutes", "Minutes of a meeting\nDate and people: \nDecisions:\n- \nTasks:\n- "),
+    Template("Report", "A report with a summary first\nSubject: \nFindings:\n- \nAdvice: "),
+    Template("Job advertisement", "A job advertisement\nPosition: \nTasks:\n- \nWe offer: "),
+)
 
 
 def write_content(

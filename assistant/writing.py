@@ -26,6 +26,8 @@ from assistant.frames import LiveFrames
 from assistant.reading import PART_CHARACTERS, reading_of
 from assistant.services import thorough_checked
 from assistant.shapes import citation_dict
+from assistant.texts import text_keep
+from assistant.texts import text_of as kept_text
 from assistant.writeprompts import SYSTEMS, Kind, write_content
 from bedrock.errors import ModelStreamInterrupted
 from bedrock.gateway import (
@@ -69,6 +71,7 @@ class WriteTask:
     text: str
     documents: tuple[Document, ...]
     thorough: bool = False
+    text_id: UUID | None = None  # the kept text that gets another version
 
 
 def task_checked(
@@ -79,6 +82,7 @@ def task_checked(
     text: str,
     document_ids: Sequence[UUID],
     thorough: bool = False,
+    text_id: UUID | None = None,
 ) -> WriteTask:
     """Return the task. Raises what is wrong with it; nothing is ever cut.
 
@@ -101,7 +105,9 @@ def task_checked(
     if kind == "summarize" and bool(text) == bool(wanted):
         raise NothingToWrite("Give either a text or documents to summarize.")
     thorough = thorough_checked(thorough, FEATURE)
-    return WriteTask(kind, instructions, text, _documents(actor, wanted), thorough)
+    if text_id is not None:
+        kept_text(actor, text_id)
+    return WriteTask(kind, instructions, text, _documents(actor, wanted), thorough, text_id)
 
 
 def _documents(actor: Actor, wanted: list[UUID]) -> tuple[Document, ...]:
@@ -160,18 +166,40 @@ class Writing:
         elif passages and not blocked:
             citations, _ = cite(text, passages)
             text, citations = renumbered(text, citations)
+        told = [citation_dict(citation) for citation in citations]
         result = {
             "text": text,
-            "citations": [citation_dict(citation) for citation in citations],
+            "citations": told,
             "read": self._read,
             "guardrail": {"action": action},
             "usage": usage_of(self.request_id),
             "stop_reason": stop_reason,
             "error": error_members(broken) if broken else None,
             "request_id": str(self.request_id),
+            "text_id": None,
+            "version": None,
         }
+        if text and not blocked:
+            result |= self._kept(text, told)
         self.frames.send("finished", html=str(answer_html(text, citations)), **result)
         return result
+
+    def _kept(self, text: str, citations: list[dict[str, Any]]) -> dict[str, Any]:
+        """Keep the text as a version, and return which; nowhere if its text was deleted since."""
+        task = self.task
+        try:
+            version = text_keep(
+                actor=self.actor,
+                task=task.kind,
+                text_id=task.text_id,
+                given=task.text if task.kind == "rewrite" else "",
+                content=text,
+                citations=citations,
+                request_id=self.request_id,
+            )
+        except NotFound:
+            return {}
+        return {"text_id": str(version.text_id), "version": version.number}
 
     def _prepared(self) -> list[Passage]:
         """Mask what was asked, where the workspace masks, and return what the text rests on."""

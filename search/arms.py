@@ -70,7 +70,8 @@ def within(sources: QuerySet[Source]) -> Within:
         terms=Sum("term_count", filter=live),
     )
     everything = counted["inside"] == counted["all"]
-    condition, params = "true", tuple[Any, ...]()
+    condition = "true"
+    params: tuple[Any, ...] = ()
     if not counted["inside"]:
         condition = "false"
     elif not everything:

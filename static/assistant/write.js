@@ -11,6 +11,8 @@
   let control = null;
   let markdown = "";
   let saved = "";
+  let given = ""; // the text that was last sent
+  let kept = null; // the text that the next writing is another version of
 
   function say(words) {
     const problem = part("problem");
@@ -26,6 +28,9 @@
     if (form.elements.text?.value.trim()) body.text = form.elements.text.value;
     if (documents.length) body.document_ids = documents;
     if (form.elements.thorough?.checked) body.thorough = true;
+    // Of another text nothing that was written before is a version.
+    if (kept && (!body.text || body.text === given || body.text.trim() === markdown.trim())) body.text_id = kept;
+    given = body.text;
     return body;
   }
 
@@ -44,6 +49,7 @@
   }
 
   async function write() {
+    const body = task();
     say("");
     clear();
     control = new AbortController();
@@ -51,7 +57,7 @@
     try {
       const response = await tenantry.fetch(form.getAttribute("action"), {
         method: "POST",
-        body: JSON.stringify(task()),
+        body: JSON.stringify(body),
         headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
         signal: control.signal,
       });
@@ -121,6 +127,7 @@
     text.classList.remove("answer-live");
     sources(frame.citations);
     const parted = frame.read.filter((each) => each.read < each.characters);
+    keep(frame);
     if (frame.error) say(frame.error.detail);
     if (frame.error) note("This text is not whole: it broke off here.");
     else if (frame.stop_reason === "max_tokens") note("The text reached the longest length the model writes at once. Ask for less, or go on from its end.");
@@ -131,6 +138,25 @@
     why(frame.request_id);
     part("announce").textContent = frame.error ? frame.error.detail : "The text is finished.";
   }
+
+  /** Where the text is kept: its versions, and the file that Word opens. */
+  function keep(frame) {
+    kept = frame.text_id;
+    part("versions").hidden = part("word").hidden = !kept;
+    if (!kept) return;
+    const page = `/write/texts/${encodeURIComponent(kept)}/`;
+    const before = frame.version > 1 ? `&against=${Number(frame.version) - 1}` : "";
+    part("versions").href = `${page}?version=${Number(frame.version)}${before}`;
+    part("word").href = `${page}export/?as=docx&version=${Number(frame.version)}`;
+  }
+
+  form.addEventListener("change", (event) => {
+    const into = form.elements[event.target.dataset.template];
+    if (!into || !event.target.value) return;
+    into.value = into.value.trim() ? `${event.target.value}\n\n${into.value}` : event.target.value;
+    event.target.value = "";
+    into.focus();
+  });
 
   function sources(found) {
     part("sources").hidden = !found.length;

@@ -45,6 +45,11 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "assistant/answers/<uuid:message_id>/why/": {"GET": "viewer"},
     "requests/<uuid:request_id>/": {"GET": "viewer"},
     "write/": {"GET": "member"},
+    "write/texts/": {"GET": "member"},
+    "write/texts/<uuid:text_id>/": {"GET": "member"},
+    "write/texts/<uuid:text_id>/restore/": {"POST": "member"},
+    "write/texts/<uuid:text_id>/delete/": {"POST": "member"},
+    "write/texts/<uuid:text_id>/export/": {"GET": "member"},
     "help/": {"GET": "viewer"},
     "help/<slug:slug>/": {"GET": "viewer"},
     "documents/": {"GET": "viewer", "POST": "member"},
@@ -119,6 +124,10 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "api/v1/conversations/<uuid:conversation_id>/actions/<uuid:action_id>/": {"POST": "viewer"},
     "api/v1/conversations/<uuid:conversation_id>/stop/": {"POST": "viewer"},
     "api/v1/write/": {"POST": "member"},
+    "api/v1/write/texts/": {"GET": "member"},
+    "api/v1/write/texts/<uuid:text_id>/": {"GET": "member", "DELETE": "member"},
+    "api/v1/write/texts/<uuid:text_id>/restore/": {"POST": "member"},
+    "api/v1/write/texts/<uuid:text_id>/export/": {"GET": "member"},
     "api/v1/help/": {"GET": "viewer"},
     "api/v1/help/<slug:slug>/": {"GET": "viewer"},
     "api/v1/documents/": {"GET": "viewer", "POST": "member"},
@@ -187,6 +196,7 @@ PARAMETERS: Final = {
     "document_id",
     "conversation_id",
     "message_id",
+    "text_id",
     "request_id",
     "key_id",
     "collection_id",
@@ -206,7 +216,9 @@ PARAMETERS: Final = {
     "slug",
 }
 # Objects of one user, which colleagues of a lower role may not tell from missing ones.
-PRIVATE: Final = {"conversation_id", "message_id", "request_id", "key_id", "action_id"}
+PRIVATE: Final = {
+    "conversation_id", "message_id", "text_id", "request_id", "key_id", "action_id",
+}  # fmt: skip
 
 # Ids in the bodies of REST requests, by the schema's operation: field -> what it names.
 BODY_IDS: Final[dict[str, dict[str, str]]] = {
@@ -219,7 +231,7 @@ BODY_IDS: Final[dict[str, dict[str, str]]] = {
         "collection_ids": "collection_id",
         "owner_ids": "user_id",
     },
-    "write": {"document_ids": "document_id"},
+    "write": {"document_ids": "document_id", "text_id": "text_id"},
     "usage_alerts_choose": {"members": "user_id"},
     "usage_allowance_set": {"user_id": "user_id"},
     "conversations_choose": {"message_id": "message_id"},
@@ -254,6 +266,8 @@ BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("api/v1/usage/alerts/", "PUT"): {"thresholds": {}, "to_admins": True, "members": []},
     ("api/v1/usage/alerts/read/", "POST"): {"until": "2026-01-01T00:00:00Z"},
     ("api/v1/write/", "POST"): {"task": "summarize"},
+    ("api/v1/write/texts/<uuid:text_id>/restore/", "POST"): {"version": 1},
+    ("write/texts/<uuid:text_id>/restore/", "POST"): {"version": "1"},
     ("api/v1/collections/<uuid:collection_id>/", "PATCH"): {"name": "Taken"},
     ("api/v1/collections/<uuid:collection_id>/members/<uuid:user_id>/", "PUT"): {"right": "read"},
     ("ask/", "POST"): {"question": "What may a hotel room cost?"},

@@ -20,6 +20,7 @@ from django.utils.http import urlsafe_base64_encode
 from assistant.actions import action_propose
 from assistant.keeping import conversation_share
 from assistant.models import Message
+from assistant.texts import text_keep
 from assistant.tools import TOOLS
 from assistant.tools.base import Plan
 from bedrock.gateway import ToolUse
@@ -107,10 +108,15 @@ def _objects(person: Person, word: str) -> Ids:
         chunk = Chunk.objects.filter(source_id=document.id).first()
         assert chunk is not None
         line = InvoiceLine.objects.get(kind="usage")
+        version = text_keep(
+            actor=actor_for(person), task="draft", text_id=None, given="", request_id=uuid4(),
+            content=f"# {word}\n\nOnly {word} may read this draft.", citations=[],
+        )  # fmt: skip
     return {
         "document_id": str(document.id),
         "conversation_id": str(conversation),
         "message_id": said["id"],
+        "text_id": str(version.text_id),
         "request_id": said["request_id"],
         "collection_id": collection["id"],
         "key_id": str(key.id),

@@ -1,0 +1,94 @@
+"""REST: the texts that Write made, and their versions."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from assistant.models import WrittenText
+from assistant.serializers import (
+    RestoreSerializer,
+    TextDetailSerializer,
+    TextSerializer,
+    VersionSerializer,
+)
+from assistant.texts import text_delete, text_of, text_restore, texts_visible, versions_of
+from assistant.textviews import exported
+from assistant.wordfile import MEDIA_TYPE
+from tenants.accounts.selectors import actor_of
+
+
+class TextListView(GenericAPIView[WrittenText]):
+    """Your texts."""
+
+    roles: ClassVar = {"GET": "member"}
+    serializer_class = TextSerializer
+
+    @extend_schema(operation_id="texts_list", responses=TextSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """Those that `write/` kept, the newest first."""
+        page = self.paginate_queryset(texts_visible(actor_of(request)))
+        return self.get_paginated_response(TextSerializer(page, many=True).data)
+
+
+class TextView(APIView):
+    """One text of yours."""
+
+    roles: ClassVar = {"GET": "member", "DELETE": "member"}
+
+    @extend_schema(operation_id="texts_read", responses=TextDetailSerializer)
+    def get(self, request: Request, text_id: UUID) -> Response:
+        """The text with its versions and the citations that you may open."""
+        actor = actor_of(request)
+        text = text_of(actor, text_id)
+        versions = VersionSerializer(versions_of(actor, text), many=True)
+        return Response({**TextSerializer(text).data, "versions": versions.data})
+
+    @extend_schema(operation_id="texts_delete", responses={204: None})
+    def delete(self, request: Request, text_id: UUID) -> Response:
+        """Delete it with all its versions."""
+        text_delete(actor=actor_of(request), text_id=text_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class TextRestoreView(APIView):
+    """An earlier version of a text."""
+
+    roles: ClassVar = {"POST": "member"}
+
+    @extend_schema(
+        operation_id="texts_restore",
+        request=RestoreSerializer,
+        responses={201: VersionSerializer},
+    )
+    def post(self, request: Request, text_id: UUID) -> Response:
+        """Make it the newest again, as a version of its own."""
+        given = RestoreSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        number = given.validated_data["version"]
+        made = text_restore(actor=actor_of(request), text_id=text_id, number=number)
+        return Response(VersionSerializer(made).data, status=status.HTTP_201_CREATED)
+
+
+class TextExportView(APIView):
+    """A text as a file."""
+
+    roles: ClassVar = {"GET": "member"}
+
+    @extend_schema(
+        operation_id="texts_export",
+        parameters=[
+            OpenApiParameter("as", enum=["markdown", "docx"]),
+            OpenApiParameter("version", int, description="The newest without it."),
+        ],
+        responses={(200, "text/markdown"): str, (200, MEDIA_TYPE): bytes},
+    )
+    def get(self, request: Request, text_id: UUID) -> HttpResponse:
+        """A version in Markdown or as a Word file, with its sources."""
+        return exported(actor_of(request), text_id, request.query_params)

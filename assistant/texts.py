@@ -1,0 +1,115 @@
+"""Keep what Write made: a user's texts in versions, which are read, restored and deleted."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Max, QuerySet
+
+from assistant.errors import VersionUnknown
+from assistant.models import Origin, TextVersion, WrittenText
+from assistant.pages import citations_readable
+from tenants.context import Actor
+from tenants.errors import NotFound
+
+TITLE_CHARACTERS: Final = 120
+
+
+def texts_visible(actor: Actor) -> QuerySet[WrittenText]:
+    """Return the actor's own texts, the newest first."""
+    return WrittenText.objects.filter(owner_id=actor.user_id).annotate(
+        versions_kept=Max("versions__number")
+    )
+
+
+def text_of(actor: Actor, text_id: UUID | str) -> WrittenText:
+    """Return the text. Raises NotFound for a missing one and another user's alike."""
+    text = texts_visible(actor).filter(id=text_id).first()
+    if text is None:
+        raise NotFound("There is no such text.")
+    return text
+
+
+def versions_of(actor: Actor, text: WrittenText) -> list[TextVersion]:
+    """Return the versions, the first first, with the citations that the actor may open today."""
+    versions = list(text.versions.all())
+    shapes = [{"citations": version.citations} for version in versions]
+    for version, shape in zip(versions, citations_readable(actor, shapes), strict=True):
+        version.citations = shape["citations"]
+    return versions
+
+
+def version_of(actor: Actor, text: WrittenText, number: int | None) -> TextVersion:
+    """Return a version by its number, or the newest. Raises VersionUnknown."""
+    versions = versions_of(actor, text)
+    if number is None:
+        return versions[-1]
+    found = next((version for version in versions if version.number == number), None)
+    if found is None:
+        raise VersionUnknown
+    return found
+
+
+@transaction.atomic
+def text_keep(
+    *,
+    actor: Actor,
+    task: str,
+    text_id: UUID | None,
+    given: str,
+    content: str,
+    citations: list[dict[str, Any]],
+    request_id: UUID,
+) -> TextVersion:
+    """Keep what was written as the next version of a text, or as a new text.
+
+    What was `given` to be rewritten is kept before it, unless it is the newest version already.
+    Raises NotFound for a text that is not the actor's, or that was deleted meanwhile.
+    """
+    if text_id is None:
+        assert actor.user_id is not None  # nobody writes without one
+        text = WrittenText.objects.create(
+            owner_id=actor.user_id, task=task, title=_title(content or given)
+        )
+    else:
+        text = _locked(actor, text_id)
+    last = text.versions.last()
+    if given and (last is None or last.content != given):
+        last = _add(text, last, content=given, origin=Origin.GIVEN)
+    return _add(text, last, content=content, origin=Origin.WRITTEN,
+                citations=citations, request_id=request_id)  # fmt: skip
+
+
+@transaction.atomic
+def text_restore(*, actor: Actor, text_id: UUID, number: int) -> TextVersion:
+    """Make an earlier version the newest again; nothing is lost. Raises VersionUnknown."""
+    text = _locked(actor, text_id)
+    wanted = text.versions.filter(number=number).first()
+    if wanted is None:
+        raise VersionUnknown
+    return _add(text, text.versions.last(), content=wanted.content, origin=Origin.RESTORED,
+                citations=wanted.citations, request_id=wanted.request_id)  # fmt: skip
+
+
+def text_delete(*, actor: Actor, text_id: UUID) -> None:
+    """Delete a text with all its versions."""
+    text_of(actor, text_id).delete()
+
+
+def _locked(actor: Actor, text_id: UUID) -> WrittenText:
+    owned = WrittenText.objects.select_for_update().filter(owner_id=actor.user_id, id=text_id)
+    text = owned.first()
+    if text is None:
+        raise NotFound("There is no such text.")
+    return text
+
+
+def _add(text: WrittenText, last: TextVersion | None, **members: Any) -> TextVersion:
+    text.save(update_fields=["updated_at"])
+    number = last.number + 1 if last else 1
+    return TextVersion.objects.create(text=text, number=number, **members)
+
+
+def _title(content: str) -> str:
+    line = next((line for line in content.splitlines() if line.strip(" #*->")), "Text")
+    return line.strip(" #*->")[:TITLE_CHARACTERS]

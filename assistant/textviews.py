@@ -1,0 +1,120 @@
+"""Pages of the texts that Write made: the list, one with its versions side by side, its files."""
+
+from collections.abc import Mapping
+from urllib.parse import quote
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from assistant.difference import side_by_side
+from assistant.errors import TextNotExportable, VersionUnknown
+from assistant.exporting import plain_name, text_markdown
+from assistant.texts import (
+    text_delete,
+    text_of,
+    text_restore,
+    texts_visible,
+    version_of,
+    versions_of,
+)
+from assistant.wordfile import MEDIA_TYPE, word_file
+from documents.citations import Citation
+from documents.rendering import answer_html, viewer_address
+from tenants.accounts.permissions import role_required
+from tenants.accounts.selectors import actor_of
+from tenants.context import Actor
+
+SHOWN = 100
+
+
+@require_GET
+@role_required("member")
+def texts_page(request: HttpRequest) -> HttpResponse:
+    """List the user's newest texts."""
+    texts = texts_visible(actor_of(request))[:SHOWN]
+    return render(request, "assistant/texts.html", {"nav": "write", "texts": texts})
+
+
+@require_GET
+@role_required("member")
+def text_page(request: HttpRequest, text_id: UUID) -> HttpResponse:
+    """Show a version of a text, and beside which other one it differs where."""
+    actor = actor_of(request)
+    text = text_of(actor, text_id)
+    versions = versions_of(actor, text)
+    shown = version_of(actor, text, _number(request.GET.get("version")))
+    against = _number(request.GET.get("against"))
+    other = version_of(actor, text, against) if against is not None else None
+    citations = [Citation(**each) for each in shown.citations]
+    return render(
+        request,
+        "assistant/text.html",
+        {
+            "nav": "write",
+            "text": text,
+            "versions": list(reversed(versions)),
+            "shown": shown,
+            "newest": versions[-1].number,
+            "other": other,
+            "rows": side_by_side(other.content, shown.content) if other else [],
+            "html": answer_html(shown.content, citations),
+            "sources": [(each, viewer_address(each)) for each in citations],
+        },
+    )
+
+
+@require_POST
+@role_required("member")
+def text_restore_submit(request: HttpRequest, text_id: UUID) -> HttpResponse:
+    """Make an earlier version the newest, then show it."""
+    number = _number(request.POST.get("version"))
+    made = text_restore(actor=actor_of(request), text_id=text_id, number=number or 0)
+    messages.success(request, f"Version {number} is back, as version {made.number}")
+    return redirect("text", text_id)
+
+
+@require_POST
+@role_required("member")
+def text_delete_submit(request: HttpRequest, text_id: UUID) -> HttpResponse:
+    """Delete a text, then show the rest."""
+    text_delete(actor=actor_of(request), text_id=text_id)
+    messages.success(request, "The text was deleted")
+    return redirect("texts")
+
+
+@require_GET
+@role_required("member")
+def text_export(request: HttpRequest, text_id: UUID) -> HttpResponse:
+    """Return a version as a file."""
+    return exported(actor_of(request), text_id, request.GET)
+
+
+def exported(actor: Actor, text_id: UUID, given: Mapping[str, str]) -> HttpResponse:
+    """Return a version of the actor's text as a download. Raises TextNotExportable."""
+    text = text_of(actor, text_id)
+    version = version_of(actor, text, _number(given.get("version")))
+    kind = given.get("as", "markdown")
+    body: str | bytes
+    if kind == "markdown":
+        body, media, ending = text_markdown(version), "text/markdown; charset=utf-8", "md"
+    elif kind == "docx":
+        body = word_file(text.title, version.content, version.citations)
+        media, ending = MEDIA_TYPE, "docx"
+    else:
+        raise TextNotExportable
+    response = HttpResponse(body, content_type=media)
+    name = quote(plain_name(text.title, "text"), safe="")
+    response["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}.{ending}"
+    return response
+
+
+def _number(given: str | None) -> int | None:
+    """Return a version's number. Raises VersionUnknown for what is none."""
+    if not given:
+        return None
+    if not (given.isascii() and given.isdigit() and len(given) < 10):
+        raise VersionUnknown
+    return int(given)
