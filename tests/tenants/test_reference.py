@@ -1,0 +1,65 @@
+"""The API's reference: every operation has examples that can be typed as they stand."""
+
+import ast
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from drf_spectacular.generators import SchemaGenerator
+
+from config.reference import Operation, operations
+from tests.support.cast import ALICE, BOB
+from tests.support.clients import api, browser_of
+
+pytestmark = pytest.mark.django_db
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+def every() -> Iterator[tuple[Operation, dict[str, Any]]]:
+    """Yield each operation with its part of the document."""
+    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    for group in operations(schema).values():
+        for operation in group:
+            yield operation, schema["paths"][operation.path][operation.method.lower()]
+
+
+def test_the_page_has_both_examples_of_every_operation() -> None:
+    page = browser_of(BOB).get("/api/v1/docs/").content.decode()
+    for operation, _ in every():
+        assert f'id="curl-{operation.id}"' in page
+        assert f'id="python-{operation.id}"' in page
+
+
+def test_every_example_is_well_formed_and_answered_as_the_document_says() -> None:
+    client = api(ALICE)
+    wrong = []
+    for operation, declared in every():
+        ast.parse(operation.python)
+        words = shlex.split(operation.curl)
+        assert words[:3] == ["curl", "-X", operation.method]
+        if "-F" in words:
+            continue  # a file of the reader's
+        body = json.loads(words[words.index("-d") + 1]) if "-d" in words else None
+        # The ids are variables: these name nothing.
+        path = re.sub(r"\$\{\w*(?:VERSION|INDEX)\}", "999", words[3].removeprefix("$WORKSPACE"))
+        path = re.sub(r"\$\{(?:PLAN|SLUG)\}", "none", path)
+        path = re.sub(r"\$\{\w+\}", NOBODY, path)
+        answer = client.generic(
+            operation.method,
+            path,
+            "" if body is None else json.dumps(body),
+            content_type="application/json",
+        )
+        said = f"{operation.method} {path}: {answer.status_code}"
+        if answer.status_code >= 500:
+            wrong.append(said)
+        elif answer.status_code < 300 and str(answer.status_code) not in declared["responses"]:
+            wrong.append(f"{said} is not declared")
+        elif answer.status_code >= 400:
+            kind = answer["Content-Type"].partition(";")[0]
+            if kind != "application/problem+json" or "code" not in answer.json():
+                wrong.append(f"{said} without a code, as {kind}")
+    assert wrong == []
