@@ -17,12 +17,14 @@ from search.urls import api_urlpatterns as search_api
 from search.urls import html_urlpatterns as search_html
 from tenants.accounts.urls import api_urlpatterns as accounts_api
 from tenants.accounts.urls import html_urlpatterns as accounts_html
+from tenants.signin.urls import html_urlpatterns as signin_html
 from tenants.webhooks.urls import api_urlpatterns as webhooks_api
 from tenants.webhooks.urls import html_urlpatterns as webhooks_html
 
 urlpatterns = [
     path("", home, name="home"),
     *accounts_html,
+    *signin_html,
     *webhooks_html,
     *assistant_html,
     *documents_html,

@@ -9,5 +9,5 @@ class DocumentsConfig(AppConfig):
         from tenants.webhooks.events import event_declare
 
         event_declare("document.ready", "A document can be searched and asked.")
-        event_declare("document.failed", "A document could not be read; `code` says why.")
+        event_declare("document.failed", "A document could not be read, and why.")
         event_declare("document.deleted", "A document was deleted.")

@@ -50,7 +50,7 @@ SHARED_APPS = [
     "bedrock",
     "config",
 ]
-TENANT_APPS = [*_BOTH, "tenants.webhooks", "search", "documents", "assistant"]
+TENANT_APPS = [*_BOTH, "tenants.webhooks", "tenants.signin", "search", "documents", "assistant"]
 INSTALLED_APPS = [*SHARED_APPS, *(app for app in TENANT_APPS if app not in SHARED_APPS)]
 
 TENANT_MODEL = "registry.Tenant"
@@ -145,6 +145,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "tenants.middleware.SessionTenantMiddleware",
+    "tenants.signin.middleware.SessionSeenMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "billing.ratelimits.RateLimitHeaders",

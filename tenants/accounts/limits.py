@@ -7,6 +7,7 @@ and the client alone, so that one password is not tried on many addresses.
 
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from django.core.cache import cache
 from django.http import HttpRequest
@@ -34,6 +35,27 @@ AGAIN: Final = AttemptLimit("again", 5, 30, 600, "it is tried by itself too; wai
 CONFIRM: Final = AttemptLimit("confirm", 5, 30, 3600, "look for the mail already sent")
 
 HOOK: Final = AttemptLimit("hook", 30, 60, 60, "wait a minute before sending another")
+SECOND: Final = AttemptLimit("second", 10, 10, 900, "wait a quarter of an hour, or ask an admin")
+
+
+def attempts_count_user(limit: AttemptLimit, user_id: UUID) -> None:
+    """Count an attempt on one user, from wherever it comes. Raises RateLimited.
+
+    For what follows the password: who gets this far can keep nobody out without knowing it.
+    """
+    key = f"{limit.kind}:user:{user_id}"
+    cache.add(key, 0, limit.window)
+    try:
+        count = cache.incr(key)
+    except ValueError:  # the window ended between the two
+        return
+    if count > limit.per_address:
+        raise RateLimited(f"Too many attempts; {limit.advice}.", retry_after=limit.window)
+
+
+def attempts_forgive_user(limit: AttemptLimit, user_id: UUID) -> None:
+    """Forget the attempts of a user who has succeeded."""
+    cache.delete(f"{limit.kind}:user:{user_id}")
 
 
 def _keys(limit: AttemptLimit, request: HttpRequest, address: str) -> dict[str, int]:

@@ -23,9 +23,9 @@ from tenants.accounts.membership import active_set, member_of, ownership_transfe
 from tenants.accounts.models import Role, User, role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of, members
-from tenants.accounts.services import sign_in
 from tenants.accounts.settingspages import settings_page
 from tenants.errors import Invalid, NotFound
+from tenants.signin.second import sign_in_begin
 
 FILE_BYTES: Final = 64 * 1024
 
@@ -141,8 +141,7 @@ def invitation_page(request: HttpRequest, token: str) -> HttpResponse:
             attempt_count(SIGN_IN, request, invitation.email)
             if form.is_valid():
                 user: User = invitation_accept(token=token, **form.cleaned_data)
-                sign_in(request, user)
-                return redirect("/")
+                return sign_in_begin(request, user, "/")
     except NotFound:
         return render(request, "auth/invitation.html", {"invitation": None}, status=404)
     status = 422 if request.method == "POST" else 200

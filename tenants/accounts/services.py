@@ -91,15 +91,21 @@ def api_key_check(secret: str) -> ApiKey | None:
     return key
 
 
-def sign_in(request: HttpRequest, user: User) -> None:
-    """Start a session that is bound to the entered tenant."""
+def sign_in(request: HttpRequest, user: User, *, how: str = "") -> None:
+    """Start a session that is bound to the entered tenant.
+
+    `how` names what was shown beside the password; pages come here through `sign_in_begin`.
+    """
+    from tenants.signin.sessions import session_note
+
     with transaction.atomic():
         if SESSION_KEY in request.session:  # Django keeps the key when the same user comes again
             request.session.cycle_key()
         login(request, user)
         request.session[SESSION_TENANT] = str(current().id)
+        session_note(request, user, how=how)
         actor = Actor(user_id=user.id, role=user.role, kind="session")
-        audit_write(actor, action="session.start", object_type="user", object_id=user.id)
+        audit_write(actor, action="session.start", object_type="user", object_id=user.id, how=how)
 
 
 @transaction.atomic
@@ -124,11 +130,13 @@ def sign_out(request: HttpRequest) -> None:
 
 
 def password_changed(user: User) -> None:
-    """End what stands open under the old password: sessions end by its hash, sockets here."""
+    """End what stands open under the old password."""
+    from tenants.signin.sessions import sessions_end
+
     actor = Actor(user_id=user.id, role=user.role, kind="session")
     audit_write(actor, action="user.password", object_type="user", object_id=user.id)
     email_confirm(user=user)  # the link came by mail
-    sockets_close(user.id)
+    sessions_end(user_id=user.id)
 
 
 @transaction.atomic

@@ -34,7 +34,6 @@ from tenants.accounts.services import (
     api_key_revoke,
     email_confirm,
     password_changed,
-    sign_in,
     sign_out,
 )
 from tenants.accounts.settingspages import settings_page
@@ -42,6 +41,7 @@ from tenants.accounts.tasks import confirm_mail, password_mail
 from tenants.errors import Invalid
 from tenants.lifecycle.setup import setup_again, setup_of
 from tenants.middleware import host_of
+from tenants.signin.second import sign_in_begin
 
 log = structlog.get_logger(__name__)
 
@@ -57,9 +57,8 @@ def sign_in_page(request: HttpRequest) -> HttpResponse:
         attempt_count(SIGN_IN, request, email)
         user = authenticate(request, username=email, password=form.cleaned_data["password"])
         if isinstance(user, User):
-            sign_in(request, user)
             attempt_forgive(SIGN_IN, request, email)
-            return redirect(_next_of(request))
+            return sign_in_begin(request, user, _next_of(request))
         log.warning("sign_in.refused", client=request.META.get("REMOTE_ADDR", ""))
         form.add_error(None, "That e-mail address and password do not match a user here.")
     if request.method == "POST":
@@ -117,7 +116,7 @@ def welcome_action(request: HttpRequest, token: str) -> HttpResponse:
         user = handover_take(token)
         if user is None:
             return redirect("sign-in")
-        sign_in(request, user)
+        return sign_in_begin(request, user, "/")
     return redirect("home")
 
 

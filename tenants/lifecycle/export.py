@@ -24,7 +24,9 @@ from tenants.objects import DERIVED, object_get, objects_list
 TABLES_OUT: Final = frozenset(
     {"django_migrations", "django_session", "django_content_type", "auth_permission"}
 )
-COLUMNS_OUT: Final = frozenset({"password", "digest", "secret", "old_secret", "lease_token"})
+COLUMNS_OUT: Final = frozenset(
+    {"password", "digest", "secret", "old_secret", "session_key", "lease_token"}
+)
 ROWS_AT_ONCE: Final = 500
 COLUMNS: Final = """
     SELECT table_name, array_agg(column_name::text ORDER BY ordinal_position)

@@ -16,6 +16,7 @@ from assistant.errors import FRAME_BYTES, MESSAGE_CHARACTERS
 from tenants.accounts.models import ApiKey, Role
 from tenants.accounts.services import api_key_revoke, user_disable, user_role_set
 from tenants.context import SYSTEM, entered
+from tenants.signin.sessions import sessions_end
 from tenants.sockets import sockets_close
 from tests.assistant.talking import (
     Server,
@@ -185,6 +186,7 @@ ENDS = {
     ),
     "another password": lambda: reset_password(BOB),
     "the key revoked": lambda: revoke_key(BOB),
+    "the session ended": lambda: in_acme(lambda: sessions_end(user_id=user_of(BOB).id)),
 }
 
 

@@ -19,10 +19,12 @@ from django.utils.datastructures import MultiValueDict
 
 from tests.isolation.entries import PARAMETER, Entry
 
-# What differs between two answers by itself: times, ids, a form's token, numbers of savepoints, and
+# What differs between two answers by itself: times, ids, a form's token, challenges, numbers of
+# savepoints, and
 # that the audit was exported, which is in the next export.
 _ANY_ID: Final = re.compile(
     r"\d{4}-\d\d-\d\dT[\d:.]+|[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}|\b[A-Za-z0-9]{64}\b"
+    r'|"challenge": "[\w-]+"'
 )
 tally: Final = Counter[str]()
 watchers: Final[list[Callable[[str, str], None]]] = []  # told of every answer's text

@@ -9,6 +9,8 @@ from typing import Any, Final
 ROUTES: Final[dict[str, dict[str, str]]] = {
     "": {"GET": "viewer"},
     "sign-in/": {"GET": "anyone", "POST": "anyone"},
+    "sign-in/second/": {"GET": "anyone", "POST": "anyone"},
+    "sign-in/set-up/": {"GET": "anyone", "POST": "anyone"},
     "sign-out/": {"POST": "anyone"},
     "password-reset/": {"GET": "anyone", "POST": "anyone"},
     "password-reset/sent/": {"GET": "anyone"},
@@ -28,6 +30,15 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "settings/workspace/confirm/": {"POST": "viewer"},
     "settings/audit/": {"GET": "admin", "POST": "admin"},
     "settings/audit/export/": {"GET": "admin"},
+    "settings/security/": {"GET": "viewer"},
+    "settings/security/confirm/": {"GET": "viewer", "POST": "viewer"},
+    "settings/security/add/": {"GET": "viewer", "POST": "viewer"},
+    "settings/security/factors/<uuid:factor_id>/remove/": {"POST": "viewer"},
+    "settings/security/codes/": {"POST": "viewer"},
+    "settings/security/sessions/<uuid:session_id>/end/": {"POST": "viewer"},
+    "settings/security/sessions/end/": {"POST": "viewer"},
+    "settings/security/policy/": {"POST": "admin"},
+    "settings/security/members/<uuid:user_id>/reset/": {"POST": "admin"},
     "settings/webhooks/": {"GET": "admin", "POST": "admin"},
     "settings/webhooks/<uuid:endpoint_id>/": {"GET": "admin", "POST": "admin"},
     "settings/webhooks/<uuid:endpoint_id>/deliveries/<uuid:delivery_id>/replay/": {"POST": "admin"},
@@ -212,12 +223,15 @@ PARAMETERS: Final = {
     "action_id",
     "invitation_id",
     "endpoint_id",
+    "factor_id",
+    "session_id",
     "delivery_id",
     "slug",
 }
 # Objects of one user, which colleagues of a lower role may not tell from missing ones.
 PRIVATE: Final = {
-    "conversation_id", "message_id", "text_id", "request_id", "key_id", "action_id",
+    "conversation_id", "message_id", "text_id", "request_id", "key_id", "action_id", "factor_id",
+    "session_id",
 }  # fmt: skip
 
 # Ids in the bodies of REST requests, by the schema's operation: field -> what it names.
@@ -333,6 +347,7 @@ TASKS: Final[dict[str, tuple[str, ...] | str]] = {
     "registry.onboard_due": "",
     "search.copies_recover": "",
     "search.copies_sync": (),
+    "signin.tidy": "",
     "webhooks.deliver": ("delivery_id",),
     "webhooks.due": "",
     "webhooks.tidy": "",

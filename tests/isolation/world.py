@@ -30,6 +30,7 @@ from search.models import Chunk
 from tenants.accounts.models import ApiKey, Invitation
 from tenants.context import entered, public_scope
 from tenants.secretbox import secret_seal
+from tenants.signin.models import Factor, OpenSession
 from tenants.webhooks.models import Delivery, Endpoint
 from tests.assistant.talking import actor_for, conversation_for
 from tests.documents.helpers import ready
@@ -62,11 +63,11 @@ class World:
 def build() -> World:
     """Make everything, committed."""
     canary = "zarn" + "".join(secrets.choice("bdfgklmnprstvz") + "o" for _ in range(6))
-    theirs = _objects(OTHER, canary)
-    sessions = {
+    sessions = {  # first: whoever has a second factor later is asked for it
         person.email: browser_of(person).cookies[settings.SESSION_COOKIE_NAME].value
         for person in (*HERE, OTHER)
     }
+    theirs = _objects(OTHER, canary)
     own = _objects(ALICE, "of one's own")
     _share(OTHER, theirs["conversation_id"])
     _share(ALICE, own["conversation_id"])  # a colleague's is not: it must look like nobody's
@@ -105,6 +106,13 @@ def _objects(person: Person, word: str) -> Ids:
         delivery = Delivery.objects.create(
             endpoint=endpoint, event_type="document.ready", body=json.dumps({"data": word})
         )
+        factor = Factor.objects.create(
+            user=user_of(person), kind="app", name=word, last_used_at=timezone.now()
+        )
+        session = OpenSession.objects.create(
+            user=user_of(person), session_key=secrets.token_hex(16), device=word, address="",
+            seen_at=timezone.now(),
+        )  # fmt: skip
         chunk = Chunk.objects.filter(source_id=document.id).first()
         assert chunk is not None
         line = InvoiceLine.objects.get(kind="usage")
@@ -121,6 +129,8 @@ def _objects(person: Person, word: str) -> Ids:
         "collection_id": collection["id"],
         "key_id": str(key.id),
         "invitation_id": str(invitation.id),
+        "factor_id": str(factor.id),
+        "session_id": str(session.id),
         "endpoint_id": str(endpoint.id),
         "delivery_id": str(delivery.id),
         "invoice_id": str(line.invoice_id),

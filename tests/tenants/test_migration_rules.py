@@ -18,6 +18,7 @@ from django.db.models import NOT_PROVIDED
 OWN = (
     "accounts",
     "webhooks",
+    "signin",
     "search",
     "documents",
     "assistant",

@@ -1,0 +1,48 @@
+"""Who must have a second factor."""
+
+from django.db import transaction
+
+from tenants.accounts.audit import audit_write
+from tenants.accounts.models import Role, User, role_reaches
+from tenants.context import Actor
+from tenants.errors import Conflict, Forbidden, Invalid
+from tenants.signin.models import Factor, SignInPolicy
+from tenants.signin.sessions import sessions_end
+
+Second = SignInPolicy.Second
+
+
+def policy() -> str:
+    """Return who must: `optional`, `admins` or `everyone`."""
+    found = SignInPolicy.objects.values_list("second", flat=True).first()
+    return found or Second.OPTIONAL.value
+
+
+def second_needed(user: User) -> bool:
+    """Return whether the policy asks this user for a second factor."""
+    asked = policy()
+    return asked == Second.EVERYONE or (
+        asked == Second.ADMINS and role_reaches(user.role, Role.ADMIN)
+    )
+
+
+def policy_set(*, actor: Actor, second: str) -> None:
+    """Set who must. Sessions of those who then must and have none end: they set one up at sign-in.
+
+    Whoever sets it has a factor, so that the workspace is not locked from the inside.
+    """
+    if not role_reaches(actor.role, Role.ADMIN):
+        raise Forbidden
+    if second not in Second.values:
+        raise Invalid(f"Choose one of {', '.join(Second.values)}.")
+    own = Factor.objects.filter(user_id=actor.user_id) if actor.user_id else Factor.objects.none()
+    if second != Second.OPTIONAL and not own.exists():
+        raise Conflict("Add a second factor of your own first, so that you are not locked out.")
+    with transaction.atomic():
+        was = policy()
+        SignInPolicy.objects.update_or_create(id=1, defaults={"second": second})
+        audit_write(actor, action="policy.sign_in", object_type="policy", was=was, second=second)
+        without = User.objects.filter(is_active=True, factors=None)
+        for user in without:
+            if second_needed(user):
+                sessions_end(user_id=user.id)
