@@ -118,6 +118,11 @@ class Savings:
         return self.naive / self.actual if self.actual > 0 else None
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun: `1 question`, `2,000 questions`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def savings_of(
     rows: Iterable[UsageRow], *, frontier: str, questions: int, document_tokens: int
 ) -> Savings | None:
@@ -167,7 +172,7 @@ def savings_of(
             Lever(
                 "Retrieval",
                 naive_text - at_frontier,
-                f"{questions:,} questions with the passages that answer them,"
+                f"{counted(questions, 'question')} asked with the passages that answer,"
                 f" not with a whole document of {document_tokens:,} tokens"
                 if document_tokens
                 else "no document was read yet, so that there is none to compare with",
@@ -180,13 +185,15 @@ def savings_of(
             Lever(
                 "Caching",
                 saved_cache,
-                f"{sum(row.quantity for row in cached if row.unit == 'cache_read_tokens'):,}"
-                " tokens read from the cache",
+                counted(
+                    sum(row.quantity for row in cached if row.unit == "cache_read_tokens"), "token"
+                )
+                + " read from the cache",
             ),
             Lever(
                 "Batch",
                 saved_batch,
-                f"{sum(row.quantity for row in batch):,} tokens at batch prices",
+                f"{counted(sum(row.quantity for row in batch), 'token')} at batch prices",
             ),
         ),
         frontier=frontier,

@@ -135,12 +135,12 @@ def _seats(segment: Segment, length: int) -> Charge:
 def used(metric: Metric, uses: Sequence[Use]) -> Decimal:
     """Return how far the metric's meter moves by `uses`."""
     if metric is Metric.SPEND:
-        return sum((use.usd for use in uses), Decimal(0))
+        return sum((use.usd for use in uses if charge_metric(use.unit)), Decimal(0))
     return Decimal(sum(use.quantity for use in uses if METRIC_OF.get(Unit(use.unit)) is metric))
 
 
 def units_of(metric: Metric) -> tuple[str, ...]:
-    """Return the units that move the metric's meter; none stands for all of them."""
+    """Return the units that move the metric's meter; none stands for all use of AI."""
     if metric is Metric.SPEND:
         return ()
     return tuple(unit.value for unit, of in METRIC_OF.items() if of is metric)

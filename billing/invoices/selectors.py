@@ -32,7 +32,8 @@ REQUESTS: Final = """
               LEFT JOIN billing_reservation r
                 ON r.id = e.reservation_id AND r.tenant_id = e.tenant_id
              WHERE e.tenant_id = %(tenant)s AND e.month = %(month)s) AS calls
-     WHERE (cardinality(%(units)s::text[]) = 0 AND unit <> 'seats' OR unit = ANY(%(units)s))
+     WHERE (cardinality(%(units)s::text[]) = 0
+            AND unit NOT IN ('seats', 'storage_byte_days') OR unit = ANY(%(units)s))
        AND (%(model)s = '' OR model = %(model)s)
        AND (%(whole)s OR (greatest(admitted, %(first)s::timestamptz) >= %(starts)s
                           AND (admitted < %(ends)s OR %(last)s)))

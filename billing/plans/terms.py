@@ -30,8 +30,11 @@ MOST: Final = Decimal(10) ** 9
 
 
 def charge_metric(unit: str) -> str:
-    """Return the metric under which a unit is charged; seats have a price of their own."""
-    if unit == Unit.SEAT:
+    """Return the metric under which a unit is charged, nothing for what no usage price is for.
+
+    Seats have a price of their own; stored bytes are limited by plans and charged by none.
+    """
+    if unit in (Unit.SEAT, Unit.STORAGE):
         return ""
     metric = METRIC_OF.get(Unit(unit))
     return metric.value if metric else OTHER

@@ -20,6 +20,7 @@ COMPARED = """
     INSERT INTO billing_reconciliationrun (period, reconciled_at, delivery, lines)
     VALUES (%s, now() + interval '40 days', '', 0) ON CONFLICT DO NOTHING
 """
+STORED = "storage_byte_days"
 METRIC = {
     "input_tokens": "model_tokens", "output_tokens": "model_tokens",
     "cache_read_tokens": "model_tokens", "embedding_tokens": "embedding_tokens",
@@ -106,6 +107,8 @@ def synthetic(picked: random.Random, tenant: UUID, month: datetime, calls: int) 
         members = max(1, members + picked.choice((-1, 0, 0, 0, 1)))
         day = month + timedelta(days=number, hours=2)
         rows.append(Row(tenant, uuid4(), 101, "members", "seats", members, day, "0", 1))
+        stored = picked.randrange(10**11)
+        rows.append(Row(tenant, uuid4(), 101, "disk", STORED, stored, day, "0.000000001", 1))
     return rows
 
 
@@ -122,7 +125,7 @@ def charged(
     for row in rows:
         if row.unit == "seats":
             seats[(row.at - month).days] = row.quantity
-        else:
+        elif row.unit != STORED:  # which plans limit and none charges
             calls[row.request, row.attempt // 100].append(row)
     begun = {key: min(row.at for row in parts) for key, parts in calls.items()}
     lines: dict[tuple[Any, ...], Fraction] = defaultdict(Fraction)
