@@ -7,7 +7,19 @@ class AssistantConfig(AppConfig):
 
     def ready(self) -> None:
         from assistant.exporting import conversations_export, texts_export
+        from assistant.retention import conversations_over, conversations_retire
         from tenants.lifecycle.export import export_register
+        from tenants.lifecycle.retention import Kind, kind_register
 
         export_register("conversations", conversations_export)
         export_register("texts", texts_export)
+        kind_register(
+            Kind(
+                "conversations",
+                "Conversations",
+                "Counted from the last message.",
+                conversations_over,
+                conversations_retire,
+                order=10,
+            )
+        )

@@ -31,6 +31,7 @@ from documents.citations import Citation
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, current
 from tenants.errors import Invalid, NotAuthenticated, NotFound
+from tenants.lifecycle.holding import hold_refuse
 
 LEASE: Final = timedelta(seconds=15)
 TITLE_CHARACTERS: Final = 120
@@ -63,8 +64,12 @@ def conversation_rename(*, actor: Actor, conversation_id: UUID, title: str) -> C
 
 @transaction.atomic
 def conversation_delete(*, actor: Actor, conversation_id: UUID) -> None:
-    """Delete the conversation with all its messages, and what is kept of its frames."""
+    """Delete the conversation with all its messages, and what is kept of its frames.
+
+    Raises NotFound, LegalHold.
+    """
     conversation = conversation_of(actor, conversation_id)
+    hold_refuse()
     audit_write(
         actor,
         action="conversation.delete",

@@ -11,6 +11,7 @@ from assistant.models import Origin, TextVersion, WrittenText
 from assistant.pages import citations_readable
 from tenants.context import Actor
 from tenants.errors import NotFound
+from tenants.lifecycle.holding import hold_refuse
 
 TITLE_CHARACTERS: Final = 120
 
@@ -92,8 +93,10 @@ def text_restore(*, actor: Actor, text_id: UUID, number: int) -> TextVersion:
 
 
 def text_delete(*, actor: Actor, text_id: UUID) -> None:
-    """Delete a text with all its versions."""
-    text_of(actor, text_id).delete()
+    """Delete a text with all its versions. Raises NotFound, LegalHold."""
+    text = text_of(actor, text_id)
+    hold_refuse()
+    text.delete()
 
 
 def _locked(actor: Actor, text_id: UUID) -> WrittenText:

@@ -15,6 +15,7 @@ class BedrockConfig(AppConfig):
             profiles_erase,
             profiles_left,
         )
+        from bedrock.invocations import LOGS, copies_over, copies_retire, log_days
         from bedrock.knowledge_bases import base_erase, base_left, tenant_knowledge_ensure
         from bedrock.profiles import frontier_and_small
         from bedrock.provisioning import (
@@ -23,8 +24,21 @@ class BedrockConfig(AppConfig):
             tenant_storage_ensure,
         )
         from billing.levers import models_register
+        from tenants.lifecycle.retention import Kind, kind_register
         from tenants.lifecycle.steps import erase_register, step_register
 
+        kind_register(
+            Kind(
+                LOGS,
+                "Logged calls",
+                "What was asked of models and what they answered, as AWS logged it.",
+                copies_over,
+                copies_retire,
+                order=30,
+                most=log_days,
+                usual=log_days,
+            )
+        )
         models_register(frontier_and_small)
         step_register("bedrock.storage", "Storage", tenant_storage_ensure, order=5)
         step_register("bedrock.guardrail", "Guardrail", tenant_guardrail_ensure, order=10)

@@ -18,7 +18,8 @@ from bedrock.logmatching import region_match, unlogged_find
 from bedrock.logreading import COPIES, region_read
 from bedrock.models import LogFinding, LoggedCall, LogObject, Tier
 from tenants.aws import AwsError, BotoCoreError, translated
-from tenants.context import entered
+from tenants.context import TenantContext, entered
+from tenants.lifecycle.holding import data_policy_of
 from tenants.objects import objects_delete, objects_list
 from tenants.registry.models import Status, Tenant
 
@@ -26,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 ROWS_KEPT: Final = timedelta(days=100)
 FILES_KEPT: Final = timedelta(days=30)
+LOGS: Final = "logs"  # the kind of data in a workspace's policy
+MOST_DAYS: Final = 30  # where a plan does not say
 DAY: Final = re.compile(rf"{COPIES}/(\d{{4}})/(\d{{2}})/(\d{{2}})/")
 
 
@@ -63,24 +66,46 @@ def copies_expire() -> int:
 
     Returns how many objects went. Each tenant's are deleted with its own credentials.
     """
-    days = dict(Tier.objects.values_list("plan", "log_days"))
-    today = datetime.now(UTC).date()
     tenants = [row.context for row in Tenant.objects.exclude(status=Status.DELETED)]
     gone = 0
     for tenant in tenants:
-        oldest = today - timedelta(days=days.get(tenant.plan, 30))
+        policy = data_policy_of(tenant.id)
+        if policy.hold:
+            continue
+        days = min(int(policy.days.get(LOGS, MOST_DAYS)), log_days(tenant))
         try:
             with entered(tenant):
-                # Keys are in the order of their days: the first that stays ends the list.
-                over = list(
-                    takewhile(lambda key: _day(key) < f"{oldest:%Y%m%d}", objects_list(COPIES))  # noqa: B023 - used up before the next round
-                )
-                objects_delete(over)
+                gone += copies_retire(tenant, datetime.now(UTC) - timedelta(days=days))
         except AwsError as error:
             log.warning("logs.unexpired", tenant_id=str(tenant.id), aws_code=error.aws_code)
-        else:
-            gone += len(over)
     return gone
+
+
+def log_days(tenant: TenantContext) -> int:
+    """Return how long the tenant's plan keeps logged calls, in days."""
+    row = Tier.objects.filter(plan=tenant.plan).first()
+    return row.log_days if row else MOST_DAYS
+
+
+def _over(before: datetime) -> list[str]:
+    """Return the entered tenant's copies of earlier days.
+
+    Keys are in the order of their days: the first that stays ends the list.
+    """
+    oldest = f"{before:%Y%m%d}"
+    return list(takewhile(lambda key: _day(key) < oldest, objects_list(COPIES)))
+
+
+def copies_over(_tenant: TenantContext, before: datetime) -> int:
+    """Return how many files of the entered tenant's logged calls would go."""
+    return len(_over(before))
+
+
+def copies_retire(_tenant: TenantContext, before: datetime) -> int:
+    """Delete the files of the entered tenant's logged calls that are over; return how many."""
+    over = _over(before)
+    objects_delete(over)
+    return len(over)
 
 
 def _day(key: str) -> str:

@@ -17,6 +17,8 @@ from search.urls import api_urlpatterns as search_api
 from search.urls import html_urlpatterns as search_html
 from tenants.accounts.urls import api_urlpatterns as accounts_api
 from tenants.accounts.urls import html_urlpatterns as accounts_html
+from tenants.registry.dataurls import api_urlpatterns as data_api
+from tenants.registry.dataurls import html_urlpatterns as data_html
 from tenants.signin.urls import html_urlpatterns as signin_html
 from tenants.webhooks.urls import api_urlpatterns as webhooks_api
 from tenants.webhooks.urls import html_urlpatterns as webhooks_html
@@ -31,6 +33,7 @@ urlpatterns = [
     *search_html,
     *billing_html,
     *bedrock_html,
+    *data_html,
     # The same for every workspace, so anyone may read it.
     path(
         "api/v1/schema/",
@@ -49,6 +52,7 @@ urlpatterns = [
                 *bedrock_api,
                 *accounts_api,
                 *webhooks_api,
+                *data_api,
             ]
         ),
     ),

@@ -6,8 +6,20 @@ class DocumentsConfig(AppConfig):
     verbose_name = "Documents"
 
     def ready(self) -> None:
+        from documents.retention import documents_over, documents_retire
+        from tenants.lifecycle.retention import Kind, kind_register
         from tenants.webhooks.events import event_declare
 
         event_declare("document.ready", "A document can be searched and asked.")
         event_declare("document.failed", "A document could not be read, and why.")
         event_declare("document.deleted", "A document was deleted.")
+        kind_register(
+            Kind(
+                "documents",
+                "Documents",
+                "Counted from the upload, with all that was made of them.",
+                documents_over,
+                documents_retire,
+                order=20,
+            )
+        )

@@ -31,8 +31,9 @@ from search.access import collection_to_add
 from search.filing import file_in, file_new, unfile
 from search.services import source_remove, source_rename
 from tenants.accounts.audit import audit_write
-from tenants.context import Actor, current
+from tenants.context import SYSTEM, Actor, current
 from tenants.errors import Conflict, TenantryError
+from tenants.lifecycle.holding import hold_refuse
 from tenants.objects import object_put
 from tenants.webhooks.publishing import publish
 
@@ -121,7 +122,7 @@ def document_delete(*, actor: Actor, document_id: UUID | str) -> None:
 def documents_delete(*, actor: Actor, document_ids: Iterable[UUID | str]) -> None:
     """Delete these documents with their older versions, or none of them.
 
-    Raises NotFound, DocumentReadOnly.
+    Raises NotFound, DocumentReadOnly, LegalHold.
     """
     wanted = set(document_ids)
     with transaction.atomic():
@@ -133,6 +134,20 @@ def documents_delete(*, actor: Actor, document_ids: Iterable[UUID | str]) -> Non
             for version in deleted_with(document_locked(actor, document_id)):
                 gone.add(version.id)
                 _delete(actor, version)
+    _sweep()
+
+
+def documents_expire(document_ids: Iterable[UUID]) -> None:
+    """Delete documents whose retention is over, whoever may see them. Raises LegalHold."""
+    ids = list(document_ids)
+    with transaction.atomic():
+        series_lock(series_of(ids))
+        for document in Document.objects.filter(id__in=ids).order_by("id").select_for_update():
+            _delete(SYSTEM, document)
+    _sweep()
+
+
+def _sweep() -> None:
     try:
         objects_sweep.dispatch()
     except BrokerError:  # the recovery task sweeps what is due
@@ -140,6 +155,7 @@ def documents_delete(*, actor: Actor, document_ids: Iterable[UUID | str]) -> Non
 
 
 def _delete(actor: Actor, document: Document) -> None:
+    hold_refuse()
     source_remove(document.id)
     unfile([document.id])
     LooseObject.objects.create(key=document.object_key, remove_after=timezone.now())

@@ -59,6 +59,14 @@ class Conflict(TenantryError):
     title = "The object has changed meanwhile; reload and try again"
 
 
+class LegalHold(TenantryError):
+    """Something was to be erased while an owner's legal hold stands; nothing was."""
+
+    code = "legal_hold"
+    status = 409
+    title = "This workspace is under a legal hold, so nothing is deleted"
+
+
 class RateLimited(TenantryError):
     """Too fast for the plan; `retry_after` is in whole seconds."""
 

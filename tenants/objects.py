@@ -17,6 +17,7 @@ log = structlog.get_logger(__name__)
 
 DELETE_BATCH: Final = 1000  # S3's own limit for one DeleteObjects call
 DERIVED: Final = "derived"  # folder of what can be made anew from other objects
+PART_BYTES: Final = 256 * 1024
 LINES_AT_ONCE: Final = 1 << 20  # bytes
 
 
@@ -75,6 +76,21 @@ def objects_list(folder: str = "") -> Iterator[str]:
                 yield found["Key"].removeprefix(root)
     except (BotoCoreError, ClientError) as error:
         raise translated(error) from error
+
+
+def object_parts(key: str) -> Iterator[bytes] | None:
+    """Return the object's bytes as they arrive, or None where there is none. Raises AwsError."""
+    body = _opened(key)
+    return None if body is None else _parts(body)
+
+
+def _parts(body: Any) -> Iterator[bytes]:
+    try:
+        yield from body.iter_chunks(PART_BYTES)
+    except BotoCoreError as error:
+        raise translated(error) from error
+    finally:
+        body.close()
 
 
 def object_lines(key: str) -> Iterator[bytes] | None:

@@ -112,13 +112,16 @@ def event_told(event: AuditEvent) -> dict[str, object]:
 def audit_check(*, newest: int | None = None) -> AuditCheck:
     """Check the chain from its beginning, or its `newest` seals alone."""
     last = AuditSeal.objects.aggregate(Max("number"))["number__max"] or 0
-    start = max(1, last - newest + 1) if newest else 1
+    pruned = _pruned()
+    start = max(1, pruned + 1, last - newest + 1 if newest else 1)
     seals = rows = 0
     before: AuditSeal | None = AuditSeal.objects.filter(number=start - 1).first()
-    anchors = _anchors(start)
+    anchors = _anchors(start - 1)
     highest = max([last, *anchors])
     wrong, at = "", (0, 0)
-    for number, seal in _numbered(start, highest):
+    if start > 1 and (before is None or anchors.pop(start - 1, before.digest) != before.digest):
+        wrong = f"Seal {start - 1} is missing or was replaced."
+    for number, seal in _numbered(start, highest) if not wrong else ():
         if seal is None:
             wrong, at = f"Seal {number} is missing.", (before.last_id if before else 0, 0)
             break
@@ -150,6 +153,15 @@ def _anchors(start: int) -> dict[int, str]:
         return {}
     kept = AuditAnchor.objects.filter(tenant_id=tenant.id, number__gte=start)
     return dict(kept.values_list("number", "digest"))
+
+
+def _pruned() -> int:
+    """Return the number of the last seal whose rows went because their retention was over."""
+    tenant = current_or_none()
+    if tenant is None:
+        return 0
+    gone = AuditAnchor.objects.filter(tenant_id=tenant.id, pruned_at__isnull=False)
+    return gone.aggregate(Max("number"))["number__max"] or 0
 
 
 def _highest_anchor() -> int:

@@ -15,6 +15,7 @@ NAV: Final = [
     {"label": "Webhooks", "href": "/settings/webhooks/", "icon": "bolt", "role": "admin"},
     {"label": "Safety", "href": "/settings/safety/", "icon": "shield"},
     {"label": "Assistant", "href": "/settings/assistant/", "icon": "assistant", "role": "admin"},
+    {"label": "Data", "href": "/settings/data/", "icon": "database", "role": "admin"},
     {"label": "Audit log", "href": "/settings/audit/", "icon": "history", "role": "admin"},
     {"label": "Workspace", "href": "/settings/workspace/", "icon": "settings"},
 ]

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from tenants.context import TenantContext, entered, public_scope
 from tenants.lifecycle import receipts
+from tenants.lifecycle.holding import hold_refuse
 from tenants.lifecycle.schema import has_tables
 from tenants.lifecycle.steps import Erased, EraseStep, erase_steps
 from tenants.registry.models import Offboarding, Status, Tenant
@@ -27,9 +28,11 @@ SCHEMA_ORDER: Final = 90  # from here on there is no schema to stand in
 def erase(offboarding: Offboarding) -> Iterator[Erased]:
     """Erase the workspace and yield each line of the receipt as its step is done.
 
-    A step that fails is recorded on the row and raised; run again, this goes on with it.
+    Raises LegalHold before anything is done. A step that fails is recorded on the row and raised;
+    run again, this goes on with it.
     """
     with public_scope("owner"):
+        hold_refuse(offboarding.tenant_id)
         tenant = _begun(offboarding)
         for step in erase_steps():
             if step.name in offboarding.erased:

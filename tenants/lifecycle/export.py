@@ -27,6 +27,7 @@ TABLES_OUT: Final = frozenset(
 COLUMNS_OUT: Final = frozenset(
     {"password", "digest", "secret", "old_secret", "session_key", "lease_token"}
 )
+EXPORTS: Final = "exports"  # under the tenant's prefix: archives, which no archive holds
 ROWS_AT_ONCE: Final = 500
 COLUMNS: Final = """
     SELECT table_name, array_agg(column_name::text ORDER BY ordinal_position)
@@ -100,6 +101,8 @@ def export_write(file: BinaryIO) -> int:
         for key in objects_list():
             if key.startswith(f"{DERIVED}/"):
                 continue  # made of other objects, which are here
+            if key.startswith(f"{EXPORTS}/"):
+                continue
             archive.add(f"objects/{key}", [object_get(key) or b""])
         manifest = {"workspace": tenant.slug, "tenant_id": str(tenant.id), "files": archive.files}
         opened.writestr("manifest.json", json.dumps(manifest, indent=2))

@@ -13,14 +13,19 @@ from django.utils import timezone
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, current
 from tenants.errors import Conflict, Forbidden, NotFound
+from tenants.lifecycle.holding import hold_refuse
 from tenants.registry.models import Offboarding
 
 WAIT: Final = timedelta(days=30)
 
 
 def offboarding_request(*, actor: Actor, wait: timedelta = WAIT) -> Offboarding:
-    """Ask for the entered workspace to be erased `wait` from now. Raises Forbidden, Conflict."""
+    """Ask for the entered workspace to be erased `wait` from now.
+
+    Raises Forbidden, LegalHold, Conflict.
+    """
     _require_owner(actor)
+    hold_refuse()
     try:
         with transaction.atomic():
             asked = Offboarding.objects.create(
@@ -45,6 +50,13 @@ def offboarding_cancel(*, actor: Actor) -> None:
         if not changed:
             raise NotFound("No erasure of this workspace is waiting.")
         audit_write(actor, action="workspace.staying")
+
+
+def offboarding_waiting() -> Offboarding | None:
+    """Return the entered workspace's request that waits, if any."""
+    return Offboarding.objects.filter(
+        tenant_id=current().id, state=Offboarding.State.WAITING
+    ).first()
 
 
 def _require_owner(actor: Actor) -> None:

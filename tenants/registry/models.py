@@ -10,6 +10,9 @@ from django.utils import timezone
 from django_tenants.models import DomainMixin, TenantMixin
 
 from tenants.context import TenantContext
+from tenants.registry.datamodels import DataExport as DataExport
+from tenants.registry.datamodels import DataPolicy as DataPolicy
+from tenants.registry.datamodels import RetentionReport as RetentionReport
 
 
 class Posture(models.TextChoices):
@@ -181,6 +184,9 @@ class AuditAnchor(models.Model):
     number = models.PositiveIntegerField()
     digest = models.CharField(max_length=64)
     at = models.DateTimeField(auto_now_add=True)
+    pruned_at = models.DateTimeField(
+        null=True, help_text="When the rows under this seal went, their retention over."
+    )
 
     class Meta:
         ordering: ClassVar = ["tenant_id", "number"]

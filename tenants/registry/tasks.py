@@ -6,14 +6,19 @@ from uuid import UUID
 
 import structlog
 from celery import shared_task
+from celery.schedules import crontab
 from django.utils import timezone
 
 from tenants.context import public_scope
-from tenants.errors import Conflict
+from tenants.errors import Conflict, LegalHold
 from tenants.lifecycle.erasing import erase
+from tenants.lifecycle.exports import export_make, exports_expire
 from tenants.lifecycle.onboarding import onboard
+from tenants.lifecycle.retention import retention_apply
 from tenants.lifecycle.schema import template_dump
 from tenants.registry.models import Offboarding, Onboarding
+from tenants.registry.selectors import active_tenants
+from tenants.tasks import tenant_task
 
 log = structlog.get_logger(__name__)
 
@@ -79,8 +84,27 @@ def workspaces_erase_due() -> None:
         try:
             for _ in erase(offboarding):
                 pass
+        except LegalHold:
+            log.warning("tenants.erase_held", tenant_id=str(offboarding.tenant_id))
         except Exception:  # one that fails must not hold up the others; its row says why
             log.exception("tenants.erase_failed", tenant_id=str(offboarding.tenant_id))
+
+
+@shared_task(name="registry.retention")
+def retention_nightly() -> None:
+    """Erase what is over in every active workspace; one that fails holds up no other."""
+    for tenant in active_tenants():
+        try:
+            retention_apply(tenant)
+            exports_expire(tenant, timezone.now())
+        except Exception:
+            log.exception("retention.failed", tenant_id=str(tenant.id))
+
+
+@tenant_task(name="registry.export")
+def export_make_task(export_id: str) -> None:
+    """Make an archive of everything."""
+    export_make(UUID(export_id))
 
 
 BEAT: Final[dict[str, dict[str, Any]]] = {
@@ -88,6 +112,11 @@ BEAT: Final[dict[str, dict[str, Any]]] = {
         "task": "registry.onboard_due",
         "schedule": 60.0,
         "options": {"queue": QUEUE, "expires": 55},
+    },
+    "registry.retention": {
+        "task": "registry.retention",
+        "schedule": crontab(hour=2, minute=20),
+        "options": {"queue": "default", "expires": 6 * 3600},
     },
     "registry.erase_due": {
         "task": "registry.erase_due",

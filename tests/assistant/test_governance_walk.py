@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.assistant.talking import Server
 from tests.assistant.test_browser import answers, check, sign_in
 from tests.support.browser import DESKTOP, PHONE
-from tests.support.cast import ADA
+from tests.support.cast import ADA, ALICE
 from tests.support.localaws import LocalAws
 
 REFUSED = "it goes against your workspace's own rules"
@@ -84,3 +84,26 @@ def test_an_admin_compares_blocks_tries_and_rolls_back(
     page.goto(f"{site}/assistant/")
     say(page, "Where is the falcon?")
     expect(page.locator("[data-answer]").last).to_contain_text(REFUSED)
+
+
+def test_an_owner_names_the_assistant_and_says_how_long_data_is_kept(
+    server: Server, page: Page, localaws: LocalAws
+) -> None:
+    site = f"http://{server.host(ALICE)}"
+    sign_in(page, server, ALICE, "/settings/assistant/")
+    page.get_by_label("Name").fill("Minerva")
+    page.get_by_role("button", name="Save").press("Enter")
+    expect(page.get_by_role("cell", name="Minerva")).to_be_visible()
+    seen(page, "assistant")
+    page.goto(f"{site}/settings/data/")
+    page.get_by_label("Documents, days").fill("0")
+    page.get_by_role("button", name="Save the days").press("Enter")
+    expect(page.get_by_text("Zero would erase them")).to_be_visible()
+    expect(page.get_by_label("Documents, days")).to_have_value("0")
+    page.get_by_label("Documents, days").fill("90")
+    page.get_by_role("button", name="Save the days").press("Enter")
+    expect(page.get_by_label("Documents, days")).to_have_value("90")
+    page.get_by_label("Why").fill("A dispute")
+    page.get_by_role("button", name="Set a legal hold").press("Enter")
+    expect(page.get_by_role("button", name="Lift the legal hold")).to_be_visible()
+    seen(page, "data")

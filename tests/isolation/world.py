@@ -29,6 +29,8 @@ from billing.models import InvoiceLine, LedgerLine
 from search.models import Chunk
 from tenants.accounts.models import ApiKey, Invitation
 from tenants.context import entered, public_scope
+from tenants.objects import object_put
+from tenants.registry.models import DataExport
 from tenants.secretbox import secret_seal
 from tenants.signin.models import Factor, OpenSession
 from tenants.webhooks.models import Delivery, Endpoint
@@ -120,6 +122,10 @@ def _objects(person: Person, word: str) -> Ids:
             actor=actor_for(person), task="draft", text_id=None, given="", request_id=uuid4(),
             content=f"# {word}\n\nOnly {word} may read this draft.", citations=[],
         )  # fmt: skip
+        export = DataExport.objects.create(
+            tenant_id=tenant_of(person).id, state="ready", size=len(word.encode())
+        )
+        object_put(f"exports/{export.id}.zip", word.encode(), content_type="application/zip")
     return {
         "document_id": str(document.id),
         "conversation_id": str(conversation),
@@ -135,6 +141,7 @@ def _objects(person: Person, word: str) -> Ids:
         "delivery_id": str(delivery.id),
         "invoice_id": str(line.invoice_id),
         "line_id": str(line.id),
+        "export_id": str(export.id),
         "plan": "business",
         "chunk_id": str(chunk.chunk_id),
         "job_id": str(uuid4()),

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from tenants.context import SYSTEM, entered, public_scope
+from tenants.errors import LegalHold
 from tenants.lifecycle.erasing import erase, leftovers
 from tenants.lifecycle.offboarding import WAIT, offboarding_cancel, offboarding_request
 from tenants.registry.models import Offboarding, Status, Tenant
@@ -56,12 +57,18 @@ class Command(BaseCommand):
         if asked is None:
             if tenant.status == Status.DELETED:
                 raise CommandError(f"{tenant.slug} has been erased already.")
-            with entered(tenant.context):
-                asked = offboarding_request(actor=SYSTEM, wait=wait)
+            try:
+                with entered(tenant.context):
+                    asked = offboarding_request(actor=SYSTEM, wait=wait)
+            except LegalHold as error:
+                raise CommandError(error.detail) from error
         if wait:
             self.stdout.write(f"{tenant.slug} will be erased on {asked.due_at:%d %B %Y}.")
             return
-        for line in erase(asked):
-            self.stdout.write(f"{line.count} {line.what}: {line.where}")
+        try:
+            for line in erase(asked):
+                self.stdout.write(f"{line.count} {line.what}: {line.where}")
+        except LegalHold as error:
+            raise CommandError(error.detail) from error
         document = {"receipt": asked.receipt, "signature": asked.signature}
         self.stdout.write(json.dumps(document, indent=2))

@@ -1,0 +1,32 @@
+"""Conversations that nobody has gone on with for longer than the workspace keeps them."""
+
+from datetime import datetime
+from typing import Final
+
+from django.db.models import QuerySet
+
+from assistant.frames import frames_forget
+from assistant.models import Conversation
+from tenants.context import TenantContext
+
+AT_ONCE: Final = 200
+
+
+def _over(before: datetime) -> QuerySet[Conversation]:
+    return Conversation.objects.filter(updated_at__lt=before)
+
+
+def conversations_over(_tenant: TenantContext, before: datetime) -> int:
+    """Return how many of the entered tenant's conversations would go."""
+    return _over(before).count()
+
+
+def conversations_retire(_tenant: TenantContext, before: datetime) -> int:
+    """Delete them with their messages, some at once; return how many."""
+    gone = 0
+    while ids := list(_over(before).values_list("id", flat=True)[:AT_ONCE]):
+        Conversation.objects.filter(id__in=ids).delete()
+        for conversation_id in ids:
+            frames_forget(conversation_id)
+        gone += len(ids)
+    return gone
