@@ -9,7 +9,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from assistant.access import message_address
+from bedrock.selectors import decisions_of, logged_of
 from bedrock.why import request_explained
+from billing.invoices.selectors import lines_of_request
+from tenants.accounts.models import AuditEvent, role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 
@@ -20,8 +23,15 @@ def request_record(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Show the record of a request: one's own, and for admins everybody's, never what was said."""
     actor = actor_of(request)
     told = request_explained(actor, request_id)
+    admin, owner = role_reaches(actor.role, "admin"), actor.role == "owner"
     context: dict[str, Any] = {
         **told,
+        "decisions": decisions_of(request_id),
+        "logged": logged_of(request_id),
+        "lines": lines_of_request(request_id) if owner else [],
+        "audit": list(AuditEvent.objects.filter(request_id=str(request_id))[:20]) if admin else [],
+        "admin": admin,
+        "owner": owner,
         "message_href": message_address(actor, request_id),
         "ledger_href": reverse("usage_request", args=[request_id]) if told["units"] else "",
     }

@@ -1,8 +1,9 @@
 """Reads of the substrate's rows, for pages, the staff and the other apps."""
 
+from typing import Any
 from uuid import UUID
 
-from bedrock.models import Model, PolicyDecision
+from bedrock.models import LoggedCall, Model, PolicyDecision
 from bedrock.policy import policy_of
 from tenants.context import current
 
@@ -19,6 +20,20 @@ def decisions_of(request_id: UUID) -> list[PolicyDecision]:
 def decision_of(request_id: UUID) -> PolicyDecision | None:
     """Return the decision behind the answer of a request of the entered tenant."""
     return answering(decisions_of(request_id))
+
+
+def logged_of(request_id: UUID) -> list[dict[str, Any]]:
+    """Return what AWS's invocation log has of a request of the entered tenant, oldest first.
+
+    Each has `aws_request_id`, `at`, `operation`, `model_id`, `region`, `attempt`, `units`,
+    `error_code`, `state` (as the ledger has it, or not) and `content_key`. AWS delivers the log
+    some minutes later.
+    """
+    rows = LoggedCall.objects.filter(tenant_id=current().id, request_id=request_id).order_by("at")
+    names = ("aws_request_id", "at", "operation", "model_id", "region", "attempt", "units",
+             "error_code", "state", "content_key")  # fmt: skip
+    states = dict(LoggedCall.State.choices)
+    return [{**row, "state_told": states[row["state"]]} for row in rows.values(*names)]
 
 
 def answering(decisions: list[PolicyDecision]) -> PolicyDecision | None:

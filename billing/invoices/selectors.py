@@ -15,6 +15,7 @@ from billing.invoices.models import BillingAccount, Invoice, InvoiceLine
 from billing.invoices.pricing import Charge, month_price
 from billing.invoices.usage import gather
 from billing.meters import database_now
+from billing.models import LedgerEntry
 from billing.plans.terms import Book
 from tenants.context import current
 from tenants.errors import Invalid, NotFound
@@ -143,6 +144,26 @@ def line_requests(
         rows = [RequestShare(*row) for row in cursor.fetchall()]
     more = len(rows) > limit
     return rows[:limit], str(rows[limit - 1].request_id) if more else ""
+
+
+def lines_of_request(request_id: UUID) -> list[InvoiceLine]:
+    """Return the lines of issued invoices that a request of the entered workspace is part of."""
+    months = (
+        LedgerEntry.objects.filter(tenant_id=current().id, request_id=request_id)
+        .values_list("month", flat=True)
+        .distinct()
+    )
+    issued = Invoice.objects.filter(tenant_id=current().id, period__in=list(months))
+    before = str(UUID(int=max(0, request_id.int - 1)))
+    return [
+        line
+        for invoice in issued.exclude(state__in=HIDDEN)
+        for line in invoice.lines.select_related("invoice")
+        if any(
+            each.request_id == request_id
+            for each in line_requests(invoice, line, after=before, limit=1)[0]
+        )
+    ]
 
 
 def request_entries(invoice: Invoice, request_id: UUID) -> list[Entry]:

@@ -51,6 +51,7 @@ class AuditView(GenericAPIView[AuditEvent]):
             OpenApiParameter("actor", str, description="A member's id."),
             OpenApiParameter("action", str, description="A deed, or the beginning of its name."),
             OpenApiParameter("object", str, description="The id of what it was done to."),
+            OpenApiParameter("request", str, description="The id of the request that did it."),
             OpenApiParameter("from", str, description="The first day, UTC, like 2026-11-25."),
             OpenApiParameter("to", str, description="The last day, UTC."),
         ],

@@ -30,6 +30,7 @@ class AuditFilter:
     actor: UUID | None = None
     action: str = ""
     object_id: str = ""
+    request_id: str = ""
     since: date | None = None
     until: date | None = None
 
@@ -40,6 +41,7 @@ class AuditFilter:
             actor=_uuid(given.get("actor", "")),
             action=given.get("action", "").strip()[:80],
             object_id=given.get("object", "").strip()[:64],
+            request_id=given.get("request", "").strip()[:64],
             since=_day("from", given.get("from", "")),
             until=_day("to", given.get("to", "")),
         )
@@ -53,6 +55,8 @@ class AuditFilter:
             rows = rows.filter(action__startswith=self.action)
         if self.object_id:
             rows = rows.filter(object_id=self.object_id)
+        if self.request_id:
+            rows = rows.filter(request_id=self.request_id)
         if self.since:
             rows = rows.filter(at__gte=_midnight(self.since))
         if self.until:

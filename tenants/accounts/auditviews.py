@@ -22,7 +22,7 @@ from tenants.context import current
 from tenants.errors import Invalid
 
 ROWS: Final = 50
-FILTERS: Final = ("actor", "action", "object", "from", "to")
+FILTERS: Final = ("actor", "action", "object", "request", "from", "to")
 CHECKED: Final = 200  # seals that the page checks, the newest; `verify_audit` checks all
 FORMS: Final = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 
