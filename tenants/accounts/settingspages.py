@@ -31,4 +31,6 @@ def settings_page(
         for item in NAV
         if role_reaches(role, item.get("role", "viewer"))
     ]
-    return render(request, template, {"nav": "settings", "settings_nav": nav, **context}, status=status)
+    return render(
+        request, template, {"nav": "settings", "settings_nav": nav, **context}, status=status
+    )
