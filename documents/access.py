@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from documents.errors import DocumentReadOnly
 from documents.models import Document
 from search.access import collections_holding, may_change, may_read
+from search.tagging import tags_holding
 from tenants.context import Actor
 from tenants.errors import NotFound
 
@@ -21,12 +22,12 @@ def may_unmask(actor: Actor) -> bool:
 
 
 def documents_visible(actor: Actor) -> QuerySet[Document]:
-    """Return the documents that the actor may see: with the ids of their collections.
+    """Return the documents that the actor may see, with their collections' ids and their tags.
 
     Who may is told in `search.access.may_read`.
     """
     return Document.objects.filter(may_read(actor)).annotate(
-        collection_ids=collections_holding(actor)
+        collection_ids=collections_holding(actor), tags=tags_holding()
     )
 
 

@@ -11,16 +11,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from documents.access import document_of, documents_current
+from documents.access import document_of
 from documents.ask import ask
 from documents.models import Document
-from documents.selectors import document_text
+from documents.selectors import document_list, document_text
 from documents.serializers import (
     AnswerSerializer,
     AskSerializer,
     BulkSerializer,
     ChangeSerializer,
     DocumentSerializer,
+    ListQuerySerializer,
     TextQuerySerializer,
     TextSerializer,
     UploadSerializer,
@@ -33,6 +34,7 @@ from documents.services import (
     document_upload,
     documents_act,
     documents_move,
+    documents_tag,
 )
 from documents.unmasking import text_shown
 from documents.uploads import declared_size_check
@@ -53,9 +55,16 @@ class DocumentListView(GenericAPIView[Document]):
         declared_size_check(request.META.get("CONTENT_LENGTH"))
         super().initial(request, *args, **kwargs)
 
-    @extend_schema(operation_id="documents_list", responses=DocumentSerializer(many=True))
+    @extend_schema(
+        operation_id="documents_list",
+        parameters=[ListQuerySerializer],
+        responses=DocumentSerializer(many=True),
+    )
     def get(self, request: Request) -> Response:
-        page = self.paginate_queryset(documents_current(actor_of(request)))
+        given = ListQuerySerializer(data=request.query_params)
+        given.is_valid(raise_exception=True)
+        tag = given.validated_data.get("tag", "")
+        page = self.paginate_queryset(document_list(actor_of(request), tag=tag))
         rows = DocumentSerializer(page, many=True)  # type: ignore[arg-type] # a list, being many
         return self.get_paginated_response(rows.data)
 
@@ -93,7 +102,7 @@ class DocumentView(APIView):
         operation_id="documents_change", request=ChangeSerializer, responses=DocumentSerializer
     )
     def patch(self, request: Request, document_id: UUID) -> Response:
-        """Rename the document, or move it into other collections.
+        """Rename the document, give it tags, or move it into other collections.
 
         Collections that you may not add to keep it.
         """
@@ -105,6 +114,8 @@ class DocumentView(APIView):
             documents_move(
                 actor=actor, document_ids=[document_id], collection_ids=wanted["collections"]
             )
+        if "tags" in wanted:
+            documents_tag(actor=actor, document_ids=[document_id], tags=wanted["tags"])
         if "name" in wanted:
             document_rename(actor=actor, document_id=document_id, name=wanted["name"])
         return _document(request, document_id)
@@ -117,7 +128,7 @@ class DocumentView(APIView):
 
 
 class DocumentBulkView(APIView):
-    """Delete or move several documents."""
+    """Delete, move or tag several documents."""
 
     roles: ClassVar = {"POST": "member"}
 
@@ -132,6 +143,7 @@ class DocumentBulkView(APIView):
             action=wanted["action"],
             document_ids=wanted["document_ids"],
             collection_ids=wanted["collection_ids"],
+            tags=wanted["tags"],
         )
         return Response(status=status.HTTP_204_NO_CONTENT)
 

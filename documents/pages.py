@@ -20,6 +20,7 @@ from documents.parsing import MAX_FILE_BYTES
 from documents.rendering import answer_html, viewer_address
 from documents.renditions import Rendition, rendition
 from documents.selectors import SORTS, chunk_span, document_list
+from search.tagging import TAG_CHARACTERS
 from tenants.context import Actor, current
 
 QUERY_CHARACTERS: Final = 200
@@ -35,12 +36,16 @@ GROUNDED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What the list shows: words in names, a state, an order. Unknown values mean the default."""
+    """What the list shows: words in names, a state, an order, a collection, a tag.
+
+    Unknown values mean the default.
+    """
 
     query: str
     status: str
     sort: str
     collection: UUID | None = None
+    tag: str = ""
 
     @classmethod
     def of(cls, given: QueryDict) -> "Listing":
@@ -50,11 +55,17 @@ class Listing:
             status=status if status in STATES else "",
             sort=sort if sort in SORTS else "-created",
             collection=next(iter(ids_of([given.get("collection", "")])), None),
+            tag=" ".join(given.get("tag", "").replace("\x00", "").split())[:TAG_CHARACTERS],
         )
 
     def documents(self, actor: Actor) -> QuerySet[Document]:
         return document_list(
-            actor, query=self.query, sort=self.sort, status=self.status, collection=self.collection
+            actor,
+            query=self.query,
+            sort=self.sort,
+            status=self.status,
+            collection=self.collection,
+            tag=self.tag,
         )
 
     def address(self, **changed: Any) -> str:
@@ -64,6 +75,7 @@ class Listing:
             "status": self.status,
             "sort": self.sort,
             "collection": self.collection,
+            "tag": self.tag,
         } | changed
         if values["sort"] == "-created":
             del values["sort"]
@@ -121,6 +133,11 @@ def ids_of(given: Sequence[str]) -> list[UUID]:
         except ValueError:
             continue
     return found
+
+
+def tags_given(text: str) -> list[str]:
+    """Return the tags of a form's field, which has commas between them."""
+    return [tag for tag in text.split(",") if tag.strip()]
 
 
 def opened_at(given: QueryDict, content: Rendition) -> tuple[int, tuple[int, int] | None]:

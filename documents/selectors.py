@@ -14,6 +14,7 @@ from documents.access import documents_current
 from documents.models import IN_FLIGHT, Document, DocumentText, Status
 from search.access import collection_of, collections_holding, documents_in
 from search.models import Chunk
+from search.tagging import tagged
 from tenants.context import Actor
 from tenants.errors import NotFound
 
@@ -144,15 +145,18 @@ def document_list(
     sort: str = "-created",
     status: str = "",
     collection: UUID | None = None,
+    tag: str = "",
 ) -> QuerySet[Document]:
     """Return the visible documents whose names hold every word of `query`.
 
-    Of one collection, if one is given. Raises CollectionNotFound.
+    Of one collection and with one tag, if they are given. Raises CollectionNotFound.
     """
     found = documents_current(actor).select_related("created_by")
     found = found.annotate(collection_names=collections_holding(actor, value="collection__name"))
     if collection is not None:
         found = found.filter(id__in=documents_in([collection_of(actor, collection).id]))
+    if tag:
+        found = found.filter(tagged([tag]))
     for word in query.split()[:10]:
         found = found.filter(name__icontains=word)
     if status == "in_flight":

@@ -9,6 +9,8 @@ from rest_framework import serializers
 from documents.errors import BULK_AT_MOST, CHOSEN_DOCUMENTS
 from documents.masking import mask_stale
 from documents.models import Document, Status
+from documents.services import ACTIONS
+from search.tagging import TAG_CHARACTERS, TAGS_AT_MOST
 
 TEXT_WINDOW = 100_000  # characters that one request for text may span
 
@@ -52,6 +54,7 @@ class DocumentSerializer(serializers.Serializer[Document]):
         read_only=True,
         help_text="Those that you may read; none: the whole workspace reads it.",
     )
+    tags = serializers.ListField(child=serializers.CharField(), read_only=True)
     created_by = serializers.UUIDField(source="created_by_id", read_only=True, allow_null=True)
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
@@ -105,12 +108,18 @@ class ChangeSerializer(serializers.Serializer[Any]):
         max_length=50,
         help_text="Where it shall be; none: the whole workspace reads it.",
     )
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=TAG_CHARACTERS),
+        required=False,
+        max_length=TAGS_AT_MOST,
+        help_text="All tags that it shall have.",
+    )
 
 
 class BulkSerializer(serializers.Serializer[Any]):
     """One action on several documents: all of them, or none."""
 
-    action = serializers.ChoiceField(choices=["delete", "move"])
+    action = serializers.ChoiceField(choices=ACTIONS)
     document_ids = serializers.ListField(
         child=serializers.UUIDField(), allow_empty=False, max_length=BULK_AT_MOST
     )
@@ -119,6 +128,18 @@ class BulkSerializer(serializers.Serializer[Any]):
         default=list,
         max_length=50,
         help_text="Where to move them; none: the whole workspace reads them.",
+    )
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=TAG_CHARACTERS),
+        default=list,
+        max_length=TAGS_AT_MOST,
+        help_text="What `tag` puts on each beside its own tags, and `untag` takes off.",
+    )
+
+
+class ListQuerySerializer(serializers.Serializer[Any]):
+    tag = serializers.CharField(
+        required=False, max_length=TAG_CHARACTERS, help_text="Only documents with this tag."
     )
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Literal
 from uuid import UUID, uuid4
 
 import structlog
@@ -28,8 +28,10 @@ from documents.versions import (
     version_begin,
 )
 from search.access import collection_to_add
+from search.errors import TagsWrong
 from search.filing import file_in, file_new, unfile
 from search.services import source_remove, source_rename
+from search.tagging import tags_change, tags_checked, tags_set, untag
 from tenants.accounts.audit import audit_write
 from tenants.context import SYSTEM, Actor, current
 from tenants.errors import Conflict, TenantryError
@@ -40,6 +42,7 @@ from tenants.webhooks.publishing import publish
 log = structlog.get_logger(__name__)
 
 UPLOAD_LIFETIME: Final = timedelta(hours=1)  # after which an unfinished upload's object is swept
+ACTIONS: Final = ("delete", "move", "tag", "untag")  # on several documents at once
 READ_BYTES: Final = 1 << 20
 
 
@@ -158,6 +161,7 @@ def _delete(actor: Actor, document: Document) -> None:
     hold_refuse()
     source_remove(document.id)
     unfile([document.id])
+    untag([document.id])
     LooseObject.objects.create(key=document.object_key, remove_after=timezone.now())
     release_storage(document.size)
     audit_write(
@@ -200,18 +204,55 @@ def documents_move(
         )
 
 
+@transaction.atomic
+def documents_tag(
+    *,
+    actor: Actor,
+    document_ids: Iterable[UUID],
+    tags: Sequence[str],
+    way: Literal["set", "tag", "untag"] = "set",
+) -> None:
+    """Let these documents have these tags: exactly, beside their own, or not any more.
+
+    All of them or none. Raises NotFound, DocumentReadOnly, TagsWrong.
+    """
+    ids = [document_locked(actor, each).id for each in sorted(set(document_ids), key=str)]
+    if way == "set":
+        tags_set(ids, tags)
+    else:
+        tags_change(ids, tags, on=way == "tag")
+    for document_id in ids:
+        audit_write(
+            actor,
+            action="document.tag",
+            object_type="document",
+            object_id=document_id,
+            way=way,
+            tags=tags_checked(tags),
+        )
+
+
 def documents_act(
     *,
     actor: Actor,
     action: str,
     document_ids: Sequence[UUID],
     collection_ids: Sequence[UUID] = (),
+    tags: Sequence[str] = (),
 ) -> None:
-    """Do one of `delete` and `move` to all of these documents. Raises TooManyAtOnce, as they do."""
+    """Do one of `ACTIONS` to all of these documents. Raises TooManyAtOnce, as each does.
+
+    `tag` and `untag` need tags: without any, TagsWrong.
+    """
     if not 1 <= len(document_ids) <= BULK_AT_MOST:
         raise TooManyAtOnce
     if action == "delete":
         documents_delete(actor=actor, document_ids=document_ids)
+    elif action in ("tag", "untag"):
+        if not tags:
+            raise TagsWrong
+        way: Literal["tag", "untag"] = "tag" if action == "tag" else "untag"
+        documents_tag(actor=actor, document_ids=document_ids, tags=tags, way=way)
     else:
         documents_move(actor=actor, document_ids=document_ids, collection_ids=collection_ids)
 

@@ -34,6 +34,7 @@ html_urlpatterns = [
         name="document_replace",
     ),
     path("documents/<uuid:document_id>/retry/", views.document_retry_submit, name="document_retry"),
+    path("documents/<uuid:document_id>/tags/", views.document_tags_submit, name="document_tags"),
     path(
         "documents/<uuid:document_id>/rename/",
         views.document_rename_submit,

@@ -18,6 +18,7 @@ from documents.errors import SameVersion
 from documents.models import Document, Status
 from search.filing import file_like
 from search.services import source_remove
+from search.tagging import tags_like
 from tenants.context import Actor, current
 
 Standing: TypeAlias = Literal["current", "replaced", "removed"]
@@ -120,6 +121,7 @@ def version_begin(*, actor: Actor, document_id: UUID, made: Document) -> Documen
     highest = Document.objects.filter(series=before.series).aggregate(version=Max("version"))
     made.series, made.version = before.series, highest["version"] + 1
     file_like(document_id=made.id, like=before.id)
+    tags_like(document_id=made.id, like=before.id)
     return before
 
 

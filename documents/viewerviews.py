@@ -23,6 +23,7 @@ from documents.renditions import Rendition
 from documents.selectors import document_text
 from documents.unmasking import original_checked, text_shown
 from documents.versions import newest_of, versions_of
+from search.tagging import tags_known
 from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
@@ -53,6 +54,7 @@ def document_view(request: HttpRequest, document_id: UUID) -> HttpResponse:
         "nav": "documents",
         "document": document,
         "may_write": may_write,
+        "tags_known": tags_known(actor) if may_write else [],
         "may_unmask": may_unmask(actor),
         "versions": list(versions_of(actor, document)[:VERSIONS_SHOWN]),
         "newest": newest_of(actor, document_id) if document.replaced_at else None,

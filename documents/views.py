@@ -24,26 +24,32 @@ from documents.pages import (
     answer_context,
     ids_of,
     suggestions,
+    tags_given,
     upload_limits,
 )
 from documents.selectors import document_counts, documents_ready
 from documents.selectors import document_list as document_list_of
 from documents.services import (
+    ACTIONS,
     document_delete,
     document_rename,
     document_retry,
     document_upload,
     documents_act,
+    documents_tag,
 )
 from documents.uploads import declared_size_check
 from search.access import collections_writable
+from search.errors import TagsWrong
 from search.retrieval import RetrievalScope
 from search.selectors import collection_list
+from search.tagging import TAG_CHARACTERS, tags_known
 from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.errors import TenantryError
 
+DONE: Final = {"delete": "deleted", "move": "moved", "tag": "tagged", "untag": "untagged"}
 PAGE_ROWS: Final = 50
 LIVE_ROWS: Final = 100  # rows that one look at the states may ask for
 
@@ -76,6 +82,8 @@ def document_list(request: HttpRequest) -> HttpResponse:
             "limits": upload_limits() if may_write else None,
             "may_write": may_write,
             "collections": collection_list(actor),
+            "tags": tags_known(actor),
+            "tag_characters": TAG_CHARACTERS,
             "writable": collections_writable(actor),
             "bulk_at_most": BULK_AT_MOST,
         },
@@ -141,18 +149,47 @@ def document_delete_submit(request: HttpRequest, document_id: UUID) -> HttpRespo
 @require_POST
 @role_required("member")
 def document_bulk_submit(request: HttpRequest) -> HttpResponse:
-    """Delete or move the chosen documents; those that are gone meanwhile are passed over."""
+    """Do one of `ACTIONS` to the chosen documents; those that are gone are passed over."""
     actor, action = actor_of(request), request.POST.get("action", "")
     wanted = ids_of(request.POST.getlist("document"))[:BULK_AT_MOST]
     there = list(documents_visible(actor).filter(id__in=wanted).values_list("id", flat=True))
-    if action not in ("delete", "move") or not there:
+    if action not in ACTIONS or not there:
         messages.warning(request, "Choose documents that are still here")
         return redirect("document_list")
     collection = ids_of([request.POST.get("collection", "")])
-    documents_act(actor=actor, action=action, document_ids=there, collection_ids=collection)
-    done = "deleted" if action == "delete" else "moved"
+    try:
+        documents_act(
+            actor=actor,
+            action=action,
+            document_ids=there,
+            collection_ids=collection,
+            tags=tags_given(request.POST.get("tags", "")),
+        )
+    except TagsWrong as error:
+        messages.warning(request, error.detail)
+        return redirect("document_list")
+    done = DONE[action]
     messages.success(request, f"{len(there)} document{'s' if len(there) > 1 else ''} {done}")
     return redirect("document_list")
+
+
+@require_POST
+@role_required("member")
+def document_tags_submit(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    """Give the document the tags of the form, all of them, with commas between."""
+    actor = actor_of(request)
+    document_of(actor, document_id)
+    try:
+        documents_tag(
+            actor=actor,
+            document_ids=[document_id],
+            tags=tags_given(request.POST.get("tags", "")),
+        )
+    except TagsWrong as error:
+        messages.warning(request, error.detail)
+    else:
+        messages.success(request, "Tags saved")
+    return redirect("document_view", document_id)
 
 
 @require_POST

@@ -54,6 +54,7 @@ class SearchView(APIView):
                 owner_ids=_set(wanted.get("owner_ids")),
                 added_from=wanted.get("added_from"),
                 added_before=wanted.get("added_before"),
+                tags=None if wanted.get("tags") is None else frozenset(wanted["tags"]),
             ),
             limit=wanted["limit"],
             request_id=request_id,

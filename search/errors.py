@@ -49,6 +49,11 @@ class CollectionNameWrong(Invalid):
     title = "Give the collection a name of 1 to 120 characters"
 
 
+class TagsWrong(Invalid):
+    code = "tags_wrong"
+    title = "Give a document up to 20 tags of 1 to 40 characters each"
+
+
 class CollectionReadOnly(Forbidden):
     """The actor may read the collection, and may not do this to it."""
 

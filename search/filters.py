@@ -99,7 +99,13 @@ def media_types_of(kinds: list[str]) -> frozenset[str]:
 
 
 def scope_of(
-    actor: Actor, *, kind: str = "", collection: str = "", owner: str = "", added: str = ""
+    actor: Actor,
+    *,
+    kind: str = "",
+    collection: str = "",
+    owner: str = "",
+    added: str = "",
+    tag: str = "",
 ) -> RetrievalScope:
     """Return the scope that the page's filters say; an empty one filters nothing.
 
@@ -112,6 +118,7 @@ def scope_of(
         collection_ids=_collection(actor, collection),
         media_types=media_types_of([kind]) if kind else None,
         owner_ids=_owner(owner),
+        tags=frozenset({tag.replace("\x00", "")}) if tag else None,
         added_from=timezone.now() - timedelta(days=age.days) if age else None,
     )
 

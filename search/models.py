@@ -90,6 +90,24 @@ class Filing(models.Model):
         return f"{self.document_id} in {self.collection_id}"
 
 
+class Tagging(models.Model):
+    """That a document has a tag; by the document's id, as `Filing`. See `search/tagging.py`."""
+
+    id = models.BigAutoField(primary_key=True)
+    document_id = models.UUIDField()
+    name = models.CharField(max_length=40)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        indexes: ClassVar = [models.Index(Lower("name"), name="tagging_name")]
+        constraints: ClassVar = [
+            models.UniqueConstraint("document_id", Lower("name"), name="tagged_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} on {self.document_id}"
+
+
 class Source(models.Model):
     """An indexed document; `id` is the document's. One that is not `live` is never retrieved.
 

@@ -17,6 +17,7 @@ from search.languages import USUAL
 from search.models import Chunk, Source
 from search.phrases import phrases_of
 from search.ranking import NOTHING, Ranked, fused
+from search.tagging import tagged
 from search.targets import Meaning, joined, meaning_of
 from search.words import Words, by_words
 from tenants.context import Actor
@@ -41,6 +42,7 @@ class RetrievalScope:
     owner_ids: frozenset[UUID] | None = None
     added_from: datetime | None = None
     added_before: datetime | None = None
+    tags: frozenset[str] | None = None  # a document has all of them
 
 
 EVERYTHING: Final = RetrievalScope()
@@ -179,6 +181,8 @@ def sources_in(actor: Actor, scope: RetrievalScope) -> QuerySet[Source]:
         sources = sources.filter(created_at__gte=scope.added_from)
     if scope.added_before is not None:
         sources = sources.filter(created_at__lt=scope.added_before)
+    if scope.tags is not None:
+        sources = sources.filter(tagged(scope.tags))
     return sources
 
 

@@ -9,6 +9,7 @@ from search.filing import NAME_CHARACTERS
 from search.filters import KINDS
 from search.models import Collection, CollectionMember, Right
 from search.selectors import LIMIT, LIMIT_USUAL, QUERY_CHARACTERS
+from search.tagging import TAG_CHARACTERS, TAGS_AT_MOST
 
 IDS_AT_MOST = 1_000
 
@@ -50,6 +51,10 @@ class SearchSerializer(serializers.Serializer[Any]):
         required=False, allow_null=True, help_text="When the document was added, or later."
     )
     added_before = serializers.DateTimeField(required=False, allow_null=True)
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=TAG_CHARACTERS), required=False, allow_null=True,
+        max_length=TAGS_AT_MOST, help_text="Tags that a document has, all of them.",
+    )  # fmt: skip
 
 
 class FoundDocumentSerializer(serializers.Serializer[Any]):

@@ -17,13 +17,20 @@ from search.selectors import (
     results_of,
     search,
 )
+from search.tagging import tags_known
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.errors import TenantryError
 
 SHOWN: Final = 20
 # The filters by their names in the address.
-FILTERS: Final = {"kind": "type", "collection": "collection", "owner": "owner", "added": "added"}
+FILTERS: Final = {
+    "kind": "type",
+    "collection": "collection",
+    "owner": "owner",
+    "added": "added",
+    "tag": "tag",
+}
 
 
 @require_GET
@@ -63,6 +70,7 @@ def search_page(request: HttpRequest) -> HttpResponse:
         "collections": collection_list(actor),
         "owners": owners_present(actor),
         "ages": AGES,
+        "tags": tags_known(actor),
         "anything": has_sources(actor),
     }
     return render(request, "search/page.html", context, status=status)

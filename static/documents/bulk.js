@@ -34,12 +34,13 @@
     if (!button) return;
     const what = counted(chosen().length);
     delete form.dataset.confirmDanger;
+    delete form.dataset.confirm;  // tags are put on and taken off without being asked about
     if (button.value === "delete") {
       form.dataset.confirm = `Delete ${what}?`;
       form.dataset.confirmText = "They disappear from search, answers and storage at once. This cannot be undone.";
       form.dataset.confirmAction = "Delete";
       form.dataset.confirmDanger = "";
-    } else {
+    } else if (button.value === "move") {
       const to = form.elements.collection.selectedOptions[0];
       form.dataset.confirm = `Move ${what}?`;
       form.dataset.confirmText = to.value ? `From now on whoever may read “${to.text}” reads them.` : "From now on everybody in this workspace reads them.";

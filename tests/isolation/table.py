@@ -74,6 +74,7 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "documents/<uuid:document_id>/delete/": {"POST": "member"},
     "documents/<uuid:document_id>/replace/": {"POST": "member"},
     "documents/<uuid:document_id>/retry/": {"POST": "member"},
+    "documents/<uuid:document_id>/tags/": {"POST": "member"},
     "documents/<uuid:document_id>/rename/": {"POST": "member"},
     "ask/": {"GET": "viewer", "POST": "viewer"},
     "search/": {"GET": "viewer"},
