@@ -4,9 +4,10 @@ from typing import Any, Final
 
 from assistant.tools.base import Tool
 from assistant.tools.changing import CHANGING
+from assistant.tools.filing import FILING
 from assistant.tools.reading import READING
 
-TOOLS: Final[dict[str, Tool]] = {tool.name: tool for tool in (*READING, *CHANGING)}
+TOOLS: Final[dict[str, Tool]] = {tool.name: tool for tool in (*READING, *CHANGING, *FILING)}
 
 
 def tool_specs() -> list[dict[str, Any]]:

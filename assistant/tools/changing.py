@@ -6,7 +6,7 @@ is made of the plan, as the user who asked, with the role they have at that mome
 
 import io
 import re
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.urls import reverse
@@ -24,10 +24,8 @@ from assistant.tools.base import (
     speaks_of,
     text_in,
 )
-from assistant.tools.finding import document_meant
+from assistant.tools.finding import document_meant, document_named, document_unchanged
 from assistant.tools.reading import DOCUMENT
-from documents.access import document_of
-from documents.models import Document
 from documents.services import document_delete, document_rename, document_upload
 from tenants.context import Actor
 
@@ -36,31 +34,19 @@ NAME_CHARACTERS: Final = 120
 _UNFIT: Final = re.compile(r"[\\/:*?\"<>|\x00-\x1f]+")
 
 
-def _unchanged(actor: Actor, args: Args) -> Document:
-    """Return the planned document, if it is still called what the person read."""
-    document = document_of(actor, str(args["document_id"]))
-    if document.name != args["document_name"]:
-        raise ToolRefused(
-            f"“{args['document_name']}” is called “{document.name}” meanwhile, so nothing was done."
-        )
-    return document
-
-
-def _named(document: Document) -> dict[str, Any]:
-    return {"document_id": str(document.id), "document_name": document.name}
-
-
 def _plan_rename(calling: Calling, args: Args) -> Plan:
     document = document_meant(calling.actor, text_in(args, "document"))
     name = text_in(args, "new_name", limit=NAME_CHARACTERS)
     asked = speaks_of(calling.said, "renam", "call", "nam") and names_it(
         calling.said, document.name, name
     )
-    return Plan(f"Rename “{document.name}” to “{name}”", {**_named(document), "name": name}, asked)
+    return Plan(
+        f"Rename “{document.name}” to “{name}”", {**document_named(document), "name": name}, asked
+    )
 
 
 def _rename(actor: Actor, args: Args) -> Outcome:
-    before = _unchanged(actor, args)
+    before = document_unchanged(actor, args)
     renamed = document_rename(actor=actor, document_id=before.id, name=str(args["name"]))
     said = f"Renamed “{before.name}” to “{renamed.name}”"
     return Outcome(f"{said}.", said)
@@ -68,11 +54,13 @@ def _rename(actor: Actor, args: Args) -> Outcome:
 
 def _plan_delete(calling: Calling, args: Args) -> Plan:
     document = document_meant(calling.actor, text_in(args, "document"))
-    return Plan(f"Delete the document “{document.name}” for good", _named(document), asked=False)
+    return Plan(
+        f"Delete the document “{document.name}” for good", document_named(document), asked=False
+    )
 
 
 def _delete(actor: Actor, args: Args) -> Outcome:
-    document = _unchanged(actor, args)
+    document = document_unchanged(actor, args)
     document_delete(actor=actor, document_id=document.id)
     said = f"Deleted the document “{document.name}”"
     return Outcome(f"{said}. Nothing can be found or cited from it any more.", said)

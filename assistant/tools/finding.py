@@ -3,8 +3,8 @@
 from typing import Final
 from uuid import UUID
 
-from assistant.tools.base import ToolRefused, words_of
-from documents.access import documents_current
+from assistant.tools.base import Args, ToolRefused, words_of
+from documents.access import document_of, documents_current
 from documents.models import Document
 from documents.versions import newest_of
 from tenants.context import Actor
@@ -30,6 +30,21 @@ def document_meant(actor: Actor, given: str) -> Document:
         names = ", ".join(f"“{each.name}”" for each in fitting[:NAMED])
         raise ToolRefused(f"Several documents fit “{given}”: {names}. Say which one.")
     return fitting[0]
+
+
+def document_named(document: Document) -> dict[str, str]:
+    """Return how a plan names a document."""
+    return {"document_id": str(document.id), "document_name": document.name}
+
+
+def document_unchanged(actor: Actor, args: Args) -> Document:
+    """Return the planned document, if it is still called what the person read."""
+    document = document_of(actor, str(args["document_id"]))
+    if document.name != args["document_name"]:
+        raise ToolRefused(
+            f"“{args['document_name']}” is called “{document.name}” meanwhile, so nothing was done."
+        )
+    return document
 
 
 def _by_id(actor: Actor, given: str) -> Document | None:
