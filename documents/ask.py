@@ -18,6 +18,7 @@ from bedrock.routing import regenerates_below
 from bedrock.safety import least_grounding
 from billing.selectors import request_cost
 from documents.citations import Citation, Grounded, cite, renumbered
+from documents.conflicts import Conflict, conflicts_of
 from documents.errors import QUESTION_CHARACTERS, QuestionEmpty, QuestionTooLong
 from documents.marks import unmarked
 from documents.prompts import NOT_FOUND, SYSTEM_ASK, ask_content
@@ -40,6 +41,7 @@ class Answer:
     guardrail: Mapping[str, str]
     request_id: UUID
     usage: dict[str, Any] = field(default_factory=dict)
+    conflicts: list[Conflict] = field(default_factory=list)  # sources that say other figures
     question_masked: bool = False  # personal data in it was replaced before it was used
 
 
@@ -96,7 +98,8 @@ def _made(actor: Actor, asked: str, scope: RetrievalScope, request_id: UUID) -> 
     if grounded == "full" and score is not None and score < least_grounding(current()):
         grounded = "partly"
     text, numbered = renumbered(reply.text, citations)
-    return _answer(text, grounded, numbered, reply.guardrail, request_id)
+    told = _answer(text, grounded, numbered, reply.guardrail, request_id)
+    return replace(told, conflicts=conflicts_of(numbered, passages))
 
 
 def _replied(

@@ -177,6 +177,10 @@ def answer_context(answer: Answer) -> dict[str, Any]:
             {"citation": citation, "address": viewer_address(citation)}
             for citation in answer.citations
         ],
+        "conflicts": [
+            [(side, viewer_address(side)) for side in (conflict.cited, conflict.other)]
+            for conflict in answer.conflicts
+        ],
     }
 
 

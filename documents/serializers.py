@@ -205,10 +205,18 @@ class CitationSerializer(serializers.Serializer[Any]):
     end = serializers.IntegerField()
 
 
+class ConflictSerializer(serializers.Serializer[Any]):
+    """Two sentences of two documents that say the same with other numbers or dates."""
+
+    cited = CitationSerializer()
+    other = CitationSerializer(help_text="Its `number` is 0: the answer does not cite it.")
+
+
 class AnswerSerializer(serializers.Serializer[Any]):
     answer = serializers.CharField(help_text="Markdown; [n] are the citations' numbers.")
     grounded = serializers.ChoiceField(choices=["full", "partly", "none"])
     citations = CitationSerializer(many=True)
+    conflicts = ConflictSerializer(many=True)
     guardrail = serializers.SerializerMethodField()
     usage = serializers.DictField()
     request_id = serializers.UUIDField()
