@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,115 +12,8 @@ from botocore.exceptions import ClientError
 
 from tests.support.waiting import eventually
 
+from .bases import TEXTS, Base, identifier, refused
 from .conftest import Server
-
-TITAN = "arn:aws:bedrock:{}::foundation-model/amazon.titan-embed-text-v2:0"
-ROLE = "arn:aws:iam::123456789012:role/kb"
-TEXTS = {
-    "hotel": "The hotel limit per night in London is GBP 190.",
-    "leave": "Every employee has thirty days of annual leave.",
-    "laptop": "Laptops are replaced after four years.",
-    "visitor": "Visitors sign in at the front desk.",
-}
-
-
-def refused(code: str, status: int, call: Callable[..., Any], **params: Any) -> str:
-    """Make a call that AWS refuses with this code, and return its message."""
-    with pytest.raises(ClientError) as raised:
-        call(**params)
-    error = raised.value.response
-    assert (error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]) == (code, status)
-    return str(error["Error"]["Message"])
-
-
-class Base:
-    """A Knowledge Base with one data source, ACTIVE."""
-
-    def __init__(self, server: Server, name: str, *, managed: bool, storage: str = "RDS") -> None:
-        self.agent = server.client("bedrock-agent")
-        self.runtime = server.client("bedrock-agent-runtime")
-        self.managed = managed
-        model = {"embeddingModelArn": TITAN.format("us-east-1")}
-        given: dict[str, Any] = {"managedKnowledgeBaseConfiguration": model, "type": "MANAGED"}
-        if not managed:
-            given = {"vectorKnowledgeBaseConfiguration": model, "type": "VECTOR"}
-        self.params: dict[str, Any] = {
-            "name": name,
-            "roleArn": ROLE,
-            "knowledgeBaseConfiguration": given,
-            "tags": {"TenantId": name},
-            **({} if managed else {"storageConfiguration": {"type": storage}}),
-        }
-        made = self.agent.create_knowledge_base(**self.params)["knowledgeBase"]
-        self.id, self.arn = made["knowledgeBaseId"], made["knowledgeBaseArn"]
-        assert made["status"] in ("CREATING", "ACTIVE")
-        eventually(lambda: self.status() == "ACTIVE", within=5)
-        self.source = self.agent.create_data_source(
-            knowledgeBaseId=self.id,
-            name="direct",
-            dataSourceConfiguration={"type": "CUSTOM"},
-            vectorIngestionConfiguration={"chunkingConfiguration": {"chunkingStrategy": "NONE"}},
-        )["dataSource"]["dataSourceId"]
-        self.place = {"knowledgeBaseId": self.id, "dataSourceId": self.source}
-
-    def status(self) -> str:
-        found = self.agent.get_knowledge_base(knowledgeBaseId=self.id)["knowledgeBase"]
-        return str(found["status"])
-
-    def put(self, documents: dict[str, str], **metadata: Any) -> list[str]:
-        sent = [document(name, text, **metadata) for name, text in documents.items()]
-        answer = self.agent.ingest_knowledge_base_documents(**self.place, documents=sent)
-        return [detail["status"] for detail in answer["documentDetails"]]
-
-    def states(self, *names: str) -> list[str]:
-        answer = self.agent.get_knowledge_base_documents(
-            **self.place, documentIdentifiers=[identifier(name) for name in names]
-        )
-        return [detail["status"] for detail in answer["documentDetails"]]
-
-    def indexed(self, *names: str) -> None:
-        eventually(lambda: set(self.states(*names)) == {"INDEXED"}, within=5)
-
-    def search(self, query: str, **given: Any) -> list[dict[str, Any]]:
-        kind = "managedSearchConfiguration" if self.managed else "vectorSearchConfiguration"
-        answer = self.runtime.retrieve(
-            knowledgeBaseId=self.id,
-            retrievalQuery={"text": query},
-            retrievalConfiguration={kind: given} if given else {kind: {"numberOfResults": 5}},
-        )
-        return list(answer["retrievalResults"])
-
-    def found(self, query: str, **given: Any) -> list[str]:
-        found = self.search(query, **given)
-        return [one["location"]["customDocumentLocation"]["id"] for one in found]
-
-
-def identifier(name: str) -> dict[str, Any]:
-    return {"dataSourceType": "CUSTOM", "custom": {"id": name}}
-
-
-def document(name: str, text: str, **metadata: Any) -> dict[str, Any]:
-    kinds = {bool: "BOOLEAN", str: "STRING", int: "NUMBER", list: "STRING_LIST"}
-    members = {
-        bool: "booleanValue", str: "stringValue", int: "numberValue", list: "stringListValue"
-    }  # fmt: skip
-    return {
-        "content": {
-            "dataSourceType": "CUSTOM",
-            "custom": {
-                "customDocumentIdentifier": {"id": name},
-                "sourceType": "IN_LINE",
-                "inlineContent": {"type": "TEXT", "textContent": {"data": text}},
-            },
-        },
-        "metadata": {
-            "type": "IN_LINE_ATTRIBUTE",
-            "inlineAttributes": [
-                {"key": key, "value": {"type": kinds[type(v)], members[type(v)]: v}}
-                for key, v in {"about": name, **metadata}.items()
-            ],
-        },
-    }
 
 
 @pytest.fixture(scope="module")
@@ -340,91 +231,3 @@ def test_a_data_sources_documents_go_with_it_unless_it_retains_them(server, poli
     base.agent.delete_data_source(**base.place)
     assert base.found("hotel") == (["hotel"] if policy == "RETAIN" else [])
     refused("ResourceNotFoundException", 404, base.agent.get_data_source, **base.place)
-
-
-def test_a_reset_forgets_the_calls_that_limits_counted(server, shelf):
-    def delete() -> str:
-        names = [identifier("never")]
-        try:
-            shelf.agent.delete_knowledge_base_documents(**shelf.place, documentIdentifiers=names)
-        except ClientError as error:
-            return str(error.response["Error"]["Code"])
-        return "done"
-
-    assert "ThrottlingException" in (delete() for _ in range(100))
-    server.post("reset", None)
-    assert delete() == "done"
-
-
-def test_an_account_has_a_hundred_classic_ones_and_managed_ones_beside_them(start):
-    server = start(LOCALAWS_KB_DELAY_MS="0")
-    base = Base(server, "first", managed=False)
-    for number in range(99):
-        base.agent.create_knowledge_base(**{**base.params, "name": f"more-{number}"})
-    full = {**base.params, "name": "one-too-many"}
-    refused("ServiceQuotaExceededException", 402, base.agent.create_knowledge_base, **full)
-    Base(server, "managed", managed=True)
-
-
-def test_ten_calls_change_documents_at_once_and_five_start_in_a_second(start):
-    server = start()
-    bases = [Base(server, f"base-{number}", managed=True) for number in range(2)]
-    server.script({
-        "match": {"operation": "IngestKnowledgeBaseDocuments"}, "times": 5, "first_delay_ms": 1500
-    }, {
-        "match": {"operation": "DeleteKnowledgeBaseDocuments"}, "times": 5, "first_delay_ms": 1500
-    })  # fmt: skip
-    outcomes: list[str] = []
-
-    def change(base: Base, delete: bool) -> None:
-        try:
-            if delete:
-                base.agent.delete_knowledge_base_documents(
-                    **base.place, documentIdentifiers=[identifier("x")]
-                )
-            else:
-                base.put({"x": "text"})
-            outcomes.append("done")
-        except ClientError as error:
-            outcomes.append(error.response["Error"]["Code"])
-
-    threads = [
-        threading.Thread(target=change, args=(bases[n % 4 // 2], n % 2 == 1)) for n in range(10)
-    ] + [threading.Thread(target=change, args=(bases[0], False)) for _ in range(1)]
-    for thread in threads[:10]:
-        thread.start()
-    eventually(lambda: len(server.requests()) >= 10, within=5)
-    threads[10].start()
-    threads[10].join()
-    assert outcomes == ["ValidationException"]
-    for thread in threads[:10]:
-        thread.join()
-    assert outcomes[1:] == ["done"] * 10
-    codes = []
-    for _ in range(7):
-        try:
-            bases[0].put({"x": "text"})
-            codes.append("done")
-        except ClientError as error:
-            codes.append(error.response["Error"]["Code"])
-    assert "ThrottlingException" in codes
-
-
-def test_documents_that_cannot_be_taken_are_refused_or_fail(server, shelf):
-    ingest = shelf.agent.ingest_knowledge_base_documents
-    one = document("x", "text")
-    bad_metadata = {"type": "S3_LOCATION", "s3Location": {"uri": "s3://bucket/key"}}
-    twice = document("x", "text")
-    twice["metadata"]["inlineAttributes"] *= 2
-    for wrong in (
-        {**one, "metadata": bad_metadata},
-        twice,
-        {"content": {"dataSourceType": "S3", "s3": {"s3Location": {"uri": "s3://bucket/key"}}}},
-    ):
-        refused("ValidationException", 400, ingest, **shelf.place, documents=[wrong])
-    eleven = [document(str(number), "text") for number in range(11)]
-    message = refused("ValidationException", 400, ingest, **shelf.place, documents=eleven)
-    assert "documents" in message
-    base = Base(server, "long", managed=False)
-    base.put({"long": "word " * 11_000})
-    assert base.states("long") == ["FAILED"]
