@@ -22,9 +22,14 @@ from billing.units import GUARDRAIL_KEY, KNOWLEDGE_KEY, Unit
 
 SHARED: Final = (
     Unit.BATCH_INPUT, Unit.BATCH_OUTPUT, Unit.BATCH_EMBEDDING, Unit.RERANK, Unit.RETRIEVAL,
+    Unit.EMBEDDING,
     *(unit for unit in Unit if unit.startswith("guardrail_")),
 )  # fmt: skip
-"""What AWS attributes to nobody: shared out by what the ledger holds, and labelled so."""
+"""What AWS attributes to nobody: shared out by what the ledger holds, and labelled so.
+
+Embedding tokens are nobody's where a Knowledge Base used them, under its own role: those are shared
+by what the ledger holds as estimates, since a Knowledge Base tells no usage.
+"""
 NOT_AWS: Final = (Unit.STORAGE, Unit.SEAT)
 """In the ledger, but not on Bedrock's bill."""
 LOGGED: Final = (
@@ -39,7 +44,9 @@ COMPARE: Final = """
 WITH ledger AS (
     SELECT day, tenant_id, model, unit, sum(quantity) AS quantity, coalesce(sum(usd), 0) AS usd,
            coalesce(sum(quantity) FILTER (WHERE estimated), 0) AS estimated,
-           bool_or(usd IS NULL) AS unpriced
+           bool_or(usd IS NULL) AS unpriced,
+           coalesce(sum(quantity) FILTER (WHERE estimated OR unit <> %(embedding)s), 0) AS sharing,
+           coalesce(sum(usd) FILTER (WHERE estimated OR unit <> %(embedding)s), 0) AS sharing_usd
       FROM (SELECT e.tenant_id, e.unit, e.quantity, e.usd, e.estimated,
                    CASE WHEN e.unit LIKE 'guardrail_%%' THEN %(guardrails)s
                         WHEN e.unit = 'kb_retrievals' THEN %(knowledge)s
@@ -67,12 +74,12 @@ WITH ledger AS (
 ), sharing AS (
     SELECT n.day, n.model AS of_model, n.unit, n.source, n.quantity AS whole, n.usd AS whole_usd,
            l.tenant_id, l.model,
-           sum(l.quantity) OVER part AS upto, sum(l.quantity) OVER part - l.quantity AS before,
-           l.quantity AS own, l.usd AS own_usd, sum(l.usd) OVER whole AS all_usd,
-           sum(l.quantity) OVER whole AS all_of_it, count(*) OVER whole AS parts
+           sum(l.sharing) OVER part AS upto, sum(l.sharing) OVER part - l.sharing AS before,
+           l.sharing AS own, l.sharing_usd AS own_usd, sum(l.sharing_usd) OVER whole AS all_usd,
+           sum(l.sharing) OVER whole AS all_of_it, count(*) OVER whole AS parts
       FROM nobodys n
       JOIN ledger l ON l.day = n.day AND l.unit = n.unit AND l.model = coalesce(
-               nullif(n.model, ''), l.model) AND l.quantity > 0
+               nullif(n.model, ''), l.model) AND l.sharing > 0
     WINDOW whole AS (PARTITION BY n.day, n.model, n.unit, n.source),
            part AS (whole ORDER BY l.tenant_id, l.model)
 ), shares AS (  -- differences of running sums, so that the parts come to the whole exactly
@@ -137,7 +144,7 @@ SELECT gen_random_uuid(), %(period)s, day, tenant_id, model, unit, booked, booke
             WHEN has_before AND day_before = booked - billed
               OR has_after AND day_after = booked - billed THEN 'midnight'
             WHEN billed < booked AND day >= %(settled)s THEN 'late'
-            WHEN allocated THEN 'share'
+            WHEN allocated AND unit <> %(embedding)s THEN 'share'
             WHEN billed > 0 AND booked = 2 * billed
              AND coalesce(logged, billed) = billed THEN 'duplicate_ledger'
             WHEN booked > 0 AND billed > booked AND mod(billed, booked) = 0
@@ -171,6 +178,7 @@ def period_reconcile(period: date, *, now: datetime | None = None) -> Reconciled
         "settled": settled,  # a day that ended less than `settle_hours` ago is this one or later
         "guardrails": GUARDRAIL_KEY,
         "knowledge": KNOWLEDGE_KEY,
+        "embedding": Unit.EMBEDDING.value,
         "shared": [unit.value for unit in SHARED],
         "not_aws": [unit.value for unit in NOT_AWS],
         "logged": [unit.value for unit in LOGGED],

@@ -15,7 +15,7 @@ WHY: Final[Mapping[str, str]] = {
     Cause.MIDNIGHT: "AWS counts it on the neighbouring day; over both days it is the same.",
     Cause.PRICE: "The same usage at another price: add AWS's price to the rate card, or true up.",
     Cause.UNPRICED: "The rate card has no price for it, so that the ledger holds no dollars.",
-    Cause.ESTIMATED: "A call was interrupted and booked as reserved; the log has not replaced it.",
+    Cause.ESTIMATED: "Booked as an upper bound: a call broke off, or its usage is not told.",
     Cause.MISSING: "It was used, by AWS's count, and is not in the ledger.",
     Cause.OVERBOOKED: "The ledger holds more than was used; log and AWS agree on less.",
     Cause.DUPLICATE_LEDGER: "The ledger holds it twice; AWS has it once.",

@@ -31,7 +31,7 @@ class Billed:
     """One call's usage as the bill splits it.
 
     `resource` and `principal` are empty where AWS attributes nothing: guardrail units, batch jobs,
-    reranking, Knowledge Bases.
+    reranking, retrieval from Knowledge Bases.
     """
 
     model: str
@@ -53,6 +53,8 @@ def billed(call: Call, store: JsonStore) -> list[Billed]:
     if "kbRetrievals" in call.usage:
         units = {"kb_retrievals": int(call.usage["kbRetrievals"])}
         return [Billed("amazon.bedrock-knowledge-bases", "region", units, call.operation)]
+    if "embeddedWith" in call.usage:
+        return [_embedded(call)]
     try:
         model, route = _model(call, store)
     except (AwsError, KeyError):
@@ -82,6 +84,20 @@ def billed(call: Call, store: JsonStore) -> list[Billed]:
     trace = (output.get("trace") or output.get("amazon-bedrock-trace") or {}).get("guardrail", {})
     guarded = _guardrail("ApplyGuardrail", _units_of_trace(trace)) if trace else []
     return [row, *guarded]
+
+
+def _embedded(call: Call) -> Billed:
+    """What a Knowledge Base embeds is its service role's use of the model, whoever asked for it."""
+    model, role = str(call.usage["embeddedWith"]), str(call.usage["embeddedBy"])
+    return Billed(
+        model=model,
+        route="region",
+        units={"embedding_tokens": int(call.usage["inputTokens"])},
+        operation="InvokeModelInference",
+        resource=catalog.model_arn(call.region, model),
+        principal=f"arn:aws:sts::{call.account}:assumed-role/{role.rpartition('/')[2]}/"
+        f"DocumentLoaderTask-{call.model_id}",
+    )
 
 
 def _guardrail(operation: str, units: dict[str, int]) -> list[Billed]:

@@ -115,6 +115,8 @@ class Ingestion:
                 [put._replace(vector=row) for put, row in zip(puts, vectors, strict=True)],
             )
             call.usage = {"inputTokens": tokens, "outputTokens": 0, "totalTokens": tokens}
+            # The Knowledge Base calls its embedding model itself, under its service role.
+            call.usage |= {"embeddedWith": model.id, "embeddedBy": base["roleArn"]}
             return self._details(base, source, [put.id for put in puts])
 
         return self._changing("IngestKnowledgeBaseDocuments", request, params, work)

@@ -12,12 +12,14 @@ import pytest
 from django.test import Client
 
 from bedrock import gateway
+from bedrock.knowledge_bases import base_of
+from bedrock.knowledge_documents import KnowledgeChunk, chunks_put
 from billing.models import LedgerEntry, ReconciliationDecision
 from billing.reconciliation.cases import Case, cases_of, may_issue
 from tenants.accounts.models import AuditEvent
 from tenants.context import SYSTEM, TenantContext, entered, public_scope
 from tests.bedrock.asking import question
-from tests.support.cast import ALICE, CHARLIE
+from tests.support.cast import ALICE, CHARLIE, INES
 from tests.support.clients import staff_client, tenant_of
 from tests.support.localaws import LocalAws
 
@@ -213,3 +215,17 @@ def test_a_held_period_is_released_with_a_reason_and_only_by_who_may(bill: Bill)
         assert may_issue(acme.id, bill.period).may_issue
     outsider = Client(headers={"Host": "localhost"})
     assert outsider.post(address, form).status_code == 302
+
+
+def test_what_a_knowledge_base_embedded_is_billed_and_shared_by_what_was_booked(bill: Bill) -> None:
+    ines = tenant_of(INES)
+    with entered(ines):
+        base = base_of(ines)
+        assert base is not None
+        chunk = KnowledgeChunk(uuid.uuid4(), "A crate of pears costs 15 euros.", uuid.uuid4())
+        chunks_put(base, [chunk], actor=SYSTEM)
+    bill.round(later=4)
+    [case] = [each for each in bill.cases() if each.tenant_id == ines.id and "embed" in each.model]
+    assert case.cause == "estimated"  # by then, what AWS never billed would be absent
+    assert case.allocated
+    assert case.aws_usd > 0

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from .bases import Base
 from .conftest import ANYTHING, NOVA, ROOT, Server, role, user
 
 CLAUDE = "us.anthropic.claude-sonnet-4-6"
@@ -268,3 +269,17 @@ def test_aws_charges_what_the_products_rate_card_says():
     ours = json.loads(Path(ROOT, "localaws/data/rate_card.json").read_text())
     theirs = json.loads(Path(ROOT, "billing/data/rate_card.json").read_text())
     assert ours == [row for row in theirs if row["model"] != stored]
+
+
+def test_what_a_knowledge_base_takes_in_is_its_own_roles_use_of_the_model(own):
+    Base(own, "billed", managed=True).put({"hotel": "The hotel limit per night is GBP 190."})
+    call = own.requests()[-1]
+    assert call["operation"] == "IngestKnowledgeBaseDocuments"
+    export(own, "cur2")
+    own.post("cost", {"deliver": True})
+    [row] = exported(own, "cur2")[0]
+    assert Decimal(row["line_item_usage_amount"]) * 1000 == call["usage"]["inputTokens"] > 0
+    assert Decimal(row["line_item_unblended_cost"]) > 0
+    assert row["line_item_resource_id"].endswith("foundation-model/amazon.titan-embed-text-v2:0")
+    assert ":assumed-role/kb/" in row["line_item_iam_principal"]
+    assert json.loads(row["tags"]) == {}
