@@ -30,6 +30,7 @@ from bedrock.masking import Masked, masks
 from bedrock.metering import MeteredCall
 from bedrock.models import BatchJob, BatchRule
 from bedrock.policy import policy_of
+from bedrock.watching import ModelWatch
 from billing.lasting import reservation_of
 from billing.units import Unit
 from tenants.aws import AwsError
@@ -344,7 +345,10 @@ def _manifest(job: BatchJob) -> dict[str, Any] | None:
 def _call(job: BatchJob) -> MeteredCall | None:
     """Return the job's admitted call, as whoever submitted it left it."""
     reservation = reservation_of(job.id)
-    return MeteredCall(reservation, job.price_model) if reservation else None
+    if reservation is None:
+        return None
+    watch = ModelWatch("ModelInvocationJob", job.price_model, reservation.feature)
+    return MeteredCall(reservation, job.price_model, watch=watch)
 
 
 def jobs_of(ids: Sequence[UUID]) -> dict[UUID, BatchJob]:

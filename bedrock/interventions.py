@@ -18,6 +18,7 @@ from bedrock.models import Intervention
 from bedrock.policy import GuardrailPolicy
 from billing.admission import Reservation
 from tenants.context import current
+from tenants.telemetry import INTERVENTIONS
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +65,8 @@ def interventions_record(
     counted = Counter(findings)
     if not counted:
         return
+    for found, count in counted.items():
+        INTERVENTIONS.labels(found.policy, found.action).inc(count)
     rows = [
         Intervention(
             tenant_id=current().id,

@@ -5,7 +5,7 @@ sweeper settles as an estimate.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from bedrock.decisions import decision_along, failure_record
 from bedrock.estimates import units_of
 from bedrock.failures import Failure, Kind, failure_of, pause
 from bedrock.policy import GuardrailPolicy, Policy
+from bedrock.watching import ModelWatch
 from billing.admission import Estimate, Reservation, admit
 from billing.bucket import retry_take
 from billing.catalog import plan_terms
@@ -79,6 +80,7 @@ class MeteredCall:
     guardrail: GuardrailPolicy | None = None
     attempt: int = 1
     ended: bool = False
+    watch: ModelWatch = field(kw_only=True)
 
     @property
     def stamp(self) -> dict[str, str]:
@@ -117,6 +119,7 @@ class MeteredCall:
             self._settle(self.reservation.estimate.units, estimated=True, final=False)
         connection_rest()
         pause(self.attempt, failure)
+        self.watch.error = ""
         self.attempt += 1
         return True
 
@@ -134,6 +137,7 @@ class MeteredCall:
         """End a call that cost nothing."""
         if not self.ended:
             self.ended = True
+            self.watch.end()
             try:
                 release(self.reservation)
             except DatabaseError:
@@ -141,6 +145,7 @@ class MeteredCall:
 
     def note(self, failure: Failure, *, may_be_billed: bool, attempt: int | None = None) -> None:
         """Keep a failed attempt countable; where that fails, the log has it."""
+        self.watch.failed(failure.aws_code)
         try:
             failure_record(
                 self.reservation,
@@ -156,6 +161,9 @@ class MeteredCall:
         if self.ended:
             return
         self.ended = final
+        self.watch.count(units)
+        if final:
+            self.watch.end()
         try:
             settle(
                 self.reservation,
@@ -204,7 +212,8 @@ def call_open(
         along=along,
     )
     profile = policy.profile_arn if policy else ""
-    return MeteredCall(reservation, model, profile, guardrail)
+    watch = ModelWatch(operation, policy.model.model_id if policy else model, feature, max_tokens)
+    return MeteredCall(reservation, model, profile, guardrail, watch=watch)
 
 
 def repeated(

@@ -8,6 +8,7 @@ from celery.signals import setup_logging, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
 
+from config import telemetry as telemetry  # its signals count and trace tasks
 from config.env import environment
 from config.logging import logging_config
 

@@ -68,6 +68,7 @@ class Environment:
     email_url: str
     default_from_email: str
     payment_webhook_secret: str
+    metrics_token: str
     outbound_private: bool
 
     @property
@@ -207,5 +208,6 @@ def environment() -> Environment:
             "DEFAULT_FROM_EMAIL", "Tenantry <no-reply@tenantry.example>"
         ),
         payment_webhook_secret=_long_secret("PAYMENT_WEBHOOK_SECRET"),
+        metrics_token=_long_secret("METRICS_TOKEN"),
         outbound_private=_one_of("OUTBOUND_PRIVATE", ("no", "yes"), "no") == "yes",
     )

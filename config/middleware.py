@@ -1,22 +1,32 @@
 """What every request gets before its user is known: an id, probes, headers, maintenance."""
 
 import re
+import time
 import uuid
 from collections.abc import Callable
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
+from opentelemetry import propagate, trace
+from opentelemetry.trace import SpanKind
 
 from config.errors import error_page
 from config.health import healthz, readyz
+from config.telemetry import metrics
 from tenants.errors import UnderMaintenance
 from tenants.lifecycle.standing import schema_require
 from tenants.logging import bound, called_from
+from tenants.telemetry import HTTP_REQUESTS, span_open
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
+METHODS: Final = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # Answered before the tenant middleware: a probe names no tenant.
-PROBES: Final = {"/healthz": healthz, "/readyz": readyz}
+PROBES: Final[dict[str, Callable[[HttpRequest], HttpResponse | None]]] = {
+    "/healthz": healthz,
+    "/readyz": readyz,
+    "/metrics": metrics,
+}
 GIVEN_ID: Final = re.compile(r"^[A-Za-z0-9-]{8,64}$")
 
 # No inline script or style, nothing from elsewhere, no framing.
@@ -48,8 +58,16 @@ class RequestMiddleware:
         request_id = given if GIVEN_ID.match(given) else str(uuid.uuid4())
         request.request_id = request_id  # type: ignore[attr-defined]
         with bound(request_id=request_id), called_from(request.META.get("REMOTE_ADDR", "")):
+            began = time.perf_counter()
             probe = PROBES.get(request.path_info)
-            response = (probe or self.get_response)(request)
+            answered = probe(request) if probe else None
+            response = answered or self._traced(request)
+            match = request.resolver_match
+            HTTP_REQUESTS.labels(
+                request.method if request.method in METHODS else "_OTHER",
+                match.route if match else "none",
+                response.status_code,
+            ).observe(time.perf_counter() - began)
         response["X-Request-ID"] = request_id
         staff = request.path_info.startswith("/admin/")
         response.headers.setdefault(
@@ -60,6 +78,18 @@ class RequestMiddleware:
         response.headers.setdefault(
             "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()"
         )
+        return response
+
+    def _traced(self, request: HttpRequest) -> HttpResponse:
+        """Answer within a span that continues the caller's trace, if it sent one."""
+        caller = propagate.extract(request.headers)
+        with trace.use_span(span_open("HTTP", SpanKind.SERVER, caller), end_on_exit=True) as span:
+            response = self.get_response(request)
+            if match := request.resolver_match:
+                span.update_name(f"{request.method} {match.route}")
+                span.set_attribute("http.route", match.route)
+            span.set_attribute("http.request.method", request.method or "")
+            span.set_attribute("http.response.status_code", response.status_code)
         return response
 
 

@@ -23,6 +23,7 @@ from tenants.errors import TenantUnavailable, UnderMaintenance
 from tenants.lifecycle.standing import schema_require
 from tenants.middleware import SESSION_TENANT, host_of, is_public_host
 from tenants.registry.selectors import tenant_by_host
+from tenants.telemetry import SOCKETS
 
 REFUSED: Final = 403
 SIGNED_OUT: Final = 4401  # close code: the session, the role or the workspace has ended
@@ -127,7 +128,11 @@ class TenantSocketMiddleware:
         scope = dict(
             scope, tenant=tenant, user=user, actor=actor, session_key=session_key, api_key=secret
         )
-        return await self.inner(scope, receive, send)
+        SOCKETS.inc()
+        try:
+            return await self.inner(scope, receive, send)
+        finally:
+            SOCKETS.dec()
 
     async def _refuse(self, send: Any) -> None:
         # Closing before accepting is answered by the server with 403.

@@ -57,6 +57,7 @@ class Addresses:
     database_urls: Mapping[str, str]
     redis_url: str
     secret_key: str
+    metrics_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,10 @@ class Parts:
             return await answers_200(options.port, "/readyz", host)
 
         argv = [sys.executable, "-m", "config.stack.web", *map(str, descriptors)]
-        return self._spec("web", "The web process", argv, "app", fds=descriptors, probe=ready)
+        token = {"METRICS_TOKEN": os.environ.get("METRICS_TOKEN") or self.addresses.metrics_token}
+        return self._spec(
+            "web", "The web process", argv, "app", more=token, fds=descriptors, probe=ready
+        )
 
     def workers(self) -> list[Spec]:
         """Workers and the scheduler."""
@@ -113,7 +117,12 @@ class Parts:
             name=name,
             label=label,
             argv=argv,
-            env={**child_environment(self.options, self.addresses, login), **(more or {})},
+            env={
+                **child_environment(self.options, self.addresses, login),
+                "PROCESS_NAME": name,
+                "PROMETHEUS_MULTIPROC_DIR": str(self.options.var / "metrics"),
+                **(more or {}),
+            },
             cwd=REPOSITORY,
             log=self.options.var / "log" / f"{name}.log",
             probe=probe,

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -94,6 +95,9 @@ class Stack:
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, on_signal)
         self._check()
+        # What was counted before is over: counters begin again with the processes.
+        shutil.rmtree(self.options.var / "metrics", ignore_errors=True)
+        (self.options.var / "metrics").mkdir()
         self.console.say("Starting Tenantry")
         waiting = asyncio.create_task(told_to_stop.wait())
         watching = asyncio.create_task(self.supervisor.watch())
@@ -176,7 +180,8 @@ class Stack:
                 await asyncio.to_thread(postgres.prepare, cluster, log / "postgres-init.log")
             database_urls = {login: cluster.url(login) for login in postgres.LOGINS}
         self.opening = steps
-        return Addresses(database_urls, redis_url, secret_key)
+        token = kept_secret(options.var / "metrics-token")
+        return Addresses(database_urls, redis_url, secret_key, token)
 
     async def _prepare(self, parts: Parts) -> None:
         """What AWS needs, then the workers, then the demo, whose documents the workers read."""

@@ -31,6 +31,8 @@ def serve(sockets: list[socket.socket], wait: Callable[[], object]) -> None:
     _load_what_first_requests_need()
     wait()
     import_module("tenants.backend.sessions").sessions_require()
+    import_module("config.telemetry").traces_export("web")
+    import_module("tenants.telemetry").SOCKETS.set(0)  # a process that died left its count behind
     config = uvicorn.Config(
         application,
         ws="websockets-sansio",

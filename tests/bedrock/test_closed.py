@@ -14,6 +14,7 @@ from bedrock.metering import MeteredCall
 from bedrock.models import Guardrail
 from bedrock.policy import guardrail_of
 from bedrock.toolresults import WITHHELD
+from bedrock.watching import ModelWatch
 from tenants.aws import Unguarded, client, ops_client
 from tenants.context import SYSTEM, TenantContext, entered, public_scope
 from tests.bedrock.asking import finished, question, shown, states
@@ -144,7 +145,8 @@ def test_of_ten_thousand_unguarded_calls_none_is_sent(
     with entered(acme):
         chosen = policy.policy_of(acme, "small")
         runtime: Any = client("bedrock-runtime")
-        call = MeteredCall(None, "m", guardrail=chosen.guardrail)  # type: ignore[arg-type]
+        watch = ModelWatch("Converse", "m", "chat")
+        call = MeteredCall(None, "m", guardrail=chosen.guardrail, watch=watch)  # type: ignore[arg-type]
         for number in range(TRIED):
             parameters = converse_parameters(question(), chosen, stream=bool(number % 2))
             wrong = wrongs[number % len(wrongs)]
