@@ -12,16 +12,18 @@ wrong month.
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from django.db import connection
+from django.db import connection, transaction
 
 from billing import bucket
 from billing.catalog import PlanTerms, cost_of, plan_terms
+from billing.keyallowance import key_allowance_require
 from billing.refusals import exhausted
 from billing.reservations import Estimate, Reservation, outside_transactions
 from billing.shared import (
@@ -94,23 +96,21 @@ def admit(
             plan.rates, held, stream=stream, shared=shared, patience=patience,
             member=actor.user_id, burst=0 if actor.kind == "task" else BURST_PATIENCE,
         )  # fmt: skip
+    row = [
+        reservation_id,
+        tenant.id,
+        request_id,
+        feature,
+        actor.user_id,
+        actor.api_key_id,
+        estimate.model,
+        json.dumps(units),
+        json.dumps({metric: str(amount) for metric, amount in held.items()}),
+    ]
     try:
-        month, day, call, refused = _reserve(
-            [
-                reservation_id,
-                tenant.id,
-                request_id,
-                feature,
-                actor.user_id,
-                actor.api_key_id,
-                estimate.model,
-                json.dumps(units),
-                json.dumps({metric: str(amount) for metric, amount in held.items()}),
-            ],
-            held,
-            plan,
-            along,
-        )
+        with nullcontext() if actor.allowance_usd is None else transaction.atomic():
+            key_allowance_require(actor, held[Metric.SPEND])
+            month, day, call, refused = _reserve(row, held, plan, along)
         if refused:
             raise exhausted(refused, plan, needed=held, user_id=actor.user_id)
     except BaseException:

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 from uuid import UUID
 
@@ -51,12 +52,16 @@ class TenantContext:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: a user in the browser, a user's API key, or the product itself (`user_id` None)."""
+    """Who acts: a user in the browser, a user's API key, or the product itself (`user_id` None).
+
+    `allowance_usd` is what the key may cost a month; None is no limit.
+    """
 
     user_id: UUID | None
     role: str
     kind: Literal["session", "api_key", "task"]
     api_key_id: UUID | None = None
+    allowance_usd: Decimal | None = None
 
 
 SYSTEM: Final = Actor(user_id=None, role="owner", kind="task")

@@ -68,14 +68,15 @@ def session_user(session_key: str) -> User | None:
 
 
 def _identify(session_key: str, secret: str) -> tuple[User, Actor] | None:
-    from tenants.accounts.services import api_key_check
+    from tenants.accounts.keys import api_key_check
+    from tenants.accounts.scopes import key_allows
 
     schema_require()
     if secret:
         key = api_key_check(secret)
-        if key is None:
+        if key is None or not key_allows(key, "chat"):
             return None
-        return key.user, Actor(key.user_id, key.user.role, "api_key", key.id)
+        return key.user, Actor(key.user_id, key.user.role, "api_key", key.id, key.allowance_usd)
     user = session_user(session_key) if session_key else None
     return (user, Actor(user.id, user.role, "session")) if user else None
 

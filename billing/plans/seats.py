@@ -33,6 +33,6 @@ def seats_count() -> None:
                 "month": today.replace(day=1),
                 "request": uuid5(NAMESPACE, f"{tenant} {today}"),
                 "unit": Unit.SEAT.value,
-                "quantity": User.objects.filter(is_active=True).count(),
+                "quantity": User.objects.filter(is_active=True, is_service=False).count(),
             },
         )

@@ -25,7 +25,7 @@ from tenants.context import current
 
 def members() -> int:
     """Return how many active members the workspace has now."""
-    return User.objects.filter(is_active=True).count()
+    return User.objects.filter(is_active=True, is_service=False).count()
 
 
 @role_required("viewer")

@@ -16,8 +16,9 @@ from django.conf import settings
 from config.demo.people import TENANTS, DemoTenant, DemoUser, password
 from documents.models import IN_FLIGHT, Document
 from documents.services import document_upload
+from tenants.accounts.keys import api_key_create
 from tenants.accounts.models import Role, User
-from tenants.accounts.services import api_key_create, user_create
+from tenants.accounts.services import user_create
 from tenants.context import Actor, TenantContext, entered, public_scope
 from tenants.lifecycle.onboarding import tenant_create
 

@@ -44,7 +44,7 @@ def address_remove(email: str) -> None:
 
 def addresses_sync() -> None:
     """Put the entered tenant's entries right: one for each active user, and no others."""
-    active = User.objects.filter(is_active=True).values_list("email", flat=True)
+    active = User.objects.filter(is_active=True, is_service=False).values_list("email", flat=True)
     wanted = {address_digest(email) for email in active}
     entries = AddressEntry.objects.filter(tenant_id=current().id)
     have = {bytes(digest) for digest in entries.values_list("digest", flat=True)}

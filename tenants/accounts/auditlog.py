@@ -88,7 +88,8 @@ def _day(name: str, text: str) -> date | None:
 def names_of(events: list[AuditEvent]) -> dict[UUID, str]:
     """Return the addresses of those who did something, by id; one query."""
     wanted = {event.actor_id for event in events if event.actor_id}
-    return dict(User.objects.filter(id__in=wanted).values_list("id", "email"))
+    found = User.objects.filter(id__in=wanted)
+    return {user.id: user.name if user.is_service else user.email for user in found}
 
 
 def actions_seen() -> list[str]:

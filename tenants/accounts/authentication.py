@@ -4,8 +4,8 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from tenants.accounts.keys import api_key_check
 from tenants.accounts.models import ApiKey, User
-from tenants.accounts.services import api_key_check
 
 
 class ApiKeyAuthentication(BaseAuthentication):

@@ -54,7 +54,7 @@ class MembersView(GenericAPIView[User]):
 
     @extend_schema(operation_id="members_list", responses=MemberSerializer(many=True))
     def get(self, request: Request) -> Response:
-        page = self.paginate_queryset(User.objects.all())
+        page = self.paginate_queryset(User.objects.filter(is_service=False))
         return self.get_paginated_response(MemberSerializer(instance=page, many=True).data)
 
 

@@ -72,7 +72,7 @@ def ownership_transfer(*, actor: Actor, user_id: UUID) -> None:
 
 def member_of(user_id: UUID) -> User:
     """Return a member. Raises NotFound."""
-    user = User.objects.filter(id=user_id).first()
+    user = User.objects.filter(id=user_id, is_service=False).first()
     if user is None:
         raise NotFound
     return user

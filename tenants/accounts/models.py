@@ -51,6 +51,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     email_confirmed_at = models.DateTimeField(null=True, blank=True)
+    is_service = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="A program's account: owned by the workspace, has keys and no password.",
+    )
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -109,6 +114,10 @@ class ApiKey(models.Model):
     name = models.CharField(max_length=120)
     prefix = models.CharField(max_length=12)
     digest = models.BinaryField(max_length=32, unique=True)
+    scopes = models.JSONField(null=True, help_text="What it may be used for; empty: everything.")
+    allowance_usd = models.DecimalField(
+        max_digits=12, decimal_places=2, null=True, help_text="A month; empty: without limit."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
@@ -119,6 +128,10 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
 
 
 class AuditEvent(models.Model):

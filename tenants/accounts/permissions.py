@@ -10,6 +10,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from tenants.accounts.models import User, role_reaches
+from tenants.accounts.scopes import scope_require
 from tenants.errors import Forbidden
 
 if TYPE_CHECKING:  # DRF's views read this module's classes while they are being imported
@@ -34,6 +35,7 @@ class RolePermission(BasePermission):
             return not hasattr(view, method.lower())  # then DRF answers 405
         if not role_reaches(user.role, needed):
             raise Forbidden
+        scope_require(request.auth, request.path_info, method)
         return True
 
 

@@ -16,7 +16,13 @@ def actor_of(request: HttpRequest | Any) -> Actor:
         raise NotAuthenticated
     key = getattr(request, "auth", None)
     if isinstance(key, ApiKey):
-        return Actor(user_id=user.id, role=user.role, kind="api_key", api_key_id=key.id)
+        return Actor(
+            user_id=user.id,
+            role=user.role,
+            kind="api_key",
+            api_key_id=key.id,
+            allowance_usd=key.allowance_usd,
+        )
     return Actor(user_id=user.id, role=user.role, kind="session")
 
 
@@ -36,5 +42,5 @@ def keys_of(actor: Actor) -> list[ApiKey]:
 
 
 def members() -> list[User]:
-    """Return the workspace's users, by address."""
-    return list(User.objects.all())
+    """Return the workspace's people, by address; its service accounts are none."""
+    return list(User.objects.filter(is_service=False))

@@ -1,9 +1,5 @@
-"""Make users and keys, check keys, sign in and out."""
+"""Make users, sign in and out."""
 
-import hashlib
-import secrets
-from datetime import datetime, timedelta
-from typing import Final
 from uuid import UUID, uuid4
 
 from django.contrib.auth import SESSION_KEY, login, logout
@@ -14,19 +10,11 @@ from django.utils import timezone
 
 from tenants.accounts.addresses import address_add, address_remove
 from tenants.accounts.audit import audit_write
-from tenants.accounts.models import ApiKey, Role, User
+from tenants.accounts.models import Role, User
 from tenants.context import SYSTEM, Actor, current
 from tenants.middleware import SESSION_TENANT
 from tenants.sockets import sockets_close
 from tenants.webhooks.publishing import publish
-
-KEY_PREFIX: Final = "tnt_"  # what secret scanners look for
-LAST_USED_EVERY: Final = timedelta(minutes=1)
-
-
-def digest_of(secret: str) -> bytes:
-    """Return what is stored of a key."""
-    return hashlib.sha256(secret.encode()).digest()
 
 
 @transaction.atomic
@@ -51,44 +39,6 @@ def user_create(
     address_add(user.email)
     audit_write(SYSTEM, action="user.create", object_type="user", object_id=user.id, role=role)
     return user
-
-
-@transaction.atomic
-def api_key_create(
-    *, actor: Actor, user: User, name: str, expires_at: datetime | None = None
-) -> tuple[ApiKey, str]:
-    """Make a key for `user` and return it with its secret, which cannot be read again."""
-    secret = KEY_PREFIX + secrets.token_urlsafe(32)
-    key = ApiKey.objects.create(
-        user=user, name=name, prefix=secret[:12], digest=digest_of(secret), expires_at=expires_at
-    )
-    audit_write(actor, action="api_key.create", object_type="api_key", object_id=key.id)
-    return key, secret
-
-
-@transaction.atomic
-def api_key_revoke(*, actor: Actor, key: ApiKey) -> None:
-    """Refuse the key from now on."""
-    key.revoked_at = timezone.now()
-    key.save(update_fields=["revoked_at"])
-    audit_write(actor, action="api_key.revoke", object_type="api_key", object_id=key.id)
-    user_id = key.user_id
-    transaction.on_commit(lambda: sockets_close(user_id))
-
-
-def api_key_check(secret: str) -> ApiKey | None:
-    """Return the entered tenant's valid key for `secret`, noting its use once a minute."""
-    key = (
-        ApiKey.objects.select_related("user")
-        .filter(digest=digest_of(secret), revoked_at=None, user__is_active=True)
-        .first()
-    )
-    now = timezone.now()
-    if key is None or (key.expires_at is not None and key.expires_at <= now):
-        return None
-    if key.last_used_at is None or now - key.last_used_at > LAST_USED_EVERY:
-        ApiKey.objects.filter(id=key.id).update(last_used_at=now)
-    return key
 
 
 def sign_in(request: HttpRequest, user: User, *, how: str = "") -> None:

@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from tenants.accounts import auditapi, auditviews, membersapi, membersviews, views
+from tenants.accounts import (
+    auditapi,
+    auditviews,
+    keysapi,
+    keysviews,
+    membersapi,
+    membersviews,
+    views,
+)
 
 html_urlpatterns = [
     path("sign-in/", views.sign_in_page, name="sign-in"),
@@ -26,9 +34,21 @@ html_urlpatterns = [
         name="settings-invitation-revoke",
     ),
     path("invitation/<str:token>/", membersviews.invitation_page, name="invitation"),
-    path("settings/keys/", views.keys_page, name="settings-keys"),
+    path("settings/keys/", keysviews.keys_page, name="settings-keys"),
     path(
-        "settings/keys/<uuid:key_id>/revoke/", views.key_revoke_action, name="settings-key-revoke"
+        "settings/keys/<uuid:key_id>/revoke/",
+        keysviews.key_revoke_action,
+        name="settings-key-revoke",
+    ),
+    path(
+        "settings/keys/service-accounts/",
+        keysviews.program_create_action,
+        name="settings-program-create",
+    ),
+    path(
+        "settings/keys/service-accounts/<uuid:program_id>/delete/",
+        keysviews.program_delete_action,
+        name="settings-program-delete",
     ),
     path("settings/audit/", auditviews.audit_page, name="settings-audit"),
     path("settings/audit/export/", auditviews.audit_export, name="settings-audit-export"),
@@ -39,6 +59,14 @@ html_urlpatterns = [
 
 api_urlpatterns = [
     path("audit/", auditapi.AuditView.as_view(), name="api_audit"),
+    path("keys/", keysapi.KeysView.as_view(), name="api_keys"),
+    path("keys/<uuid:key_id>/", keysapi.KeyView.as_view(), name="api_key"),
+    path("service-accounts/", keysapi.ProgramsView.as_view(), name="api_programs"),
+    path(
+        "service-accounts/<uuid:program_id>/",
+        keysapi.ProgramView.as_view(),
+        name="api_program",
+    ),
     path("members/", membersapi.MembersView.as_view(), name="api_members"),
     path("members/<uuid:user_id>/", membersapi.MemberView.as_view(), name="api_member"),
     path("invitations/", membersapi.InvitationsView.as_view(), name="api_invitations"),

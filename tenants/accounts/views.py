@@ -15,7 +15,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from tenants.accounts.access import api_key_of
 from tenants.accounts.forms import SignInForm
 from tenants.accounts.handover import confirm_take, handover_take
 from tenants.accounts.limits import (
@@ -28,17 +27,14 @@ from tenants.accounts.limits import (
 )
 from tenants.accounts.models import User
 from tenants.accounts.permissions import role_required
-from tenants.accounts.selectors import actor_of, keys_of
+from tenants.accounts.selectors import actor_of
 from tenants.accounts.services import (
-    api_key_create,
-    api_key_revoke,
     email_confirm,
     password_changed,
     sign_out,
 )
 from tenants.accounts.settingspages import settings_page
 from tenants.accounts.tasks import confirm_mail, password_mail
-from tenants.errors import Invalid
 from tenants.lifecycle.setup import setup_again, setup_of
 from tenants.middleware import host_of
 from tenants.signin.second import sign_in_begin
@@ -166,28 +162,3 @@ def confirm_again_action(request: HttpRequest) -> HttpResponse:
     confirm_mail.dispatch(str(request.user.id))
     messages.success(request, f"The mail is on its way to {request.user.email}.")
     return redirect("settings-workspace")
-
-
-@role_required("viewer")
-def keys_page(request: HttpRequest) -> HttpResponse:
-    """List the user's own keys; make one, whose secret is shown this once."""
-    actor = actor_of(request)
-    context: dict[str, Any] = {"keys": keys_of(actor)}
-    if request.method == "POST":
-        name = request.POST.get("name", "").strip()
-        if not 1 <= len(name) <= 120:
-            raise Invalid("Give the key a name of 1 to 120 characters.")
-        assert isinstance(request.user, User)
-        context["made"], context["secret"] = api_key_create(
-            actor=actor, user=request.user, name=name
-        )
-        context["keys"] = keys_of(actor)
-    return _settings(request, "keys", context)
-
-
-@require_POST
-@role_required("viewer")
-def key_revoke_action(request: HttpRequest, key_id: Any) -> HttpResponse:
-    actor = actor_of(request)
-    api_key_revoke(actor=actor, key=api_key_of(actor, key_id))
-    return redirect("settings-keys")

@@ -42,7 +42,7 @@ def policy_set(*, actor: Actor, second: str) -> None:
         was = policy()
         SignInPolicy.objects.update_or_create(id=1, defaults={"second": second})
         audit_write(actor, action="policy.sign_in", object_type="policy", was=was, second=second)
-        without = User.objects.filter(is_active=True, factors=None)
+        without = User.objects.filter(is_active=True, is_service=False, factors=None)
         for user in without:
             if second_needed(user):
                 sessions_end(user_id=user.id)

@@ -68,7 +68,9 @@ def _page(request: HttpRequest, more: dict[str, Any], status: int = 200) -> Http
     if context["admin"]:
         with_factor = User.objects.filter(is_active=True, factors__isnull=False).distinct()
         context["people"] = with_factor.exclude(id=user.id)
-        context["without"] = User.objects.filter(is_active=True, factors=None).count()
+        context["without"] = User.objects.filter(
+            is_active=True, is_service=False, factors=None
+        ).count()
     return settings_page(request, "settings/security.html", context, status=status)
 
 

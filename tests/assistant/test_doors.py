@@ -13,8 +13,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from assistant import watchkeeper
 from assistant.errors import FRAME_BYTES, MESSAGE_CHARACTERS
+from tenants.accounts.keys import api_key_revoke
 from tenants.accounts.models import ApiKey, Role
-from tenants.accounts.services import api_key_revoke, user_disable, user_role_set
+from tenants.accounts.services import user_disable, user_role_set
 from tenants.context import SYSTEM, entered
 from tenants.signin.sessions import sessions_end
 from tenants.sockets import sockets_close

@@ -11,8 +11,9 @@ from django.test.utils import CaptureQueriesContext
 
 from bedrock.gateway import knowledge_retrieve
 from search.models import Chunk, Collection, CollectionMember, Filing
+from tenants.accounts.keys import digest_of
 from tenants.accounts.models import ApiKey, Role
-from tenants.accounts.services import digest_of, user_create
+from tenants.accounts.services import user_create
 from tenants.context import SYSTEM, entered
 from tests.assistant.talking import conversation_for
 from tests.documents.helpers import HANDBOOK, ingested, ready, upload

@@ -25,6 +25,8 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "invitation/<str:token>/": {"GET": "anyone", "POST": "anyone"},
     "settings/keys/": {"GET": "viewer", "POST": "viewer"},
     "settings/keys/<uuid:key_id>/revoke/": {"POST": "viewer"},
+    "settings/keys/service-accounts/": {"POST": "admin"},
+    "settings/keys/service-accounts/<uuid:program_id>/delete/": {"POST": "admin"},
     "settings/workspace/": {"GET": "viewer"},
     "settings/workspace/setup/": {"POST": "admin"},
     "settings/workspace/confirm/": {"POST": "viewer"},
@@ -170,6 +172,10 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
         "DELETE": "member",
     },
     "api/v1/audit/": {"GET": "admin"},
+    "api/v1/keys/": {"GET": "viewer", "POST": "viewer"},
+    "api/v1/keys/<uuid:key_id>/": {"DELETE": "viewer"},
+    "api/v1/service-accounts/": {"GET": "admin", "POST": "admin"},
+    "api/v1/service-accounts/<uuid:program_id>/": {"GET": "admin", "DELETE": "admin"},
     "api/v1/members/": {"GET": "viewer"},
     "api/v1/members/<uuid:user_id>/": {"PATCH": "admin"},
     "api/v1/invitations/": {"GET": "admin", "POST": "admin"},
@@ -230,6 +236,7 @@ PARAMETERS: Final = {
     "invitation_id",
     "endpoint_id",
     "factor_id",
+    "program_id",
     "session_id",
     "delivery_id",
     "export_id",
@@ -255,6 +262,7 @@ BODY_IDS: Final[dict[str, dict[str, str]]] = {
     "write": {"document_ids": "document_id", "text_id": "text_id"},
     "usage_alerts_choose": {"members": "user_id"},
     "usage_allowance_set": {"user_id": "user_id"},
+    "key_create": {"user_id": "program_id"},
     "conversations_choose": {"message_id": "message_id"},
 }
 # What a request must hold beside them to get as far as the object.
@@ -276,6 +284,7 @@ BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("api/v1/conversations/<uuid:conversation_id>/choose/", "POST"): {
         "message_id": "00000000-0000-4000-8000-000000000000"
     },
+    ("api/v1/keys/", "POST"): {"name": "Taken"},
     ("api/v1/ask/", "POST"): {"question": "What may a hotel room cost?"},
     ("api/v1/search/", "POST"): {"query": "hotel room"},
     ("usage/limits/", "POST"): {"part": "allowance", "user_id": ""},

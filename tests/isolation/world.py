@@ -27,7 +27,7 @@ from bedrock.gateway import ToolUse
 from bedrock.models import PolicyDecision
 from billing.models import InvoiceLine, LedgerLine
 from search.models import Chunk
-from tenants.accounts.models import ApiKey, Invitation
+from tenants.accounts.models import ApiKey, Invitation, User
 from tenants.context import entered, public_scope
 from tenants.objects import object_put
 from tenants.registry.models import DataExport
@@ -115,6 +115,9 @@ def _objects(person: Person, word: str) -> Ids:
             user=user_of(person), session_key=secrets.token_hex(16), device=word, address="",
             seen_at=timezone.now(),
         )  # fmt: skip
+        program = User.objects.create(
+            email=f"{uuid4().hex}@programs.invalid", name=word, is_service=True, role="viewer"
+        )
         chunk = Chunk.objects.filter(source_id=document.id).first()
         assert chunk is not None
         line = InvoiceLine.objects.get(kind="usage")
@@ -135,6 +138,7 @@ def _objects(person: Person, word: str) -> Ids:
         "collection_id": collection["id"],
         "key_id": str(key.id),
         "invitation_id": str(invitation.id),
+        "program_id": str(program.id),
         "factor_id": str(factor.id),
         "session_id": str(session.id),
         "endpoint_id": str(endpoint.id),

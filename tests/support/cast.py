@@ -54,8 +54,9 @@ WORKSPACES: Final = {
 
 def build() -> None:
     """Make the workspaces with their people and keys, and a staff user (owner's login)."""
+    from tenants.accounts.keys import digest_of
     from tenants.accounts.models import ApiKey, Role, User
-    from tenants.accounts.services import digest_of, user_create
+    from tenants.accounts.services import user_create
     from tenants.context import entered, public_scope
     from tenants.lifecycle.onboarding import tenant_create
 

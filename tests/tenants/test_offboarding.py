@@ -13,8 +13,8 @@ from django.db import connection
 
 from billing.models import LedgerEntry
 from documents.services import document_upload
+from tenants.accounts.keys import api_key_create
 from tenants.accounts.models import User
-from tenants.accounts.services import api_key_create
 from tenants.context import Actor, entered, public_scope
 from tenants.errors import Conflict, Forbidden, NotFound
 from tenants.lifecycle.offboarding import offboarding_cancel, offboarding_request

@@ -1,0 +1,120 @@
+"""Settings, API keys: one's own, and, for admins, those of the workspace's service accounts."""
+
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from tenants.accounts.keys import KeyTerms, api_key_create, api_key_revoke, key_found
+from tenants.accounts.models import ApiKey, Role, User, role_reaches
+from tenants.accounts.permissions import role_required
+from tenants.accounts.programs import program_create, program_delete, program_of, programs
+from tenants.accounts.scopes import SCOPES
+from tenants.accounts.selectors import actor_of, keys_of
+from tenants.accounts.settingspages import settings_page
+from tenants.errors import Conflict, Forbidden, Invalid
+
+LASTING: Final = {"30": "30 days", "90": "90 days", "365": "A year", "": "It does not expire"}
+
+
+@role_required("viewer")
+def keys_page(request: HttpRequest) -> HttpResponse:
+    """List the user's own keys; make one, whose secret is shown this once."""
+    context: dict[str, Any] = {"error": "", "typed": {}}
+    if request.method == "POST":
+        try:
+            context["made"], context["secret"] = _made(request)
+        except (Invalid, Conflict) as refused:
+            context |= {"error": refused.detail, "typed": request.POST}
+            context["chosen"] = request.POST.getlist("scopes")
+    return _page(request, context)
+
+
+def _page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    actor = actor_of(request)
+    context |= {"keys": keys_of(actor), "scopes": SCOPES, "lasting": LASTING}
+    if role_reaches(actor.role, Role.ADMIN):
+        found = programs(actor)
+        keys: dict[UUID, list[ApiKey]] = {}
+        for key in ApiKey.objects.filter(user__in=found, revoked_at=None):
+            keys.setdefault(key.user_id, []).append(key)
+        context["programs"] = [(program, keys.get(program.id, [])) for program in found]
+        context["program_roles"] = [role for role in Role.choices if role[0] != Role.OWNER]
+        context["admin"] = True
+    status = 422 if context.get("error") else 200
+    return settings_page(request, "settings/keys.html", context, status=status)
+
+
+def _made(request: HttpRequest) -> tuple[ApiKey, str]:
+    """Make the key that the form describes. Raises Invalid, Conflict, NotFound, Forbidden."""
+    actor = actor_of(request)
+    assert isinstance(request.user, User)
+    user, program = request.user, request.POST.get("program", "")
+    if program:
+        try:
+            user = program_of(actor, UUID(program))
+        except ValueError:
+            raise Invalid("Choose one of the service accounts.") from None
+    days = request.POST.get("days", "")
+    if days not in LASTING:
+        raise Invalid("Choose one of the times after which the key expires.")
+    return api_key_create(
+        actor=actor,
+        user=user,
+        name=request.POST.get("name", ""),
+        terms=KeyTerms(
+            scopes=request.POST.getlist("scopes") or None,
+            expires_at=timezone.now() + timedelta(days=int(days)) if days else None,
+            allowance_usd=_dollars(request.POST.get("allowance_usd", "")),
+        ),
+    )
+
+
+def _dollars(text: str) -> Decimal | None:
+    try:
+        amount = Decimal(text.strip()) if text.strip() else None
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if amount is not None and (not amount.is_finite() or amount != round(amount, 2)):
+        raise Invalid("An allowance is an amount of dollars like 25 or 12.50.")
+    return amount
+
+
+@require_POST
+@role_required("viewer")
+def key_revoke_action(request: HttpRequest, key_id: Any) -> HttpResponse:
+    """Revoke a key of one's own, or of a service account."""
+    actor = actor_of(request)
+    api_key_revoke(actor=actor, key=key_found(actor, key_id))
+    return redirect("settings-keys")
+
+
+@require_POST
+@role_required("admin")
+def program_create_action(request: HttpRequest) -> HttpResponse:
+    """Make a service account."""
+    try:
+        made = program_create(
+            actor=actor_of(request),
+            name=request.POST.get("name", ""),
+            role=request.POST.get("role", ""),
+        )
+    except (Invalid, Conflict, Forbidden) as refused:
+        return _page(request, {"error": refused.detail, "typed": {}})
+    messages.success(request, f"{made.name} is made; make a key for it.")
+    return redirect("settings-keys")
+
+
+@require_POST
+@role_required("admin")
+def program_delete_action(request: HttpRequest, program_id: UUID) -> HttpResponse:
+    """Delete a service account with its keys."""
+    program_delete(actor=actor_of(request), user_id=program_id)
+    messages.success(request, "The service account is deleted; its keys are refused.")
+    return redirect("settings-keys")
