@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
-WITHIN: Final = 120  # seconds that one command may take
+WITHIN: Final = int(os.environ.get("COMMAND_WITHIN", "120"))  # seconds that one command may take
 
 
 class Resident:
