@@ -67,7 +67,8 @@ class FailedAttempt(models.Model):
     class Meta:
         ordering: ClassVar = ["-created_at"]
         indexes: ClassVar = [
-            models.Index(fields=["tenant_id", "request_id"], name="failures_of_request")
+            models.Index(fields=["tenant_id", "request_id"], name="failures_of_request"),
+            models.Index(fields=["created_at"], name="failures_newest"),
         ]
 
     def __str__(self) -> str:

@@ -240,6 +240,7 @@ UNFOLD = {
         }
     ],
     "SHOW_HISTORY": True,
+    "DASHBOARD_CALLBACK": "config.staffdashboard.dashboard",
     "SHOW_VIEW_ON_SITE": False,
     "LOGIN": {"form": "tenants.accounts.forms.StaffSignInForm"},
     # The product's accent, #2b50d4, and its lighter and darker steps.
