@@ -8,6 +8,7 @@ from assistant import (
     recordviews,
     textapi,
     textviews,
+    trustviews,
     views,
 )
 
@@ -56,6 +57,8 @@ html_urlpatterns = [
     ),
     path("assistant/list/", views.conversation_rows, name="conversation_rows"),
     path("assistant/answers/<uuid:message_id>/why/", views.answer_why, name="answer_why"),
+    path("settings/trust/", trustviews.trust_page, name="settings-trust"),
+    path("settings/trust/document/", trustviews.trust_document, name="settings-trust-document"),
     path("requests/<uuid:request_id>/", recordviews.request_record, name="request_record"),
     path("write/", views.write_page, name="write"),
     path("write/texts/", textviews.texts_page, name="texts"),

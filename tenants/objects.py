@@ -12,6 +12,7 @@ from django.conf import settings
 
 from tenants.aws import AwsError, BotoCoreError, ClientError, client, ops_client, translated
 from tenants.context import TenantContext, current
+from tenants.errors import OutsideRegion
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +77,32 @@ def objects_list(folder: str = "") -> Iterator[str]:
                 yield found["Key"].removeprefix(root)
     except (BotoCoreError, ClientError) as error:
         raise translated(error) from error
+
+
+def object_encryption(key: str) -> str:
+    """Return how the store says that it encrypts the object at rest; "" where it says nothing."""
+    try:
+        found = client("s3").head_object(Bucket=bucket(current().region), Key=_absolute(key))
+    except (BotoCoreError, ClientError) as error:
+        raise translated(error) from error
+    return str(found.get("ServerSideEncryption", ""))
+
+
+def object_open_elsewhere(owner: TenantContext, key: str) -> str:
+    """Try to open another tenant's object as the entered one; return what came of it.
+
+    For the isolation self-test alone: `AccessDenied` is as it should be, `OutsideRegion` too:
+    the product refused before AWS was asked. `opened` is a breach.
+    """
+    try:
+        client("s3").get_object(Bucket=bucket(owner.region), Key=f"tenants/{owner.id}/{key}")
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    except OutsideRegion:
+        return "OutsideRegion"
+    except BotoCoreError as error:
+        raise translated(error) from error
+    return "opened"
 
 
 def object_parts(key: str) -> Iterator[bytes] | None:

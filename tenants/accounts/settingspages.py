@@ -16,6 +16,7 @@ NAV: Final = [
     {"label": "Safety", "href": "/settings/safety/", "icon": "shield"},
     {"label": "Assistant", "href": "/settings/assistant/", "icon": "assistant", "role": "admin"},
     {"label": "Data", "href": "/settings/data/", "icon": "database", "role": "admin"},
+    {"label": "Trust", "href": "/settings/trust/", "icon": "lock", "role": "admin"},
     {"label": "Audit log", "href": "/settings/audit/", "icon": "history", "role": "admin"},
     {"label": "Workspace", "href": "/settings/workspace/", "icon": "settings"},
 ]

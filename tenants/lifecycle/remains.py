@@ -101,10 +101,15 @@ def _redis_left(tenant: TenantContext) -> int:
     return len(_keys(tenant))
 
 
-def _tables() -> list[str]:
+def tenant_tables() -> list[str]:
+    """Return the tables of `public` that hold tenants' rows and that the role may know of."""
     with connection.cursor() as cursor:
         cursor.execute(TABLES)
-        return [name for (name,) in cursor.fetchall() if name not in KEPT]
+        return [name for (name,) in cursor.fetchall()]
+
+
+def _tables() -> list[str]:
+    return [name for name in tenant_tables() if name not in KEPT]
 
 
 def _erase_rows(tenant: TenantContext) -> Sequence[Erased]:

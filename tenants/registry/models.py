@@ -10,6 +10,7 @@ from django.utils import timezone
 from django_tenants.models import DomainMixin, TenantMixin
 
 from tenants.context import TenantContext
+from tenants.registry.checkmodels import IsolationCheck as IsolationCheck
 from tenants.registry.datamodels import DataExport as DataExport
 from tenants.registry.datamodels import DataPolicy as DataPolicy
 from tenants.registry.datamodels import RetentionReport as RetentionReport

@@ -9,16 +9,17 @@ from celery import shared_task
 from celery.schedules import crontab
 from django.utils import timezone
 
-from tenants.context import public_scope
+from tenants.context import current, public_scope
 from tenants.errors import Conflict, LegalHold
 from tenants.lifecycle.erasing import erase
 from tenants.lifecycle.exports import export_make, exports_expire
 from tenants.lifecycle.onboarding import onboard
 from tenants.lifecycle.retention import retention_apply
 from tenants.lifecycle.schema import template_dump
+from tenants.lifecycle.selftest import isolation_check
 from tenants.registry.models import Offboarding, Onboarding
 from tenants.registry.selectors import active_tenants
-from tenants.tasks import tenant_task
+from tenants.tasks import in_each_tenant, tenant_task
 
 log = structlog.get_logger(__name__)
 
@@ -101,6 +102,18 @@ def retention_nightly() -> None:
             log.exception("retention.failed", tenant_id=str(tenant.id))
 
 
+@tenant_task(name="registry.isolation_check")
+def isolation_check_task() -> None:
+    """Try the entered workspace's walls now."""
+    isolation_check(current())
+
+
+@shared_task(name="registry.isolation_checks")
+def isolation_checks_nightly() -> None:
+    """Have every active workspace's walls tried, each by a message of its own."""
+    in_each_tenant(isolation_check_task.dispatch, failed="isolation.not_sent")
+
+
 @tenant_task(name="registry.export")
 def export_make_task(export_id: str) -> None:
     """Make an archive of everything."""
@@ -112,6 +125,11 @@ BEAT: Final[dict[str, dict[str, Any]]] = {
         "task": "registry.onboard_due",
         "schedule": 60.0,
         "options": {"queue": QUEUE, "expires": 55},
+    },
+    "registry.isolation_checks": {
+        "task": "registry.isolation_checks",
+        "schedule": crontab(hour=3, minute=10),
+        "options": {"queue": "default", "expires": 6 * 3600},
     },
     "registry.retention": {
         "task": "registry.retention",
