@@ -1,0 +1,95 @@
+"""Every page of the product, from the table of routes, with whom it is looked at as.
+
+The isolation matrix fails for a route without a row, so a new page cannot be missed here.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.isolation.admintable import PUBLIC
+from tests.isolation.attempts import filled
+from tests.isolation.table import PRIVATE, ROUTES
+from tests.isolation.world import World
+from tests.support.browser import DESKTOP, PHONE
+from tests.support.cast import ALICE, BOB, Person
+
+RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+THEMES: Final = ("light", "dark", "contrast")
+HEAVIEST: Final = 150 * 1024  # bytes of script and style together, as they are sent
+STATIC: Final = Path(__file__).parents[2] / "static"
+# Addresses that show no page to anybody, with the reason.
+NO_PAGE: Final = {
+    "": "leads to the first page",
+    "password-reset/<uidb64>/<token>/": "a link that a mail brings",
+    "welcome/<token>/": "a link that the sign-up brings",
+    "confirm/<token>/": "a link that a mail brings",
+    "invitation/<str:token>/": "a link that a mail brings",
+    "documents/<uuid:document_id>/pages/<int:index>/": "a picture, of PDF files alone",
+    "settings/audit/export/": "a file",
+    "usage/export/": "a file",
+    "usage/invoices/<uuid:invoice_id>/pdf/": "a file",
+    "usage/invoices/<uuid:invoice_id>/csv/": "a file",
+    "public sign-up/address/": "says in a line whether an address is free",
+    "public webhooks/payments/": "takes the payment provider's messages",
+    "public admin/login/": "django-unfold's page, with its own styles",
+    "usage/plans/<slug:plan>/": "leads back where the plan is not to be had",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """An address at a host, and who looks at it; nobody: without a session."""
+
+    host: str
+    address: str
+    route: str
+    person: Person | None
+    size: tuple[int, int]
+
+
+def visits(world: World, *, everything: bool) -> Iterator[Visit]:
+    """Yield each page as the owner meets it on a desktop or as a viewer does on a phone, by turns.
+
+    What a viewer may not see is the owner's each time; with `everything` both look at all they may.
+    """
+    for number, (route, methods) in enumerate(ROUTES.items()):
+        role = methods.get("GET")
+        if role is None or (route.startswith("api/") and route != "api/v1/docs/"):
+            continue
+        address = filled(route, world.unknown() | world.own)
+        both = role == "viewer" and not any(name in route for name in PRIVATE)
+        if everything or not both or number % 2:
+            yield Visit(ALICE.host, address, route, None if role == "anyone" else ALICE, DESKTOP)
+        if both and (everything or not number % 2):
+            yield Visit(BOB.host, address, route, BOB, PHONE)
+    for route, who in PUBLIC.items():
+        if who == "anyone" and "<" not in route:
+            yield Visit("localhost", f"/{route}", f"public {route}", None, PHONE)
+
+
+def look(page: Page, theme: str) -> list[str]:
+    """Return what axe finds on the page in the theme."""
+    dark = "dark" if theme == "dark" else "light"
+    forced = "active" if theme == "contrast" else "none"
+    page.emulate_media(color_scheme=dark, reduced_motion="reduce", forced_colors=forced)  # type: ignore[arg-type]
+    found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+    return [f"{rule['id']}: {node['html'][:160]}" for rule in found for node in rule["nodes"]]
+
+
+def weight(page: Page) -> int:
+    """Return the bytes of the page's scripts and styles, compressed as production sends them."""
+    addresses: list[str] = page.evaluate(
+        "[...document.querySelectorAll('script[src], link[rel=stylesheet]')]"
+        ".map((each) => each.src || each.href)"
+    )
+    files = {STATIC / urlsplit(address).path.removeprefix("/static/") for address in addresses}
+    return sum(len(gzip.compress(file.read_bytes())) for file in files)

@@ -1,0 +1,88 @@
+"""Every page of a workspace, by role: accessible, within the screen, and light to load.
+
+Each page is looked at once: in one theme by one of two people, the next page in the next theme by
+the other. With `LOOK=all` both look at every page they may see, in all three themes.
+With `LOOK_TO=folder` a picture of each is put there. It takes minutes: pytest runs it when it is
+named, `python -m pytest -n 0 tests/look/look_at_pages.py`, and not with the other tests.
+"""
+
+import os
+import re
+from typing import Any
+
+import httpx
+import pytest
+from django.conf import settings
+from playwright.sync_api import Browser, Page
+
+from tests.assistant.conftest import served
+
+__all__ = ["served"]
+
+
+def asked(served: Any, visit: Any, world: Any) -> httpx.Response:
+    """Ask for the address alone: whether it is a page at all."""
+    headers = {"Host": f"{visit.host}:{served.port}"}
+    if visit.person:
+        session = world.sessions[visit.person.email]
+        headers["Cookie"] = f"{settings.SESSION_COOKIE_NAME}={session}"
+    address = f"http://127.0.0.1:{served.port}{visit.address}"
+    return httpx.get(address, headers=headers, timeout=30, trust_env=False)
+
+
+def opened(browser: Browser, visit: Any, at: str, world: Any) -> Page:
+    """Open a page of its visitor's, already signed in."""
+    width, height = visit.size
+    context = browser.new_context(viewport={"width": width, "height": height})
+    if visit.person:
+        session = world.sessions[visit.person.email]
+        context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": at}])
+    return context.new_page()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.timeout(900)  # a browser opens some eighty pages
+def test_every_page_is_accessible_and_light(served: Any, browser: Browser, capsys: Any) -> None:
+    from tests.isolation.world import build
+    from tests.look.everypage import HEAVIEST, NO_PAGE, THEMES, look, visits, weight
+
+    everything = os.environ.get("LOOK") == "all"
+    world = build()
+    wrong: list[str] = []
+    seen: set[str] = set()
+    routes: set[str] = set()
+    pages: dict[object, Page] = {}
+    for number, visit in enumerate(visits(world, everything=everything)):
+        key = (visit.person, visit.host, visit.size)
+        at = f"http://{visit.host}:{served.port}"
+        if key not in pages:
+            pages[key] = opened(browser, visit, at, world)
+        page, address = pages[key], at + visit.address
+        routes.add(visit.route)
+        told = f"{visit.person.email if visit.person else 'nobody'} at {visit.address}"
+        if visit.route in NO_PAGE:
+            continue
+        answer = asked(served, visit, world)
+        if answer.status_code != 200:
+            wrong.append(f"{told}: {answer.status_code}")
+            continue
+        if "<html" not in answer.text[:300]:
+            continue  # a fragment, a file
+        seen.add(visit.route)
+        page.goto(address)
+        themes = THEMES if everything else [THEMES[number % len(THEMES)]]
+        for theme in themes:
+            wrong += [f"{told}, {theme}: {found}" for found in look(page, theme)]
+            if folder := os.environ.get("LOOK_TO"):
+                name = re.sub(r"[^a-z]+", "-", f"{visit.route} {theme}")
+                page.screenshot(path=f"{folder}/{number:03}-{name}.png")
+        if page.evaluate("document.documentElement.scrollWidth") > visit.size[0]:
+            wrong.append(f"{told}: wider than the screen")
+        if (heavy := weight(page)) > HEAVIEST:
+            wrong.append(f"{told}: {heavy:,} bytes of script and style")
+    for page in pages.values():
+        page.context.close()
+    with capsys.disabled():
+        print(f"\n{len(seen)} pages looked at, of {len(routes)} addresses")
+    assert not wrong, "\n".join(wrong)
+    assert set(NO_PAGE) <= routes
