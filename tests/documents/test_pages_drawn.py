@@ -191,3 +191,15 @@ def test_a_page_far_into_a_long_file_costs_a_few_pages() -> None:
     drawn = {name.rpartition("/")[2] for name in kept(document) if "/1240/" in name}
     assert drawn == {"97.jpg", "98.jpg", "99.jpg", "100.jpg"}
     assert picture(document, 100).status_code == 200
+
+
+def test_where_personal_data_is_masked_the_pages_are_shown_to_nobody() -> None:
+    document = ready("two.pdf", files.pdf(["Write to vera.canary@example.com at once."]), CHARLIE)
+    assert document.masked_with
+    browser = browser_of(CHARLIE)
+    assert browser.get(f"/documents/{document.id}/pages/1/").status_code == 409
+    page = browser.get(f"/documents/{document.id}/").content.decode()
+    assert "data-sheet" not in page
+    assert "vera.canary" not in page
+    with entered(tenant_of(CHARLIE)):
+        assert list(objects_list(folder_of(document.id))) == []
