@@ -1,0 +1,127 @@
+"""The viewer and the list in a real browser: marked, zoomed, jumped through, replaced."""
+
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.support import files
+from tests.support.live import LiveStack
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+FACT = "The winch of the north pier is rated for 4,200 kilograms."
+NAME = "Pier manual.pdf"
+WITHIN = 90.0  # seconds for a worker that does other things too
+
+
+class Member:
+    """A member of acme by REST."""
+
+    def __init__(self, stack: LiveStack) -> None:
+        tenant = next(each for each in stack.demo["tenants"] if each["slug"] == "acme")
+        self.person = next(each for each in tenant["users"] if each["role"] == "member")
+        self.url = tenant["url"]
+        address = urlsplit(self.url)
+        self.client = httpx.Client(
+            base_url=f"http://127.0.0.1:{address.port}/api/v1/",
+            headers={
+                "Authorization": f"Bearer {self.person['api_key']}",
+                "Host": address.netloc,
+            },
+            timeout=60,
+        )
+
+    def ready(self, path: str, name: str, body: bytes) -> dict[str, Any]:
+        made = self.client.post(path, files={"file": (name, body)})
+        assert made.status_code == 201, made.text
+        until = monotonic() + WITHIN
+        while monotonic() < until:
+            found: dict[str, Any] = self.client.get(f"documents/{made.json()['id']}/").json()
+            if found["status"] in ("ready", "failed"):
+                assert found["status"] == "ready", found
+                return found
+        raise AssertionError(f"{name} was not ready within {WITHIN} s")
+
+
+@pytest.fixture
+def member(live_stack: LiveStack) -> Member:
+    return Member(live_stack)
+
+
+@pytest.fixture
+def signed_in(member: Member, page: Page) -> Page:
+    page.goto(f"{member.url}/sign-in/?next=/documents/")
+    page.fill("[name=email]", member.person["email"])
+    page.fill("[name=password]", member.person["password"])
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Documents", exact=True)).to_be_visible()
+    return page
+
+
+def accessible(page: Page) -> None:
+    found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+
+
+@pytest.mark.timeout(400)  # it may be the one that starts the stack
+def test_a_pdf_is_read_page_by_page_found_in_and_replaced(signed_in: Page, member: Member) -> None:
+    page = signed_in
+    document = member.ready("documents/", NAME, files.long_pdf(44, {40: FACT}))
+    text = member.client.get(f"documents/{document['id']}/text/").json()["text"]
+    start = text.index(FACT)
+    page.goto(f"{member.url}/documents/{document['id']}/?start={start}&end={start + len(FACT)}")
+    mark = page.locator("#page-40 [data-mark]").first
+    expect(mark).to_be_in_viewport()
+    expect(page.locator("#passage")).to_be_focused()
+    expect(page.locator("#page-number")).to_have_value("40")
+    image = page.locator("#page-40 img")
+    page.wait_for_function(
+        "image => image.complete && image.naturalWidth > 0", arg=image.element_handle()
+    )
+    accessible(page)
+    wide = image.bounding_box()
+    page.locator("#reader").focus()
+    page.keyboard.press("+")
+    expect(page.locator("[data-zoom-now]")).to_have_text("125%")
+    larger = image.bounding_box()
+    assert wide is not None
+    assert larger is not None
+    assert 1.2 < larger["width"] / wide["width"] < 1.3
+    expect(mark).to_be_in_viewport()
+    page.keyboard.press("0")
+    page.locator("#page-number").fill("3")
+    page.keyboard.press("Enter")
+    expect(page.locator("#page-3 img")).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    page.get_by_label("Find in this document").fill("rated for 4,200")
+    page.keyboard.press("Enter")
+    page.locator(".document-hit").first.click()
+    expect(page.locator("#page-40 [data-mark]").first).to_be_in_viewport()
+    accessible(page)
+    page.get_by_role("link", name="Text", exact=True).click()
+    expect(page.locator("#page-40 mark")).to_be_in_viewport()
+    expect(page.locator("#page-40 mark")).to_have_text("rated for 4,200")
+    page.get_by_text("Replace with a new version").click()
+    page.get_by_label("The new version").set_input_files(
+        files=[{"name": NAME, "mimeType": "application/pdf", "buffer": files.pdf(["Shorter now."])}]
+    )
+    page.get_by_role("button", name="Replace", exact=True).click()
+    expect(page.get_by_text("Version 2 uploaded")).to_be_visible()
+    expect(page.locator("#page-1 img")).to_be_visible(timeout=1000 * WITHIN)
+    page.goto(f"{member.url}/documents/{document['id']}/?start={start}&end={start + len(FACT)}")
+    expect(page.get_by_text("Replaced by a newer version")).to_be_attached()
+    expect(page.locator("#page-40 [data-mark]").first).to_be_in_viewport()
+    accessible(page)
+    page.goto(f"{member.url}/documents/")
+    row = page.locator("tr", has_text=NAME).first
+    row.get_by_role("checkbox").check()
+    page.get_by_label("Tags to put on or take off").fill("Harbour, 2026")
+    page.get_by_role("button", name="Add tags").click()
+    expect(page.get_by_text("1 document tagged")).to_be_visible()
+    page.get_by_label("Tag", exact=True).select_option("Harbour")
+    expect(page.locator("#rows tr")).to_have_count(1)
+    accessible(page)
