@@ -7,8 +7,10 @@ class AccountsConfig(AppConfig):
     verbose_name = "People"
 
     def ready(self) -> None:
+        from tenants.accounts.auditstream import SEALED, TOLD
         from tenants.webhooks.events import event_declare
 
+        event_declare(SEALED, TOLD)
         event_declare("member.joined", "Somebody has joined the workspace.")
         event_declare("member.changed", "A member's role has changed.")
         event_declare("member.deactivated", "A member was deactivated.")

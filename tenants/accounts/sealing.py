@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from tenants.accounts.audit import LOCK
+from tenants.accounts.auditstream import audit_stream
 from tenants.accounts.models import AuditEvent, AuditSeal
 from tenants.context import current_or_none
 from tenants.registry.models import AuditAnchor
@@ -82,6 +83,8 @@ def _seal_one() -> int:
         tenant = current_or_none()
         if tenant is not None:
             AuditAnchor.objects.create(tenant_id=tenant.id, number=seal.number, digest=seal.digest)
+            told = [event_told(event) for event in events]
+            audit_stream(seal, before.digest if before else "", told)
         return len(events)
 
 
