@@ -30,6 +30,8 @@ def _asked() -> argparse.Namespace:
     given = argparse.ArgumentParser(prog="python -m tests.isolation", description=__doc__)
     say = given.add_argument
     say("--operations", type=int, default=20_000, metavar="N", help="random operations")
+    cores = os.cpu_count() or 1
+    say("--processes", type=int, default=cores, help="that share them; as many as cores")
     say("--seed", type=int, default=1, help="the same seed draws the same operations")
     say("--steps", metavar="FILE", help="do the steps of this file, one after another, instead")
     say("--only", nargs="+", choices=PARTS, default=PARTS, help="these parts alone")

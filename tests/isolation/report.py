@@ -10,8 +10,9 @@ from django.db import connection
 from tests.isolation.faults import caught, cries
 from tests.isolation.layers import scores
 from tests.isolation.matrix import attacked
-from tests.isolation.stateful.drive import Outcome, drawn, driven, shrunk
+from tests.isolation.stateful.drive import Outcome, driven, shrunk
 from tests.isolation.stateful.run import Step
+from tests.isolation.stateful.spread import spread
 from tests.isolation.world import build
 from tests.support.services import Worker
 
@@ -87,10 +88,11 @@ def afresh(worker: Worker) -> None:
 
 def stateful(worker: Worker, asked: argparse.Namespace) -> bool:
     """Run the random operations; where they fail, look for few that do."""
-    steps = drawn(asked.seed, asked.operations)
     if asked.steps:
         steps = [Step.of(line) for line in Path(asked.steps).read_text().split()]
-    outcome = driven(worker, asked.seed, steps, at_once=not asked.steps)
+        outcome = driven(worker, asked.seed, steps, at_once=False)
+    else:
+        outcome = spread(worker, asked.seed, asked.operations, asked.processes)
     print(f"\nRandom operations: {outcome}", flush=True)
     print(f"  at most {outcome.bound:.2g} leaks an operation, with 95 % confidence (3/N)")
     each = [
@@ -109,7 +111,7 @@ def _failed(worker: Worker, asked: argparse.Namespace, outcome: Outcome) -> None
     print("  the last steps: " + " ".join(outcome.last))
     done = outcome.steps[: outcome.operations]
     print(f"  looking for fewer than {len(done):,} steps that fail too …", flush=True)
-    few = shrunk(worker, asked.seed, done, lambda: afresh(worker))
+    few = shrunk(worker, outcome.seed, done, lambda: afresh(worker))
     SHRUNK_TO.parent.mkdir(exist_ok=True)
     SHRUNK_TO.write_text("\n".join(map(str, few)))
     print(f"  {len(few):,} steps: python -m tests.isolation --only random --steps {SHRUNK_TO}")

@@ -19,3 +19,19 @@ def test_random_operations_of_five_workspaces_leak_nothing(worker: Any, capsys: 
         print(f"\n{outcome}")
     assert not outcome.failures, "\n".join([*outcome.failures[:20], *outcome.last])
     assert outcome.sightings > OPERATIONS / 8, "what is never seen proves nothing"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.timeout(600)
+def test_random_operations_notice_a_search_that_asks_for_nobodys_rights(
+    worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mix must see by itself what a probe is told to look at."""
+    from django.db.models import Q
+
+    import search.access
+    from tests.isolation.stateful.drive import drawn, driven
+
+    monkeypatch.setattr(search.access, "may_read", lambda _actor, document="id": Q())
+    outcome = driven(worker, SEED, drawn(SEED, 300))
+    assert any("which" in said and "may not read" in said for said in outcome.failures)

@@ -132,11 +132,13 @@ async def regenerate(turn: Turn) -> None:
     """Have an answer written anew: one's own, or another's under one's own conversation."""
     talk = turn.model.own(turn.person, "conversation", turn.rng)
     if talk is None:
+        await message(turn)
         return
     other = turn.model.foreign(turn.person, "conversation", turn.rng)
     own = turn.luck(0.4)
     ids = talk.messages if own else other.messages if other else []
     if not ids:
+        await message(turn)
         return
     path = f"conversations/{talk.id}/messages/{turn.rng.choice(ids)}/regenerate/"
     answer = await call("POST", path, turn.host, turn.who)

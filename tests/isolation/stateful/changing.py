@@ -7,7 +7,7 @@ from django.db import connection
 
 from tests.isolation.stateful.app import call, uploaded
 from tests.isolation.stateful.model import PEOPLE, changes, knows, sees
-from tests.isolation.stateful.reading import aim
+from tests.isolation.stateful.reading import aim, documents
 from tests.isolation.stateful.run import Turn
 
 MOST_DOCUMENTS = 8  # of a workspace, so that lists and searches stay small
@@ -49,6 +49,7 @@ async def delete_document(turn: Turn) -> None:
     """Delete a document, and look at once whether it is found."""
     identifier, thing, may = aim(turn, "document")
     if may and len(turn.model.of(turn.person.workspace, "document")) < 3:
+        await documents(turn)
         return
     answer = await call("DELETE", f"documents/{identifier}/", turn.host, turn.who)
     expected = (403,) if not turn.reaches("member") else (404,)

@@ -19,8 +19,9 @@ from django.db import connection
 
 from tenants.context import public_scope
 from tenants.registry.models import Tenant
-from tests.isolation.stateful import asking, beside, changing, reading
-from tests.isolation.stateful.model import Model
+from tests.isolation.stateful import asking, beside, changing, colleagues, guest, reading
+from tests.isolation.stateful.canaries import GUEST
+from tests.isolation.stateful.model import PEOPLE, Model
 from tests.isolation.stateful.run import Run, Step, Turn, turn_of
 from tests.isolation.stateful.stores import Stores
 from tests.support.cast import CAST, WORKSPACES
@@ -49,15 +50,22 @@ OPERATIONS: Final[dict[str, tuple[Callable[[Turn], Awaitable[None]], int]]] = {
     "begin": (changing.begin, 3),
     "collection": (changing.collection, 3),
     "collections": (reading.collections, 3),
+    "hidden": (colleagues.hidden, 8),
     "safety": (changing.safety, 1),
     "work": (beside.work, 5),
     "forged": (beside.forged, 2),
     "upkeep": (beside.upkeep, 1),
     "shared": (beside.shared, 6),
 }
+FIRST: Final = ("collection", "begin", "upload", "upload", "work", "begin", "work")  # a start
+# Beside those that are drawn.
+PLANNED: Final = {"move": changing.move, "arrive": guest.arrive, "leave": guest.leave}
 DRAWN: Final = ("acme", *WORKSPACES)  # acme twice: it alone has colleagues
 MOVES_EVERY: Final = 400  # steps; a move takes seconds, and goes on beside the others
 LOOK_EVERY: Final = 400  # steps
+LIFE_EVERY: Final = 2000  # steps; a workspace is made, used and erased beside the others
+LIFE_AT: Final = 60  # of these, its first
+LIFE: Final = 40  # steps of its own in between
 
 
 @dataclass(slots=True)
@@ -75,6 +83,19 @@ class Outcome:
     took: Counter[str] = field(default_factory=Counter)  # seconds
     statuses: Counter[str] = field(default_factory=Counter)
     looks: dict[str, int] = field(default_factory=dict)
+
+    def add(self, other: "Outcome") -> None:
+        """Take in what a run beside this one did; the seed and steps are those of what failed."""
+        if other.failures and not self.failures:
+            self.seed, self.steps, self.last = other.seed, other.steps, other.last
+        self.operations += other.operations
+        self.sightings += other.sightings
+        self.failures += other.failures
+        for mine, theirs in ((self.done, other.done), (self.took, other.took),
+                             (self.statuses, other.statuses)):  # fmt: skip
+            mine.update(theirs)
+        for store, number in other.looks.items():
+            self.looks[store] = self.looks.get(store, 0) + number
 
     @property
     def leaks(self) -> int:
@@ -101,23 +122,17 @@ def drawn(seed: int, number: int) -> list[Step]:
     """Return the steps of a seed: the same for the same seed."""
     rng = Random(seed)
     names, weights = zip(*((name, weight) for name, (_, weight) in OPERATIONS.items()), strict=True)
-    first = (
-        "collection",
-        "begin",
-        "upload",
-        "upload",
-        "work",
-        "begin",
-        "work",
-    )  # so that there is something
-    steps = [Step(each, name, rng.getrandbits(48)) for name in first for each in WORKSPACES]
+    steps = [Step(each, name, rng.getrandbits(48)) for name in FIRST for each in WORKSPACES]
     for at in range(len(steps), number):
         name = "move" if at % MOVES_EVERY == MOVES_EVERY - 1 else rng.choices(names, weights)[0]
         steps.append(Step(rng.choice(DRAWN), name, rng.getrandbits(48)))
+        if at % LIFE_EVERY == LIFE_AT and number > at + LIFE:
+            life = ["arrive", *FIRST, *rng.choices(names, weights, k=LIFE), "leave"]
+            steps += [Step(GUEST, each, rng.getrandbits(48)) for each in life]
     return steps[:number]
 
 
-def started(seed: int) -> Run:
+def started(worker: Worker, seed: int) -> Run:
     """Sign everybody in, on the largest plan: what is refused for want of tokens proves little."""
     model = Model(seed * 7_919 + int(time.time() * 1000))
     with public_scope("staff"):
@@ -126,11 +141,12 @@ def started(seed: int) -> Run:
     for person in CAST:
         cookies = browser_of(person).cookies
         sessions[person.email] = cookies[settings.SESSION_COOKIE_NAME].value
-        model.tenant_ids[person.workspace] = tenant_of(person).id
         model.user_ids[person.email] = str(user_of(person).id)
+    for workspace in WORKSPACES:
+        model.enter(workspace, tenant_of(PEOPLE[workspace][0]).id)
     staff_session = staff_client().cookies[settings.SESSION_COOKIE_NAME].value
     connection.close()
-    return Run(model, sessions, staff_session)
+    return Run(model, sessions, staff_session, worker.environment("owner"))
 
 
 def driven(worker: Worker, seed: int, steps: list[Step], *, at_once: bool = True) -> Outcome:
@@ -139,7 +155,7 @@ def driven(worker: Worker, seed: int, steps: list[Step], *, at_once: bool = True
     `at_once`: the workspaces' streams beside one another; else strictly one step after another.
     """
     begun = time.monotonic()
-    run = started(seed)
+    run = started(worker, seed)
     # Beside a browser, the main thread has a running loop.
     with Stores(worker, run.model) as stores, ThreadPoolExecutor(1) as aside:
         doing = _driven(run, stores, steps, at_once=at_once)
@@ -155,7 +171,7 @@ async def _driven(run: Run, stores: Stores, steps: list[Step], *, at_once: bool)
         part = steps[at : at + LOOK_EVERY]
         beside.buckets_refill(run.model.tenant_ids.values())
         if at_once:
-            streams = [[s for s in part if s.workspace == name] for name in WORKSPACES]
+            streams = [[s for s in part if s.workspace == name] for name in PEOPLE]
             await asyncio.gather(*(_stream(run, stream) for stream in streams))
         else:
             await _stream(run, part)
@@ -178,10 +194,12 @@ async def _stream(run: Run, steps: Iterable[Step]) -> None:
     for step in steps:
         if run.failures:
             return
+        if step.name != "arrive" and step.workspace not in run.model.tenant_ids:
+            continue  # it is not there: it has left, or its arrival was left out
         run.last.append(str(step))
         run.done[step.name] += 1
         turn = turn_of(run, step)
-        work = changing.move if step.name == "move" else OPERATIONS[step.name][0]
+        work = PLANNED.get(step.name) or OPERATIONS[step.name][0]
         begun = time.monotonic()
         try:
             await work(turn)

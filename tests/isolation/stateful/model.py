@@ -6,11 +6,15 @@ from random import Random
 from typing import Final
 from uuid import UUID
 
-from tests.isolation.stateful.canaries import Mint, found_in
+from tests.isolation.stateful.canaries import GUEST, Mint, found_in
 from tests.support.cast import CAST, WORKSPACES, Person
 
 PRIVATE: Final = {"conversation", "message"}  # their owner's alone
-PEOPLE: Final = {name: [each for each in CAST if each.workspace == name] for name in WORKSPACES}
+GISELA: Final = Person(GUEST, "Gisela", "owner")
+PEOPLE: Final = {
+    name: [each for each in (*CAST, GISELA) if each.workspace == name]
+    for name in (*WORKSPACES, GUEST)
+}
 
 
 @dataclass(slots=True, eq=False)
@@ -71,8 +75,10 @@ class Model:
         self.mint = Mint(start)
         self.by_canary: dict[str, Thing] = {}
         self.kept: dict[tuple[str, str], list[Thing]] = {}
-        self.requests: dict[str, list[tuple[str, Person]]] = {name: [] for name in WORKSPACES}
-        self.tenant_ids: dict[str, UUID] = {}
+        self.requests: dict[str, list[tuple[str, Person]]] = {name: [] for name in PEOPLE}
+        self.tenant_ids: dict[str, UUID] = {}  # of those that are there now
+        self.ever: dict[str, list[UUID]] = {name: [] for name in PEOPLE}  # and of the erased
+        self.erased: set[str] = set()  # canaries of workspaces that have left
         self.user_ids: dict[str, str] = {}  # by e-mail address
         self.sightings = 0  # canaries seen by those who may
 
@@ -93,6 +99,24 @@ class Model:
         gone = self.kept.setdefault((thing.workspace, f"gone {thing.kind}"), [])
         gone.append(thing)
         del gone[:-20]
+
+    def enter(self, workspace: str, tenant_id: UUID) -> None:
+        """Count a workspace as there."""
+        self.tenant_ids[workspace] = tenant_id
+        self.ever[workspace].append(tenant_id)
+
+    def leave(self, workspace: str) -> None:
+        """Count a workspace as erased: nobody may see anything of it from now on."""
+        del self.tenant_ids[workspace]
+        self.erased |= {
+            mark for mark, each in self.by_canary.items() if each.workspace == workspace
+        }
+        for thing in [
+            each for key, kept in self.kept.items() if key[0] == workspace for each in kept
+        ]:
+            thing.state = "gone"
+        self.kept = {key: kept for key, kept in self.kept.items() if key[0] != workspace}
+        self.requests[workspace] = []
 
     def of(self, workspace: str, kind: str) -> list[Thing]:
         return self.kept.get((workspace, kind), [])
@@ -126,7 +150,9 @@ class Model:
         """
         for canary, workspace in found_in(text):
             thing = self.by_canary.get(canary)
-            if viewer is None or workspace != viewer.workspace:
+            if canary in self.erased:
+                yield f"LEAK of {canary}, of a workspace that was erased"
+            elif viewer is None or workspace != viewer.workspace:
                 yield f"LEAK of {canary}, {workspace}'s {thing.kind if thing else 'object'}"
             elif thing is None:
                 continue

@@ -45,7 +45,8 @@ async def document(turn: Turn) -> None:
     where = turn.rng.choice(("", "text/", "page", "state", "original"))
     if where in ("", "text/"):
         if where and may and thing is not None and thing.state != "ready":
-            return  # its text may or may not be there yet
+            await documents(turn)  # its text may or may not be there yet
+            return
         answer = await call("GET", f"documents/{identifier}/{where}", turn.host, turn.who)
         what = f"{'a' if may else 'no'} document's {where or 'row'}"
         if turn.run.read(answer, turn.person, what, expected) and may and thing is not None:
@@ -55,6 +56,7 @@ async def document(turn: Turn) -> None:
                 thing.state = "ready"
     else:
         if may and thing is not None and thing.state != "ready":
+            await documents(turn)
             return
         path = {"page": "", "state": "state/", "original": "original/"}[where]
         answer = await request("GET", f"/documents/{identifier}/{path}", turn.host, turn.session)

@@ -42,6 +42,7 @@ class Run:
     model: Model
     sessions: dict[str, str]  # by e-mail address
     staff_session: str
+    owner: dict[str, str]  # the environment of a process under the owner's login
     failures: list[str] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)

@@ -51,16 +51,16 @@ class Stores:
         self.state = worker.options.var / "localaws"
         self.aws = LocalAws(f"http://127.0.0.1:{worker.options.localaws_port}")
         self.database = worker.served.cluster().url("postgres", worker.database)
-        self.marks = {
-            name: {str(each), each.hex} for name, each in model.tenant_ids.items()
-        }  # fmt: skip
         self.lines = Lines()
         self.looks: dict[str, int] = {}
         self._objects: dict[Path, float] = {}  # looked at, with their times
+        self._before: dict[Path, float] = {}
+        self._erased = 0
 
     def __enter__(self) -> "Stores":
         # What earlier runs left is theirs to answer for.
-        self._objects = {path: path.stat().st_mtime for path in self._stored()}
+        self._before = {path: path.stat().st_mtime for path in self._stored()}
+        self._objects = dict(self._before)
         self.aws.reset()
         logging.getLogger().addHandler(self.lines)
         return self
@@ -71,6 +71,8 @@ class Stores:
 
     def leaks(self, *, thorough: bool = False) -> Iterator[str]:
         """Yield a sentence for each canary out of place; `thorough` also reads every table."""
+        if len(self.model.erased) != self._erased:  # what was looked at may be left behind now
+            self._erased, self._objects = len(self.model.erased), dict(self._before)
         yield from self.lines.leaks
         self.lines.leaks = []
         self.looks["log lines"] = self.lines.seen
@@ -84,8 +86,16 @@ class Stores:
     def _astray(self, where: str, text: str, mark: str, *, bare: bool = False) -> Iterator[str]:
         """Yield what stands in `text` and whose workspace `mark` does not name."""
         for canary, workspace in found_in(text):
-            if bare or not any(each in mark for each in self.marks[workspace]):
+            ever = self.model.ever[workspace]
+            if bare or not any(str(each) in mark or each.hex in mark for each in ever):
                 yield f"LEAK of {canary} of {workspace} in {where}"
+
+    def _kept(self, where: str, text: str, mark: str, *, bare: bool = False) -> Iterator[str]:
+        """Yield the same of a store that keeps nothing of a workspace that was erased."""
+        yield from self._astray(where, text, mark, bare=bare)
+        for canary, _ in found_in(text):
+            if canary in self.model.erased:
+                yield f"LEAK of {canary}, of a workspace that was erased, in {where}"
 
     def _count(self, store: str, number: int = 1) -> None:
         self.looks[store] = self.looks.get(store, 0) + number
@@ -139,7 +149,7 @@ class Stores:
             text = f"{name} {readers[kind](key)!r}"
             # What waits for workers and sockets names ids alone.
             bare = name.startswith(("celery:", "channels", "_kombu", "unacked"))
-            yield from self._astray(f"Redis under {name}", text, name, bare=bare)
+            yield from self._kept(f"Redis under {name}", text, name, bare=bare)
 
     def _stored(self) -> Iterable[Path]:
         return (self.state / "s3").glob("*/*.json")
@@ -161,7 +171,7 @@ class Stores:
                 yield from self._logged(key, gzip.decompress(body).decode(errors="replace"))
             else:
                 text = f"{json.dumps(about)} {body.decode(errors='replace')}"
-                yield from self._astray(f"S3 under {key}", text, key)
+                yield from self._kept(f"S3 under {key}", text, key)
 
     def _logged(self, key: str, lines: str) -> Iterator[str]:
         """Judge an invocation log's records, each by the caller that the service names."""
@@ -182,8 +192,8 @@ class Stores:
         self._count("Knowledge Base rows", len(rows))
         for name, text, metadata, later, later_metadata in rows:
             where = f"the Knowledge Base's row {name}"
-            yield from self._astray(where, str(text), str(metadata))
-            yield from self._astray(where, str(later), str(later_metadata))
+            yield from self._kept(where, str(text), str(metadata))
+            yield from self._kept(where, str(later), str(later_metadata))
 
     def _tables(self) -> Iterator[str]:
         """Read every row: in a workspace's schema its own canaries, in public beside its id."""
@@ -201,7 +211,9 @@ class Stores:
                 self._count("tables")
                 for (row,) in reading.execute(found):
                     mark = str(UUID(schema[2:])) if schema in schemas else row
-                    yield from self._astray(f"{schema}.{table}", row, mark)
+                    # The sealed audit outlives its workspace.
+                    look = self._astray if table == "registry_auditarchive" else self._kept
+                    yield from look(f"{schema}.{table}", row, mark)
 
 
 def _by_document(call: dict[str, Any]) -> list[tuple[str, str]]:
