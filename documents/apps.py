@@ -8,7 +8,11 @@ class DocumentsConfig(AppConfig):
     def ready(self) -> None:
         from documents.retention import documents_over, documents_retire
         from tenants.lifecycle.retention import Kind, kind_register
+        from documents.restoring import files_missing
+        from tenants.lifecycle.restoring import restored_register
         from tenants.webhooks.events import event_declare
+
+        restored_register("documents", files_missing)
 
         event_declare("document.ready", "A document can be searched and asked.")
         event_declare("document.failed", "A document could not be read, and why.")
