@@ -15,11 +15,21 @@ from contextlib import contextmanager, redirect_stderr
 from tests.support.services import Servers, Worker
 
 PARTS = ("random", "ways", "layers", "faults")
+# Hostile cases of a size to choose: number -> what runs it, and which variables say how large.
+CASES = {
+    4: ("interleaved_sockets", {"ISOLATION_SOCKETS": 200, "ISOLATION_READS": 1_000_000}),
+    17: ("another_workspaces_exact_text", {"ISOLATION_QUERIES": 10_000}),
+    18: ("deleted_document", {"ISOLATION_QUERIES": 10_000}),
+    22: ("multi_turn_request", {"ISOLATION_EXTRACTIONS": 1_000}),
+    45: ("canaries_stay_out_of_logs", {"ISOLATION_CANARIES": 1_000}),
+}
 
 
 def main() -> int:
     """Run what was asked for and return the exit code."""
     asked = _asked()
+    if asked.case:
+        return _case(asked)
     with _running() as worker:
         from tests.isolation import report
 
@@ -35,7 +45,22 @@ def _asked() -> argparse.Namespace:
     say("--seed", type=int, default=1, help="the same seed draws the same operations")
     say("--steps", metavar="FILE", help="do the steps of this file, one after another, instead")
     say("--only", nargs="+", choices=PARTS, default=PARTS, help="these parts alone")
+    say("--case", type=int, choices=CASES, help="one hostile case of docs/isolation.md instead")
+    say("--size", type=int, metavar="N", help="of it: reads, queries or turns; the full size else")
+    say("--sockets", type=int, metavar="N", help="of case 4")
     return given.parse_args()
+
+
+def _case(asked: argparse.Namespace) -> int:
+    """Run a hostile case at its full size, or at the one asked for, and return the exit code."""
+    name, sizes = CASES[asked.case]
+    given = {variable: str(asked.size or size) for variable, size in sizes.items()}
+    if asked.case == 4:
+        given["ISOLATION_SOCKETS"] = str(asked.sockets or sizes["ISOLATION_SOCKETS"])
+    os.environ |= {**given, "ISOLATION_TIMEOUT": "0"}
+    import pytest
+
+    return int(pytest.main(["-q", "-n", "0", "tests/isolation/test_cases.py", "-k", name]))
 
 
 @contextmanager

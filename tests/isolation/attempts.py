@@ -27,6 +27,7 @@ _ANY_ID: Final = re.compile(
     r'|"challenge": "[\w-]+"'
 )
 tally: Final = Counter[str]()
+answered: Final = Counter[int]()  # how often with each status
 watchers: Final[list[Callable[[str, str], None]]] = []  # told of every answer's text
 _EXPORTED: Final = re.compile(r"^.*audit\.export.*\n", re.MULTILINE)
 _SAVEPOINT: Final = re.compile(r"SAVEPOINT \S+")
@@ -116,6 +117,7 @@ def sent(
             )  # fmt: skip
     content = b"".join(answer.streaming_content) if answer.streaming else answer.content
     raw = content.decode(errors="replace")
+    answered[answer.status_code] += 1
     for look in watchers:
         look(f"{method} {path} on {host}", raw + str(answer.headers))
     location = answer.headers.get("Location", "")

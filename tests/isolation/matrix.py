@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from tests.isolation import routes
-from tests.isolation.attempts import tally, tried
+from tests.isolation.attempts import answered, tally, tried
 from tests.isolation.elsewhere import attack_elsewhere
 from tests.isolation.entries import Entry, entries, undeclared
 from tests.isolation.table import ROUTES
@@ -27,12 +27,14 @@ class Report:
     covered: set[Entry] = field(default_factory=set)
     failures: list[str] = field(default_factory=list)
     attempts: int = 0
+    server_errors: int = 0  # answers of 500 and above, 503 of a service that is away among them
     seconds: float = 0
 
     def __str__(self) -> str:
         return (
             f"matrix: {self.entries} entries, {len(self.covered)} covered, {self.attempts}"
-            f" attempts in {self.seconds:.1f} s, {len(self.failures)} failures"
+            f" attempts in {self.seconds:.1f} s, {self.server_errors} answered 5xx,"
+            f" {len(self.failures)} failures"
         )
 
 
@@ -47,7 +49,7 @@ def run(forget: Callable[[], None]) -> tuple[int, int, list[str]]:
 
 def attacked(world: World, forget: Callable[[], None]) -> Report:
     """Try every entry in every way, then look whether the other tenant is as it was."""
-    begun, before = time.monotonic(), tally.total()
+    begun, before, errors = time.monotonic(), tally.total(), _server_errors()
     operations, unlisted = routes.operations()
     report = Report(failures=[*undeclared(), *unlisted])
     everything = entries()
@@ -77,8 +79,15 @@ def attacked(world: World, forget: Callable[[], None]) -> Report:
         if after[name] != kept_before[name]
     ]
     report.attempts = tally.total() - before
+    report.server_errors = _server_errors() - errors
+    if report.server_errors:
+        report.failures.append(f"{report.server_errors} attempts are answered 5xx")
     report.seconds = time.monotonic() - begun
     return report
+
+
+def _server_errors() -> int:
+    return sum(number for status, number in answered.items() if status >= 500)
 
 
 def attack(world: World, operations: dict[str, str], entry: Entry) -> Iterator[str]:

@@ -16,6 +16,7 @@ from tests.isolation.stateful.spread import spread
 from tests.isolation.world import build
 from tests.support.services import Worker
 
+ERRORS = {str(status) for status in range(500, 600) if status != 503}
 SHRUNK_TO = Path("var") / "isolation-steps.txt"
 
 
@@ -41,6 +42,7 @@ def ways_in(worker: Worker) -> bool:
     covered = len(report.covered)
     print(f"\nEvery way in: {covered} of {report.entries} entries of the attack matrix covered,"
           f" {report.attempts:,} attempts in {report.seconds:.0f} s,"
+          f" {report.server_errors} answered 5xx,"
           f" {len(report.failures)} failures", flush=True)  # fmt: skip
     _told(report.failures)
     return covered == report.entries and not report.failures
@@ -100,6 +102,8 @@ def stateful(worker: Worker, asked: argparse.Namespace) -> bool:
         for name, n in sorted(outcome.done.items())
     ]
     print("  done: " + ", ".join(each))
+    errors = sum(n for said, n in outcome.statuses.items() if said.rsplit(" ", 1)[-1] in ERRORS)
+    print(f"  answered 5xx: {errors} (503 tells a busy service, and is none of them)")
     print("  looked at: " + ", ".join(f"{n:,} {name}" for name, n in outcome.looks.items()))
     if outcome.failures:
         _failed(worker, asked, outcome)

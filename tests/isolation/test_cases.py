@@ -19,8 +19,10 @@ SOCKETS = int(os.environ.get("ISOLATION_SOCKETS", "10"))
 READS = int(os.environ.get("ISOLATION_READS", "60"))
 QUERIES = int(os.environ.get("ISOLATION_QUERIES", "12"))
 EXTRACTIONS = int(os.environ.get("ISOLATION_EXTRACTIONS", "6"))
+CANARIES = int(os.environ.get("ISOLATION_CANARIES", "36"))
+TIMEOUT = int(os.environ.get("ISOLATION_TIMEOUT", "1800"))  # seconds; 0 for none
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(TIMEOUT)]
 
 
 @pytest.fixture
@@ -200,3 +202,60 @@ def test_a_deleted_document_is_in_no_search_that_begins_afterwards(say: Any) -> 
         late += canary in json.dumps(find(client, bait))
     say(f"{rounds} documents deleted and asked for at once: {late} found")
     assert not late
+
+
+def test_canaries_stay_out_of_logs_and_error_pages(say: Any, caplog: Any) -> None:
+    """Secrets, prompts and texts, typed wherever one can type, also with line breaks."""
+    import logging
+
+    from tests.assistant.talking import session_of
+    from tests.isolation.attempts import by_key, by_session
+    from tests.isolation.stateful.app import call, request, uploaded
+    from tests.isolation.stateful.canaries import Mint, found_in
+    from tests.support.cast import ALICE
+
+    host, mint, session = ALICE.host, Mint(45), by_session(session_of(ALICE))
+    key = by_key(ALICE.key)
+    form = "application/x-www-form-urlencoded"
+
+    def typed(word: str) -> bytes:
+        return f"email={word}@x.example&password={word}".encode()
+
+    def ways(word: str) -> list[Any]:
+        return [
+            lambda: request("POST", "/sign-in/", host, {}, typed(word), kind=form),
+            lambda: call("GET", "documents/", host, by_key(word)),
+            lambda: call("GET", "documents/", host, by_session(word)),
+            lambda: call("GET", "documents/", host, {**key, "X-Request-ID": f"{word}%0d%0aforged"}),
+            lambda: call("POST", "search/", host, key, {"query": word}),
+            lambda: call("POST", "ask/", host, key, {"question": f"{word}?\r\n{word}"}),
+            lambda: call("POST", "write/", host, key, {"task": "summarize", "text": word}),
+            lambda: call("POST", "conversations/", host, key, {"title": word}),
+            lambda: call("POST", "search/", host, key, {"query": word, "limit": word}),
+            lambda: request("GET", f"/password-reset/{word}/{word}/", host, {}),
+            lambda: request("GET", f"/search/?q={word}", host, session),
+            lambda: uploaded(host, key, f"{word}.txt", f"The word is {word}."),
+        ]  # fmt: skip
+
+    statuses: list[int] = []
+
+    async def all_of_them() -> None:
+        for number in range(CANARIES):
+            each = ways(mint.pair("acme")[0])
+            answer = await each[number % len(each)]()
+            statuses.append(answer.status)
+            if answer.status >= 400:  # an error tells nobody what was typed
+                said.extend(found_in(answer.text))
+
+    said: list[Any] = []
+    with caplog.at_level(logging.INFO), ThreadPoolExecutor(1) as aside:
+        logging.getLogger("tenantry.probe").warning("zorqabobobobobobobo")  # is it heard at all?
+        aside.submit(asyncio.run, all_of_them()).result()
+    heard = set(found_in(caplog.text))
+    leaked = heard - {("zorqabobobobobobobo", "acme")}
+    errors = sum(status >= 500 for status in statuses)
+    say(f"{CANARIES} canaries typed: {len(leaked)} in logs, {len(said)} in errors, {errors} 5xx")
+    assert len(heard) > len(leaked), "no log line was heard, so this proves nothing"
+    assert not leaked, caplog.text[:0] + str(leaked)
+    assert not said
+    assert not errors

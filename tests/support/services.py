@@ -287,7 +287,7 @@ def _run(argv: list[str], env: Mapping[str, str], log: Path) -> None:
     """
     with log.open("wb") as out:
         status = subprocess.run(
-            argv, env=env, cwd=REPOSITORY, stdout=out, stderr=subprocess.STDOUT, timeout=120
+            argv, env=env, cwd=REPOSITORY, stdout=out, stderr=subprocess.STDOUT, timeout=300
         ).returncode
     if status:
         raise RuntimeError(f"{' '.join(argv)} failed:\n{log.read_text()}")

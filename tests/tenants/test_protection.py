@@ -1,11 +1,15 @@
 """What every answer carries for the browser, and what is logged of those who are refused."""
 
 import logging
+import subprocess
+import sys
 
 import pytest
 
+from config.stack.options import REPOSITORY
 from tests.support.cast import ALICE, BOB, PASSWORD
 from tests.support.clients import api, browser_of, stranger
+from tests.support.services import Worker
 
 pytestmark = pytest.mark.django_db
 
@@ -68,6 +72,48 @@ def test_signing_in_gives_a_new_session_and_a_cookie_for_this_host_alone() -> No
     assert second["httponly"]
     assert second["samesite"] == "Lax"
     assert not second["domain"]
+
+
+def test_a_session_that_was_planted_before_signing_in_is_not_taken_up() -> None:
+    """Fixation: who set a browser's cookie knows nothing of the session that signs in."""
+    client = stranger(ALICE.host)
+    planted = browser_of(BOB).cookies["session"].value  # a real one, of somebody else
+    for value in ("a" * 32, planted):
+        client.cookies["session"] = value
+        answer = client.post("/sign-in/", {"email": ALICE.email, "password": PASSWORD})
+        assert answer.cookies["session"].value != value
+        fixed = stranger(ALICE.host)
+        fixed.cookies["session"] = value
+        page = fixed.get("/settings/members/")
+        assert page.status_code == 302 or ALICE.email not in page.context["user"].email
+
+
+def test_over_https_cookies_are_of_this_host_alone_and_never_travel_without_it(
+    worker: Worker,
+) -> None:
+    """By the settings of a deployment behind TLS, in a process of its own."""
+    program = (
+        "import django; django.setup()\n"
+        "from django.test import Client\n"
+        f"client = Client(headers={{'Host': {ALICE.host!r}}})\n"
+        "client.get('/sign-in/', secure=True)\n"
+        f"form = {{'email': {ALICE.email!r}, 'password': {PASSWORD!r}}}\n"
+        "answer = client.post('/sign-in/', form, secure=True)\n"
+        "assert answer.status_code == 302, answer.content\n"
+        "print(client.cookies.output(header=''))\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**worker.environment("app"), "PUBLIC_SCHEME": "https"},
+        cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=120,
+    ).stdout  # fmt: skip
+    cookies = {line.split("=")[0].strip(): line.lower() for line in told.strip().splitlines()}
+    assert {"__Host-session", "__Host-csrf"} <= set(cookies)
+    for cookie in cookies.values():
+        parts = [part.strip() for part in cookie.split(";")]
+        assert "secure" in parts and "path=/" in parts and "samesite=lax" in parts
+        assert not any(part.startswith("domain") for part in parts)
+    assert "httponly" in cookies["__Host-session"]
 
 
 def test_refusals_are_logged_without_what_was_typed(caplog: pytest.LogCaptureFixture) -> None:
