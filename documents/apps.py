@@ -6,10 +6,10 @@ class DocumentsConfig(AppConfig):
     verbose_name = "Documents"
 
     def ready(self) -> None:
-        from documents.retention import documents_over, documents_retire
-        from tenants.lifecycle.retention import Kind, kind_register
         from documents.restoring import files_missing
+        from documents.retention import documents_over, documents_retire
         from tenants.lifecycle.restoring import restored_register
+        from tenants.lifecycle.retention import Kind, kind_register
         from tenants.webhooks.events import event_declare
 
         restored_register("documents", files_missing)

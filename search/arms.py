@@ -11,7 +11,7 @@ from uuid import UUID
 
 import numpy as np
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count, Q, QuerySet, Sum
 
 from bedrock.selectors import embedding_model
@@ -19,10 +19,23 @@ from search.models import Source
 from search.ranking import NOTHING, Numbers, Ranked
 from search.vectormodels import sources_of_others
 
+# Ordered by a value that no index holds: this one reads every vector within, and misses none.
+EXACT: Final = """
+    SELECT number, -(embedding <#> %s::halfvec) AS cosine FROM search_vector
+    WHERE {within} ORDER BY cosine DESC LIMIT %s
+"""
+# By the index, where there is one (`vectorindex.py`); what is not within is passed over, and the
+# scan goes on until there are enough.
 NEAREST: Final = """
     SELECT number, -(embedding <#> %s::halfvec) FROM search_vector
     WHERE {within} ORDER BY embedding <#> %s::halfvec LIMIT %s
 """
+SEARCH_SO: Final = """
+    SET LOCAL hnsw.ef_search = {}; SET LOCAL hnsw.iterative_scan = relaxed_order
+"""
+LOOKED_AT: Final = (400, 1000)  # candidates of one search, from 100,000 passages on ever more
+INDEX_FROM: Final = 40_000  # vectors; measured in docs/decisions/0017-vector-index.md
+INDEX_UNTIL: Final = INDEX_FROM // 2  # below that there is none (`vectorindex.py`)
 KNOWN: Final = "SELECT number, chunk_id FROM search_chunk WHERE chunk_id = ANY(%s) AND {within}"
 SIMILAR: Final = """
     SELECT number, -(embedding <#> %s::halfvec) FROM search_vector WHERE number = ANY(%s)
@@ -40,7 +53,7 @@ class Within:
     `sources` are those within; None where they are all that there are. `mixed` says that some
     sources' vectors are of another embedding model than the one that serves.
     `languages`, `chunks` and `terms` (words, stop words left out) are of all the tenant's live
-    sources, whatever the place: ranking needs them.
+    sources, whatever the place: ranking needs them. `passages` are those within.
     """
 
     condition: str
@@ -51,6 +64,7 @@ class Within:
     languages: tuple[str, ...] = ()
     chunks: int = 0
     terms: int = 0
+    passages: int = 0
 
 
 def within(sources: QuerySet[Source]) -> Within:
@@ -60,14 +74,15 @@ def within(sources: QuerySet[Source]) -> Within:
     caught when passages are read: see `live_passages`.
     """
     inside = sources.order_by().values("id")
-    live = Q(live=True)
+    live, placed = Q(live=True), Q(id__in=inside)
     counted = Source.objects.aggregate(
         all=Count("id"),
-        inside=Count("id", filter=Q(id__in=inside)),
+        inside=Count("id", filter=placed),
         others=Count("id", filter=Q(id__in=sources_of_others(embedding_model()).values("id"))),
         languages=ArrayAgg("language", distinct=True, filter=live),
         chunks=Sum("chunk_count", filter=live),
         terms=Sum("term_count", filter=live),
+        passages=Sum("chunk_count", filter=placed),
     )
     everything = counted["inside"] == counted["all"]
     condition = "true"
@@ -86,12 +101,14 @@ def within(sources: QuerySet[Source]) -> Within:
         languages=tuple(counted["languages"] or ()),
         chunks=counted["chunks"] or 0,
         terms=counted["terms"] or 0,
+        passages=counted["passages"] or 0,
     )
 
 
 def by_meaning(place: Within, vector: Sequence[float], *, count: int) -> Ranked:
-    """Return the `count` chunks nearest to the vector with their cosine, by an exact scan.
+    """Return the `count` chunks nearest to the vector with their cosine.
 
+    By an exact scan as long as that is quick, in a large place by the index.
     Only among vectors of the model that serves: those of another one cannot be compared.
     """
     asked = _literal(vector)
@@ -100,7 +117,14 @@ def by_meaning(place: Within, vector: Sequence[float], *, count: int) -> Ranked:
         others += sources_of_others(embedding_model()).values_list("id", flat=True)
     condition = place.condition + (" AND source_id <> ALL(%s)" if others else "")
     params = [*place.params, others] if others else place.params
-    return _ranked(rows(NEAREST.format(within=condition), [asked, *params, asked, count]))
+    if place.passages < INDEX_UNTIL:
+        return _ranked(rows(EXACT.format(within=condition), [asked, *params, count]))
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            least, most = LOOKED_AT
+            cursor.execute(SEARCH_SO.format(min(max(least, place.passages // 250), most)))
+        found = rows(NEAREST.format(within=condition), [asked, *params, asked, count])
+    return _ranked(found)
 
 
 def similarities(numbers: Numbers, vector: Sequence[float]) -> Ranked:

@@ -6,6 +6,7 @@ Texts and postings never move: only where vectors are looked up changes.
 """
 
 from collections.abc import Callable
+from itertools import repeat
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -32,6 +33,7 @@ from tenants.registry.models import Retrieval, Tenant
 log = structlog.get_logger(__name__)
 
 BATCH: Final = 64  # chunks embedded at once
+STEP: Final = 16  # batches of one step of a move, so that its progress shows
 
 
 def move_start(tenant: TenantContext, target: str, *, right: PublicRole) -> RetrievalMove | None:
@@ -67,7 +69,7 @@ def move_step(move: RetrievalMove) -> int:
     Raises what the gateway refuses; the move stays where it is and can be gone on with.
     """
     if move.target == Retrieval.SCHEMA:
-        return vectors_fill()
+        return vectors_fill(batches=STEP)
     assert move.base_id is not None
     missing_want(move.base_id)
     copies = KnowledgeCopy.objects.filter(base_id=move.base_id)
@@ -100,10 +102,16 @@ def old_clear(*, keep_base: UUID | None) -> None:
     )
 
 
-def vectors_fill() -> int:
-    """Embed the live chunks that have no vector of their own; return how many are left."""
+def vectors_fill(*, batches: int | None = None) -> int:
+    """Embed live chunks that have no vector of their own; return how many are left.
+
+    All of them, or as many as go into `batches`.
+    """
     missing = Chunk.objects.filter(source__live=True, vector=None).order_by("number")
-    while rows := list(missing.select_related("source")[:BATCH]):
+    for _ in repeat(None) if batches is None else range(batches):
+        rows = list(missing.select_related("source")[:BATCH])
+        if not rows:
+            break
         vectors = embed(
             [
                 embedded_text(

@@ -6,8 +6,10 @@ import structlog
 from celery import shared_task
 
 from search.copies import copies_advance, copies_loose
+from search.vectorindex import indexes_keep
 from tenants.context import SYSTEM
 from tenants.errors import TenantryError
+from tenants.registry.tasks import QUEUE as PROVISIONING
 from tenants.tasks import in_each_tenant, tenant_task
 
 log = structlog.get_logger(__name__)
@@ -29,6 +31,16 @@ def copies_sync() -> None:
         copies_sync.dispatch_in(LOOK_AGAIN)
 
 
+@tenant_task(name="search.relocate")
+def relocate() -> None:
+    """Bring the move that staff asked for further, step by step."""
+    from search.relocating import relocation_step  # which writes through our services
+
+    again = relocation_step()
+    if again is not None:
+        relocate.dispatch_in(again)
+
+
 @shared_task(name="search.copies_recover")
 def copies_recover() -> None:
     """Send again what was lost with a broker or a worker, in every active tenant."""
@@ -36,11 +48,21 @@ def copies_recover() -> None:
 
 
 def _recover() -> None:
-    from search.moving import target_repair  # which writes through our services
+    from search.moving import target_repair  # which write through our services
+    from search.relocating import relocation_is_stale
 
     target_repair()
     if copies_loose().exists():
         copies_sync.dispatch()
+    if relocation_is_stale():
+        relocate.dispatch()
+
+
+@shared_task(name="search.index_vectors")
+def vectors_index() -> None:
+    """Make and drop indexes over vectors that are due; for the worker with the owner's login."""
+    for _ in indexes_keep():
+        pass
 
 
 BEAT: Final[dict[str, Any]] = {
@@ -48,5 +70,10 @@ BEAT: Final[dict[str, Any]] = {
         "task": "search.copies_recover",
         "schedule": 60.0,
         "options": {"queue": "default", "expires": 120},
-    }
+    },
+    "index-vectors": {
+        "task": "search.index_vectors",
+        "schedule": 600.0,
+        "options": {"queue": PROVISIONING, "expires": 590},
+    },
 }

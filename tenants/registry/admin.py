@@ -1,5 +1,7 @@
 """Staff: tenants and their host names."""
 
+from typing import Any, ClassVar
+
 from django.contrib import admin
 from django.db import transaction
 from django.db.models import QuerySet
@@ -30,6 +32,7 @@ class TenantAdmin(ModelAdmin):
     search_fields = ["slug", "name", "id"]
     readonly_fields = ["id", "slug", "schema_name", "region", "retrieval", "created_at"]
     inlines = [DomainInline]
+    actions: ClassVar[list[Any]] = []  # further floors add theirs
 
     def save_model(self, request: HttpRequest, obj: Tenant, form: ModelForm, change: bool) -> None:
         """Save, and end what is open once the workspace is no longer to be served."""

@@ -174,6 +174,44 @@ class Offboarding(models.Model):
         return f"{self.slug}: {self.get_state_display()}"
 
 
+class Relocation(models.Model):
+    """A move of a workspace's vectors that staff asked for, as far as it has come.
+
+    What is left to do follows from the workspace's own tables; these numbers are for whoever looks.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Moving"
+        FAILED = "failed", "Stopped"
+        DONE = "done", "Moved"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant_id = models.UUIDField()
+    target = models.CharField(max_length=20, choices=Retrieval)
+    state = models.CharField(max_length=8, choices=State, default=State.WAITING)
+    passages = models.PositiveIntegerField(default=0)
+    left = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+    asked_by = models.UUIDField()
+    asked_at = models.DateTimeField(db_default=Now())
+    changed_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["-asked_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tenant_id"],
+                name="one_relocation_at_a_time",
+                condition=models.Q(state="waiting") | models.Q(state="running"),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"to {self.target}: {self.get_state_display()}"
+
+
 class AuditAnchor(models.Model):
     """The digest of a workspace's audit seal, kept where the workspace's own tables are not.
 

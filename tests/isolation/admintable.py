@@ -45,6 +45,7 @@ MODELS: Final[dict[str, str]] = {
     "registry.Domain": "add change delete view",
     "registry.Offboarding": "view",
     "registry.Onboarding": "view",
+    "registry.Relocation": "view",
     "auth.Group": "add change delete view",
     "accounts.User": "add change view",
     "accounts.AuditEvent": "view",

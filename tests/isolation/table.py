@@ -370,6 +370,8 @@ TASKS: Final[dict[str, tuple[str, ...] | str]] = {
     "search.copies_recover": "",
     "search.copies_sync": (),
     "signin.tidy": "",
+    "search.index_vectors": "",
+    "search.relocate": (),
     "webhooks.deliver": ("delivery_id",),
     "webhooks.due": "",
     "webhooks.tidy": "",
@@ -378,8 +380,10 @@ TASKS: Final[dict[str, tuple[str, ...] | str]] = {
 # Management command -> how it is given a workspace, as arguments before its name; `owner`: only
 # the owner's login may run it; None: it is about no workspace.
 COMMANDS: Final[dict[str, tuple[str, ...] | str | None]] = {
+    "backup_workspace": "owner",
     "create_workspace": "owner",
     "export_workspace": ("--to", "<folder>/archive.zip"),
+    "index_vectors": "owner",
     "load_rate_card": "owner",
     "migrate_tenants": "owner",
     "move_retrieval": ("--to", "schema", "--tenant"),
@@ -387,6 +391,7 @@ COMMANDS: Final[dict[str, tuple[str, ...] | str | None]] = {
     "provision_aws": None,
     "reembed": ("--tenant",),
     "remask_documents": (),
+    "restore_workspace": "owner",
     "seed_demo": "owner",
     "verify_audit": (),
 }
