@@ -4,7 +4,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 
 from billing.credits.alerts import due
@@ -67,7 +67,7 @@ class CreditGrantAdmin(PageViews, ModelAdmin):
         answer["Content-Disposition"] = f'attachment; filename="funding-pack-{pack.date}.md"'
         return answer
 
-    def export(self, request: HttpRequest) -> StreamingHttpResponse:
+    def export(self, request: HttpRequest) -> HttpResponse:
         """Download each day's cost and what each grant paid of it."""
         state = burn_down()
         return csv_response(

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.dateparse import parse_date
 
 from billing.levers import savings
@@ -112,7 +112,7 @@ class MarginAdmin(StaffPage):
             query=request.GET.urlencode(),
         )
 
-    def export(self, request: HttpRequest) -> StreamingHttpResponse:
+    def export(self, request: HttpRequest) -> HttpResponse:
         """Download the month's lines: each workspace, feature and model."""
         month, _ = _asked(request)
         names = dict(Tenant.objects.values_list("id", "name"))

@@ -9,7 +9,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.dateparse import parse_date
@@ -186,7 +186,7 @@ class ReconciliationAdmin(StaffPage):
             may_decide=self._may_decide(request),
         )
 
-    def export(self, request: HttpRequest) -> StreamingHttpResponse:
+    def export(self, request: HttpRequest) -> HttpResponse:
         """Download the cases that the page shows, all of them."""
         period, tenant, state = _asked(request)
         found = (case for case in cases_of(period) if _wanted(case, tenant, state))

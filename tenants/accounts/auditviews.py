@@ -3,7 +3,7 @@
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from tenants.accounts.audit import audit_write
@@ -20,6 +20,7 @@ from tenants.accounts.selectors import actor_of, members
 from tenants.accounts.settingspages import settings_page
 from tenants.context import current
 from tenants.errors import Invalid
+from tenants.streaming import streamed
 
 ROWS: Final = 50
 FILTERS: Final = ("actor", "action", "object", "request", "from", "to")
@@ -76,7 +77,7 @@ def audit_export(request: HttpRequest) -> Any:
     tenant = current()
     filters = {name: request.GET[name] for name in FILTERS if request.GET.get(name)}
     audit_write(actor_of(request), action="audit.export", object_type="audit", filters=filters)
-    answer = StreamingHttpResponse(exported(tenant, wanted, form), content_type=FORMS[form])
+    answer = streamed(request, exported(tenant, wanted, form), FORMS[form])
     answer["Content-Disposition"] = f'attachment; filename="{tenant.slug}-audit.{form}"'
     return answer
 

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 from drf_spectacular.utils import extend_schema
@@ -35,6 +35,7 @@ from tenants.lifecycle.retention import (
 )
 from tenants.registry.regions import region_choices
 from tenants.registry.tasks import export_make_task
+from tenants.streaming import streamed
 
 RETRIEVAL: Final = {
     "schema": "Vectors and text in the workspace's own database schema",
@@ -138,7 +139,7 @@ def export_submit(request: HttpRequest) -> HttpResponse:
 def export_download(request: HttpRequest, export_id: UUID) -> Any:
     """Send an archive as it comes from the store."""
     row, parts = export_parts(actor=actor_of(request), export_id=export_id)
-    answer = StreamingHttpResponse(parts, content_type="application/zip")
+    answer = streamed(request, parts, "application/zip")
     answer["Content-Length"] = str(row.size)
     name = f"{current().slug}-{row.asked_at:%Y-%m-%d}.zip"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'

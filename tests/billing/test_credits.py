@@ -88,7 +88,7 @@ def test_staff_add_a_grant_see_it_burn_and_take_the_funding_pack_away(manage: Ma
     assert "expires within 30 days" in page
     assert "SENT 1 0" in manage("ops", "shell", "-c", ALERT)
     sheet: Any = staff.get(f"{PAGE}burn-down.csv")
-    rows = b"".join(sheet.streaming_content).decode().splitlines()
+    rows = sheet.content.decode().splitlines()
     assert len(rows) == 11
     assert rows[0].endswith("Activate 2026,net_usd")
     text = staff.get(f"{PAGE}funding-pack.md?growth=10").content.decode()

@@ -61,7 +61,7 @@ def test_a_workspace_that_erodes_its_plan_is_flagged_with_what_would_mend_it(
     for by in ("plan", "feature", "model", "nonsense"):
         assert staff.get(f"/admin/billing/marginline/?by={by}&month=x").status_code == 200
     export: Any = staff.get("/admin/billing/marginline/export/")
-    sheet = b"".join(export.streaming_content).decode()
+    sheet = export.content.decode()
     assert "anthropic.claude-sonnet-4-6" in sheet
 
 
