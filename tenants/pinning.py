@@ -51,9 +51,13 @@ def check_parameters(params: dict[str, Any], model: Any, context: dict[str, Any]
 
 
 def check_signature(request: Any, region_name: str, **_: Any) -> None:
-    """Refuse to sign for another Region: S3 would follow a bucket to where it lives."""
-    if request.context["client_region"] != region_name:
-        raise OutsideRegion(f"A call was about to be signed for {region_name}.")
+    """Refuse to sign for another Region: S3's client would follow a bucket to where it lives.
+
+    botocore tells the event the client's Region; the one that it signs for stands in the context.
+    """
+    signed_for = request.context.get("signing", {}).get("region") or region_name
+    if request.context["client_region"] != signed_for:
+        raise OutsideRegion(f"A call was about to be signed for {signed_for}.")
 
 
 def _named(shape: Any, value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """Nothing leaves a tenant's Region, and credentials are renewed without anybody noticing."""
 
+import io
 import os
 import shutil
 import threading
@@ -10,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from config.env import BadEnvironment, environment
 from tenants import aws, vending
@@ -95,6 +97,36 @@ def test_a_client_of_one_tenants_region_serves_no_tenant_of_another(
         kept = client("s3")
     with entered(globex), pytest.raises(OutsideRegion):
         kept.list_objects_v2(Bucket=bucket("us-east-1"), Prefix="x")
+
+
+def test_a_bucket_that_says_it_lives_elsewhere_is_not_followed(
+    globex: TenantContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At AWS's own addresses botocore signs for the Region that S3's answer names, and goes there.
+
+    Nothing is sent: S3's answers come from botocore's own event.
+    """
+    sent: list[str] = []
+
+    def answered(request: Any, **_: Any) -> AWSResponse:
+        sent.append(request.url)
+        here = {"x-amz-bucket-region": "us-east-1", "content-type": "application/xml"}
+        raw = io.BytesIO(b"<Error><Code>PermanentRedirect</Code></Error>")
+        raw.stream = lambda *_, **__: iter([raw.read()])  # type: ignore[attr-defined]
+        return AWSResponse(request.url, 301, here, raw)
+
+    aws.vending.credentials(Wanted.for_tenant(globex))  # from local AWS, before its address goes
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    aws._build.cache_clear()
+    try:
+        with entered(globex):
+            s3 = client("s3")
+            s3.meta.events.register("before-send.s3", answered)
+            with pytest.raises(OutsideRegion, match="signed for us-east-1"):
+                s3.get_object(Bucket=bucket("eu-central-1"), Key="x")
+    finally:
+        aws._build.cache_clear()
+    assert [url.split("/")[2] for url in sent] == ["s3.eu-central-1.amazonaws.com"]
 
 
 def test_an_arn_in_somebodys_words_is_only_words(acme: TenantContext) -> None:
