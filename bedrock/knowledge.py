@@ -15,13 +15,14 @@ from uuid import UUID
 import structlog
 
 from bedrock.errors import KnowledgeBusy
+from bedrock.estimates import tokens_of
 from bedrock.knowledge_bases import base_of
 from bedrock.masking import mask
 from bedrock.metering import call_open, connection_rest, sent
 from bedrock.models import KnowledgeBase, KnowledgePool
 from bedrock.policy import policy_of
 from bedrock.turnstile import retrieval_place
-from billing.units import KNOWLEDGE_KEY, Unit
+from billing.units import Unit
 from tenants.aws import client, retrieval_client
 from tenants.context import Actor, TenantContext, current
 
@@ -55,7 +56,8 @@ def knowledge_retrieve(
     """Return the chunks of the entered tenant nearest to the query, best first; one metered call.
 
     Those of `document_ids` alone, or of all documents but `without_ids`, where these are given.
-    The Knowledge Base embeds the query itself. Raises RateLimited and QuotaExhausted, nothing being
+    The Knowledge Base embeds the query itself and tells no usage: the ledger gets our own upper
+    bound of its tokens, marked as an estimate. Raises RateLimited and QuotaExhausted, nothing being
     sent, NotProvisioned where the tenant's target has no Knowledge Base, and this app's errors.
     """
     tenant = current()
@@ -63,31 +65,32 @@ def knowledge_retrieve(
     if base is None:
         raise ValueError(f"{tenant.slug} retrieves from its own schema.")
     [query] = mask([query], actor=actor, feature=feature, request_id=request_id)
+    query = query[:QUERY_CHARACTERS]
     policy = replace(
         policy_of(tenant, "embedding"),
-        price_model=KNOWLEDGE_KEY,
         profile_arn=base.arn,
         reason="the workspace's own Knowledge Base"
         if base.tenant_id
         else "the Region's shared Knowledge Base, filtered by workspace",
     )
+    units = {Unit.RETRIEVAL: 1, Unit.EMBEDDING: tokens_of(query, policy.model)}
     call = call_open(
         actor=actor,
         feature=feature,
         request_id=request_id,
         operation="Retrieve",
-        units={Unit.RETRIEVAL: 1},
+        units=units,
         policy=policy,
     )
     asked = _conditions(tenant, document_ids, without_ids)
     connection_rest()
     try:
         with retrieval_place(base.knowledge_base_id):
-            found = sent(call, lambda: _asked(tenant, base, query[:QUERY_CHARACTERS], asked, count))
+            found = sent(call, lambda: _asked(tenant, base, query, asked, count))
     except KnowledgeBusy:  # nothing was sent
         call.cancel()
         raise
-    call.finish({Unit.RETRIEVAL: 1})
+    call.finish(units, estimated=True)
     return found
 
 

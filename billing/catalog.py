@@ -14,7 +14,7 @@ from typing import Final
 
 from billing.errors import PlanMissing, PriceMissing
 from billing.models import Plan, PlanLimit, Price, RegionQuota
-from billing.units import GUARDRAIL_KEY, Metric, Unit
+from billing.units import GUARDRAIL_KEY, KNOWLEDGE_KEY, Metric, Unit
 
 FRESH: Final = 30.0
 ROUTES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -201,7 +201,11 @@ def model_and_route(model: str) -> tuple[str, str]:
 
 def price_of(model: str, unit: Unit, day: date) -> PriceTerms | None:
     """Return the price of a unit of `model` (base or prefixed id) on `day`, None if it has none."""
-    base, route = model_and_route(GUARDRAIL_KEY if unit.startswith("guardrail_") else model)
+    if unit.startswith("guardrail_"):
+        model = GUARDRAIL_KEY
+    elif unit == Unit.RETRIEVAL:
+        model = KNOWLEDGE_KEY
+    base, route = model_and_route(model)
     prices = _current().prices
     for candidate in ROUTES[route]:
         for row in prices.get((base, candidate, unit), ()):

@@ -20,7 +20,7 @@ from billing.invoices.usage import Gathered, gather
 from billing.meters import database_now, next_month
 from billing.models import MarginLine
 from billing.plans.terms import Book
-from billing.units import GUARDRAIL_KEY
+from billing.units import GUARDRAIL_KEY, KNOWLEDGE_KEY
 from tenants.registry.models import Tenant
 
 AT_ONCE: Final = 100
@@ -35,6 +35,7 @@ COSTS: Final = """
     ), used AS (
         SELECT tenant_id, feature, split_part(model, '@', 1) AS model,
                CASE WHEN unit LIKE 'guardrail_%%' THEN %(guardrails)s
+                    WHEN unit = 'kb_retrievals' THEN %(knowledge)s
                     ELSE split_part(model, '@', 1) END AS billed_as,
                sum(usd) AS usd
           FROM billing_usageday
@@ -113,7 +114,8 @@ def revenue_of(own: Gathered, month: date) -> Decimal:
 
 def _costs(month: date) -> list[Cost]:
     with connection.cursor() as cursor:
-        cursor.execute(COSTS, {"month": month, "guardrails": GUARDRAIL_KEY})
+        names = {"guardrails": GUARDRAIL_KEY, "knowledge": KNOWLEDGE_KEY}
+        cursor.execute(COSTS, {"month": month, **names})
         return [Cost(*row) for row in cursor.fetchall()]
 
 

@@ -52,7 +52,8 @@ def billed(call: Call, store: JsonStore) -> list[Billed]:
         return _guardrail(call.operation, _guardrail_units(call.usage))
     if "kbRetrievals" in call.usage:
         units = {"kb_retrievals": int(call.usage["kbRetrievals"])}
-        return [Billed("amazon.bedrock-knowledge-bases", "region", units, call.operation)]
+        retrieval = Billed("amazon.bedrock-knowledge-bases", "region", units, call.operation)
+        return [retrieval, _embedded(call)]
     if "embeddedWith" in call.usage:
         return [_embedded(call)]
     try:
@@ -87,7 +88,10 @@ def billed(call: Call, store: JsonStore) -> list[Billed]:
 
 
 def _embedded(call: Call) -> Billed:
-    """What a Knowledge Base embeds is its service role's use of the model, whoever asked for it."""
+    """What a Knowledge Base embeds is its service role's use of the model, whoever asked for it.
+
+    Documents and queries alike; how AWS names the session of a query is not known.
+    """
     model, role = str(call.usage["embeddedWith"]), str(call.usage["embeddedBy"])
     return Billed(
         model=model,

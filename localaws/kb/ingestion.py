@@ -115,8 +115,7 @@ class Ingestion:
                 [put._replace(vector=row) for put, row in zip(puts, vectors, strict=True)],
             )
             call.usage = {"inputTokens": tokens, "outputTokens": 0, "totalTokens": tokens}
-            # The Knowledge Base calls its embedding model itself, under its service role.
-            call.usage |= {"embeddedWith": model.id, "embeddedBy": base["roleArn"]}
+            call.usage |= embedded(base)
             return self._details(base, source, [put.id for put in puts])
 
         return self._changing("IngestKnowledgeBaseDocuments", request, params, work)
@@ -154,6 +153,11 @@ class Ingestion:
             }
             rows.append(row | ({"statusReason": state["reason"]} if state["reason"] else {}))
         return {"documentDetails": rows}
+
+
+def embedded(base: Json) -> Json:
+    """Who embeds: the Knowledge Base calls its model itself, under its service role."""
+    return {"embeddedWith": embedding_model(base), "embeddedBy": base["roleArn"]}
 
 
 def moment(seconds: float) -> str:

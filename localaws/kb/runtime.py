@@ -15,7 +15,7 @@ from localaws.errors import invalid
 from localaws.kb.bases import KnowledgeBases, managed, storage
 from localaws.kb.documents import Documents, Index
 from localaws.kb.filters import condition
-from localaws.kb.ingestion import recorded
+from localaws.kb.ingestion import embedded, recorded
 from localaws.kb.limits import MANAGED_BURST, MANAGED_RETRIEVALS, RATES, Limits, at_most
 from localaws.kb.rerank import (
     DOCUMENTS_AT_MOST,
@@ -75,7 +75,9 @@ class Retrieval:
             answer = self._found(base, request, params)
             if script is not None and script.results is not None:
                 answer = {"retrievalResults": script.results}
-            call.usage = {"kbRetrievals": 1}
+            tokens = self._embedder.count(_query(base, params))
+            call.usage = {"kbRetrievals": 1, "inputTokens": tokens, "outputTokens": 0}
+            call.usage |= {"totalTokens": tokens, **embedded(base)}
             call.output = {"results": len(answer["retrievalResults"])}
             return answer
 

@@ -217,13 +217,21 @@ def test_a_held_period_is_released_with_a_reason_and_only_by_who_may(bill: Bill)
     assert outsider.post(address, form).status_code == 302
 
 
-def test_what_a_knowledge_base_embedded_is_billed_and_shared_by_what_was_booked(bill: Bill) -> None:
+@pytest.mark.parametrize("embedded", ["document", "query"])
+def test_what_a_knowledge_base_embedded_is_billed_and_shared_by_what_was_booked(
+    bill: Bill, embedded: str
+) -> None:
     ines = tenant_of(INES)
     with entered(ines):
         base = base_of(ines)
         assert base is not None
-        chunk = KnowledgeChunk(uuid.uuid4(), "A crate of pears costs 15 euros.", uuid.uuid4())
-        chunks_put(base, [chunk], actor=SYSTEM)
+        text = "A crate of pears costs 15 euros."
+        if embedded == "document":
+            chunks_put(base, [KnowledgeChunk(uuid.uuid4(), text, uuid.uuid4())], actor=SYSTEM)
+        else:
+            gateway.knowledge_retrieve(
+                text, actor=SYSTEM, feature="search", request_id=uuid.uuid4()
+            )
     bill.round(later=4)
     [case] = [each for each in bill.cases() if each.tenant_id == ines.id and "embed" in each.model]
     assert case.cause == "estimated"  # by then, what AWS never billed would be absent

@@ -76,7 +76,7 @@ def test_who_calls_which_knowledge_base(localaws: LocalAws) -> None:
         assert f"assumed-role/{writer}/" in sent["identity"]
 
 
-def test_a_retrieval_is_decided_recorded_and_metered() -> None:
+def test_a_retrieval_is_decided_recorded_and_metered(localaws: LocalAws) -> None:
     ready("prices.md", PRICES, INES)
     before = str(uuid4())
     with entered(tenant_of(INES)):
@@ -87,8 +87,13 @@ def test_a_retrieval_is_decided_recorded_and_metered() -> None:
         assert base is not None
         assert (decision.operation, decision.profile_arn) == ("Retrieve", base.arn)
         assert "shared" in decision.reason
-        row = LedgerEntry.objects.get(request_id=request)
-        assert (row.unit, row.quantity, row.usd) == (Unit.RETRIEVAL, 1, 0)
+        rows = {row.unit: row for row in LedgerEntry.objects.filter(request_id=request)}
+        assert set(rows) == {Unit.RETRIEVAL, Unit.EMBEDDING}
+        assert (rows[Unit.RETRIEVAL].quantity, rows[Unit.RETRIEVAL].usd) == (1, 0)
+        query = rows[Unit.EMBEDDING]
+        assert query.estimated and query.usd > 0
+        [call] = localaws.requests("Retrieve")
+        assert query.quantity >= call["usage"]["inputTokens"] > 0
         ingest = LedgerEntry.objects.filter(feature="ingest", unit=Unit.EMBEDDING)
         assert all(one.estimated and one.usd > 0 for one in ingest) and ingest.exists()
 

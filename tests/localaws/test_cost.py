@@ -271,14 +271,17 @@ def test_aws_charges_what_the_products_rate_card_says():
     assert ours == [row for row in theirs if row["model"] != stored]
 
 
-def test_what_a_knowledge_base_takes_in_is_its_own_roles_use_of_the_model(own):
-    Base(own, "billed", managed=True).put({"hotel": "The hotel limit per night is GBP 190."})
-    call = own.requests()[-1]
-    assert call["operation"] == "IngestKnowledgeBaseDocuments"
+def test_what_a_knowledge_base_embeds_is_its_own_roles_use_of_the_model(own):
+    base = Base(own, "billed", managed=True)
+    base.put({"hotel": "The hotel limit per night is GBP 190."})
+    base.found("How much may a night cost?")
+    calls = {call["operation"]: call["usage"]["inputTokens"] for call in own.requests()}
+    assert set(calls) == {"IngestKnowledgeBaseDocuments", "Retrieve"} and all(calls.values())
     export(own, "cur2")
     own.post("cost", {"deliver": True})
-    [row] = exported(own, "cur2")[0]
-    assert Decimal(row["line_item_usage_amount"]) * 1000 == call["usage"]["inputTokens"] > 0
+    rows = exported(own, "cur2")[0]
+    [row] = [each for each in rows if "Embeddings" in each["line_item_usage_type"]]
+    assert Decimal(row["line_item_usage_amount"]) * 1000 == sum(calls.values())
     assert Decimal(row["line_item_unblended_cost"]) > 0
     assert row["line_item_resource_id"].endswith("foundation-model/amazon.titan-embed-text-v2:0")
     assert ":assumed-role/kb/" in row["line_item_iam_principal"]
