@@ -22,7 +22,14 @@ from tenants.context import TenantContext, current
 from tenants.objects import DERIVED, object_get, objects_list
 
 TABLES_OUT: Final = frozenset(
-    {"django_migrations", "django_session", "django_content_type", "auth_permission"}
+    {
+        "django_migrations",
+        "django_session",
+        "django_content_type",
+        "auth_permission",
+        "signin_opensession",
+        "signin_recoverycode",
+    }
 )
 COLUMNS_OUT: Final = frozenset(
     {"password", "digest", "secret", "old_secret", "session_key", "lease_token"}
@@ -45,7 +52,7 @@ invoices/    each issued invoice as PDF and as CSV
 usage.jsonl  every metered amount with its price
 manifest.json  every file here with its size and SHA-256
 
-Left out: passwords and keys, of which only hashes exist, sessions, and search indexes, which can be
+Left out: passwords, keys and recovery codes, of which only hashes exist, sessions, and search indexes, which can be
 made again from the documents.
 """
 

@@ -24,12 +24,14 @@ def test_a_question_about_the_product_is_answered_from_its_help(
     end = frames[-1]
     assert "Settings, API keys" in end["text"]
     assert end["grounded"] in ("full", "partly")
-    [citation] = end["citations"]
-    assert citation["url"] == "/help/api-keys/#how-do-i-make-an-api-key"
+    assert all(each["url"].startswith("/help/") for each in end["citations"])
+    wanted = "/help/api-keys/#how-do-i-make-an-api-key"
+    [citation] = [each for each in end["citations"] if each["url"] == wanted]
     assert citation["url"] in end["html"]
     article = articles()["api-keys"].text
     assert article[citation["start"] : citation["end"]] == citation["quote"]
-    assert said_in(person, conversation)[1].citations[0]["url"] == citation["url"]
+    kept = said_in(person, conversation)[1].citations
+    assert wanted in [each["url"] for each in kept]
     page = browser_of(person).get(f"/assistant/{conversation}/").content.decode()
     assert f'href="{citation["url"]}"' in page
     assert {step["name"] for step in other[-1]["steps"]} == {"search_documents"}

@@ -293,4 +293,5 @@ def test_the_keyboard_alone_signs_in_asks_and_opens_the_source(
     keys.press("Enter")
     keys.press("Enter")
     page.wait_for_url("**/documents/**")
-    expect(page.locator("#page-17 mark")).to_contain_text("42 days")
+    expect(page.locator("#page-17 [data-mark]").first).to_be_in_viewport()
+    expect(page.locator("#page-17 #passage")).to_contain_text("42 days")
