@@ -9,7 +9,9 @@ from bedrock import gateway
 from bedrock.errors import ModelStreamInterrupted, ModelThrottled
 from bedrock.gateway import Finished, StreamEvent, TextDelta, ToolUse
 from bedrock.models import FailedAttempt
+from tenants.aws import vending
 from tenants.context import TenantContext, entered
+from tenants.vending import Wanted
 from tests.bedrock.asking import estimated, finished, ledger, question, shown, states
 from tests.support.localaws import LocalAws
 
@@ -157,6 +159,33 @@ def test_a_blocked_question_streams_nothing_but_the_guardrails_message(
     answer = finished(events)
     assert answer.blocked
     assert shown(events) == answer.text
+
+
+def test_credentials_that_run_out_in_mid_stream_cost_neither_it_nor_the_next_call_anything(
+    acme: TenantContext, localaws: LocalAws
+) -> None:
+    localaws.script(chunks=WORDS, delay_ms=20)
+    asked, following = question(), question()
+    with entered(acme):
+        stream = gateway.converse_stream(asked)
+        first = next(stream)
+        old = vending.credentials(Wanted.for_tenant(acme))
+        localaws.expire(old.access_key)
+        answer = finished([first, *stream])
+        refused = vending.refused
+        gateway.converse(following)
+        assert not FailedAttempt.objects.filter(
+            request_id__in=[asked.request_id, following.request_id]
+        )
+    assert answer.text == "".join(WORDS)
+    assert vending.refused == refused + 1
+    assert vending.credentials(Wanted.for_tenant(acme)) is not old
+    for call, operation in ((asked, "ConverseStream"), (following, "Converse")):
+        [received] = localaws.requests(operation)
+        booked = ledger(acme, call.request_id)
+        assert booked[1, "output_tokens"] == received["usage"]["outputTokens"]
+        assert {attempt for attempt, _ in booked} == {1}
+        assert estimated(acme, call.request_id) == {False}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -41,6 +41,12 @@ class LocalAws:
         """Forget the calls received; scripts and switches stay."""
         self._http.delete("/requests").raise_for_status()
 
+    def expire(self, access_key: str) -> None:
+        """Let the role session of this key run out now."""
+        answer = self._http.post("/expire", json={"accessKey": access_key})
+        if answer.raise_for_status().json() != {"expired": 1}:
+            raise LookupError("The local AWS knows no session of this key.")
+
     def reset(self) -> None:
         """Forget scripts and calls; what AWS would keep (objects, guardrails, profiles) stays."""
         self._http.post("/reset").raise_for_status()
