@@ -52,8 +52,8 @@ invoices/    each issued invoice as PDF and as CSV
 usage.jsonl  every metered amount with its price
 manifest.json  every file here with its size and SHA-256
 
-Left out: passwords, keys and recovery codes, of which only hashes exist, sessions, and search indexes, which can be
-made again from the documents.
+Left out: passwords, keys and recovery codes, of which only hashes exist, sessions, and search
+indexes, which can be made again from the documents.
 """
 
 Files = Callable[[], Iterable[tuple[str, bytes]]]

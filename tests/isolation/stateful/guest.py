@@ -14,8 +14,8 @@ from django.conf import settings
 from django.db import connection
 
 from config.stack.options import REPOSITORY
+from tenants.accounts.keys import digest_of
 from tenants.accounts.models import ApiKey
-from tenants.accounts.services import digest_of
 from tenants.context import entered
 from tests.isolation.stateful.app import call, request, socket
 from tests.isolation.stateful.canaries import GUEST
