@@ -42,3 +42,12 @@ def test_each_primitive_names_pages_and_commands_that_exist() -> None:
                 assert name.startswith("a ") or name.lower() in lists, (primitive, name)
         for command in re.findall(r"manage\.py (\w+)", code + seen):
             assert command in get_commands(), (primitive, command)
+
+
+def test_each_hostile_case_names_tests_that_exist() -> None:
+    document = (REPOSITORY / "docs" / "bedrock.md").read_text()
+    cases = document.split("## Hostile cases")[1].split("\n## ")[0]
+    named = re.findall(r"`(tests/[\w./]+)::(\w+)`", cases)
+    assert len(named) >= 7
+    for path, test in named:
+        assert f"def {test}(" in Path(REPOSITORY, path).read_text(), (path, test)

@@ -51,6 +51,8 @@ def test_a_storm_is_answered_out_of_each_tenants_own_share(
         outcomes = [each.result() for each in loud]
     sent = localaws.requests("Converse")
     amplification = len(sent) / (LOUD + QUIET)
+    print(f"{LOUD} + {QUIET} asked, {len(sent)} sent, {amplification:.2f} each;"
+          f" the quiet tenant: {quiet.count('answered')} of {QUIET}")  # fmt: skip
     assert amplification <= 1.5, amplification
     assert quiet.count("answered") >= 0.95 * QUIET, quiet
     assert outcomes.count("answered") >= 0.5 * LOUD, "the loud tenant is served too"
