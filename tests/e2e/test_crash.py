@@ -110,6 +110,7 @@ def test_a_part_that_dies_while_an_answer_is_written_leaves_it_whole_or_marked(
     with talking(live_stack, person, conversation) as talk:
         talk.say("ask", text="Tell me everything.")
         talk.until("delta")
+        talk.until("delta")
         heard = talk.heard
         _kill(live_stack, part)
     path = f"{API}/conversations/{conversation}/"
@@ -123,7 +124,8 @@ def test_a_part_that_dies_while_an_answer_is_written_leaves_it_whole_or_marked(
     if part == "web":  # it died with the process that wrote it
         assert (answer["status"], answer["error"]["code"]) == ("interrupted", "interrupted")
         assert whole.startswith(answer["text"])
-        assert answer["text"].startswith(text_of(heard))
+        # The last word may have been shown in the moment before it was kept.
+        assert answer["text"].startswith(text_of(heard[:-1]))
     else:
         assert (answer["status"], answer["text"]) == ("complete", whole), answer
     with talking(live_stack, person, conversation) as talk:

@@ -22,7 +22,7 @@ from tenants.accounts.sealing import audit_check, audit_seal
 from tenants.context import entered, public_scope
 from tenants.lifecycle.exports import exports_expire
 from tenants.lifecycle.retention import retention_apply
-from tenants.objects import object_put, objects_list
+from tenants.objects import object_put, objects_delete, objects_list
 from tenants.registry.models import DataExport, DataPolicy, Offboarding, RetentionReport, Tenant
 from tests.assistant.talking import conversation_for
 from tests.documents.helpers import ready
@@ -68,6 +68,7 @@ def aged(person: Person) -> None:
         ready(f"{name}.md", f"# A {name} document\n\nIt says {name}.", person)
         conversation_for(person, name)
     with entered(tenant):
+        objects_delete(list(objects_list("invocations")))  # of tests before, in the same store
         Document.objects.filter(name="old.md").update(created_at=days_ago(40))
         secret = Collection.objects.create(name="A few's", owner_id=user_of(ALICE).id, open=False)
         Filing.objects.create(
