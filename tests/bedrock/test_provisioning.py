@@ -10,6 +10,8 @@ from bedrock import provisioning
 from bedrock.models import Guardrail, InferenceProfile, Model
 from bedrock.postures import postures
 from tenants.context import TenantContext, entered, public_scope
+from tenants.deployment_objects import expiry_ensure
+from tenants.objects import bucket
 
 pytestmark = pytest.mark.django_db
 # Nobody's Region: AWS does not roll back what a test has done.
@@ -130,6 +132,26 @@ def test_invocation_logging_is_put_back() -> None:
     found = client.get_model_invocation_logging_configuration()["loggingConfig"]
     assert found["s3Config"]["keyPrefix"] == "invocation-logs"
     assert found["s3Config"]["bucketName"].endswith(REGION)
+
+
+@pytest.mark.usefixtures("_as_staff")
+def test_raw_logs_and_bills_expire_by_themselves_and_no_workspaces_files_do() -> None:
+    provisioning.region_ensure(REGION)
+    s3 = boto3.client("s3", region_name=REGION, endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+
+    def expiring() -> dict[str, int]:
+        rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket(REGION))["Rules"]
+        assert {rule["Status"] for rule in rules} == {"Enabled"}
+        return {rule["Filter"]["Prefix"]: rule["Expiration"]["Days"] for rule in rules}
+
+    wanted = {"invocation-logs/": 7, "invocation-unassigned/": 30, "cost-exports/": 100}
+    assert expiring() == wanted
+    s3.delete_bucket_lifecycle(Bucket=bucket(REGION))
+    assert len(provisioning.ensure_expiry(REGION)) == 1
+    assert expiring() == wanted
+    assert provisioning.ensure_expiry(REGION) == []
+    with pytest.raises(ValueError, match="no object of the deployment"):
+        expiry_ensure(REGION, {"tenants/": 1})
 
 
 def test_profiles_are_tagged_for_the_bill_and_for_the_roles_policy(globex: TenantContext) -> None:
