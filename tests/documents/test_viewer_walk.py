@@ -1,16 +1,17 @@
 """The viewer and the list in a real browser: marked, zoomed, jumped through, replaced."""
 
-from time import monotonic
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.e2e.people import sign_in
+from tests.e2e.shelf import API, ready
 from tests.support import files
-from tests.support.live import LiveStack
+from tests.support.live import DemoPerson, LiveStack
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 FACT = "The winch of the north pier is rated for 4,200 kilograms."
@@ -18,46 +19,28 @@ NAME = "Pier manual.pdf"
 WITHIN = 90.0  # seconds for a worker that does other things too
 
 
+@dataclass(frozen=True, slots=True)
 class Member:
-    """A member of acme by REST."""
+    """A member of acme, with a client of the REST API."""
 
-    def __init__(self, stack: LiveStack) -> None:
-        tenant = next(each for each in stack.demo["tenants"] if each["slug"] == "acme")
-        self.person = next(each for each in tenant["users"] if each["role"] == "member")
-        self.url = tenant["url"]
-        address = urlsplit(self.url)
-        self.client = httpx.Client(
-            base_url=f"http://127.0.0.1:{address.port}/api/v1/",
-            headers={
-                "Authorization": f"Bearer {self.person['api_key']}",
-                "Host": address.netloc,
-            },
-            timeout=60,
-        )
+    person: DemoPerson
+    client: httpx.Client
 
-    def ready(self, path: str, name: str, body: bytes) -> dict[str, Any]:
-        made = self.client.post(path, files={"file": (name, body)})
-        assert made.status_code == 201, made.text
-        until = monotonic() + WITHIN
-        while monotonic() < until:
-            found: dict[str, Any] = self.client.get(f"documents/{made.json()['id']}/").json()
-            if found["status"] in ("ready", "failed"):
-                assert found["status"] == "ready", found
-                return found
-        raise AssertionError(f"{name} was not ready within {WITHIN} s")
+    @property
+    def url(self) -> str:
+        return self.person.url
 
 
 @pytest.fixture
-def member(live_stack: LiveStack) -> Member:
-    return Member(live_stack)
+def member(live_stack: LiveStack) -> Iterator[Member]:
+    person = live_stack.person("acme", "member")
+    with live_stack.http(person) as client:
+        yield Member(person, client)
 
 
 @pytest.fixture
 def signed_in(member: Member, page: Page) -> Page:
-    page.goto(f"{member.url}/sign-in/?next=/documents/")
-    page.fill("[name=email]", member.person["email"])
-    page.fill("[name=password]", member.person["password"])
-    page.keyboard.press("Enter")
+    sign_in(page, member.person, "/documents/")
     expect(page.get_by_role("heading", name="Documents", exact=True)).to_be_visible()
     return page
 
@@ -70,8 +53,8 @@ def accessible(page: Page) -> None:
 @pytest.mark.timeout(400)  # it may be the one that starts the stack
 def test_a_pdf_is_read_page_by_page_found_in_and_replaced(signed_in: Page, member: Member) -> None:
     page = signed_in
-    document = member.ready("documents/", NAME, files.long_pdf(44, {40: FACT}))
-    text = member.client.get(f"documents/{document['id']}/text/").json()["text"]
+    document = ready(member.client, NAME, files.long_pdf(44, {40: FACT}))
+    text = member.client.get(f"{API}/documents/{document['id']}/text/").json()["text"]
     start = text.index(FACT)
     page.goto(f"{member.url}/documents/{document['id']}/?start={start}&end={start + len(FACT)}")
     mark = page.locator("#page-40 [data-mark]").first
