@@ -6,6 +6,7 @@ so cookies alone would let its pages open our sockets.
 """
 
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from http.cookies import SimpleCookie
 from importlib import import_module
 from typing import Any, Final
@@ -43,8 +44,14 @@ def group_of(tenant: TenantContext, user_id: UUID) -> str:
 
 def sockets_close(user_id: UUID) -> None:
     """Close every socket that the user has open, in every process."""
-    layer = get_channel_layer()
-    async_to_sync(layer.group_send)(group_of(current(), user_id), {"type": "force.close"})
+    _close(group_of(current(), user_id))
+
+
+def _close(group: str) -> None:
+    """Tell a group to close; from a thread of its own, since the caller's may have a loop."""
+    send = async_to_sync(get_channel_layer().group_send)
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(send, group, {"type": "force.close"}).result()
 
 
 def workspace_group_of(tenant: TenantContext) -> str:
@@ -54,8 +61,7 @@ def workspace_group_of(tenant: TenantContext) -> str:
 
 def workspace_sockets_close(tenant: TenantContext) -> None:
     """Close every socket of a workspace, in every process: it was suspended or is leaving."""
-    layer = get_channel_layer()
-    async_to_sync(layer.group_send)(workspace_group_of(tenant), {"type": "force.close"})
+    _close(workspace_group_of(tenant))
 
 
 def session_user(session_key: str) -> User | None:

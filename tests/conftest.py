@@ -6,7 +6,6 @@ controller of the run, which tells its xdist workers where they are.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -149,22 +148,6 @@ def _empty_redis(pytestconfig: pytest.Config) -> None:
     """Let every test begin with full token buckets and an empty cache."""
     if running := pytestconfig.stash.get(worker_key, None):
         running.empty_redis()
-
-
-@pytest.fixture(autouse=True)
-def _without_the_browsers_loop(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Take the browser's event loop off this thread while a test runs that opens no page.
-
-    Playwright leaves its loop set as the running one between the tests, and what is called from
-    synchronous code, as views are, could not wait for a coroutine.
-    """
-    if "browser" in request.fixturenames:
-        yield
-        return
-    loop = asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
-    yield
-    asyncio._set_running_loop(loop)
 
 
 @pytest.fixture
