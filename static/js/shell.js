@@ -342,6 +342,11 @@
   const toggle = one("[data-shortcuts-toggle]");
   if (toggle) toggle.checked = !off();
 
+  // What was opened before htmx listened is told once more.
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const each of all("details[open][hx-trigger^=toggle]")) each.dispatchEvent(new Event("toggle"));
+  });
+
   window.toast = toast;
   window.tenantry = Object.freeze({ toast, fetch: send, problem, dialog, confirm, icon });
 })();
