@@ -29,11 +29,14 @@ def main(arguments: list[str]) -> int:
     name, *rest = arguments or [""]
     if name == "web":
         os.environ["DATABASE_LOGIN"] = "app"
-        bound = socket.create_server(
-            ("", int(os.environ.get("LISTEN_PORT", PORT))),
-            family=socket.AF_INET6,
-            dualstack_ipv6=True,
-        )
+        port = int(os.environ.get("LISTEN_PORT", PORT))
+        try:
+            bound = socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+        except OSError as error:
+            print(
+                f"Port {port} cannot be had ({error.strerror}): set LISTEN_PORT.", file=sys.stderr
+            )
+            return 1
         web.serve([bound], lambda: bound.listen(2048))
     elif name in CELERY:
         login, options = CELERY[name]

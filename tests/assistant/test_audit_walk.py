@@ -124,6 +124,7 @@ def test_an_auditor_walks_from_an_answer_to_all_that_stands_behind_it(
     manage("owner", "shell", "-c", ISSUE)
     sign_in(page, server, ALICE)
     page.get_by_role("link", name="Travel", exact=True).click()
+    page.wait_for_load_state("networkidle")
     page.get_by_text("How this was answered").click()
     expect(page.locator("[data-why-facts]")).to_be_visible()
     seen(page, 1, "answer")

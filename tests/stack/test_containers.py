@@ -94,6 +94,7 @@ def test_the_chart_and_the_compose_file_run_every_process_under_its_own_login() 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "SECRET_KEY", "REDIS_URL"])
 def test_what_is_not_set_is_named(worker: Worker, name: str) -> None:
     env = {k: v for k, v in worker.environment("app").items() if k != name}
+    env["LISTEN_PORT"] = str(free_port())
     argv = [sys.executable, "-m", "config.stack.start", "web"]
     said = subprocess.run(argv, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=60)
     assert said.returncode == 1

@@ -39,6 +39,7 @@ def host(worker: object, transactional_db: None) -> Iterator[str]:
 
 
 def password(page: Page, host: str) -> None:
+    page.wait_for_load_state("networkidle")  # what is on its way would abort this
     page.goto(f"{host}/sign-in/?next=/settings/security/")
     page.fill("[name=email]", ADA.email)
     page.fill("[name=password]", PASSWORD)
