@@ -177,6 +177,10 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+# Texts of templates and scripts, then those of the code. The compiled catalogues are kept with
+# their sources: nothing has to be compiled where the product is installed.
+LOCALE_PATHS = [ROOT / "config" / "locale", ROOT / "tenants" / "locale"]
 
 # Uploads stream to disk, and a body that is not a file upload stays small.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
