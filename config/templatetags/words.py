@@ -1,0 +1,45 @@
+"""Words that pages make of codes, and names within sentences."""
+
+from typing import Final
+
+from django import template
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+register = template.Library()
+
+# Codes that are shown as they are called; what is not here is a name, the same in every language.
+WORDS: Final = {
+    "internal": _("Internal"),
+    "general": _("General"),
+    "regulated": _("Regulated"),
+    "passes": _("Passes"),
+    "masked": _("Masked"),
+    "blocked": _("Blocked"),
+    "none": _("None"),
+    "draft": _("Draft"),
+    "rewrite": _("Rewrite"),
+    "summarize": _("Summarize"),
+    "day": _("Day"),
+    "hour": _("Hour"),
+    "viewer": _("Viewer"),
+    "member": _("Member"),
+    "admin": _("Admin"),
+    "owner": _("Owner"),
+    "small": _("Small"),
+    "frontier": _("Frontier"),
+}
+
+
+@register.filter
+def word(code: str) -> str:
+    """Return how a code is called, as a heading has it."""
+    text = str(code)
+    return str(WORDS.get(text, text[:1].upper() + text[1:]))
+
+
+@register.filter
+def midsentence(name: object) -> str:
+    """Return a name as it stands within a sentence: German writes its nouns large there too."""
+    text = str(name)
+    return text if get_language() == "de" else text.lower()
