@@ -9,13 +9,13 @@
   const blank = (kind) => document.querySelector(`template[data-blank="${kind}"]`).content.firstElementChild.cloneNode(true);
 
   const NOTES = {
-    stopped: "Stopped. What had arrived is kept.",
-    withdrawn: "The workspace's guardrail did not let this answer through.",
+    stopped: gettext("Stopped. What had arrived is kept."),
+    withdrawn: gettext("The workspace's guardrail did not let this answer through."),
   };
   const GROUNDED = {
-    full: ["badge--success", "Backed by your documents"],
-    partly: ["badge--warning", "Partly backed by your documents"],
-    none: ["", "Not backed by your documents"],
+    full: ["badge--success", gettext("Backed by your documents")],
+    partly: ["badge--warning", gettext("Partly backed by your documents")],
+    none: ["", gettext("Not backed by your documents")],
   };
 
   function user(id, text) {
@@ -43,8 +43,6 @@
     why.open = false;
     return answer;
   }
-
-  const many = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
   const STEP_ICONS = { running: "spinner", done: "check", failed: "warning", waiting: "clock" };
 
@@ -77,11 +75,11 @@
   }
 
   const ACTION_NOTES = {
-    approved: "Confirmed.",
-    done: "Confirmed and done.",
-    failed: "Confirmed, but it could not be done.",
-    declined: "Declined; nothing was changed.",
-    expired: "Expired; nothing was changed. Ask again if you still want it.",
+    approved: gettext("Confirmed."),
+    done: gettext("Confirmed and done."),
+    failed: gettext("Confirmed, but it could not be done."),
+    declined: gettext("Declined; nothing was changed."),
+    expired: gettext("Expired; nothing was changed. Ask again if you still want it."),
   };
 
   /** A change that waits for the user, or what became of it. */
@@ -102,7 +100,7 @@
     box.dataset.state = state;
     const until = new Date(box.dataset.expires);
     const time = until.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    part(box, "action-note").textContent = ACTION_NOTES[state] ?? `Nothing is changed until you confirm. This expires at ${time}.`;
+    part(box, "action-note").textContent = ACTION_NOTES[state] ?? gettext("Nothing is changed until you confirm. This expires at {time}.", { time });
     part(box, "action-buttons").hidden = state !== "waiting";
     if (state === "waiting") setTimeout(() => { if (box.dataset.state === "waiting") decided(box, "expired"); }, Math.min(2 ** 31 - 1, Math.max(0, until - Date.now())));
   }
@@ -132,7 +130,7 @@
   function citations(answer, found, grounded) {
     const list = part(answer, "source-list");
     list.replaceChildren(...found.map(source));
-    part(answer, "sources-label").textContent = many(found.length, "source");
+    part(answer, "sources-label").textContent = ngettext("{n} source", "{n} sources", found.length, { n: found.length });
     part(answer, "sources").hidden = !found.length;
     const badge = part(answer, "grounded");
     const [kind, label] = GROUNDED[grounded] ?? [];
@@ -153,7 +151,7 @@
     const name = Object.assign(document.createElement("a"), { className: "source__name", textContent: found.document_name });
     name.href = /^\/help\//.test(found.url ?? "") ? found.url : `/documents/${encodeURIComponent(found.document_id)}/?start=${Number(found.start)}&end=${Number(found.end)}#passage`;
     head.append(number, name);
-    if (found.page !== null) head.append(Object.assign(document.createElement("span"), { className: "source__page", textContent: `Page ${found.page}` }));
+    if (found.page !== null) head.append(Object.assign(document.createElement("span"), { className: "source__page", textContent: gettext("Page {page}", { page: found.page }) }));
     box.append(head, Object.assign(document.createElement("blockquote"), { textContent: found.quote }));
     return box;
   }
@@ -193,17 +191,17 @@
     const form = Object.assign(document.createElement("form"), { className: "rate-reason" });
     form.dataset.rateForm = "";
     const area = Object.assign(document.createElement("textarea"), { className: "textarea", rows: 2, maxLength: 1000 });
-    area.setAttribute("aria-label", rating === "up" ? "What was good about it? Optional" : "What was wrong with it? Optional");
-    area.placeholder = rating === "up" ? "What was good? Optional, up to 1,000 characters" : "What was wrong? Optional, up to 1,000 characters";
+    area.setAttribute("aria-label", rating === "up" ? gettext("What was good about it? Optional") : gettext("What was wrong with it? Optional"));
+    area.placeholder = rating === "up" ? gettext("What was good? Optional, up to 1,000 characters") : gettext("What was wrong? Optional, up to 1,000 characters");
     const row = Object.assign(document.createElement("div"), { className: "row" });
-    const go = Object.assign(document.createElement("button"), { className: "button", textContent: "Send the reason" });
-    const skip = Object.assign(document.createElement("button"), { className: "button button--quiet", type: "button", textContent: "Skip" });
+    const go = Object.assign(document.createElement("button"), { className: "button", textContent: gettext("Send the reason") });
+    const skip = Object.assign(document.createElement("button"), { className: "button button--quiet", type: "button", textContent: gettext("Skip") });
     row.append(go, skip);
     form.append(area, row);
     skip.addEventListener("click", () => form.remove());
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      if (!area.value.trim() || await rated(answer, rating, area.value)) { form.remove(); toast("Thank you", "success"); }
+      if (!area.value.trim() || await rated(answer, rating, area.value)) { form.remove(); toast(gettext("Thank you"), "success"); }
     });
     part(answer, "actions").after(form);
     area.focus();
@@ -213,8 +211,8 @@
   function copies(answer) {
     for (const block of answer.querySelectorAll("[data-answer] pre")) {
       if (block.querySelector(".code-copy")) continue;
-      const button = Object.assign(document.createElement("button"), { type: "button", className: "button button--quiet code-copy", textContent: "Copy" });
-      button.setAttribute("aria-label", "Copy the code");
+      const button = Object.assign(document.createElement("button"), { type: "button", className: "button button--quiet code-copy", textContent: gettext("Copy") });
+      button.setAttribute("aria-label", gettext("Copy the code"));
       button.dataset.copyCode = "";
       block.append(button);
     }
@@ -240,7 +238,7 @@
     note(answer, NOTES[frame.status]);
     followUps(answer, frame.follow_ups ?? []);
     const tokens = (frame.usage?.input_tokens ?? 0) + (frame.usage?.output_tokens ?? 0);
-    part(answer, "meta").textContent = tokens ? `${tokens.toLocaleString("en")} tokens` : "";
+    part(answer, "meta").textContent = tokens ? gettext("{tokens} tokens", { tokens: tenantry.number(tokens) }) : "";
     part(answer, "error").hidden = true;
     if (frame.error) told(answer, frame.error);
     settle(answer);
@@ -265,7 +263,7 @@
     let left = Math.ceil(error.retry_after ?? 0);
     const tick = () => {
       again.disabled = left > 0;
-      again.textContent = left > 0 ? `Try again in ${left} s` : "Try again";
+      again.textContent = left > 0 ? gettext("Try again in {seconds} s", { seconds: left }) : gettext("Try again");
       if (left-- > 0) setTimeout(tick, 1000);
     };
     tick();

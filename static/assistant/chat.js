@@ -43,7 +43,7 @@
       if (mine !== socket) return;
       if (event.code === 4401) return signedOut();
       tries += 1;
-      connection.textContent = tries > 1 ? "Reconnecting" : "";
+      connection.textContent = tries > 1 ? gettext("Reconnecting") : "";
       timer = setTimeout(connect, Math.min(15000, 250 * 2 ** tries) * (0.75 + Math.random() / 2));
     });
   }
@@ -114,7 +114,7 @@
     const answer = message(frame.message_id);
     if (!answer) return void location.reload(); // of a turn whose beginning was missed
     keepingPlace(() => answers.finish(answer, frame));
-    announce.textContent = frame.status === "complete" ? "The answer is finished." : "The answer has ended.";
+    announce.textContent = frame.status === "complete" ? gettext("The answer is finished.") : gettext("The answer has ended.");
     titled(frame.title);
     ended();
   }
@@ -200,7 +200,7 @@
     send({ type: "stop" });
     if (live) answers.stop(live);
     busy(false);
-    announce.textContent = "The answer is stopped.";
+    announce.textContent = gettext("The answer is stopped.");
   }
 
   composer.stop.addEventListener("click", stop);
@@ -225,8 +225,8 @@
     } else if (event.target.closest("[data-copy-code]")) {
       const code = event.target.closest("pre").querySelector("code").textContent;
       navigator.clipboard.writeText(code).then(
-        () => toast("Copied", "success"),
-        () => toast("The browser did not allow copying. Select the code and copy it yourself.", "warning"),
+        () => toast(gettext("Copied"), "success"),
+        () => toast(gettext("The browser did not allow copying. Select the code and copy it yourself."), "warning"),
       );
     } else if (event.target.closest("[data-rate]")) {
       answers.rate(answer, event.target.closest("[data-rate]"));
@@ -253,10 +253,10 @@
     const form = Object.assign(document.createElement("form"), { className: "message-edit" });
     form.dataset.editForm = "";
     const area = Object.assign(document.createElement("textarea"), { className: "textarea", value: text.textContent, rows: 3 });
-    area.setAttribute("aria-label", "The question in other words");
+    area.setAttribute("aria-label", gettext("The question in other words"));
     const row = Object.assign(document.createElement("div"), { className: "row" });
-    const go = Object.assign(document.createElement("button"), { className: "button button--primary", textContent: "Ask" });
-    const cancel = Object.assign(document.createElement("button"), { className: "button", type: "button", textContent: "Cancel" });
+    const go = Object.assign(document.createElement("button"), { className: "button button--primary", textContent: gettext("Ask") });
+    const cancel = Object.assign(document.createElement("button"), { className: "button", type: "button", textContent: gettext("Cancel") });
     row.append(go, cancel);
     form.append(area, row);
     const close = () => { form.remove(); text.hidden = false; one("[data-edit]", question).focus(); };
@@ -269,7 +269,7 @@
       event.preventDefault();
       const said = area.value.trim();
       if (!said || said === text.textContent.trim()) return void close();
-      if (said.length > Number(composer.form.dataset.limit)) return void toast(`A message holds at most ${composer.form.dataset.limit} characters.`, "warning");
+      if (said.length > Number(composer.form.dataset.limit)) return void toast(gettext("A message holds at most {limit} characters.", { limit: composer.form.dataset.limit }), "warning");
       const frame = { type: "edit", message_id: question.dataset.message, text: said };
       send(composer.thorough() ? { ...frame, thorough: true } : frame);
       close();
@@ -287,9 +287,9 @@
     for (const chip of words.querySelectorAll(".cite")) chip.textContent = `[${chip.textContent}]`;
     try {
       await navigator.clipboard.writeText(one("[data-answer]", answer).isConnected ? textOf(words) : "");
-      toast("Copied", "success");
+      toast(gettext("Copied"), "success");
     } catch {
-      toast("The browser did not allow copying. Select the text and copy it yourself.", "warning");
+      toast(gettext("The browser did not allow copying. Select the text and copy it yourself."), "warning");
     }
   }
 

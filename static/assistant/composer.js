@@ -27,8 +27,8 @@
   function measure() {
     const length = area.value.trim().length;
     count.hidden = length < limit * 0.8;
-    count.textContent = `${length.toLocaleString("en")} of ${limit.toLocaleString("en")} characters`;
-    if (length > limit) say(`A message holds at most ${limit.toLocaleString("en")} characters. Shorten it by ${(length - limit).toLocaleString("en")}.`);
+    count.textContent = gettext("{length} of {limit} characters", { length: tenantry.number(length), limit: tenantry.number(limit) });
+    if (length > limit) say(gettext("A message holds at most {limit} characters. Shorten it by {over}.", { limit: tenantry.number(limit), over: tenantry.number(length - limit) }));
     else if (!problem.hidden) say("");
     send.disabled = length > limit;
   }
@@ -49,7 +49,7 @@
     const text = area.value.trim();
     if (!text || text.length > limit) {
       event.preventDefault();
-      if (!text) { say("Write something first."); area.focus(); }
+      if (!text) { say(gettext("Write something first.")); area.focus(); }
       return;
     }
     if (busy) { event.preventDefault(); return; }

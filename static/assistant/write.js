@@ -45,7 +45,7 @@
 
   function halt() {
     control?.abort();
-    note("Stopped. What had arrived is kept.");
+    note(gettext("Stopped. What had arrived is kept."));
   }
 
   async function write() {
@@ -88,17 +88,17 @@
         if (data) ended = heard(JSON.parse(data.slice(6))) || ended;
       }
     }
-    if (!ended) throw new Error("The connection was lost. What had arrived is kept; try again.");
+    if (!ended) throw new Error(gettext("The connection was lost. What had arrived is kept; try again."));
   }
 
-  const READING = { read_documents: "Reading", search_documents: "Searching your documents" };
+  const READING = { read_documents: gettext("Reading"), search_documents: gettext("Searching your documents") };
 
   function heard(frame) {
     switch (frame.type) {
       case "tool": {
         const step = part("step");
-        const words = READING[frame.name] ?? "Working";
-        step.textContent = frame.part ? `${words} part ${frame.part} of ${frame.parts}` : words;
+        const words = READING[frame.name] ?? gettext("Working");
+        step.textContent = frame.part ? gettext("{words} part {part} of {parts}", { words, part: frame.part, parts: frame.parts }) : words;
         step.hidden = frame.status === "done";
         return false;
       }
@@ -129,14 +129,14 @@
     const parted = frame.read.filter((each) => each.read < each.characters);
     keep(frame);
     if (frame.error) say(frame.error.detail);
-    if (frame.error) note("This text is not whole: it broke off here.");
-    else if (frame.stop_reason === "max_tokens") note("The text reached the longest length the model writes at once. Ask for less, or go on from its end.");
-    else if (parted.length) note(parted.map((each) => `Of ${each.document_name}, ${Math.round((100 * each.read) / each.characters)} % was read: the passages closest to its subject.`).join(" "));
+    if (frame.error) note(gettext("This text is not whole: it broke off here."));
+    else if (frame.stop_reason === "max_tokens") note(gettext("The text reached the longest length the model writes at once. Ask for less, or go on from its end."));
+    else if (parted.length) note(parted.map((each) => gettext("Of {name}, {percent} % was read: the passages closest to its subject.", { name: each.document_name, percent: Math.round((100 * each.read) / each.characters) })).join(" "));
     const tokens = (frame.usage.input_tokens ?? 0) + (frame.usage.output_tokens ?? 0);
-    part("meta").textContent = `${tokens.toLocaleString("en")} tokens`;
+    part("meta").textContent = gettext("{tokens} tokens", { tokens: tenantry.number(tokens) });
     part("meta").hidden = false;
     why(frame.request_id);
-    part("announce").textContent = frame.error ? frame.error.detail : "The text is finished.";
+    part("announce").textContent = frame.error ? frame.error.detail : gettext("The text is finished.");
   }
 
   /** Where the text is kept: its versions, and the file that Word opens. */
@@ -160,7 +160,7 @@
 
   function sources(found) {
     part("sources").hidden = !found.length;
-    part("sources-label").textContent = found.length === 1 ? "1 source" : `${found.length} sources`;
+    part("sources-label").textContent = ngettext("{n} source", "{n} sources", found.length, { n: found.length });
     part("source-list").replaceChildren(...found.map((each) => {
       const box = Object.assign(document.createElement("article"), { className: "source" });
       const head = Object.assign(document.createElement("div"), { className: "source__head" });
@@ -169,7 +169,7 @@
       const number = Object.assign(document.createElement("span"), { className: "cite", textContent: each.number });
       number.setAttribute("aria-hidden", "true");
       head.append(number, name);
-      if (each.page !== null) head.append(Object.assign(document.createElement("span"), { className: "source__page", textContent: `Page ${each.page}` }));
+      if (each.page !== null) head.append(Object.assign(document.createElement("span"), { className: "source__page", textContent: gettext("Page {page}", { page: each.page }) }));
       box.append(head, Object.assign(document.createElement("blockquote"), { textContent: each.quote }));
       return box;
     }));
@@ -207,9 +207,9 @@
   part("copy").addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(markdown);
-      toast("Copied", "success");
+      toast(gettext("Copied"), "success");
     } catch {
-      toast("The browser did not allow copying. Select the text and copy it yourself.", "warning");
+      toast(gettext("The browser did not allow copying. Select the text and copy it yourself."), "warning");
     }
   });
 

@@ -36,8 +36,8 @@
 
   function tell() {
     const chosen = boxes.filter((box) => box.checked).length;
-    const all = collection?.selectedOptions[0]?.text ?? "All documents";
-    label.textContent = chosen ? `${chosen} chosen document${chosen > 1 ? "s" : ""}` : all;
+    const all = collection?.selectedOptions[0]?.text ?? gettext("All documents");
+    label.textContent = chosen ? ngettext("{n} chosen document", "{n} chosen documents", chosen, { n: chosen }) : all;
   }
 
   filter?.addEventListener("input", narrow);

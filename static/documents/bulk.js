@@ -12,12 +12,13 @@
   const most = Number(form.dataset.most);
   const boxes = () => [...rows.querySelectorAll('input[name="document"]')];
   const chosen = () => boxes().filter((box) => box.checked);
-  const counted = (number) => `${number} document${number > 1 ? "s" : ""}`;
 
   function tell() {
     const number = chosen().length;
     form.hidden = number === 0;
-    count.textContent = number > most ? `${counted(number)} chosen; at most ${most} at once` : `${counted(number)} chosen`;
+    count.textContent = number > most
+      ? gettext("{n} documents chosen; at most {most} at once", { n: number, most })
+      : ngettext("{n} document chosen", "{n} documents chosen", number, { n: number });
     for (const button of form.querySelectorAll('button[name="action"]')) button.disabled = number > most;
     every.checked = number > 0 && number === boxes().length;
     every.indeterminate = number > 0 && !every.checked;
@@ -32,19 +33,19 @@
   form.addEventListener("click", (event) => {
     const button = event.target.closest('button[name="action"]');
     if (!button) return;
-    const what = counted(chosen().length);
+    const n = chosen().length;
     delete form.dataset.confirmDanger;
     delete form.dataset.confirm;  // tags are put on and taken off without being asked about
     if (button.value === "delete") {
-      form.dataset.confirm = `Delete ${what}?`;
-      form.dataset.confirmText = "They disappear from search, answers and storage at once. This cannot be undone.";
-      form.dataset.confirmAction = "Delete";
+      form.dataset.confirm = ngettext("Delete {n} document?", "Delete {n} documents?", n, { n });
+      form.dataset.confirmText = gettext("They disappear from search, answers and storage at once. This cannot be undone.");
+      form.dataset.confirmAction = gettext("Delete");
       form.dataset.confirmDanger = "";
     } else if (button.value === "move") {
       const to = form.elements.collection.selectedOptions[0];
-      form.dataset.confirm = `Move ${what}?`;
-      form.dataset.confirmText = to.value ? `From now on whoever may read “${to.text}” reads them.` : "From now on everybody in this workspace reads them.";
-      form.dataset.confirmAction = "Move";
+      form.dataset.confirm = ngettext("Move {n} document?", "Move {n} documents?", n, { n });
+      form.dataset.confirmText = to.value ? gettext("From now on whoever may read “{collection}” reads them.", { collection: to.text }) : gettext("From now on everybody in this workspace reads them.");
+      form.dataset.confirmAction = gettext("Move");
     }
   });
 

@@ -37,8 +37,8 @@
   }
 
   function announce(row) {
-    if (row.dataset.status === "ready") news.textContent = `${row.dataset.name} is ready`;
-    if (row.dataset.status === "failed") news.textContent = `${row.dataset.name} failed`;
+    if (row.dataset.status === "ready") news.textContent = gettext("{name} is ready", { name: row.dataset.name });
+    if (row.dataset.status === "failed") news.textContent = gettext("{name} failed", { name: row.dataset.name });
   }
 
   async function look(ids, added) {

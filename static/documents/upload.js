@@ -28,16 +28,17 @@
     const steps = ["KB", "MB", "GB"];
     let value = bytes / 1024;
     while (value >= 1024 && steps.length > 1) { value /= 1024; steps.shift(); }
-    return `${value.toFixed(value < 10 ? 1 : 0)} ${steps[0]}`;
+    const digits = value < 10 ? 1 : 0;
+    return `${value.toLocaleString(document.documentElement.lang, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false })} ${steps[0]}`;
   }
 
   /** Why a file would be refused, as far as the browser can tell; empty if it would not. */
   function trouble(file) {
     const name = file.name.toLowerCase();
-    if (!suffixes.some((suffix) => name.endsWith(suffix))) return "This kind of file is not supported.";
-    if (file.size === 0) return "This file is empty.";
-    if (file.size > limit) return `Too large: ${size(file.size)}, the limit is ${size(limit)}.`;
-    if (items.some((item) => item.file.name === file.name && item.file.size === file.size && item.file.lastModified === file.lastModified && item.state !== "done")) return "Already in this list.";
+    if (!suffixes.some((suffix) => name.endsWith(suffix))) return gettext("This kind of file is not supported.");
+    if (file.size === 0) return gettext("This file is empty.");
+    if (file.size > limit) return gettext("Too large: {size}, the limit is {limit}.", { size: size(file.size), limit: size(limit) });
+    if (items.some((item) => item.file.name === file.name && item.file.size === file.size && item.file.lastModified === file.lastModified && item.state !== "done")) return gettext("Already in this list.");
     return "";
   }
 
@@ -62,19 +63,19 @@
     side.className = "row";
     item.amount = document.createElement("span");
     item.amount.className = "muted number small";
-    item.again = button("refresh", `Try again: ${item.file.name}`, () => repeat([item]));
+    item.again = button("refresh", gettext("Try again: {name}", { name: item.file.name }), () => repeat([item]));
     item.both = document.createElement("button");
     item.both.type = "button";
     item.both.className = "button";
-    item.both.textContent = "Keep both";
-    item.both.setAttribute("aria-label", `Keep both: ${item.file.name}`);
+    item.both.textContent = gettext("Keep both");
+    item.both.setAttribute("aria-label", gettext("Keep both: {name}", { name: item.file.name }));
     item.both.addEventListener("click", () => { item.keep = true; repeat([item]); });
-    item.drop = button("close", `Remove ${item.file.name}`, () => remove(item));
+    item.drop = button("close", gettext("Remove {name}", { name: item.file.name }), () => remove(item));
     side.append(item.amount, item.both, item.again, item.drop);
     item.bar = document.createElement("progress");
     item.bar.className = "progress";
     item.bar.max = 100;
-    item.bar.setAttribute("aria-label", `Uploading ${item.file.name}`);
+    item.bar.setAttribute("aria-label", gettext("Uploading {name}", { name: item.file.name }));
     item.words = document.createElement("span");
     item.words.className = "upload-item__note";
     box.append(tenantry.icon("file"), name, side, item.bar, item.words);
@@ -95,7 +96,7 @@
 
   function paint(item) {
     const sending = item.state === "sending";
-    item.amount.textContent = sending ? `${Math.round(item.sent)}% of ${size(item.file.size)}` : size(item.file.size);
+    item.amount.textContent = sending ? gettext("{percent}% of {size}", { percent: Math.round(item.sent), size: size(item.file.size) }) : size(item.file.size);
     item.bar.hidden = !sending;
     item.bar.value = item.sent;
     item.again.hidden = item.state !== "failed";
@@ -106,7 +107,7 @@
       const link = document.createElement("a");
       link.href = item.same.href;
       link.textContent = item.same.name;
-      item.words.replaceChildren("The same content is here already: ", link);
+      item.words.replaceChildren(`${gettext("The same content is here already:")} `, link);
     }
     item.words.classList.toggle("upload-item__note--bad", item.state === "refused" || item.state === "failed");
   }
@@ -131,22 +132,22 @@
     queue.hidden = items.length === 0;
     const tooMuch = bytes > left;
     const words = [];
-    if (waiting.length) words.push(`${waiting.length} file${waiting.length > 1 ? "s" : ""}, ${size(bytes)}`);
-    if (sending.length) words.push(`${sending.length} uploading`);
-    if (tooMuch) words.push(`${size(left)} of storage left: remove some files`);
+    if (waiting.length) words.push(ngettext("{n} file, {size}", "{n} files, {size}", waiting.length, { n: waiting.length, size: size(bytes) }));
+    if (sending.length) words.push(gettext("{n} uploading", { n: sending.length }));
+    if (tooMuch) words.push(gettext("{size} of storage left: remove some files", { size: size(left) }));
     const same = inState("same").length;
-    if (same) words.push(`${same} here already`);
+    if (same) words.push(gettext("{n} here already", { n: same }));
     const bad = inState("refused", "failed").length;
-    if (bad) words.push(`${bad} not uploaded`);
+    if (bad) words.push(gettext("{n} not uploaded", { n: bad }));
     const under = waiting.length && running ? waiting.length + sending.length : sending.length;
-    if (running && under) words.unshift(`${all.files - under} of ${all.files} sent`);
+    if (running && under) words.unshift(gettext("{n} of {all} sent", { n: all.files - under, all: all.files }));
     summary.textContent = words.join(" · ");
     total.hidden = !(running && under);
     cancel.hidden = !(running && under);
     again.hidden = inState("failed").length < 2;
     start.hidden = waiting.length === 0 || running;
     start.disabled = tooMuch;
-    start.textContent = waiting.length > 1 ? `Upload ${waiting.length} files` : "Upload";
+    start.textContent = waiting.length > 1 ? gettext("Upload {n} files", { n: waiting.length }) : gettext("Upload");
   }
 
   function progress() {
@@ -191,7 +192,7 @@
     xhr.setRequestHeader("Accept", "application/json");
     xhr.setRequestHeader("X-CSRFToken", document.querySelector('meta[name="csrf-token"]')?.content ?? form.elements.csrfmiddlewaretoken.value);
     xhr.upload.addEventListener("progress", (event) => { if (event.lengthComputable) { item.sent = (100 * event.loaded) / event.total; paint(item); progress(); } });
-    xhr.upload.addEventListener("load", () => { item.note = "Checking"; paint(item); });
+    xhr.upload.addEventListener("load", () => { item.note = gettext("Checking"); paint(item); });
     xhr.addEventListener("load", () => finished(item, xhr));
     xhr.addEventListener("error", () => failed(item, tenantry.problem(0)));
     xhr.send(body);

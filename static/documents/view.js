@@ -80,7 +80,7 @@
     reader.addEventListener("error", (event) => {
       const image = event.target;
       if (!image.matches?.("img[data-sheet]")) return;
-      const again = Object.assign(document.createElement("button"), { type: "button", className: "button sheet__again", textContent: "This page did not load. Try again" });
+      const again = Object.assign(document.createElement("button"), { type: "button", className: "button sheet__again", textContent: gettext("This page did not load. Try again") });
       again.addEventListener("click", () => { again.replaceWith(image); image.srcset = image.srcset; });
       image.replaceWith(again);
     }, true);

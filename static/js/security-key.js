@@ -27,7 +27,7 @@
     const failed = form.querySelector("[data-failed]");
     if (!window.PublicKeyCredential) {
       failed.hidden = false;
-      failed.textContent = "This browser cannot use security keys; use another way.";
+      failed.textContent = gettext("This browser cannot use security keys; use another way.");
       form.querySelector("button").disabled = true;
       continue;
     }
@@ -43,8 +43,8 @@
       } catch (error) {
         failed.hidden = false;
         failed.textContent = error.name === "InvalidStateError"
-          ? "This security key is added already."
-          : "The security key was not used. Try again, or use another way.";
+          ? gettext("This security key is added already.")
+          : gettext("The security key was not used. Try again, or use another way.");
       }
     });
   }

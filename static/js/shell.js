@@ -1,5 +1,5 @@
 /* What every page shares: toasts, dialogs, menus, tabs, shortcuts, the theme switch, copy buttons,
-   htmx's CSRF header and its failures. Public names: toast(text, kind), tenantry.{toast, fetch, problem, dialog, confirm, icon}. */
+   htmx's CSRF header and its failures. Public names: toast(text, kind), gettext, ngettext, tenantry.{toast, fetch, problem, dialog, confirm, icon, number}. */
 (() => {
   "use strict";
 
@@ -7,6 +7,24 @@
   const one = (selector, from = document) => from.querySelector(selector);
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
   const meta = (name) => one(`meta[name="${name}"]`)?.content ?? "";
+
+  /* Words: English is in the sources; texts.<language>.js, loaded before this, holds the language's. */
+
+  const texts = window.texts ?? {};
+  const filled = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values?.[name] ?? whole);
+
+  /** A text in the page's language, each {name} in it replaced by its value. */
+  function gettext(text, values) {
+    return filled(texts[text] ?? text, values);
+  }
+
+  /** The form of a text for a number of things. */
+  function ngettext(singular, plural, number, values) {
+    return filled((texts[singular] ?? [singular, plural])[number === 1 ? 0 : 1], values);
+  }
+
+  /** A number as the page's language writes it. */
+  const number = (value) => value.toLocaleString(root.lang || "en");
 
   /** An icon from the sprite, as an element. */
   function icon(name, extra = "") {
@@ -36,7 +54,7 @@
     const close = document.createElement("button");
     close.type = "button";
     close.className = "toast__close";
-    close.setAttribute("aria-label", "Dismiss");
+    close.setAttribute("aria-label", gettext("Dismiss"));
     close.append(icon("close"));
     close.addEventListener("click", () => box.remove());
     box.append(icon(TOAST_ICONS[known]), words, close);
@@ -56,16 +74,16 @@
   /* Failures ---------------------------------------------------------------------------------- */
 
   const BY_STATUS = {
-    0: "The server could not be reached. Check your connection and try again.",
-    401: "You are signed out. Sign in again to go on.",
-    402: "This workspace has used up its allowance. See Usage for the way on.",
-    403: "Your role does not allow this. Ask an admin of the workspace.",
-    404: "This is no longer here, or you may not see it. Reload the page.",
-    409: "Someone changed this meanwhile. Reload the page and try again.",
-    413: "That file is too large.",
-    415: "That kind of file cannot be read.",
-    429: "Too many requests at once. Wait a moment and try again.",
-    503: "This is busy or being restarted. Try again in a minute.",
+    0: gettext("The server could not be reached. Check your connection and try again."),
+    401: gettext("You are signed out. Sign in again to go on."),
+    402: gettext("This workspace has used up its allowance. See Usage for the way on."),
+    403: gettext("Your role does not allow this. Ask an admin of the workspace."),
+    404: gettext("This is no longer here, or you may not see it. Reload the page."),
+    409: gettext("Someone changed this meanwhile. Reload the page and try again."),
+    413: gettext("That file is too large."),
+    415: gettext("That kind of file cannot be read."),
+    429: gettext("Too many requests at once. Wait a moment and try again."),
+    503: gettext("This is busy or being restarted. Try again in a minute."),
   };
 
   /** One sentence for a failed response: problem+json's own words where there are any. */
@@ -74,13 +92,13 @@
       try {
         const said = JSON.parse(body);
         const words = said.detail || said.title;
-        if (words && said.code === "rate_limited" && retryAfter) return `${words} Try again in ${retryAfter} s.`;
+        if (words && said.code === "rate_limited" && retryAfter) return gettext("{words} Try again in {seconds} s.", { words, seconds: retryAfter });
         if (words) return String(words);
       } catch { /* not JSON after all: speak by status */ }
     }
     return BY_STATUS[status] ?? (status >= 500
-      ? "Something failed on our side. Nothing was lost; try again."
-      : "That did not work. Check what you entered and try again.");
+      ? gettext("Something failed on our side. Nothing was lost; try again.")
+      : gettext("That did not work. Check what you entered and try again."));
   }
 
   /** fetch() with the CSRF header; failures become an Error with status, code and a sentence for people. */
@@ -117,7 +135,7 @@
   }
 
   /** Ask before doing: resolves to true or false. Uses the dialog that every page carries. */
-  function confirm(title, text = "", action = "Continue", danger = false) {
+  function confirm(title, text = "", action = gettext("Continue"), danger = false) {
     const box = one("#confirm");
     if (!box) return Promise.resolve(false);
     one("[data-confirm-title]", box).textContent = title;
@@ -137,7 +155,7 @@
     let url;
     try { url = new URL(address); } catch { return; }
     if (!["https:", "http:", "mailto:"].includes(url.protocol)) return;
-    if (await confirm("Open this address?", url.href, "Open")) window.open(url.href, "_blank", "noopener,noreferrer");
+    if (await confirm(gettext("Open this address?"), url.href, gettext("Open"))) window.open(url.href, "_blank", "noopener,noreferrer");
   }
 
   /* Clicks: one listener for everything declared with a data attribute ------------------------- */
@@ -200,9 +218,9 @@
     const text = wanted.startsWith("#") ? one(wanted)?.textContent ?? "" : wanted;
     try {
       await navigator.clipboard.writeText(text);
-      toast("Copied", "success");
+      toast(gettext("Copied"), "success");
     } catch {
-      toast("The browser did not allow copying. Select the text and copy it yourself.", "warning");
+      toast(gettext("The browser did not allow copying. Select the text and copy it yourself."), "warning");
     }
   }
 
@@ -211,7 +229,7 @@
     if (!form.dataset?.confirm || form.dataset.confirmed) return;
     event.preventDefault();
     const { confirm: title, confirmText, confirmAction, confirmDanger } = form.dataset;
-    if (await confirm(title, confirmText, confirmAction ?? "Continue", confirmDanger !== undefined)) {
+    if (await confirm(title, confirmText, confirmAction ?? gettext("Continue"), confirmDanger !== undefined)) {
       form.dataset.confirmed = "1";
       form.requestSubmit(event.submitter);
       delete form.dataset.confirmed;
@@ -308,7 +326,7 @@
 
   document.addEventListener("htmx:configRequest", (event) => { event.detail.headers["X-CSRFToken"] = meta("csrf-token"); });
   document.addEventListener("htmx:sendError", () => toast(BY_STATUS[0], "danger"));
-  document.addEventListener("htmx:timeout", () => toast("That took too long. Try again.", "danger"));
+  document.addEventListener("htmx:timeout", () => toast(gettext("That took too long. Try again."), "danger"));
   document.addEventListener("htmx:responseError", (event) => {
     const { xhr, elt } = event.detail;
     if (xhr.status === 401) return signIn();
@@ -321,7 +339,7 @@
     if (!question) return;
     event.preventDefault();
     const { confirmText, confirmAction, confirmDanger } = event.detail.elt.dataset;
-    confirm(question, confirmText, confirmAction ?? "Continue", confirmDanger !== undefined).then((yes) => {
+    confirm(question, confirmText, confirmAction ?? gettext("Continue"), confirmDanger !== undefined).then((yes) => {
       if (yes) event.detail.issueRequest(true);
     });
   });
@@ -348,5 +366,7 @@
   });
 
   window.toast = toast;
-  window.tenantry = Object.freeze({ toast, fetch: send, problem, dialog, confirm, icon });
+  window.gettext = gettext;
+  window.ngettext = ngettext;
+  window.tenantry = Object.freeze({ toast, fetch: send, problem, dialog, confirm, icon, number });
 })();
