@@ -56,6 +56,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         db_default=False,
         help_text="A program's account: owned by the workspace, has keys and no password.",
     )
+    # One of settings.LANGUAGES; empty: as the browser asks.
+    language = models.CharField(max_length=8, blank=True, default="", db_default="")
 
     objects: ClassVar[UserManager] = UserManager()
 
