@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,10 +90,14 @@ class Call:
 
 
 class CallLog:
-    """The last thousand calls, newest last; finished ones are handed to a listener."""
+    """The last thousand calls, newest last, and how many there were of each kind.
+
+    Finished ones are handed to a listener.
+    """
 
     def __init__(self, on_finish: Callable[[Call], None]) -> None:
         self._calls: deque[Call] = deque(maxlen=_KEPT)
+        self._counts: Counter[tuple[str, str, str | None]] = Counter()
         self._lock = threading.Lock()
         self._on_finish = on_finish
 
@@ -110,6 +114,7 @@ class CallLog:
             call.finished = True
             call.ended = time.time()
             call.latency_ms = round((call.ended - call.started) * 1000)
+            self._counts[call.operation, call.region, call.error] += 1
         self._on_finish(call)
 
     def entries(self) -> list[Json]:
@@ -117,7 +122,16 @@ class CallLog:
         with self._lock:
             return [call.as_json() for call in self._calls]
 
+    def counts(self) -> list[Json]:
+        """How many calls have ended, by operation, Region and error."""
+        with self._lock:
+            return [
+                {"operation": operation, "region": region, "error": error, "calls": calls}
+                for (operation, region, error), calls in self._counts.items()
+            ]
+
     def clear(self) -> None:
         """Forget all."""
         with self._lock:
             self._calls.clear()
+            self._counts.clear()

@@ -62,7 +62,9 @@ class Workbench:
             case "POST", ("expire",):
                 return self._expire(request)
             case "GET", ("requests",):
-                return Response.of_json({"requests": self._calls.entries()})
+                return Response.of_json(
+                    {"requests": self._calls.entries(), "counts": self._calls.counts()}
+                )
             case "DELETE", ("requests",):
                 self._calls.clear()
                 return Response.of_json({"requests": []})
@@ -97,7 +99,7 @@ class Workbench:
 _INDEX = (
     ("GET", "health", "whether it answers"),
     ("GET", "operations", "every operation offered, and how often it was answered"),
-    ("GET", "requests", "the last 1,000 calls, oldest first"),
+    ("GET", "requests", "the last 1,000 calls, oldest first, and the number of all"),
     ("DELETE", "requests", "forgets them"),
     ("POST", "script", "queues what the next matching calls shall meet"),
     ("POST", "logs", "switches of the invocation log, and delivery now"),

@@ -180,6 +180,8 @@ def test_the_assistant_fits_a_phone(server: Server, open_page: OpenPage) -> None
         expect(page.locator("[data-entry]")).to_be_visible()
         check(page)
         page.locator("[data-entry]").click()
+        page.wait_for_url("**/assistant/*-*/")
+        page.wait_for_load_state("networkidle")
         page.locator("[data-suggestion]").first.click()
         answers(page, 1)
         check(page)

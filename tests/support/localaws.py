@@ -37,6 +37,12 @@ class LocalAws:
         calls = received["requests"] if isinstance(received, dict) else received
         return [call for call in calls if operation in (None, call["operation"])]
 
+    def counts(self, operation: str) -> dict[tuple[str, str | None], int]:
+        """Return how many of these calls ended since the reset, by Region and error."""
+        counts = self._http.get("/requests").raise_for_status().json()["counts"]
+        return {(each["region"], each["error"]): each["calls"] for each in counts
+                if each["operation"] == operation}  # fmt: skip
+
     def forget_requests(self) -> None:
         """Forget the calls received; scripts and switches stay."""
         self._http.delete("/requests").raise_for_status()
