@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 
-.PHONY: run test test-clients bench isolation clean .run .dev .chromium .pgbouncer
+.PHONY: run test test-clients messages bench isolation clean .run .dev .chromium .pgbouncer
 .SILENT:
 .DEFAULT_GOAL := run
 
@@ -18,6 +18,10 @@ test: .dev .chromium .pgbouncer
 
 test-clients: .run
 	exec $(BIN)/python -m tests.clients
+
+# Bring the catalogues of translations in line with the sources, and compile them.
+messages: .dev
+	exec $(BIN)/python -m tests.languages
 
 bench: .dev
 	exec $(BIN)/python -m tests.bench

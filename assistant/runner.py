@@ -18,6 +18,7 @@ import structlog
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import connection
+from django.utils import translation
 
 from assistant.errors import AnswerFailed, error_members
 from assistant.frames import TurnFrames
@@ -82,11 +83,22 @@ def turn_run(
         if _keeper is None:
             _keeper = threading.Thread(target=_keep, name="turn-keeper", daemon=True)
             _keeper.start()
-    _threads.submit(_run, running, work, before)
+    _begin(_run, running, work, before)
     for watcher in watchers:
         watcher(running)
     _tellers.submit(_tell, turn_group(tenant, conversation_id), turn.number)
     return running
+
+
+def _begin(work: Callable[..., None], *args: Any) -> None:
+    """Start work in a thread, in the language of whoever asked for it."""
+    language = translation.get_language()
+
+    def spoken() -> None:
+        with translation.override(language):
+            work(*args)
+
+    _threads.submit(spoken)
 
 
 def running_in(conversation_id: UUID) -> RunningTurn | None:
@@ -149,7 +161,7 @@ def work_aside(tenant: TenantContext, work: Callable[[], Any]) -> None:
         finally:
             connection.close()
 
-    _threads.submit(run)
+    _begin(run)
 
 
 def _tell(group: str, number: int) -> None:

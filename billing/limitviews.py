@@ -19,6 +19,7 @@ from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.context import Actor
 from tenants.errors import Forbidden, Invalid, TenantryError
+from tenants.numbers import typed
 
 
 @role_required("viewer")
@@ -77,7 +78,7 @@ def _set(actor: Actor, form: Any) -> None:
 def _amount(text: str | None) -> Decimal | None:
     """Return what was typed, without the separators of thousands; None for nothing."""
     try:
-        return Decimal(text.strip().replace(",", "")) if text and text.strip() else None
+        return typed(text) if text and text.strip() else None
     except InvalidOperation:
         raise Invalid(f"“{text[:40] if text else ''}” is no amount; give digits.") from None
 

@@ -12,6 +12,7 @@ from billing.limitmodels import EVERYONE
 from billing.units import METRIC_LABEL, METRIC_UNIT, Metric
 from tenants.context import current
 from tenants.errors import QuotaExhausted
+from tenants.numbers import written
 
 UPGRADE_URL: Final = "/usage/plans/"
 LIMITS_URL: Final = "/usage/limits/"
@@ -116,37 +117,42 @@ def number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
 
 
+def whole(value: Decimal | int) -> str:
+    """Return a whole number as people read it."""
+    return written(f"{value:,.0f}")
+
+
 def quantity(metric: Metric, value: Decimal) -> str:
     """Return an amount of a metric as people read it, with its unit."""
     if metric is Metric.SPEND:
         return money(value)
     if metric is Metric.STORAGE:
         return stored(value)
-    return f"{value:,.0f} {METRIC_UNIT[metric]}"
+    return f"{whole(value)} {METRIC_UNIT[metric]}"
 
 
 def amount(metric: Metric, value: Decimal) -> str:
     """Return an amount without its unit, exact, for a meter whose label says the unit."""
-    return quantity(metric, value) if metric in (Metric.SPEND, Metric.STORAGE) else f"{value:,.0f}"
+    return quantity(metric, value) if metric in (Metric.SPEND, Metric.STORAGE) else whole(value)
 
 
 def compact(value: Decimal) -> str:
     """Return a round number in few digits (100 M), any other one in full."""
     for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
         if value >= size and value % (size // 100) == 0:
-            return f"{(value / size).normalize():f} {letter}"
-    return f"{value:,.0f}"
+            return f"{written(f'{(value / size).normalize():f}')} {letter}"
+    return whole(value)
 
 
 def money(value: Decimal) -> str:
     """Return dollars to the cent, and small sums with as many digits as say something."""
     size = abs(value)
     if size == 0 or size >= 1:
-        return f"${value:,.2f}"
+        return f"${written(f'{value:,.2f}')}"
     for digits in (4, 6):
         if size >= Decimal(10) ** (1 - digits):
-            return f"${value:.{digits}f}"
-    return f"${value.normalize():f}"
+            return f"${written(f'{value:.{digits}f}')}"
+    return f"${written(f'{value.normalize():f}')}"
 
 
 def stored(value: Decimal | int) -> str:
@@ -154,10 +160,12 @@ def stored(value: Decimal | int) -> str:
     size = float(value)
     for unit in ("bytes", "KB", "MB", "GB"):
         if size < 1024:
-            return f"{size:,.0f} {unit}" if unit == "bytes" else f"{_short(size)} {unit}"
+            return (
+                f"{written(f'{size:,.0f}')} {unit}" if unit == "bytes" else f"{_short(size)} {unit}"
+            )
         size /= 1024
     return f"{_short(size)} TB"
 
 
 def _short(size: float) -> str:
-    return f"{size:,.1f}".removesuffix(".0")
+    return written(f"{size:,.1f}".removesuffix(".0"))

@@ -12,6 +12,7 @@ from tenants.accounts.models import User
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 IN_WORDS = ("text/html", "application/problem+json")
+ENGLISH_ALONE = ("/admin/", "/design/")  # staff's pages, and the page of components
 
 
 def language_accepted(header: str) -> str:
@@ -35,8 +36,7 @@ def language_of(user: object, otherwise: str = settings.LANGUAGE_CODE) -> str:
 class LanguageMiddleware:
     """Answer in the language that the request asks for, and say in which.
 
-    Outside the tenant, so that pages about a wrong host are translated too. Staff pages are
-    English alone.
+    Outside the tenant, so that pages about a wrong host are translated too.
     """
 
     sync_capable = True
@@ -46,8 +46,9 @@ class LanguageMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        staff = request.path_info.startswith("/admin/")
-        asked = "en" if staff else language_accepted(request.headers.get("Accept-Language", ""))
+        asked = language_accepted(request.headers.get("Accept-Language", ""))
+        if request.path_info.startswith(ENGLISH_ALONE):
+            asked = settings.LANGUAGE_CODE
         with translation.override(asked):
             response = self.get_response(request)
             if response.headers.get("Content-Type", "").startswith(IN_WORDS):

@@ -17,10 +17,12 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.contrib.auth import get_user
+from django.utils import translation
 
 from tenants.accounts.models import User
 from tenants.context import Actor, TenantContext, current, in_public, in_tenant
 from tenants.errors import TenantUnavailable, UnderMaintenance
+from tenants.languages import language_accepted, language_of
 from tenants.lifecycle.standing import schema_require
 from tenants.middleware import SESSION_TENANT, host_of, is_public_host
 from tenants.registry.selectors import tenant_by_host
@@ -135,9 +137,11 @@ class TenantSocketMiddleware:
         scope = dict(
             scope, tenant=tenant, user=user, actor=actor, session_key=session_key, api_key=secret
         )
+        asked = language_accepted(headers.get(b"accept-language", ""))
         SOCKETS.inc()
         try:
-            return await self.inner(scope, receive, send)
+            with translation.override(language_of(user, asked)):
+                return await self.inner(scope, receive, send)
         finally:
             SOCKETS.dec()
 

@@ -7,6 +7,7 @@ from django import template
 from billing.invoices.money import money_in
 from billing.monthly import FEATURES
 from billing.refusals import money
+from tenants.numbers import written
 
 register = template.Library()
 
@@ -16,7 +17,7 @@ ROUTES = {"region": "in one Region", "geo": "within a geography", "global": "glo
 @register.filter
 def whole(value: int | Decimal) -> str:
     """Return a count with separators; a part of one only where there is one."""
-    return f"{value.normalize():,f}" if isinstance(value, Decimal) else f"{value:,}"
+    return written(f"{value.normalize():,f}" if isinstance(value, Decimal) else f"{value:,}")
 
 
 @register.filter
@@ -35,13 +36,13 @@ def dollars(value: Decimal) -> str:
 @register.filter
 def whole_number(value: Decimal) -> str:
     """Return a whole amount that is kept as a decimal, with separators."""
-    return f"{value:,.0f}"
+    return written(f"{value:,.0f}")
 
 
 @register.filter
 def sum_text(value: Decimal) -> str:
     """Return a sum for a field: all its digits, and nothing else."""
-    return f"{value.normalize():f}"
+    return written(f"{value.normalize():f}")
 
 
 @register.filter
@@ -55,7 +56,7 @@ def price(value: Decimal) -> str:
     """Return a price with all its digits, two at least: it is multiplied as it stands."""
     text = f"{value.normalize():f}"
     decimals = len(text.partition(".")[2])
-    return f"${value:.{max(2, decimals)}f}"
+    return f"${written(f'{value:.{max(2, decimals)}f}')}"
 
 
 @register.filter
@@ -79,4 +80,4 @@ def money_as(value: Decimal, locale: str) -> str:
 @register.filter
 def amount_text(value: Decimal) -> str:
     """Return a quantity without zeros at its end, with separators."""
-    return f"{value.normalize():,f}"
+    return written(f"{value.normalize():,f}")

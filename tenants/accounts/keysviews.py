@@ -19,6 +19,7 @@ from tenants.accounts.scopes import SCOPES
 from tenants.accounts.selectors import actor_of, keys_of
 from tenants.accounts.settingspages import settings_page
 from tenants.errors import Conflict, Forbidden, Invalid
+from tenants.numbers import typed
 
 LASTING: Final = {"30": "30 days", "90": "90 days", "365": "A year", "": "It does not expire"}
 
@@ -78,7 +79,7 @@ def _made(request: HttpRequest) -> tuple[ApiKey, str]:
 
 def _dollars(text: str) -> Decimal | None:
     try:
-        amount = Decimal(text.strip()) if text.strip() else None
+        amount = typed(text) if text.strip() else None
     except InvalidOperation:
         amount = Decimal("NaN")
     if amount is not None and (not amount.is_finite() or amount != round(amount, 2)):

@@ -2,6 +2,7 @@
 
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY, login, logout
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
@@ -12,6 +13,7 @@ from tenants.accounts.addresses import address_add, address_remove
 from tenants.accounts.audit import audit_write
 from tenants.accounts.models import Role, User
 from tenants.context import SYSTEM, Actor, current
+from tenants.errors import Invalid
 from tenants.middleware import SESSION_TENANT
 from tenants.sockets import sockets_close
 from tenants.webhooks.publishing import publish
@@ -66,6 +68,15 @@ def email_confirm(*, user: User) -> None:
         user.save(update_fields=["email_confirmed_at"])
         actor = Actor(user_id=user.id, role=user.role, kind="session")
         audit_write(actor, action="user.confirm", object_type="user", object_id=user.id)
+
+
+def language_choose(*, user: User, language: str) -> None:
+    """Keep the user's language; empty: as their browser asks. Raises Invalid."""
+    if language and language not in dict(settings.LANGUAGES):
+        known = ", ".join(code for code, _ in settings.LANGUAGES)
+        raise Invalid(f"There is no such language here; choose one of {known}.")
+    user.language = language
+    user.save(update_fields=["language"])
 
 
 def sign_out(request: HttpRequest) -> None:

@@ -30,6 +30,7 @@ from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.accounts.services import (
     email_confirm,
+    language_choose,
     password_changed,
     sign_out,
 )
@@ -67,6 +68,15 @@ def _next_of(request: HttpRequest) -> str:
     target = request.POST.get("next") or request.GET.get("next") or "/"
     safe = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()})
     return target if safe else "/"
+
+
+@require_POST
+@role_required("viewer")
+def language_action(request: HttpRequest) -> HttpResponse:
+    """Keep the language that the user chooses, and go on where they were."""
+    assert isinstance(request.user, User)
+    language_choose(user=request.user, language=request.POST.get("language", ""))
+    return redirect(_next_of(request))
 
 
 @require_POST

@@ -27,6 +27,7 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "settings/keys/<uuid:key_id>/revoke/": {"POST": "viewer"},
     "settings/keys/service-accounts/": {"POST": "admin"},
     "settings/keys/service-accounts/<uuid:program_id>/delete/": {"POST": "admin"},
+    "settings/language/": {"POST": "viewer"},
     "settings/workspace/": {"GET": "viewer"},
     "settings/workspace/setup/": {"POST": "admin"},
     "settings/workspace/confirm/": {"POST": "viewer"},

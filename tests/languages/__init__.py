@@ -1,0 +1,1 @@
+"""The texts of the product in their languages: reading the sources, and the catalogues."""

@@ -1,0 +1,49 @@
+"""Numbers as a reader's language writes them, and as it types them."""
+
+from decimal import Decimal, InvalidOperation
+
+import pytest
+from django.utils import translation
+
+from tenants.numbers import typed, written
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "number"),
+    [
+        ("en", "1,234.5", "1234.5"),
+        ("en", " 12.50 ", "12.50"),
+        ("de", "1.234,5", "1234.5"),
+        ("de", "12,50", "12.50"),
+        ("de", "12.50", "12.50"),
+        ("de", "1.000.000", "1000000"),
+        ("de", "-3,25", "-3.25"),
+    ],
+)
+def test_a_number_is_read_as_its_language_writes_it(language: str, text: str, number: str) -> None:
+    with translation.override(language):
+        assert typed(text) == Decimal(number)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "12,50"),
+        ("en", "1,00,000"),
+        ("de", "1.00,000,0"),
+        ("de", "1,2.5"),
+        ("de", "NaN"),
+        ("en", "x"),
+    ],
+)
+def test_what_could_be_two_numbers_is_refused(language: str, text: str) -> None:
+    with translation.override(language), pytest.raises(InvalidOperation):
+        typed(text)
+
+
+def test_a_number_is_written_as_the_language_has_it() -> None:
+    with translation.override("de"):
+        assert written("1,234,567.89") == "1.234.567,89"
+        assert written("$0.0025") == "$0,0025"
+    with translation.override("en"):
+        assert written("1,234.5") == "1,234.5"
