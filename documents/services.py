@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from bedrock.batch import job_stop
 from billing.storage import release_storage, reserve_storage
-from documents.access import document_locked, document_of, documents_current
+from documents.access import document_locked, document_of, documents_current, documents_visible
 from documents.errors import BULK_AT_MOST, Duplicate, NotRetryable, TooManyAtOnce, UploadInterrupted
 from documents.masking import mask_stale, masked_name_of
 from documents.models import Document, LooseObject, Status, Way
@@ -129,7 +129,7 @@ def documents_delete(*, actor: Actor, document_ids: Iterable[UUID | str]) -> Non
     """
     wanted = set(document_ids)
     with transaction.atomic():
-        series_lock(series_of(wanted))
+        series_lock(series_of(documents_visible(actor).filter(id__in=wanted)))
         gone: set[UUID] = set()
         for document_id in sorted(wanted, key=str):  # in one order: no deadlock
             if UUID(str(document_id)) in gone:
@@ -144,7 +144,7 @@ def documents_expire(document_ids: Iterable[UUID]) -> None:
     """Delete documents whose retention is over, whoever may see them. Raises LegalHold."""
     ids = list(document_ids)
     with transaction.atomic():
-        series_lock(series_of(ids))
+        series_lock(series_of(Document.objects.filter(id__in=ids)))
         for document in Document.objects.filter(id__in=ids).order_by("id").select_for_update():
             _delete(SYSTEM, document)
     _sweep()
@@ -187,7 +187,7 @@ def documents_move(
 
     All of them or none. Raises NotFound, DocumentReadOnly, CollectionNotFound, CollectionReadOnly.
     """
-    series_lock(series_of(document_ids))
+    series_lock(series_of(documents_visible(actor).filter(id__in=document_ids)))
     chosen = [document_locked(actor, each) for each in sorted(set(document_ids), key=str)]
     ids = [each.id for each in chosen]
     series = [each.series for each in chosen if each.series]

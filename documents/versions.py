@@ -37,10 +37,13 @@ def series_lock(keys: Iterable[UUID]) -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
-def series_of(document_ids: Iterable[UUID | str]) -> list[UUID]:
-    """Return the series that these documents belong to, by their first versions' ids."""
-    found = Document.objects.order_by().filter(id__in=list(document_ids))
-    return list(found.values_list(Coalesce("series", "id"), flat=True).distinct())
+def series_of(documents: QuerySet[Document]) -> list[UUID]:
+    """Return the series that these documents belong to, by their first versions' ids.
+
+    Give those alone that the actor may see: a lock on another would tell that it is there.
+    """
+    found = documents.order_by().values_list(Coalesce("series", "id"), flat=True)
+    return list(found.distinct())
 
 
 def newest_of(actor: Actor, document_id: UUID | str) -> Document:
@@ -112,7 +115,7 @@ def version_begin(*, actor: Actor, document_id: UUID, made: Document) -> Documen
     In the caller's transaction. It is filed where that one is, so whoever may read one reads both.
     Raises NotFound, DocumentReadOnly, SameVersion.
     """
-    series_lock(series_of([document_id]))
+    series_lock(series_of(documents_visible(actor).filter(id=document_id)))
     before = document_locked(actor, newest_of(actor, document_id).id)
     same_refuse(actor, before.id, made.sha256)
     if before.series is None:

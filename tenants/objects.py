@@ -171,11 +171,16 @@ def objects_delete(keys: Iterable[str]) -> None:
                     "Quiet": True,
                 },
             )
-            if failed := answer.get("Errors"):
-                log.warning("aws.objects_kept", codes=sorted({each["Code"] for each in failed}))
-                raise AwsError(aws_code=failed[0]["Code"])
+            _require_deleted(answer)
     except (BotoCoreError, ClientError) as error:
         raise translated(error) from error
+
+
+def _require_deleted(answer: Any) -> None:
+    """Raise AwsError where S3 kept one of the objects: it says so in an answer of status 200."""
+    if failed := answer.get("Errors"):
+        log.warning("aws.objects_kept", codes=sorted({each["Code"] for each in failed}))
+        raise AwsError(aws_code=failed[0]["Code"])
 
 
 def tenant_objects_erase(tenant: TenantContext) -> int:
@@ -194,10 +199,11 @@ def tenant_objects_erase(tenant: TenantContext) -> int:
                 for entry in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
             ]
             if found:
-                s3.delete_objects(
+                answer = s3.delete_objects(
                     Bucket=bucket(tenant.region),
                     Delete={"Objects": found, "Quiet": True},  # type: ignore[typeddict-item]
                 )
+                _require_deleted(answer)
             erased += len(found)
     except (BotoCoreError, ClientError) as error:
         raise translated(error) from error

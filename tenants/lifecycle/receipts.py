@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 
 from tenants.context import TenantContext
+from tenants.lifecycle.remains import rows_kept
 from tenants.registry.models import Offboarding
 
 
@@ -33,10 +34,7 @@ def receipt(offboarding: Offboarding, tenant: TenantContext) -> dict[str, Any]:
         "last_raw_log_expires_by": max(
             (line["expires_by"] for line in lines if "expires_by" in line), default=None
         ),
-        "kept": [
-            {"what": "amounts in the ledger, invoices", "why": "accounting; they hold no content"},
-            {"what": "sealed audit", "why": "evidence of who did what"},
-        ],
+        "kept": rows_kept(tenant),
         "public_key": public_key(),
     }
 

@@ -17,21 +17,20 @@ from tenants.redis import redis_client
 from tenants.registry.models import AuditArchive, Domain
 from tenants.sockets import workspace_sockets_close
 
+ACCOUNTING: Final = "accounting; amounts and names, no content"
 # Rows of `public` that stay: amounts for accounting with the profiles that bills name, the sealed
-# audit, and the record of leaving.
-KEPT: Final = frozenset(
-    {
-        "billing_ledgerentry",
-        "billing_awscostline",
-        "billing_planchange",
-        "billing_accountcredit",
-        "billing_invoice",
-        "billing_invoiceline",
-        "bedrock_inferenceprofile",
-        "registry_auditarchive",
-        "registry_offboarding",
-    }
-)
+# audit, and the record of leaving. Each with the reason that the receipt gives.
+KEPT: Final = {
+    "billing_ledgerentry": ACCOUNTING,
+    "billing_awscostline": ACCOUNTING,
+    "billing_planchange": ACCOUNTING,
+    "billing_accountcredit": ACCOUNTING,
+    "billing_invoice": ACCOUNTING,
+    "billing_invoiceline": ACCOUNTING,
+    "bedrock_inferenceprofile": "AWS's bill names it",
+    "registry_auditarchive": "evidence of who did what, sealed",
+    "registry_offboarding": "the record of this erasure",
+}
 TABLES: Final = """
     SELECT columns.table_name FROM information_schema.columns columns
     JOIN pg_class c ON c.relname = columns.table_name AND c.relnamespace = 'public'::regnamespace
@@ -120,6 +119,14 @@ def _erase_rows(tenant: TenantContext) -> Sequence[Erased]:
         if count:
             erased.append(Erased("rows", f"table {table}", count))
     return erased
+
+
+def rows_kept(tenant: TenantContext) -> list[dict[str, object]]:
+    """Return what stays of the tenant in `public`, by table, with its reason; for the receipt."""
+    query = "SELECT FROM public.{table} WHERE tenant_id = %s"
+    there = {table: _on_rows(query, table, tenant) for table in tenant_tables() if table in KEPT}
+    return [{"what": "rows", "where": f"table {table}", "count": count, "why": KEPT[table]}
+            for table, count in there.items() if count]  # fmt: skip
 
 
 def _rows_left(tenant: TenantContext) -> int:

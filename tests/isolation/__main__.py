@@ -12,17 +12,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 
+from tests.isolation.cases import CASES
 from tests.support.services import Servers, Worker
 
 PARTS = ("random", "ways", "layers", "faults")
-# Hostile cases of a size to choose: number -> what runs it, and which variables say how large.
-CASES = {
-    4: ("interleaved_sockets", {"ISOLATION_SOCKETS": 200, "ISOLATION_READS": 1_000_000}),
-    17: ("another_workspaces_exact_text", {"ISOLATION_QUERIES": 10_000}),
-    18: ("deleted_document", {"ISOLATION_QUERIES": 10_000}),
-    22: ("multi_turn_request", {"ISOLATION_EXTRACTIONS": 1_000}),
-    45: ("canaries_stay_out_of_logs", {"ISOLATION_CANARIES": 1_000}),
-}
+_SIZED = [number for number, case in CASES.items() if case.size]
 
 
 def main() -> int:
@@ -48,19 +42,26 @@ def _asked() -> argparse.Namespace:
     say("--case", type=int, choices=CASES, help="one hostile case of docs/isolation.md instead")
     say("--size", type=int, metavar="N", help="of it: reads, queries or turns; the full size else")
     say("--sockets", type=int, metavar="N", help="of case 4")
-    return given.parse_args()
+    asked = given.parse_args()
+    if asked.size and (asked.case is None or CASES[asked.case].size is None):
+        given.error("--size goes with a --case that has one: " + ", ".join(map(str, _SIZED)))
+    if asked.sockets and asked.case != 4:
+        given.error("--sockets goes with --case 4")
+    return asked
 
 
 def _case(asked: argparse.Namespace) -> int:
     """Run a hostile case at its full size, or at the one asked for, and return the exit code."""
-    name, sizes = CASES[asked.case]
-    given = {variable: str(asked.size or size) for variable, size in sizes.items()}
-    if asked.case == 4:
-        given["ISOLATION_SOCKETS"] = str(asked.sockets or sizes["ISOLATION_SOCKETS"])
-    os.environ |= {**given, "ISOLATION_TIMEOUT": "0"}
+    case = CASES[asked.case]
+    os.environ |= {**case.whole, "ISOLATION_TIMEOUT": "0"}
+    if case.size:
+        variable, full = case.size
+        os.environ[variable] = str(asked.size or full)
+    if asked.sockets:
+        os.environ["ISOLATION_SOCKETS"] = str(asked.sockets)
     import pytest
 
-    return int(pytest.main(["-q", "-n", "0", "tests/isolation/test_cases.py", "-k", name]))
+    return int(pytest.main(["-q", "-n", "0", "-p", "no:cacheprovider", *case.tests]))
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from config.celery import app as celery
 from tenants.accounts.models import User
 from tenants.errors import TenantryError
 from tests.isolation.admintable import MODELS
-from tests.isolation.attempts import by_key, by_session, sent, some, tally
+from tests.isolation.attempts import Answer, by_key, by_session, sent, some, tally
 from tests.isolation.entries import Entry, admin_models
 from tests.isolation.routes import HERE_HOST, NOWHERE, ORIGINS, OTHER_HOST, watching
 from tests.isolation.table import COMMANDS, FRAMES, TASKS
@@ -59,10 +59,13 @@ def _everybody(world: World) -> list[Mapping[str, str]]:
 def public(world: World, entry: Entry) -> Iterator[str]:
     """Try as no one and as workspaces' owners; and the admin on a workspace's own host."""
     path = "/" + re.sub(r"\^?\(\?P<\w+>[^)]*\)/?\$|<[\w:]+>", "1", entry.name).replace("//", "/")
+    if entry.needs == "staff":
+        for who in some(_everybody(world), entry, few=2):
+            if not _sent_away(answer := sent("POST", path, BASE, who, form=True)):
+                yield f"who is no staff is answered {answer.status} to a POST"
     for who in _everybody(world):
         answer = sent("GET", path, BASE, who)
-        away = answer.status == 302 and answer.location.startswith("/admin/")
-        if entry.needs == "staff" and not (away or answer.status == 404):
+        if entry.needs == "staff" and not _sent_away(answer):
             yield f"who is no staff is answered {answer.status}"
         if entry.needs == "anyone" and answer.status != 200:
             yield f"anyone is answered {answer.status}"
@@ -70,9 +73,15 @@ def public(world: World, entry: Entry) -> Iterator[str]:
             yield f"a browser that has not signed up is answered {answer.status}"
     if path.startswith("/admin/"):
         for who in [*_everybody(world), by_session(world.staff_session)]:
-            status = sent("GET", path, HERE_HOST, who).status
-            if status != 404:
-                yield f"the admin is answered {status} on a workspace's host"
+            for more in ({}, {"X-Forwarded-Host": BASE, "Forwarded": f"host={BASE}"}):
+                status = sent("GET", path, HERE_HOST, who, more=more).status
+                if status != 404:
+                    yield f"the admin is answered {status} on a workspace's host"
+
+
+def _sent_away(answer: Answer) -> bool:
+    away = answer.status == 302 and answer.location.startswith("/admin/")
+    return away or answer.status == 404
 
 
 def staff_model(world: World, entry: Entry) -> Iterator[str]:

@@ -12,10 +12,12 @@ from tests.isolation.entries import Entry, entries
 from tests.isolation.score import Score
 from tests.isolation.switchedoff import application_off, aws_off, database_off
 from tests.isolation.world import OTHER, World
-from tests.support.cast import ALICE
+from tests.support.cast import ALICE, Person
 from tests.support.clients import tenant_of
 from tests.support.services import Worker
 
+# What is read from the object store itself.
+STORED: Final = ("original/", "data/export/<uuid:export_id>/")
 ASKED: Final = (
     ("search/", {"query": "{canary}"}),
     ("ask/", {"question": "What does the {canary} plan allow?"}),
@@ -53,18 +55,25 @@ def readers(world: World) -> list[Entry]:
             and entry.parameters and "token" not in entry.parameters]  # fmt: skip
 
 
-def reads(world: World) -> Iterator[tuple[str, Answer]]:
+def reads(world: World, person: Person = ALICE) -> Iterator[tuple[str, Answer]]:
     """Read every object of the other tenant's as an owner here: by path, by search, in answers."""
-    session, key = by_session(world.sessions[ALICE.email]), by_key(ALICE.key)
+    session, key = by_session(world.sessions[person.email]), by_key(person.key)
+    host = person.host
     for entry in readers(world):
         who = key if entry.api else session
-        yield str(entry), tried(entry, world.theirs, ALICE.host, who)
-    for path, body in ASKED:
-        yield f"POST {path}", sent("POST", f"/api/v1/{path}", ALICE.host, key, _filled(body, world))
+        yield str(entry), tried(entry, world.theirs, host, who)
+    for number, (path, body) in enumerate(ASKED):
+        what = f"POST {path} ({number})"
+        yield what, sent("POST", f"/api/v1/{path}", host, key, _filled(body, world))
     for path in ("documents/", "conversations/", "collections/"):
-        yield f"GET {path}", sent("GET", f"/api/v1/{path}", ALICE.host, key)
+        yield f"GET {path}", sent("GET", f"/api/v1/{path}", host, key)
     for path in ("", "documents/", "assistant/", "assistant/list/", f"search/?q={world.canary}"):
-        yield f"GET {path} page", sent("GET", f"/{path}", ALICE.host, session)
+        yield f"GET {path} page", sent("GET", f"/{path}", host, session)
+
+
+def at_home(world: World) -> set[str]:
+    """Return what shows the other tenant's texts and objects to their owner, at home."""
+    return {what for what, answer in reads(world, OTHER) if content(world, answer)}
 
 
 def _filled(body: dict[str, Any], world: World) -> dict[str, Any]:
@@ -97,7 +106,7 @@ def aws_alone(worker: Worker, world: World) -> Score:
     score = Score()
     with application_off(tenant_of(OTHER)), database_off(worker):
         for entry in readers(world):
-            if entry.name.endswith("original/"):
+            if entry.name.endswith(STORED):
                 answer = tried(entry, world.theirs, ALICE.host,
                                by_session(world.sessions[ALICE.email]))  # fmt: skip
                 score.count(not content(world, answer), f"the application astray: {entry}")

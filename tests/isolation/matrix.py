@@ -17,7 +17,7 @@ import tenants.accounts.keys
 import tenants.signin.sessions
 from bedrock.prompting import assistant_newest, assistant_set
 from tenants.context import SYSTEM, current, entered
-from tests.isolation import routes
+from tests.isolation import bodies, routes
 from tests.isolation.attempts import answered, tally, tried
 from tests.isolation.elsewhere import attack_elsewhere
 from tests.isolation.entries import Entry, entries, undeclared
@@ -133,7 +133,8 @@ def attack(world: World, operations: dict[str, str], entry: Entry) -> Iterator[s
         else:
             yield from routes.identities(world, entry)
             yield from routes.ids_in_queries(world, entry)
-            yield from routes.ids_in_bodies(world, operations, entry)
+            yield from bodies.ids_in_bodies(world, operations, entry)
+            yield from bodies.ids_in_forms(world, entry)
             yield from routes.hosts(world, entry)
             yield from routes.reset_links(world, entry)
             yield from routes.passwords(world, entry)

@@ -27,7 +27,7 @@ from tests.isolation.attempts import (
 from tests.isolation.entries import Entry
 from tests.isolation.table import BODIES, BODY_IDS, PRIVATE, ROUTES
 from tests.isolation.world import HERE, OTHER, World
-from tests.support.cast import ALICE, BOB, Person
+from tests.support.cast import ALICE, BOB, MAX, Person
 from tests.support.clients import tenant_of, user_of
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -184,6 +184,8 @@ def ids_in_paths(world: World, entry: Entry) -> Iterator[str]:
                  dict.fromkeys([reaching(entry)[0], ALICE])]  # fmt: skip
         if name in PRIVATE and BOB in reaching(entry):
             tries.append((BOB, "a colleague's", world.colleagues))
+        if name in world.hidden:
+            tries += [(person, "a hidden", world.hidden) for person in unaware(entry)]
         for person, whose, ids in tries:
             who = by(world, entry, person)
 
@@ -293,34 +295,9 @@ def ids_in_queries(world: World, entry: Entry) -> Iterator[str]:
         )
 
 
-def ids_in_bodies(world: World, operations: Mapping[str, str], entry: Entry) -> Iterator[str]:
-    """Try ids in each field of the schema that holds one, and as members that nobody reads."""
-    if not entry.api or entry.method not in ("POST", "PATCH") or entry.needs not in RANKS:
-        return
-    unknown = world.unknown()
-    base = BODIES.get((entry.name, entry.method), {})
-    upload = entry.name == "api/v1/documents/"
-    who = by(world, entry, ALICE)
-    fields = BODY_IDS.get(operations.get(f"{entry.method} {entry.name}", ""), {})
-
-    def asked(values: Mapping[str, Any]) -> Answer:
-        file = "an upload for a collection" if upload else ""
-        return tried(entry, unknown, HERE_HOST, who, body={**base, **values}, file=file)
-
-    for name, kind in fields.items():
-        many = name.endswith("_ids")
-        yield from told_apart(
-            f"another tenant's {kind} as {name}",
-            partial(asked, {name: [world.theirs[kind]] if many else world.theirs[kind]}),
-            partial(asked, {name: [unknown[kind]] if many else unknown[kind]}),
-        )
-    if not upload and entry.parameters:
-        members = {name: kind for name, kind in NAMES.items() if name not in base}
-        yield from told_apart(
-            "another tenant's ids as further members",
-            partial(asked, {name: world.theirs[kind] for name, kind in members.items()}),
-            partial(asked, {name: unknown.get(kind, kind) for name, kind in members.items()}),
-        )
+def unaware(entry: Entry) -> list[Person]:
+    """Return who gets so far and knows nothing of a colleague's closed collection."""
+    return [person for person in reaching(entry) if person in (BOB, MAX)]
 
 
 def hosts(world: World, entry: Entry) -> Iterator[str]:

@@ -14,13 +14,17 @@ from botocore.credentials import Credentials
 from django.apps import apps
 from django.conf import settings
 from django.db import connection, connections  # noqa: TID251 - to serve under another login
+from django.db.models import Max
 
 import assistant.access
+import assistant.selectors
+import assistant.texts
 import documents.access
 import search.access
 import tenants.aws
+import tenants.lifecycle.exports
 import tenants.objects
-from assistant.models import Conversation, Message
+from assistant.models import Conversation, Message, WrittenText
 from documents.models import Document
 from search.access import collections_holding
 from search.models import Collection, Source
@@ -56,14 +60,20 @@ def application_off(other: TenantContext) -> Iterator[None]:
     def any_document(actor: Actor) -> Any:
         return Document.objects.annotate(collection_ids=collections_holding(actor))
 
+    def any_text(_actor: Actor) -> Any:
+        return WrittenText.objects.annotate(versions_kept=Max("versions__number"))
+
     everywhere: Any = lambda key: f"tenants/{other.id}/{key}"  # noqa: E731
     patches = [
         patch.object(documents.access, "documents_visible", any_document),
         patch.object(search.access, "sources_visible", anybody(Source)),
         patch.object(search.access, "collections_visible", anybody(Collection)),
         patch.object(assistant.access, "conversations_visible", anybody(Conversation)),
+        patch.object(assistant.selectors, "conversations_visible", anybody(Conversation)),
         patch.object(assistant.access, "answer_to_explain",
                      lambda _actor, message_id: Message.objects.get(id=message_id)),
+        patch.object(assistant.texts, "texts_visible", any_text),
+        patch.object(tenants.lifecycle.exports, "current", lambda: other),
         patch.object(tenants.objects, "_absolute", everywhere),
         patch.object(tenants.objects, "bucket", lambda _region: own_bucket(other.region)),
     ]  # fmt: skip

@@ -10,14 +10,20 @@ import base64
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
+if TYPE_CHECKING:
+    from tests.support.localaws import LocalAws
+
 SOCKETS = int(os.environ.get("ISOLATION_SOCKETS", "10"))
-READS = int(os.environ.get("ISOLATION_READS", "60"))
+READS = int(os.environ.get("ISOLATION_READS", "600"))  # frames
+WORDS = 60  # of an answer that is read again and again
+IDS = int(os.environ.get("ISOLATION_IDS", "25"))
 QUERIES = int(os.environ.get("ISOLATION_QUERIES", "12"))
+DELETIONS = int(os.environ.get("ISOLATION_DELETIONS", "3"))
 EXTRACTIONS = int(os.environ.get("ISOLATION_EXTRACTIONS", "6"))
 CANARIES = int(os.environ.get("ISOLATION_CANARIES", "36"))
 TIMEOUT = int(os.environ.get("ISOLATION_TIMEOUT", "1800"))  # seconds; 0 for none
@@ -34,45 +40,51 @@ def say(capsys: Any) -> Any:
     return said
 
 
-def test_interleaved_sockets_of_two_workspaces_read_their_own_alone(say: Any) -> None:
+def test_interleaved_sockets_of_two_workspaces_read_their_own_alone(
+    say: Any, localaws: LocalAws
+) -> None:
+    """Every frame of every reply is a read: its words are its own workspace's, or it is wrong."""
     from tests.assistant.talking import conversation_for, session_of
     from tests.isolation.attempts import by_session
     from tests.isolation.stateful.app import call, heard, socket
-    from tests.isolation.stateful.canaries import Mint
+    from tests.isolation.stateful.canaries import Mint, found_in
     from tests.support.cast import ALICE, CHARLIE
 
     mint, sessions = Mint(4), {who: session_of(who) for who in (ALICE, CHARLIE)}
     people = [(ALICE, CHARLIE)[number % 2] for number in range(SOCKETS)]
     talks = [(who, str(conversation_for(who)), mint.pair(who.workspace)[0]) for who in people]
 
-    async def read() -> tuple[int, list[str]]:
+    async def read() -> tuple[int, int, list[str]]:
         wrong: list[str] = []
-        lines = []
+        lines, replies, reads = [], 0, 0
         for who, conversation, canary in talks:
-            asked = {"text": f"Who are you? {canary}"}
+            localaws.script(match={"operation": "ConverseStream"}, chunks=[f"{canary} "] * WORDS)
             key = {"Authorization": f"Bearer {who.key}"}
             path = f"conversations/{conversation}/messages/"
-            answer = await call("POST", path, who.host, key, asked)
+            answer = await call("POST", path, who.host, key, {"text": "Say the word."})
             assert answer.status == 201, answer.text
             line = socket(conversation, who.host, by_session(sessions[who]))
             assert await line.opened() is True
-            lines.append((line, answer.json()["id"]))
+            lines.append((line, answer.json()["id"], canary))
 
-        async def resumed(line: Any, own: str, times: int) -> None:
-            for _ in range(times):
+        async def resumed(line: Any, own: str, canary: str) -> None:
+            nonlocal replies, reads
+            while reads < READS:
                 frames = await heard(line, {"type": "resume", "after": 0})
-                if frames[-1].get("message_id") != own:
-                    wrong.append(f"{frames[-1]} instead of {own}")
+                replies, reads = replies + 1, reads + len(frames)
+                found = {word for word, _ in found_in(json.dumps(frames))}
+                if frames[-1].get("message_id") != own or found != {canary}:
+                    wrong.append(f"{frames[-1]} with {found} instead of {own} with {canary}")
 
-        times = max(1, READS // SOCKETS)
-        await asyncio.gather(*(resumed(line, own, times) for line, own in lines))
-        for line, _ in lines:
+        await asyncio.gather(*(resumed(*line) for line in lines))
+        for line, *_ in lines:
             line.stop(exceptions=False)
-        return times * SOCKETS, wrong
+        return replies, reads, wrong
 
     with ThreadPoolExecutor(1) as aside:  # beside a browser, the main thread has a running loop
-        reads, wrong = aside.submit(asyncio.run, read()).result()
-    say(f"{reads} reads over {SOCKETS} interleaved sockets: {len(wrong)} of another's")
+        replies, reads, wrong = aside.submit(asyncio.run, read()).result()
+    say(f"{reads:,} frames in {replies:,} replies read over {SOCKETS} interleaved sockets:"
+        f" {len(wrong)} replies of another's")  # fmt: skip
     assert not wrong, wrong[:5]
 
 
@@ -88,7 +100,7 @@ def test_equal_names_and_ids_of_two_workspaces_never_meet(say: Any) -> None:
     from tests.support.clients import tenant_of
 
     acme, globex = tenant_of(ALICE), tenant_of(CHARLIE)
-    ids = [uuid4() for _ in range(25)]
+    ids = [uuid4() for _ in range(IDS)]
     names: dict[str, set[str]] = {"acme": set(), "globex": set()}
     for tenant in (acme, globex):
         with entered(tenant):
@@ -135,7 +147,8 @@ def test_another_workspaces_exact_text_finds_no_passage_score_or_count(say: Any)
         found = find(mine, query)
         bad += [row for row in found if list(found_in(json.dumps(row)))]
         shapes |= {tuple(sorted(row)) for row in found}
-        assert len(find(mine, query, limit=1)) <= 1
+        if number % 10 == 0:
+            assert len(find(mine, query, limit=1)) <= 1
     say(f"{QUERIES} queries with another workspace's exact text: {len(bad)} passages of it")
     assert not bad
     assert all("score" not in shape for shape in shapes), "scores tell what else there is"
@@ -185,28 +198,46 @@ def test_no_multi_turn_request_for_secrets_gets_another_workspaces_canary(say: A
     assert here.status == "ready"
 
 
-def test_a_deleted_document_is_in_no_search_that_begins_afterwards(say: Any) -> None:
+def test_what_was_deleted_or_closed_is_in_no_search_that_begins_afterwards(say: Any) -> None:
+    """A document that is deleted, and one whose collection its reader may no longer read."""
     from tests.documents.helpers import ready
     from tests.isolation.stateful.canaries import Mint
     from tests.search.shelf import find
-    from tests.support.cast import MAX
-    from tests.support.clients import api
+    from tests.support.cast import BOB, MAX
+    from tests.support.clients import api, user_of
 
-    mint, late, rounds = Mint(18), 0, max(3, QUERIES // 10)
-    client = api(MAX)
-    for number in range(rounds):
+    mint, late, reader = Mint(18), 0, user_of(BOB).id
+    client, other = api(MAX), api(BOB)
+    made = client.post("/api/v1/collections/", json.dumps({"name": "Lamps", "open": False}),
+                       content_type="application/json")  # fmt: skip
+    place = made.json()["id"]
+    member = f"/api/v1/collections/{place}/members/{reader}/"
+    for number in range(DELETIONS):
         canary, bait = mint.pair("acme")
         document = ready(f"{number}.txt", f"The {bait} lamp hangs beside {canary}.", MAX)
+        path = f"/api/v1/documents/{document.id}/"
+        filed = client.patch(path, json.dumps({"collections": [place]}),
+                             content_type="application/json")  # fmt: skip
+        assert filed.status_code == 200, filed.content
+        late += canary in json.dumps(find(other, bait))  # it was everybody's a moment ago
+        shared = client.put(member, json.dumps({"right": "read"}), content_type="application/json")
+        assert shared.status_code == 200, shared.content
+        assert canary in json.dumps(find(other, bait)), "a member finds it, or this proves nothing"
+        assert client.delete(member).status_code == 204
+        late += canary in json.dumps(find(other, bait))
         assert canary in json.dumps(find(client, bait))
-        assert client.delete(f"/api/v1/documents/{document.id}/").status_code == 204
+        assert client.delete(path).status_code == 204
         late += canary in json.dumps(find(client, bait))
-    say(f"{rounds} documents deleted and asked for at once: {late} found")
+    say(f"{DELETIONS} documents closed, shared, unshared and deleted, and asked for at once:"
+        f" {late} found")  # fmt: skip
     assert not late
 
 
-def test_canaries_stay_out_of_logs_and_error_pages(say: Any, caplog: Any) -> None:
+def test_canaries_stay_out_of_logs_metrics_and_error_pages(say: Any, caplog: Any) -> None:
     """Secrets, prompts and texts, typed wherever one can type, also with line breaks."""
     import logging
+
+    from prometheus_client import generate_latest
 
     from tests.assistant.talking import session_of
     from tests.isolation.attempts import by_key, by_session
@@ -228,7 +259,7 @@ def test_canaries_stay_out_of_logs_and_error_pages(say: Any, caplog: Any) -> Non
             lambda: call("GET", "documents/", host, by_session(word)),
             lambda: call("GET", "documents/", host, {**key, "X-Request-ID": f"{word}%0d%0aforged"}),
             lambda: call("POST", "search/", host, key, {"query": word}),
-            lambda: call("POST", "ask/", host, key, {"question": f"{word}?\r\n{word}"}),
+            lambda: call("POST", "ask/", host, key, {"question": f"{word}?\r\nforged {word}"}),
             lambda: call("POST", "write/", host, key, {"task": "summarize", "text": word}),
             lambda: call("POST", "conversations/", host, key, {"title": word}),
             lambda: call("POST", "search/", host, key, {"query": word, "limit": word}),
@@ -252,10 +283,14 @@ def test_canaries_stay_out_of_logs_and_error_pages(say: Any, caplog: Any) -> Non
         logging.getLogger("tenantry.probe").warning("zorqabobobobobobobo")  # is it heard at all?
         aside.submit(asyncio.run, all_of_them()).result()
     heard = set(found_in(caplog.text))
+    counted = set(found_in(generate_latest().decode()))
     leaked = heard - {("zorqabobobobobobobo", "acme")}
     errors = sum(status >= 500 for status in statuses)
-    say(f"{CANARIES} canaries typed: {len(leaked)} in logs, {len(said)} in errors, {errors} 5xx")
+    say(f"{CANARIES} canaries typed: {len(leaked)} in logs, {len(counted)} in metrics, {len(said)}"
+        f" in errors, {errors} answered 5xx")  # fmt: skip
     assert len(heard) > len(leaked), "no log line was heard, so this proves nothing"
     assert not leaked, caplog.text[:0] + str(leaked)
+    assert not any(line.startswith("forged") for line in caplog.text.splitlines())
+    assert not counted
     assert not said
     assert not errors

@@ -35,7 +35,7 @@ from tenants.secretbox import secret_seal
 from tenants.signin.models import Factor, OpenSession
 from tenants.webhooks.models import Delivery, Endpoint
 from tests.assistant.talking import actor_for, conversation_for
-from tests.documents.helpers import ready
+from tests.documents.helpers import ingested, ready, upload
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, Person
 from tests.support.clients import api, browser_of, staff_client, tenant_of, user_of
 
@@ -52,6 +52,7 @@ class World:
     theirs: Ids  # the other tenant's
     colleagues: Ids  # of another user of the same tenant
     own: Ids  # of the one who asks
+    hidden: Ids  # in a colleague's closed collection, of which viewers and members know nothing
     sessions: dict[str, str]  # by e-mail address
     staff_session: str
 
@@ -78,6 +79,7 @@ def build() -> World:
         theirs=theirs | _reset(OTHER),  # after the sign-in, which ends earlier links
         colleagues=_objects(ADA, "of a colleague"),
         own=own,
+        hidden=_hidden(),
         sessions=sessions,
         staff_session=staff_client().cookies[settings.SESSION_COOKIE_NAME].value,
     )
@@ -125,10 +127,11 @@ def _objects(person: Person, word: str) -> Ids:
             actor=actor_for(person), task="draft", text_id=None, given="", request_id=uuid4(),
             content=f"# {word}\n\nOnly {word} may read this draft.", citations=[],
         )  # fmt: skip
+        archive = f"Only {word} may read this archive.".encode()
         export = DataExport.objects.create(
-            tenant_id=tenant_of(person).id, state="ready", size=len(word.encode())
+            tenant_id=tenant_of(person).id, state="ready", size=len(archive)
         )
-        object_put(f"exports/{export.id}.zip", word.encode(), content_type="application/zip")
+        object_put(f"exports/{export.id}.zip", archive, content_type="application/zip")
     return {
         "document_id": str(document.id),
         "conversation_id": str(conversation),
@@ -160,6 +163,18 @@ def _objects(person: Person, word: str) -> Ids:
         "_rest": "x",
         "slug": "asking",  # a help page, the same for everybody
     }
+
+
+def _hidden() -> Ids:
+    """File a document where only its owner and those who manage collections get to know of it."""
+    place = _sent(ADA, "collections/", {"name": f"Ada's own {uuid4().hex[:6]}", "open": False})
+    text = "# Ada's own\n\nOnly Ada may read of the sealed offer.\n"
+    document = upload("sealed.md", text, ADA, collection=place["id"]).json()["id"]
+    assert ingested(document, ADA).status == "ready"
+    with entered(tenant_of(ADA)):
+        chunk = Chunk.objects.filter(source_id=document).first()
+        assert chunk is not None
+    return {"document_id": document, "collection_id": place["id"], "chunk_id": str(chunk.chunk_id)}
 
 
 def _share(person: Person, conversation: str) -> None:

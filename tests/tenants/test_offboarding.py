@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -21,11 +22,12 @@ from tenants.lifecycle.offboarding import offboarding_cancel, offboarding_reques
 from tenants.lifecycle.receipts import is_genuine
 from tenants.objects import object_put
 from tenants.redis import redis_client, tenant_key
-from tenants.registry.models import Offboarding, Status, Tenant
+from tenants.registry.models import DataExport, Offboarding, Status, Tenant
 from tests.billing.calls import reserve
 from tests.support.cast import ALICE, CHARLIE, MAX
 from tests.support.clients import api, stranger, tenant_of, user_of
 from tests.support.services import Worker
+from tests.support.waiting import eventually
 
 Manage = Callable[..., str]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,6 +82,11 @@ def test_nothing_of_an_erased_workspace_is_left_and_the_receipt_says_what_was(
     with public_scope("staff"):
         assert LedgerEntry.objects.filter(tenant_id=leaving.id, estimated=True).exists()
     expires = datetime.fromisoformat(receipt["receipt"]["last_raw_log_expires_by"])
+    # Whatever stays is named, with its table, how much of it and why.
+    kept = {line["where"]: line["count"] for line in receipt["receipt"]["kept"]}
+    assert kept["table billing_ledgerentry"] >= 1
+    assert kept["table registry_auditarchive"] >= 2
+    assert all(line["why"] for line in receipt["receipt"]["kept"])
     assert timedelta(days=7) < expires - datetime.now(UTC) <= timedelta(days=9)
     key_of_deployment = receipt["receipt"]["public_key"]
     assert is_genuine(receipt["receipt"], receipt["signature"], key_of_deployment)
@@ -118,13 +125,46 @@ def test_an_erasure_that_is_cut_off_goes_on_behind_its_last_step(
         )
         assert cut.error.startswith("schema: ")
         objects = cut.erased["objects"]
-    assert (
-        "objects" not in manage("owner", "offboard_workspace", "leaving", "--now").split("{\n")[0]
-    )
+    told = manage("owner", "offboard_workspace", "leaving", "--now").split("{\n")[0]
+    assert "objects" not in told
     with public_scope("staff"):
         done = Offboarding.objects.get(slug="leaving")
         assert done.state == Offboarding.State.DONE
         assert done.erased["objects"] == objects
+
+
+def test_what_is_stored_behind_its_step_is_erased_too_before_the_receipt_is_signed(
+    leaving: Tenant, manage: Manage, worker: Worker
+) -> None:
+    """A request or a task that began before the workspace closed may end after its objects went."""
+    with (
+        psycopg.connect(worker.served.cluster().url("owner", worker.database)) as holding,
+        ThreadPoolExecutor(1) as aside,
+    ):
+        holding.execute(f"SELECT FROM {leaving.schema_name}.accounts_user")
+        erasing = aside.submit(manage, "owner", "offboard_workspace", "leaving", "--now")
+        eventually(lambda: "rows" in _erased(), saying="the steps before the schema's")
+        with entered(leaving.context):
+            object_put("documents/late", b"late", content_type="text/plain")
+            redis_client().set(tenant_key("late"), "x")
+            DataExport.objects.create(tenant_id=leaving.id)
+        connection.close()
+        holding.rollback()
+        told = erasing.result()
+    receipt = json.loads(told[told.index("{\n") :])["receipt"]
+    lines = [(line["what"], line["count"]) for line in receipt["erased"]]
+    assert [count for what, count in lines if what == "stored objects"] == [2, 1]
+    assert lines.count(("cached and queued state", 1)) == 1
+    assert ("rows", 1) in lines
+    assert "Nothing of leaving is left." in manage(
+        "owner", "offboard_workspace", "leaving", "--check"
+    )
+
+
+def _erased() -> dict[str, object]:
+    with public_scope("staff"):
+        asked = Offboarding.objects.filter(slug="leaving").first()
+        return dict(asked.erased) if asked else {}
 
 
 def test_only_an_owner_may_ask_and_can_take_it_back() -> None:

@@ -175,13 +175,15 @@ async def _driven(run: Run, stores: Stores, steps: list[Step], *, at_once: bool)
             await asyncio.gather(*(_stream(run, stream) for stream in streams))
         else:
             await _stream(run, part)
-        await asyncio.gather(*run.aside.values())
-        run.aside.clear()
         last = at + LOOK_EVERY >= len(steps)
+        # Moves under way go on beside the next steps: waiting for them would leave the core idle.
+        over = [name for name, move in run.aside.items() if move.done() or last or not at_once]
+        await asyncio.gather(*(run.aside.pop(name) for name in over))
         found = await asyncio.to_thread(lambda: list(stores.leaks(thorough=last)))  # noqa: B023
         run.failures += found
         if run.failures:
             break
+    await asyncio.gather(*run.aside.values())
     await asyncio.to_thread(beside.drain, run)
     outcome.operations = run.done.total()
     outcome.failures, outcome.last = run.failures, list(run.last)
