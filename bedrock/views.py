@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from bedrock.errors import PostureNeedsApproval, RulesChanged, RulesWrong
@@ -18,7 +19,7 @@ from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.accounts.settingspages import settings_page
 from tenants.context import current
-from tenants.errors import Forbidden, TenantryError
+from tenants.errors import Forbidden, Invalid, TenantryError
 
 
 @require_GET
@@ -65,10 +66,15 @@ def safety_page(request: HttpRequest) -> HttpResponse:
     return settings_page(request, "bedrock/safety.html", context, status=422 if error else 200)
 
 
-def version_of(request: HttpRequest) -> int | None:
-    """Return the version of the rules that the posted form was made from."""
+def version_of(request: HttpRequest) -> int:
+    """Return the version that the posted form was made from. Raises Invalid where it tells none.
+
+    A form without it is cut off: what it does not hold would count as switched off.
+    """
     given = request.POST.get("version", "")
-    return int(given) if given.isdecimal() and len(given) < 10 else None
+    if given.isdecimal() and len(given) < 10:
+        return int(given)
+    raise Invalid(_("The form came incomplete, so nothing was changed. Load the page again."))
 
 
 def _rules_of(request: HttpRequest) -> dict[str, Any]:

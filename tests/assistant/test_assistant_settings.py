@@ -119,6 +119,8 @@ def test_what_cannot_be_is_refused_and_the_second_of_two_admins_is_told() -> Non
         answer = changed(ADA, **values)
         assert (answer.status_code, code_of(answer)) == (422, "settings_wrong"), values
     assert changed(ADA, name="One", version=0).status_code == 200
+    cut = browser_of(ALICE).post(PAGE, {"name": "Two"})
+    assert cut.status_code == 422 and "incomplete" in cut.content.decode()
     late = browser_of(ALICE).post(PAGE, {"name": "Two", "version": "0", "on_ask": "on"})
     assert late.status_code == 422
     assert "Somebody else changed this meanwhile" in late.content.decode()

@@ -84,7 +84,9 @@ def test_an_admin_sets_words_which_a_viewer_only_reads(localaws: LocalAws) -> No
     assert "Project Falcon" in page and "Save the words" in page
     assert ">Hate</label>" in page and ">Credit or debit card number</label>" in page
     assert "Save the words" not in browser_of(BOB).get("/settings/safety/").content.decode()
-    posted = browser_of(ADA).post("/settings/safety/", {"part": "words", "words": "one\ntwo\n"})
+    words = {"part": "words", "words": "one\ntwo\n"}
+    assert browser_of(ADA).post("/settings/safety/", words).status_code == 422, "of no version"
+    posted = browser_of(ADA).post("/settings/safety/", {**words, "version": "1"})
     assert posted.status_code == 302
     again = api(ADA).post(f"{SAFETY}versions/1/restore/").json()
     assert (again["version"], again["words"]) == (3, ["Project Falcon"])
