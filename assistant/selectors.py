@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
+from django.db.models.functions import Coalesce
 
 from assistant.access import conversations_shared_with, conversations_visible
 from assistant.frames import (
@@ -20,19 +22,21 @@ from assistant.frames import (
 from assistant.models import Conversation, Message, Turn
 from assistant.shapes import final_frame
 from tenants.context import Actor
+from tenants.keyset import Page, page_of
 
 HISTORY_MESSAGES: Final = 200  # that a prompt may draw on
 LIST_ROWS: Final = 100
 SHARED_ROWS: Final = 20
 QUERY_WORDS: Final = 10
 MISSED_TURNS: Final = 20  # finished turns that a returning reader is told of
+# Pinned ones, the last pinned first, then all others by their last use: one order of moments.
+RECENT: Final = Coalesce(F("pinned_at") + timedelta(days=365_000), F("updated_at"))
 
 
-def conversation_list(actor: Actor, query: str = "") -> list[Conversation]:
+def conversation_list(actor: Actor, query: str = "", cursor: str = "") -> Page[Conversation]:
     """Return the actor's conversations that fit a query, pinned ones first, then the last used."""
     found = conversations_found(actor, query)
-    order = (F("pinned_at").desc(nulls_last=True), "-updated_at", "-id")
-    return list(found.order_by(*order)[:LIST_ROWS])
+    return page_of(found, cursor, by=RECENT, falling=True, rows=LIST_ROWS)
 
 
 def conversations_found(actor: Actor, query: str) -> QuerySet[Conversation]:

@@ -4,16 +4,18 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import F, Max, QuerySet
 
 from assistant.errors import VersionUnknown
 from assistant.models import Origin, TextVersion, WrittenText
 from assistant.pages import citations_readable
 from tenants.context import Actor
 from tenants.errors import NotFound
+from tenants.keyset import Page, page_of
 from tenants.lifecycle.holding import hold_refuse
 
 TITLE_CHARACTERS: Final = 120
+LIST_ROWS: Final = 50
 
 
 def texts_visible(actor: Actor) -> QuerySet[WrittenText]:
@@ -21,6 +23,12 @@ def texts_visible(actor: Actor) -> QuerySet[WrittenText]:
     return WrittenText.objects.filter(owner_id=actor.user_id).annotate(
         versions_kept=Max("versions__number")
     )
+
+
+def texts_page_of(actor: Actor, cursor: str) -> Page[WrittenText]:
+    """Return a page of the actor's own texts, those changed last first."""
+    found = texts_visible(actor)
+    return page_of(found, cursor, by=F("updated_at"), falling=True, rows=LIST_ROWS)
 
 
 def text_of(actor: Actor, text_id: UUID | str) -> WrittenText:

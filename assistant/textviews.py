@@ -16,7 +16,7 @@ from assistant.texts import (
     text_delete,
     text_of,
     text_restore,
-    texts_visible,
+    texts_page_of,
     version_of,
     versions_of,
 )
@@ -27,15 +27,14 @@ from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.context import Actor
 
-SHOWN = 100
-
 
 @require_GET
 @role_required("member")
 def texts_page(request: HttpRequest) -> HttpResponse:
-    """List the user's newest texts."""
-    texts = texts_visible(actor_of(request))[:SHOWN]
-    return render(request, "assistant/texts.html", {"nav": "write", "texts": texts})
+    """List the user's texts, those changed last first."""
+    page = texts_page_of(actor_of(request), request.GET.get("at", ""))
+    context = {"nav": "write", "texts": page.rows, **page.links()}
+    return render(request, "assistant/texts.html", context)
 
 
 @require_GET

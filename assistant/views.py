@@ -61,12 +61,17 @@ ACTIONS: Final = {
 LANGUAGES: Final = ("English", "German", "French", "Spanish", "Italian", "Portuguese", "Dutch")
 
 
-def _sidebar(actor: Actor, chosen: UUID | None = None, query: str = "") -> dict[str, Any]:
+def _sidebar(
+    actor: Actor, chosen: UUID | None = None, query: str = "", cursor: str = ""
+) -> dict[str, Any]:
+    page = conversation_list(actor, query, cursor)
     return {
         "nav": "assistant",
         "query": query,
-        "groups": grouped(conversation_list(actor, query)),
-        "shared": [] if query else shared_list(actor),
+        "groups": grouped(page.rows),
+        "newer": page.newer,
+        "older": page.older,
+        "shared": [] if query or page.newer else shared_list(actor),
         "chosen": chosen,
         "limit": MESSAGE_CHARACTERS,
         "limit_text": f"{MESSAGE_CHARACTERS:,}",
@@ -88,7 +93,8 @@ def assistant_home(request: HttpRequest) -> HttpResponse:
             return redirect("assistant")
         conversation = conversation_create(actor=actor)
         return _asked(request, actor, conversation.id, text)
-    return render(request, "assistant/home.html", {**_sidebar(actor), "starters": starters(actor)})
+    listed = _sidebar(actor, cursor=request.GET.get("at", ""))
+    return render(request, "assistant/home.html", {**listed, "starters": starters(actor)})
 
 
 def _asked(
@@ -139,7 +145,7 @@ def conversation_rows(request: HttpRequest) -> HttpResponse:
     """Return the list of conversations as it is now."""
     chosen = request.GET.get("chosen", "")
     query = request.GET.get("q", "").strip()[:QUERY_CHARACTERS]
-    context = _sidebar(actor_of(request), query=query)
+    context = _sidebar(actor_of(request), query=query, cursor=request.GET.get("at", ""))
     context["chosen"] = UUID(chosen) if _is_id(chosen) else None
     return render(request, "assistant/_list.html", context)
 

@@ -15,14 +15,18 @@ from billing.storage import stored_bytes
 from billing.units import Metric
 from documents import viewer
 from documents.ask import Answer
+from documents.citations import Citation
+from documents.conflicts import Conflict
 from documents.models import Document, DocumentText
 from documents.parsing import MAX_FILE_BYTES
 from documents.rendering import answer_html, viewer_address
 from documents.renditions import Rendition, rendition
-from documents.selectors import SORTS, chunk_span, document_list
+from documents.selectors import SORTS, chunk_span, document_list, sorting
 from search.tagging import TAG_CHARACTERS
 from tenants.context import Actor, current
+from tenants.keyset import Page, page_of, position_of
 
+PAGE_ROWS: Final = 50
 QUERY_CHARACTERS: Final = 200
 STATES: Final = {"": "All", "in_flight": "In progress", "ready": "Ready", "failed": "Failed"}
 COLUMNS: Final = {"name": "Name", "size": "Size", "created": "Added"}
@@ -59,6 +63,7 @@ class Listing:
         )
 
     def documents(self, actor: Actor) -> QuerySet[Document]:
+        """Return all documents that it shows, in its order."""
         return document_list(
             actor,
             query=self.query,
@@ -67,6 +72,14 @@ class Listing:
             collection=self.collection,
             tag=self.tag,
         )
+
+    def page(self, actor: Actor, cursor: str) -> tuple[Page[Document], str]:
+        """Return the page at the cursor, and which rows it has of how many; two statements."""
+        found = self.documents(actor)
+        by, falling = sorting(self.sort)
+        page = page_of(found, cursor, by=by, falling=falling, rows=PAGE_ROWS)
+        first, every = position_of(found, page, by=by, falling=falling)
+        return page, f"{first}–{first + len(page.rows) - 1} of {every}"
 
     def address(self, **changed: Any) -> str:
         """Return the list's address with some values changed."""
@@ -177,11 +190,16 @@ def answer_context(answer: Answer) -> dict[str, Any]:
             {"citation": citation, "address": viewer_address(citation)}
             for citation in answer.citations
         ],
-        "conflicts": [
-            [(side, viewer_address(side)) for side in (conflict.cited, conflict.other)]
-            for conflict in answer.conflicts
-        ],
+        "conflicts": beside(answer.conflicts),
     }
+
+
+def beside(conflicts: Sequence[Conflict]) -> list[list[tuple[Citation, str]]]:
+    """Return sources that differ for `documents/_conflicts.html`: both sides, with their links."""
+    return [
+        [(side, viewer_address(side)) for side in (conflict.cited, conflict.other)]
+        for conflict in conflicts
+    ]
 
 
 def suggestions(ready: Sequence[Document], chosen: Sequence[UUID]) -> list[str]:

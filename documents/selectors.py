@@ -163,10 +163,15 @@ def document_list(
         found = found.filter(status__in=IN_FLIGHT)
     elif status:
         found = found.filter(status=status)
-    column = _ORDER.get(sort.lstrip("-"), _ORDER["created"])
-    falls = sort.startswith("-") or sort not in SORTS
+    column, falls = sorting(sort)
     first = column.desc() if falls else column.asc()
     return found.order_by(first, F("id").desc() if falls else F("id").asc())
+
+
+def sorting(sort: str) -> tuple[Any, bool]:
+    """Return the expression that a list is sorted by, and whether it falls."""
+    column = _ORDER.get(sort.lstrip("-"), _ORDER["created"])
+    return column, sort.startswith("-") or sort not in SORTS
 
 
 def document_counts(actor: Actor) -> dict[str, int]:

@@ -4,7 +4,6 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -50,7 +49,6 @@ from tenants.accounts.selectors import actor_of
 from tenants.errors import TenantryError
 
 DONE: Final = {"delete": "deleted", "move": "moved", "tag": "tagged", "untag": "untagged"}
-PAGE_ROWS: Final = 50
 LIVE_ROWS: Final = 100  # rows that one look at the states may ask for
 
 
@@ -62,23 +60,20 @@ def document_list(request: HttpRequest) -> HttpResponse:
         return _upload(request)
     listing = Listing.of(request.GET)
     actor = actor_of(request)
-    page = Paginator(listing.documents(actor), PAGE_ROWS).get_page(request.GET.get("page"))
+    page, summary = listing.page(actor, request.GET.get("at", ""))
     may_write = role_reaches(actor.role, "member")
     return render(
         request,
         "documents/list.html",
         {
             "nav": "documents",
-            "page": page,
-            "documents": page.object_list,
+            "documents": page.rows,
             "listing": listing,
             "tabs": listing.tabs(document_counts(actor)),
             "columns": listing.columns(),
-            "summary": f"{page.start_index()}–{page.end_index()} of {page.paginator.count}",
-            "newer": listing.address(page=page.previous_page_number())
-            if page.has_previous()
-            else "",
-            "older": listing.address(page=page.next_page_number()) if page.has_next() else "",
+            "summary": summary,
+            "newer": listing.address(at=page.newer) if page.newer else "",
+            "older": listing.address(at=page.older) if page.older else "",
             "limits": upload_limits() if may_write else None,
             "may_write": may_write,
             "collections": collection_list(actor),

@@ -22,7 +22,7 @@ from tenants.accounts.limits import SIGN_IN, attempt_count
 from tenants.accounts.membership import active_set, member_of, ownership_transfer, role_set
 from tenants.accounts.models import Role, User, role_reaches
 from tenants.accounts.permissions import role_required
-from tenants.accounts.selectors import actor_of, members
+from tenants.accounts.selectors import actor_of, members_page_of
 from tenants.accounts.settingspages import settings_page
 from tenants.errors import Invalid, NotFound
 from tenants.signin.second import sign_in_begin
@@ -75,8 +75,10 @@ def _page(
 ) -> HttpResponse:
     owner = actor_of(request).role == Role.OWNER
     roles = [role for role in Role.choices if owner or role[0] != Role.OWNER]
+    people = members_page_of(request.GET.get("at", ""))
     more = {
-        "members": members(),
+        "members": people.rows,
+        **people.links(),
         "admin": admin,
         "owner": owner,
         "roles": roles,

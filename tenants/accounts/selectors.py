@@ -1,12 +1,16 @@
 """Who is asking."""
 
-from typing import Any
+from typing import Any, Final
 
+from django.db.models import F
 from django.http import HttpRequest
 
 from tenants.accounts.models import ApiKey, User
 from tenants.context import Actor
 from tenants.errors import NotAuthenticated
+from tenants.keyset import Page, page_of
+
+MEMBER_ROWS: Final = 100
 
 
 def actor_of(request: HttpRequest | Any) -> Actor:
@@ -39,6 +43,12 @@ def keys_of(actor: Actor) -> list[ApiKey]:
     if actor.user_id is None:
         return []
     return list(ApiKey.objects.filter(user_id=actor.user_id, revoked_at=None))
+
+
+def members_page_of(cursor: str) -> Page[User]:
+    """Return a page of the workspace's people, by address."""
+    found = User.objects.filter(is_service=False)
+    return page_of(found, cursor, by=F("email"), falling=False, rows=MEMBER_ROWS)
 
 
 def members() -> list[User]:
