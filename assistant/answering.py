@@ -26,7 +26,7 @@ from assistant.prompts import (
 from assistant.runner import RunningTurn
 from assistant.selectors import before_turn
 from assistant.services import turn_end
-from assistant.shapes import action_dict, citation_dict
+from assistant.shapes import action_dict, citation_dict, conflict_dict
 from assistant.summarizing import since_summary, summary_due, summary_made
 from assistant.tools import TOOLS
 from assistant.tools.base import Calling, Outcome
@@ -44,6 +44,7 @@ from bedrock.gateway import (
 from bedrock.safety import least_grounding
 from documents.ask import grounding_score, usage_of
 from documents.citations import Citation, renumbered
+from documents.conflicts import conflicts_of
 from documents.rendering import answer_html
 from search.retrieval import retrieve
 from tenants.context import current
@@ -259,7 +260,7 @@ def _settle(running: RunningTurn, question: Message, finished: Finished | None, 
         if grounded == "full" and not _borne_out(running, made, text):
             grounded = "partly"
         text, citations = renumbered(text, citations)
-    further = follow_ups(citations)
+    further, differing = follow_ups(citations), conflicts_of(citations, made.passages)
     title = _title(running, made.asked or question.text)
     usage = usage_of(_request_id(running))
     ended = _stored(
@@ -274,6 +275,7 @@ def _settle(running: RunningTurn, question: Message, finished: Finished | None, 
             title=title,
             steps=made.steps,
             follow_ups=further,
+            conflicts=differing,
         )
     )
     if not ended:  # the lease ran out while the database was away, and the turn was ended for us
@@ -292,6 +294,7 @@ def _settle(running: RunningTurn, question: Message, finished: Finished | None, 
         status=str(status),
         grounded=grounded or None,
         citations=told,
+        conflicts=[conflict_dict(each) for each in differing],
         text=text,
         html=str(answer_html(text, citations)),
         error=None,

@@ -79,6 +79,8 @@ class Message(models.Model):
     rating_reason = models.TextField(blank=True)
     summary = models.TextField(blank=True)  # of all that stands before it on its branch, and of it
     follow_ups = models.JSONField(default=list)  # questions that an answer leads to
+    # Of an answer: pairs of a cited sentence and one of another document with other figures.
+    conflicts = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
     usage = models.JSONField(default=dict)
     # Of a question that is a decision: about what; its answer tells what came of it.
     decided = models.ForeignKey("Action", on_delete=models.SET_NULL, null=True, related_name="+")

@@ -13,10 +13,12 @@ from django.utils.safestring import SafeString
 from assistant.actions import LIFETIME
 from assistant.helping import help_texts
 from assistant.models import Action, Conversation, Message, MessageRole, MessageStatus
-from assistant.shapes import action_dict, citations_of
+from assistant.shapes import action_dict, citations_of, conflicts_stored
 from bedrock.selectors import decisions_of
 from bedrock.why import explained
-from documents.pages import suggestions
+from documents.citations import Citation
+from documents.conflicts import Conflict
+from documents.pages import beside, suggestions
 from documents.rendering import answer_html, viewer_address
 from documents.selectors import documents_ready
 from documents.versions import Standing, standings
@@ -49,6 +51,7 @@ class Shown:
     versions: Sequence[UUID] = ()
     steps: tuple[dict[str, Any], ...] = ()
     actions: tuple[dict[str, Any], ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
     closed: int = 0  # sources that the reader may not open
 
     @property
@@ -67,6 +70,11 @@ class Shown:
     @property
     def after(self) -> UUID | None:
         return self.versions[self.number] if self.number < len(self.versions) else None
+
+    @property
+    def beside(self) -> list[list[tuple[Citation, str]]]:
+        """The sources that differ, both sides of each."""
+        return beside(self.conflicts)
 
     @property
     def tokens(self) -> int:
@@ -91,6 +99,7 @@ def shown(message: Message, versions: Sequence[UUID] = ()) -> Shown:
         versions=versions,
         steps=tuple({**step, "icon": STEP_ICONS[step["status"]]} for step in message.steps),
         actions=tuple(map(_action, message.actions.all())),
+        conflicts=tuple(conflicts_stored(message)),
     )
 
 
@@ -139,14 +148,23 @@ def _age(moment: datetime, now: datetime) -> str:
 
 
 def marked(actor: Actor, thread: Sequence[Shown]) -> list[Shown]:
-    """Return a thread whose sources say how they stand: replaced and removed ones; one query."""
+    """Return a thread whose sources say how they stand: replaced and removed ones; one query.
+
+    Sources differ only as long as both are current.
+    """
     given = [str(s["citation"].document_id) for item in thread for s in item.sources]
+    given += [str(c.other.document_id) for item in thread for c in item.conflicts]
     standing = _standing(actor, given)
     return [
         replace(
             item,
             sources=tuple(
                 {**s, "standing": standing[str(s["citation"].document_id)]} for s in item.sources
+            ),
+            conflicts=tuple(
+                c
+                for c in item.conflicts
+                if all(standing[str(s.document_id)] == "current" for s in (c.cited, c.other))
             ),
         )
         for item in thread
@@ -173,13 +191,28 @@ def citations_readable(actor: Actor, shapes: list[dict[str, Any]]) -> list[dict[
 
 
 def citations_marked(actor: Actor, shapes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Say in messages, as REST has them, how each citation stands now; one query."""
+    """Say in messages, as REST has them, how each citation stands now; one query.
+
+    Sources differ only as long as both are current.
+    """
     given = [each["document_id"] for shape in shapes for each in shape.get("citations", ())]
+    given += [
+        side["document_id"]
+        for shape in shapes
+        for conflict in shape.get("conflicts", ())
+        for side in conflict.values()
+    ]
     standing = _standing(actor, given)
     for shape in shapes:
         if "citations" in shape:
             shape["citations"] = [
                 {**c, "standing": standing[c["document_id"]]} for c in shape["citations"]
+            ]
+        if "conflicts" in shape:
+            shape["conflicts"] = [
+                conflict
+                for conflict in shape["conflicts"]
+                if all(standing[side["document_id"]] == "current" for side in conflict.values())
             ]
     return shapes
 

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from assistant.keeping import REASON_CHARACTERS
 from assistant.models import ActionState, Conversation, MessageRole, MessageStatus, Origin, Rating
-from documents.serializers import CitationSerializer
+from documents.serializers import CitationSerializer, ConflictSerializer
 
 
 class AskMessageSerializer(serializers.Serializer[Any]):
@@ -83,6 +83,9 @@ class MessageSerializer(serializers.Serializer[Any]):
         choices=["full", "partly", "none"], allow_null=True, required=False
     )
     citations = SourceSerializer(many=True, required=False)
+    conflicts = ConflictSerializer(
+        many=True, required=False, help_text="Current sources that say other figures."
+    )
     usage = serializers.DictField(required=False)
     stop_reason = serializers.CharField(allow_null=True, required=False)
     error = ErrorSerializer(allow_null=True, required=False)

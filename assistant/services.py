@@ -23,11 +23,12 @@ from assistant.errors import (
 from assistant.frames import first_seq, frame_keep, frames_after, frames_forget, turn_of
 from assistant.models import Conversation, Message, MessageRole, MessageStatus, Turn
 from assistant.selectors import newest_under
-from assistant.shapes import citation_dict, final_frame
+from assistant.shapes import citation_dict, conflict_dict, final_frame
 from bedrock.errors import ChoiceNotInPlan, FrontierOff
 from bedrock.prompting import assistant_of, feature_require
 from bedrock.routing import may_choose
 from documents.citations import Citation
+from documents.conflicts import Conflict
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, current
 from tenants.errors import Invalid, NotAuthenticated, NotFound
@@ -269,7 +270,7 @@ END: Final = """
     UPDATE assistant_message AS m
        SET status = %s, text = %s, citations = %s::jsonb, grounded = %s, stop_reason = %s,
            error_code = %s, error = %s, usage = %s::jsonb, steps = %s::jsonb,
-           follow_ups = %s::jsonb
+           follow_ups = %s::jsonb, conflicts = %s::jsonb
       FROM ended WHERE m.id = ended.answer_id
 """
 
@@ -288,6 +289,7 @@ def turn_end(
     title: str = "",
     steps: Sequence[dict[str, Any]] = (),
     follow_ups: Sequence[str] = (),
+    conflicts: Sequence[Conflict] = (),
 ) -> bool:
     """Store the finished answer and give the lease back; return False if the lease was lost.
 
@@ -304,6 +306,7 @@ def turn_end(
         json.dumps(usage or {}),
         json.dumps(list(steps)),
         json.dumps(list(follow_ups)),
+        json.dumps([conflict_dict(conflict) for conflict in conflicts]),
     ]
     with transaction.atomic() if title else nullcontext():
         with connection.cursor() as cursor:

@@ -7,6 +7,7 @@ from django.utils import timezone
 from assistant.frames import Frame, last_seq
 from assistant.models import Action, ActionState, Conversation, Message, MessageRole, Turn
 from documents.citations import Citation
+from documents.conflicts import Conflict
 from documents.rendering import answer_html
 
 
@@ -25,6 +26,11 @@ def citation_dict(citation: Citation) -> dict[str, Any]:
     }
 
 
+def conflict_dict(conflict: Conflict) -> dict[str, Any]:
+    """Return two sources that differ as REST, sockets and stored messages have them."""
+    return {"cited": citation_dict(conflict.cited), "other": citation_dict(conflict.other)}
+
+
 def action_dict(action: Action) -> dict[str, Any]:
     """Return an action as REST and sockets have it."""
     expired = action.state == ActionState.WAITING and action.expires_at <= timezone.now()
@@ -40,6 +46,14 @@ def action_dict(action: Action) -> dict[str, Any]:
 def citations_of(message: Message) -> list[Citation]:
     """Return a stored message's citations as the renderer takes them."""
     return [Citation(**found) for found in message.citations]
+
+
+def conflicts_stored(message: Message) -> list[Conflict]:
+    """Return what a stored message's sources say differently."""
+    return [
+        Conflict(Citation(**found["cited"]), Citation(**found["other"]))
+        for found in message.conflicts
+    ]
 
 
 def message_html(message: Message) -> str:
@@ -68,6 +82,7 @@ def message_dict(message: Message) -> dict[str, Any]:
         shape |= {
             "grounded": message.grounded or None,
             "citations": message.citations,
+            "conflicts": message.conflicts,
             "usage": message.usage,
             "stop_reason": message.stop_reason or None,
             "error": error_of(message),
@@ -104,6 +119,7 @@ def finished_members(message: Message, title: str) -> dict[str, Any]:
         "status": str(message.status),
         "grounded": message.grounded or None,
         "citations": message.citations,
+        "conflicts": message.conflicts,
         "text": message.text,
         "html": str(message_html(message)),
         "error": error_of(message),

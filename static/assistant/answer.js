@@ -37,7 +37,7 @@
     part(answer, "steps").replaceChildren();
     part(answer, "proposals").replaceChildren();
     part(answer, "follow-ups").replaceChildren();
-    for (const name of ["steps", "follow-ups", "note", "error", "sources", "why", "actions", "grounded"]) part(answer, name).hidden = true;
+    for (const name of ["steps", "follow-ups", "note", "error", "sources", "conflicts", "why", "actions", "grounded"]) part(answer, name).hidden = true;
     const why = part(answer, "why");
     why.setAttribute("hx-get", `/assistant/answers/${id}/why/`);
     why.open = false;
@@ -139,6 +139,17 @@
     badge.textContent = label ?? "";
   }
 
+  /** Sources that say other figures, both sides of each. */
+  function conflicts(answer, found) {
+    part(answer, "conflict-list").replaceChildren(...found.map(({ cited, other }) => {
+      const pair = Object.assign(document.createElement("div"), { className: "diff" });
+      pair.append(source(cited), source(other));
+      for (const side of pair.children) delete side.dataset.source; // no mark in the answer leads here
+      return pair;
+    }));
+    part(answer, "conflicts").hidden = !found.length;
+  }
+
   /** A source, as the page's own template has it. */
   function source(found) {
     const box = document.createElement("article");
@@ -146,7 +157,7 @@
     box.dataset.source = found.number;
     const head = document.createElement("div");
     head.className = "source__head";
-    const number = Object.assign(document.createElement("span"), { className: "cite", textContent: found.number });
+    const number = Object.assign(document.createElement("span"), { className: "cite", textContent: found.number, hidden: !found.number });
     number.setAttribute("aria-hidden", "true");
     const name = Object.assign(document.createElement("a"), { className: "source__name", textContent: found.document_name });
     name.href = /^\/help\//.test(found.url ?? "") ? found.url : `/documents/${encodeURIComponent(found.document_id)}/?start=${Number(found.start)}&end=${Number(found.end)}#passage`;
@@ -233,6 +244,7 @@
     prose.classList.remove("answer-live");
     answer.dataset.status = frame.status;
     citations(answer, frame.citations ?? [], frame.grounded);
+    conflicts(answer, frame.conflicts ?? []);
     for (const step of frame.steps ?? []) tool(answer, step);
     for (const action of frame.actions ?? []) propose(answer, action);
     note(answer, NOTES[frame.status]);
