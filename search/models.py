@@ -132,6 +132,8 @@ class Source(models.Model):
     term_count = models.PositiveBigIntegerField(default=0)
     # PostgreSQL's configuration that its words are read with.
     language = models.CharField(max_length=20, default=USUAL, db_default=USUAL)
+    # Whether that was told by its words; what was indexed before it could be is read again.
+    language_told = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         ordering: ClassVar = ["-created_at", "-id"]

@@ -91,6 +91,7 @@ def source_index(
             "live": not bases,
             "masked_with": masked_with,
             "language": language,
+            "language_told": True,
         },
     )
     _content_delete(source_id)

@@ -6,6 +6,7 @@ import structlog
 from celery import shared_task
 
 from search.copies import copies_advance, copies_loose
+from search.models import Source
 from search.vectorindex import indexes_keep
 from tenants.context import SYSTEM
 from tenants.errors import TenantryError
@@ -58,6 +59,26 @@ def _recover() -> None:
         relocate.dispatch()
 
 
+@tenant_task(name="search.languages_reread")
+def languages_reread() -> None:
+    """Read documents in their own language that were indexed before languages were told."""
+    from search import rereading  # which writes through our services
+
+    if rereading.languages_reread():
+        languages_reread.dispatch()
+
+
+@shared_task(name="search.languages_reread_all")
+def languages_reread_all() -> None:
+    """Look in every active tenant for documents whose language was not told."""
+    in_each_tenant(_languages_unread, failed="search.languages_failed")
+
+
+def _languages_unread() -> None:
+    if Source.objects.filter(language_told=False).exists():
+        languages_reread.dispatch()
+
+
 @shared_task(name="search.index_vectors")
 def vectors_index() -> None:
     """Make and drop indexes over vectors that are due; for the worker with the owner's login."""
@@ -70,6 +91,12 @@ BEAT: Final[dict[str, Any]] = {
         "task": "search.copies_recover",
         "schedule": 60.0,
         "options": {"queue": "default", "expires": 120},
+    },
+    # After an upgrade by itself; `manage.py reread_languages` does it at once.
+    "languages-reread": {
+        "task": "search.languages_reread_all",
+        "schedule": 3600.0,
+        "options": {"queue": "default", "expires": 3500},
     },
     "index-vectors": {
         "task": "search.index_vectors",

@@ -1,10 +1,13 @@
 """Words are read in their document's language, mistyped ones too, and phrases word for word."""
 
 import pytest
+from django.db import connection
 
 from search.filing import collection_create, member_set
 from search.languages import language_of
-from search.models import Right, Source
+from search.models import Chunk, Posting, Right, Source
+from search.services import POST
+from search.tasks import languages_reread
 from search.typos import distance, forgiven, one_off, readings, spelling
 from tenants.context import SYSTEM, entered
 from tests.search.shelf import find, names, shelve
@@ -63,6 +66,32 @@ def test_another_form_of_a_word_is_found_in_its_language(name: str, text: str, q
     assert name in page
     assert page.count("<mark>") >= 1
     assert "data-read-as" not in page  # its stem is there, nothing was guessed
+
+
+def test_documents_indexed_before_languages_were_told_are_read_again() -> None:
+    old = shelve(ALICE, "frist.txt", GERMAN)
+    shelve(ALICE, "holidays.txt", ENGLISH)
+    with entered(tenant_of(ALICE)):
+        kept = Chunk.objects.filter(source_id=old).values_list("chunk_id", flat=True)
+        passages = list(kept)
+        Posting.objects.filter(source_id=old).delete()
+        Source.objects.update(language="english", language_told=False)
+        with connection.cursor() as cursor:
+            cursor.execute(POST, {"source": old, "language": "english"})
+    asked = {"query": "Kündigungsfrist"}
+    before = api(ALICE).post("/api/v1/search/", asked, content_type="application/json").json()
+    assert before["read_as"] != {}  # its stem is nowhere: it is guessed
+    with entered(tenant_of(ALICE)):
+        languages_reread()
+        languages = dict(Source.objects.values_list("name", "language"))
+        assert languages == {"frist.txt": "german", "holidays.txt": "english"}
+        assert not Source.objects.filter(language_told=False).exists()
+        assert (
+            list(Chunk.objects.filter(source_id=old).values_list("chunk_id", flat=True)) == passages
+        )
+    after = api(ALICE).post("/api/v1/search/", asked, content_type="application/json").json()
+    assert after["read_as"] == {}
+    assert after["results"][0]["document"]["name"] == "frist.txt"
 
 
 def test_a_stop_word_of_one_language_is_a_word_in_another() -> None:
