@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from psycopg_pool import PoolTimeout
 from redis import RedisError
@@ -18,6 +19,7 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from tenants.accounts.idempotency import Answered
 from tenants.errors import (
     Forbidden,
     Invalid,
@@ -126,8 +128,10 @@ def _headers(error: TenantryError) -> dict[str, str]:
     return headers
 
 
-def problem_response(error: Exception, _context: dict[str, Any]) -> Response:
+def problem_response(error: Exception, _context: dict[str, Any]) -> HttpResponseBase:
     """DRF's exception handler."""
+    if isinstance(error, Answered):
+        return error.response
     found = ours(error)
     set_rollback()
     return Response(

@@ -3,9 +3,11 @@
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from billing.ratelimits import HEADERS
+from tenants.accounts.idempotency import HEADER
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
@@ -29,8 +31,20 @@ RATE_LIMITS = {
 }
 
 
+IDEMPOTENCY_KEY = OpenApiParameter(
+    HEADER,
+    str,
+    OpenApiParameter.HEADER,
+    description="Yours to choose, a UUID say. Sent again within a day with the same request, it is"
+    " answered as the first time (`Idempotency-Replayed: true`) and does nothing twice.",
+)
+
+
 class ContractSchema(AutoSchema):
-    """Name the error answers and the headers that every operation can give."""
+    """Name the error answers and the headers that every operation can give or take."""
+
+    def get_override_parameters(self) -> list[Any]:
+        return [IDEMPOTENCY_KEY] if self.method == "POST" else []
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)

@@ -151,6 +151,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "billing.ratelimits.RateLimitHeaders",
+    "tenants.accounts.idempotency.IdempotencyMiddleware",
     "config.errors.RenderErrors",
 ]
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
@@ -199,7 +200,10 @@ REST_FRAMEWORK = {
         "tenants.accounts.authentication.ApiKeyAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["tenants.accounts.permissions.RolePermission"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "tenants.accounts.permissions.RolePermission",
+        "tenants.accounts.idempotency.OnlyOnce",  # last: a key is claimed by who may do it
+    ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "config.pagination.NewestFirst",

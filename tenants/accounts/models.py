@@ -177,3 +177,28 @@ class AuditSeal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number}: {self.first_id} to {self.last_id}"
+
+
+class KeptAnswer(models.Model):
+    """The answer to a REST request with an `Idempotency-Key`, for a day; see `idempotency.py`.
+
+    `status` is null while the request is being carried out, 0 where the answer was not kept.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    request = models.CharField(max_length=64)  # a digest of what was asked
+    status = models.PositiveSmallIntegerField(null=True)
+    content_type = models.CharField(max_length=255, blank=True)
+    body = models.TextField(blank=True)  # sealed: an answer may hold a secret that is shown once
+    claimed_until = models.DateTimeField()
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "key"], name="idempotency_key_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.user_id}"

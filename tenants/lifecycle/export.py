@@ -29,6 +29,7 @@ TABLES_OUT: Final = frozenset(
         "auth_permission",
         "signin_opensession",
         "signin_recoverycode",
+        "accounts_keptanswer",
     }
 )
 COLUMNS_OUT: Final = frozenset(
