@@ -203,7 +203,9 @@
     announce.textContent = gettext("The answer is stopped.");
   }
 
-  composer.stop.addEventListener("click", stop);
+  // Stop stands where Send stood: the second half of a double click on that is none on this.
+  const second = (event) => event.detail > 1;
+  composer.stop.addEventListener("click", (event) => { if (!second(event)) stop(); });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.defaultPrevented || document.querySelector("dialog[open]")) return;
     if (!drawer.hidden) { closeDrawer(); return; }
@@ -219,7 +221,7 @@
       openDrawer(answer, chip);
     } else if (event.target.closest("[data-approve], [data-decline]") && !live) {
       decide(event.target.closest("[data-action]"), event.target.closest("[data-approve]") !== null);
-    } else if (event.target.closest("[data-regenerate]") && !live) {
+    } else if (event.target.closest("[data-regenerate]") && !live && !second(event)) {
       const again = { type: "regenerate", message_id: answer.dataset.message };
       send(composer.thorough() ? { ...again, thorough: true } : again);
     } else if (event.target.closest("[data-copy-code]")) {

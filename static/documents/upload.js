@@ -17,6 +17,7 @@
   const total = form.querySelector("[data-queue-total]");
   const all = { files: 0, bytes: 0, done: 0 }; // of the run that is under way
   const limit = Number(form.dataset.fileBytes);
+  const NAME = 255; // characters, as in a folder
   const suffixes = form.dataset.suffixes.split(",");
   const bulk = Number(form.dataset.bulk || Infinity);
   let left = form.dataset.left === undefined ? Infinity : Number(form.dataset.left);
@@ -36,6 +37,7 @@
   function trouble(file) {
     const name = file.name.toLowerCase();
     if (!suffixes.some((suffix) => name.endsWith(suffix))) return gettext("This kind of file is not supported.");
+    if (name.length > NAME) return gettext("Its name is too long: {limit} characters are the most.", { limit: NAME });
     if (file.size === 0) return gettext("This file is empty.");
     if (file.size > limit) return gettext("Too large: {size}, the limit is {limit}.", { size: size(file.size), limit: size(limit) });
     if (items.some((item) => item.file.name === file.name && item.file.size === file.size && item.file.lastModified === file.lastModified && item.state !== "done")) return gettext("Already in this list.");

@@ -1,0 +1,139 @@
+"""Lines that break, second clicks and second tabs, in a real browser: nothing lost, nothing twice.
+
+And names that nobody should have given a file: what they say is seen, and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from playwright.sync_api import Page, Route, expect
+
+from assistant.models import Message, MessageRole
+from documents.models import Document
+from tenants.context import entered
+from tests.assistant.talking import Server, conversation_for
+from tests.assistant.test_browser import STREAM, answers, sign_in
+from tests.documents.helpers import upload
+from tests.support.browser import PHONE
+from tests.support.cast import MAX
+from tests.support.clients import tenant_of
+from tests.support.localaws import LocalAws
+
+if TYPE_CHECKING:
+    from tests.assistant.test_browser import OpenPage
+
+UPLOADS = "**/api/v1/documents/"
+TEXT = "Otters swim."
+NAMES = {
+    "invoice\u202efdp.exe.md": "invoicefdp.exe.md",  # shown, it would read "invoiceexe.pdf"
+    "zero\u200bwidth.md": "zerowidth.md",
+    "\N{OTTER} caf\u00e9 \u0645\u0631\u062d\u0628\u0627.md": (
+        "\N{OTTER} caf\u00e9 \u0645\u0631\u062d\u0628\u0627.md"
+    ),
+}
+
+
+def file_of(name: str, text: str = TEXT) -> dict[str, Any]:
+    return {"name": name, "mimeType": "text/markdown", "buffer": text.encode()}
+
+
+def kept() -> list[str]:
+    with entered(tenant_of(MAX)):
+        return sorted(Document.objects.values_list("name", flat=True))
+
+
+def test_names_are_shown_as_what_they_are_and_fit_a_phone(
+    server: Server, open_page: OpenPage
+) -> None:
+    with open_page(PHONE) as page:
+        sign_in(page, server, MAX, "/documents/")
+        page.wait_for_load_state("networkidle")
+        files = [file_of(name, f"Otters {place}.") for place, name in enumerate(NAMES)]
+        page.locator("#files").set_input_files([*files, file_of("x" * 10_000 + ".md")])
+        page.locator("[data-queue-start]").click()
+        expect(page.locator("[data-document]")).to_have_count(len(NAMES))
+        expect(page.locator(".upload-item")).to_contain_text("Its name is too long")
+        assert kept() == sorted(NAMES.values())
+        shown = page.locator("[data-document] a.truncate").all_inner_texts()
+        assert sorted(shown) == sorted(NAMES.values())
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+        page.wait_for_load_state("networkidle")
+
+
+def test_an_upload_whose_line_breaks_is_sent_again_and_kept_once(
+    server: Server, page: Page
+) -> None:
+    sign_in(page, server, MAX, "/documents/")
+    page.wait_for_load_state("networkidle")
+    broken: list[str] = []
+
+    def breaking(route: Route) -> None:
+        if route.request.method != "POST" or len(broken) == 2:
+            return route.continue_()
+        broken.append("on the way" if not broken else "on the way back")
+        if broken[-1] == "on the way back":
+            upload("otters.md", TEXT)  # the server has it; the browser never hears so
+        return route.abort("connectionreset")
+
+    page.route(UPLOADS, breaking)
+    page.locator("#files").set_input_files([file_of("otters.md")])
+    page.locator("[data-queue-start]").dblclick()
+    again = page.get_by_role("button", name="Try again: otters.md")
+    expect(page.locator(".upload-item")).to_contain_text("could not be reached")
+    assert kept() == []
+    again.click()
+    expect(page.locator(".upload-item")).to_contain_text("could not be reached")
+    assert broken == ["on the way", "on the way back"]
+    again.click()
+    expect(page.locator(".upload-item a")).to_have_text("otters.md")  # it is here already
+    assert kept() == ["otters.md"]
+    page.reload()
+    expect(page.locator("[data-document]")).to_have_count(1)
+    page.locator("[data-document] a.truncate").click()
+    page.wait_for_url("**/documents/*-*/")
+    page.go_back()
+    expect(page.locator("[data-document]")).to_have_count(1)
+    page.wait_for_load_state("networkidle")
+    assert kept() == ["otters.md"]
+
+
+def test_an_answer_whose_line_breaks_comes_whole_to_both_tabs_and_is_made_once(
+    server: Server, page: Page, localaws: LocalAws
+) -> None:
+    sign_in(page, server, MAX)
+    address = f"http://{server.host(MAX)}/assistant/{conversation_for(MAX)}/"
+    lines: list[Any] = []
+
+    def listening(socket: Any) -> None:
+        lines.append(socket)
+        there = socket.connect_to_server()
+        heard: list[Any] = []
+
+        def hear(frame: Any) -> None:
+            heard.append(frame)
+            if len(lines) == 1 and len(heard) == 8:  # in the middle of the words
+                return socket.close()
+            return socket.send(frame)
+
+        there.on_message(hear)
+
+    page.route_web_socket("**/ws/**", listening)
+    other = page.context.new_page()
+    other.goto(address)
+    page.goto(address)
+    for each in (page, other):
+        each.wait_for_load_state("networkidle")
+    localaws.script(chunks=[f"word{n} " for n in range(40)], delay_ms=40, match=STREAM)
+    page.locator("textarea").fill("Tell me everything.")
+    page.locator("[data-send]").dblclick()
+    for each in (page, other):
+        answers(each, 1)
+        expect(each.locator("[data-answer]")).to_contain_text("word0 word1")
+        expect(each.locator("[data-answer]")).to_contain_text("word39")
+    assert len(lines) == 2  # the line broke, and another was opened
+    assert len(localaws.requests("ConverseStream")) == 1
+    with entered(tenant_of(MAX)):
+        assert Message.objects.filter(role=MessageRole.USER).count() == 1
+    for each in (page, other):
+        each.wait_for_load_state("networkidle")
