@@ -25,6 +25,7 @@ window.texts = {
 "Expired; nothing was changed. Ask again if you still want it.":"Abgelaufen; es wurde nichts geändert. Fragen Sie erneut, wenn Sie es noch möchten.",
 "From now on everybody in this workspace reads them.":"Von jetzt an lesen sie alle in diesem Arbeitsbereich.",
 "From now on whoever may read “{collection}” reads them.":"Von jetzt an liest sie, wer „{collection}“ lesen darf.",
+"Its name is too long: {limit} characters are the most.":"Der Name ist zu lang: höchstens {limit} Zeichen.",
 "Keep both":"Beide behalten",
 "Keep both: {name}":"Beide behalten: {name}",
 "Move":"Verschieben",
