@@ -73,6 +73,17 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     return f"the run's servers did not start: {failure}" if failure else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests: one that began last would keep the run waiting."""
+    items.sort(key=lambda item: -_allowed(item))
+
+
+def _allowed(item: pytest.Item) -> float:
+    """Return the seconds that a test of its own may take, where it says so."""
+    own = item.get_closest_marker("timeout")
+    return float(own.args[0]) if own and own.args else 0.0
+
+
 def _runs_tests(config: pytest.Config) -> bool:
     option = config.option
     return not (option.help or option.version or option.collectonly or option.markers)

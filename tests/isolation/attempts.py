@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from html import escape
 from typing import Any, Final, TypeVar
 
 from django.conf import settings
@@ -90,7 +92,8 @@ def sent(
 ) -> Answer:
     """Send a request through every middleware; only a forged one is asked for its CSRF token."""
     tally["requests"] += 1
-    client = Client(raise_request_exception=False, enforce_csrf_checks=forged)
+    client = _client(forged)
+    client.cookies.clear()
     headers = {"Host": host, **who, **(more or {})}
     statements: list[str] = []
 
@@ -98,10 +101,11 @@ def sent(
         statements.append(_SAVEPOINT.sub("SAVEPOINT", _ANY_ID.sub("<id>", str(sql))))
         return execute(sql, params, many, context)
 
-    if query:
-        asked = QueryDict(mutable=True)
-        asked.update(query)
-        path = f"{path}?{asked.urlencode()}"
+    asked = QueryDict(mutable=True)
+    asked.update(query or {})
+    told = asked.urlencode()
+    if told:
+        path = f"{path}?{told}"
     with connection.execute_wrapper(recorded):
         if form or file:
             data: dict[str, Any] = dict(body or {})
@@ -121,13 +125,21 @@ def sent(
     for look in watchers:
         look(f"{method} {path} on {host}", raw + str(answer.headers))
     location = answer.headers.get("Location", "")
+    # A page may name its own address: one's own words again.
+    body = raw.replace(escape(told), "<query>") if told else raw
     return Answer(
         answer.status_code,
-        _ANY_ID.sub("<id>", _EXPORTED.sub("", raw)),
+        _ANY_ID.sub("<id>", _EXPORTED.sub("", body)),
         _ANY_ID.sub("<id>", location),
         tuple(statements),
         f"{raw}\n{answer.headers}",
     )
+
+
+@cache
+def _client(forged: bool) -> Client:
+    """Return a client, which reads the settings' middleware once for all requests."""
+    return Client(raise_request_exception=False, enforce_csrf_checks=forged)
 
 
 def tried(entry: Entry, ids: Mapping[str, str], host: str, who: Headers, **how: Any) -> Answer:

@@ -146,7 +146,7 @@ def started(worker: Worker, seed: int) -> Run:
         model.enter(workspace, tenant_of(PEOPLE[workspace][0]).id)
     staff_session = staff_client().cookies[settings.SESSION_COOKIE_NAME].value
     connection.close()
-    return Run(model, sessions, staff_session, worker.environment("owner"))
+    return Run(model, sessions, staff_session, worker.manage)
 
 
 def driven(worker: Worker, seed: int, steps: list[Step], *, at_once: bool = True) -> Outcome:

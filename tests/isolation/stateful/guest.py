@@ -6,14 +6,11 @@ the raw invocation log.
 """
 
 import asyncio
-import subprocess
-import sys
 from typing import Final
 
 from django.conf import settings
 from django.db import connection
 
-from config.stack.options import REPOSITORY
 from tenants.accounts.keys import digest_of
 from tenants.accounts.models import ApiKey
 from tenants.context import entered
@@ -25,7 +22,6 @@ from tests.support.clients import browser_of, tenant_of, user_of
 
 HOST: Final = GISELA.host
 GONE: Final = {401, 404, 503}  # no such host; while the erasing runs, closed
-SECONDS: Final = 120
 
 
 async def arrive(turn: Turn) -> None:
@@ -74,13 +70,8 @@ async def leave(turn: Turn) -> None:
 
 async def _owned(turn: Turn, what: str, slug: str) -> None:
     """Do what only the owner's login may, in a process of its own."""
-
-    def done() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "tests.isolation.stateful.owning", what, slug],
-            env=turn.run.owner, cwd=REPOSITORY, capture_output=True, text=True, timeout=SECONDS,
-        )  # fmt: skip
-
-    told = await asyncio.to_thread(done)
-    if told.returncode:
-        turn.run.fail(f"{what} {slug}: {told.stdout[-500:]}{told.stderr[-1500:]}")
+    work = f"from tests.isolation.stateful.owning import main; main({what!r}, {slug!r})"
+    try:
+        await asyncio.to_thread(turn.run.manage, "owner", "shell", "-c", work)
+    except RuntimeError as error:
+        turn.run.fail(f"{what} {slug}: {str(error)[-1500:]}")

@@ -1,9 +1,5 @@
 """What only the owner's login may do to the passing workspace, in a process of its own."""
 
-import sys
-
-import django
-
 
 def main(what: str, slug: str) -> None:
     """Make the workspace `slug`, or erase it and see that nothing is left."""
@@ -26,8 +22,3 @@ def main(what: str, slug: str) -> None:
         owner_name=GISELA.name,
         plan="enterprise",
     )
-
-
-if __name__ == "__main__":
-    django.setup()
-    main(*sys.argv[1:])

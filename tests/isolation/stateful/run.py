@@ -1,7 +1,7 @@
 """One run's state, and what every operation does with an answer."""
 
 from collections import Counter, deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -42,7 +42,7 @@ class Run:
     model: Model
     sessions: dict[str, str]  # by e-mail address
     staff_session: str
-    owner: dict[str, str]  # the environment of a process under the owner's login
+    manage: Callable[..., str]  # a management command in a process of its own, under a login
     failures: list[str] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
