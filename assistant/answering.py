@@ -42,7 +42,8 @@ from bedrock.gateway import (
     refused,
 )
 from bedrock.safety import least_grounding
-from documents.ask import grounding_score, usage_of
+from billing.settlement import settlement_write, settlements_ride
+from documents.ask import grounding_score
 from documents.citations import Citation, renumbered
 from documents.conflicts import conflicts_of
 from documents.rendering import answer_html
@@ -56,6 +57,7 @@ QUERY_CHARACTERS: Final = 1_000  # of a question that are searched for; all of i
 TITLE_LENGTH: Final = 80
 STORE_TRIES: Final = 10  # about 30 s of a database that is restarting
 
+Json = dict[str, Any]
 log = structlog.get_logger(__name__)
 
 
@@ -72,7 +74,7 @@ def answer(running: RunningTurn) -> None:
             said=question.text,
         )
     )
-    before = before_turn(question, turn.answer)
+    before = before_turn(question, turn)
     running.frames.send(
         "turn.started",
         message_id=str(turn.answer_id),
@@ -84,8 +86,9 @@ def answer(running: RunningTurn) -> None:
         request_id=str(turn.answer.request_id),
     )
     try:
-        finished = _answered(running, question, before.history, made)
-        _settle(running, question, finished, made)
+        with settlements_ride():
+            finished = _answered(running, question, before.history, made)
+            _settle(running, question, finished, made)
     except Exception as error:  # a defect must not leave a turn that never ends
         _broken(running, foreseen(error), made)
 
@@ -262,8 +265,8 @@ def _settle(running: RunningTurn, question: Message, finished: Finished | None, 
         text, citations = renumbered(text, citations)
     further, differing = follow_ups(citations), conflicts_of(citations, made.passages)
     title = _title(running, made.asked or question.text)
-    usage = usage_of(_request_id(running))
-    ended = _stored(
+    settlement_write()
+    usage = _stored(
         lambda: turn_end(
             turn,
             status=status,
@@ -271,14 +274,16 @@ def _settle(running: RunningTurn, question: Message, finished: Finished | None, 
             citations=citations,
             grounded=grounded,
             stop_reason=stop_reason,
-            usage=usage,
+            metered=_request_id(running),
             title=title,
             steps=made.steps,
             follow_ups=further,
             conflicts=differing,
         )
     )
-    if not ended:  # the lease ran out while the database was away, and the turn was ended for us
+    if (
+        usage is None
+    ):  # the lease ran out while the database was away, and the turn was ended for us
         _broken(running, Interrupted(), made)
         return
     told = [citation_dict(citation) for citation in citations]
@@ -363,7 +368,7 @@ def _broken(running: RunningTurn, error: TenantryError, made: Made) -> None:
                 stop_reason="error",
                 error_code=error.code,
                 error=error.detail,
-                usage=usage_of(_request_id(running)) if made.shown else None,
+                metered=_request_id(running) if made.shown else None,
                 steps=made.steps,
             )
         )
@@ -372,7 +377,7 @@ def _broken(running: RunningTurn, error: TenantryError, made: Made) -> None:
     running.frames.send("error", message_id=str(turn.answer_id), **error_members(error))
 
 
-def _stored(store: Callable[[], bool]) -> bool:
+def _stored(store: Callable[[], Json | None]) -> Json | None:
     """Store, again while the database is restarting. The keeper renews the lease meanwhile."""
     for attempt in range(STORE_TRIES):
         try:
@@ -382,4 +387,4 @@ def _stored(store: Callable[[], bool]) -> bool:
             if attempt == STORE_TRIES - 1:
                 raise
             time.sleep(min(0.25 * 2**attempt, 5))
-    return False
+    return None

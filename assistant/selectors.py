@@ -66,8 +66,11 @@ class Before:
     versions: list[str]
 
 
-def before_turn(question: Message, answer: Message) -> Before:
-    """Return what there is before a turn; one query."""
+def before_turn(question: Message, turn: Turn) -> Before:
+    """Return what there is before a turn; one query, none for a conversation's first."""
+    answer = turn.answer
+    if turn.number == 1:
+        return Before([], [str(question.id)], [str(answer.id)])
     versions = Q(parent_id=question.parent_id) | Q(parent_id=question.id)
     earlier = Q(position__lt=question.position)
     found = list(

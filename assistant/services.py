@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -12,6 +11,7 @@ from django.db.models.functions import Now
 
 from assistant.access import answer_of, conversation_of, message_of, question_of
 from assistant.actions import action_decide
+from assistant.beginning import COUNT, turn_asked
 from assistant.errors import (
     MESSAGE_CHARACTERS,
     DecisionStands,
@@ -27,6 +27,7 @@ from assistant.shapes import citation_dict, conflict_dict, final_frame
 from bedrock.errors import ChoiceNotInPlan, FrontierOff
 from bedrock.prompting import assistant_of, feature_require
 from bedrock.routing import may_choose
+from billing.selectors import USED
 from documents.citations import Citation
 from documents.conflicts import Conflict
 from tenants.accounts.audit import audit_write
@@ -101,18 +102,13 @@ def thorough_checked(wanted: bool, feature: str) -> bool:
 
 
 def turn_begin(*, actor: Actor, conversation_id: UUID, text: Any) -> Turn:
-    """Add the user's message and the place of its answer, and take the lease; three statements.
+    """Add the user's message and the place of its answer, and take the lease; one statement.
 
     Raises NotFound, MessageEmpty, MessageTooLong, TurnRunning.
     """
     feature_require("assistant")
     said = message_checked(text)
-
-    def begin() -> Turn:
-        conversation, last = _counted(actor, conversation_id)
-        return _asked(conversation, last, said)
-
-    return _begun(conversation_id, begin)
+    return _begun(conversation_id, lambda: turn_asked(actor, conversation_id, said, LEASE))
 
 
 def turn_edit(*, actor: Actor, conversation_id: UUID, message_id: UUID | str, text: Any) -> Turn:
@@ -214,17 +210,6 @@ def _begun(conversation_id: UUID, begin: Callable[[], Turn]) -> Turn:
         return begin()
 
 
-# What RETURNING selects sees the row as it was: the branch that the turn goes on from.
-COUNT: Final = """
-    UPDATE assistant_conversation AS c SET turns = turns + 1, updated_at = now(), leaf = %s
-     WHERE id = %s AND owner_id = %s
-    RETURNING turns, title, coalesce(
-        (SELECT b.leaf FROM assistant_conversation AS b WHERE b.id = c.id),
-        (SELECT m.id FROM assistant_message AS m WHERE m.conversation_id = c.id
-          ORDER BY m.position DESC LIMIT 1))
-"""
-
-
 def _counted(actor: Actor, conversation_id: UUID) -> tuple[Conversation, UUID | None]:
     """Count a turn, which locks the actor's conversation; return it and its last message's id."""
     answer_id = uuid4()
@@ -262,17 +247,20 @@ def _turn(conversation: Conversation, question: Message, more: list[Message]) ->
     )
 
 
-END: Final = """
+END: Final = f"""
     WITH ended AS (
         UPDATE assistant_turn SET running = false, finished_at = now()
-         WHERE id = %s AND running RETURNING answer_id
+         WHERE id = %s AND running RETURNING answer_id, conversation_id
+    ), named AS (
+        UPDATE assistant_conversation AS c SET title = %s
+          FROM ended WHERE c.id = ended.conversation_id AND c.title = '' AND %s
     )
     UPDATE assistant_message AS m
        SET status = %s, text = %s, citations = %s::jsonb, grounded = %s, stop_reason = %s,
-           error_code = %s, error = %s, usage = %s::jsonb, steps = %s::jsonb,
-           follow_ups = %s::jsonb, conflicts = %s::jsonb
-      FROM ended WHERE m.id = ended.answer_id
-"""
+           error_code = %s, error = %s, steps = %s::jsonb, follow_ups = %s::jsonb,
+           conflicts = %s::jsonb, usage = CASE WHEN %s THEN {USED} ELSE '{{}}'::jsonb END
+      FROM ended WHERE m.id = ended.answer_id RETURNING m.usage
+"""  # noqa: S608 - the parts are constants
 
 
 def turn_end(
@@ -285,17 +273,21 @@ def turn_end(
     stop_reason: str = "",
     error_code: str = "",
     error: str = "",
-    usage: dict[str, Any] | None = None,
+    metered: UUID | None = None,
     title: str = "",
     steps: Sequence[dict[str, Any]] = (),
     follow_ups: Sequence[str] = (),
     conflicts: Sequence[Conflict] = (),
-) -> bool:
-    """Store the finished answer and give the lease back; return False if the lease was lost.
+) -> dict[str, Any] | None:
+    """Store the finished answer and give the lease back; one statement.
 
-    `title` names a conversation that has no name yet.
+    Returns what the request `metered` has used, by the ledger, which is stored with the answer;
+    None if the lease was lost. `title` names a conversation that has no name yet.
     """
-    values = [
+    values: list[Any] = [
+        turn.id,
+        title,
+        bool(title),
         status,
         text,
         json.dumps([citation_dict(citation) for citation in citations]),
@@ -303,19 +295,17 @@ def turn_end(
         stop_reason,
         error_code,
         error,
-        json.dumps(usage or {}),
         json.dumps(list(steps)),
         json.dumps(list(follow_ups)),
         json.dumps([conflict_dict(conflict) for conflict in conflicts]),
+        metered is not None,
+        current().id,
+        metered,
     ]
-    with transaction.atomic() if title else nullcontext():
-        with connection.cursor() as cursor:
-            cursor.execute(END, [turn.id, *values])
-            if not cursor.rowcount:
-                return False
-        if title:
-            Conversation.objects.filter(id=turn.conversation_id, title="").update(title=title)
-    return True
+    with connection.cursor() as cursor:
+        cursor.execute(END, values)
+        row = cursor.fetchone()
+    return None if row is None else json.loads(row[0])
 
 
 def leases_renew(turn_ids: Sequence[UUID]) -> None:
@@ -343,7 +333,7 @@ def turn_reap(conversation_id: UUID | None = None) -> int:
             error_code=gone.code,
             error=gone.detail,
         )
-        if ended:
+        if ended is not None:
             reaped += 1
             turn.answer.refresh_from_db()
             frame_keep(turn.conversation_id, final_frame(turn))

@@ -26,6 +26,7 @@ from billing.catalog import PlanTerms, cost_of, plan_terms
 from billing.keyallowance import key_allowance_require
 from billing.refusals import exhausted
 from billing.reservations import Estimate, Reservation, outside_transactions
+from billing.settlement import SETTLE, settlement_taken, settlement_waits, settlement_write
 from billing.shared import (
     BURST_PATIENCE,
     NOTHING_SHARED,
@@ -38,10 +39,16 @@ from tenants.context import Actor, current
 
 __all__ = ["Along", "Estimate", "Reservation", "admit"]
 
-RESERVE: Final = """
-    SELECT * FROM billing_admit(
-        %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::text[], %s::numeric[], %s::numeric[])
+ADMIT: Final = """billing_admit(
+        {}, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::text[], %s::numeric[], %s::numeric[])
 """
+RESERVE: Final = "SELECT * FROM " + ADMIT.format("%s")  # noqa: S608 - the parts are constants
+# An argument that depends on the settlement lets the admission come after it: what the call
+# before did not use is free again by then.
+RESERVE_AFTER: Final = f"""
+    SELECT admitted.* FROM (SELECT {SETTLE} AS state OFFSET 0) AS settled, LATERAL
+    {ADMIT.format("CASE WHEN state IS DISTINCT FROM '' THEN %s::uuid END")} AS admitted
+"""  # noqa: S608 - the parts are constants
 TOGETHER: Final = "WITH admitted AS MATERIALIZED ({}), along AS ({}) SELECT * FROM admitted"
 
 
@@ -108,6 +115,8 @@ def admit(
         json.dumps({metric: str(amount) for metric, amount in held.items()}),
     ]
     try:
+        if actor.allowance_usd is not None:
+            settlement_write()  # the key's sum is asked before
         with nullcontext() if actor.allowance_usd is None else transaction.atomic():
             key_allowance_require(actor, held[Metric.SPEND])
             month, day, call, refused = _reserve(row, held, plan, along)
@@ -137,7 +146,10 @@ def admit(
 def _reserve(
     row: list[Any], held: Mapping[Metric, Decimal], plan: PlanTerms, along: Along | None
 ) -> tuple[date, date, int, list[str]]:
-    """Return month, day and number of the call, and the metrics that have no room for it."""
+    """Return month, day and number of the call, and the metrics that have no room for it.
+
+    The settlement that waits, if one does, is written before, in the same statement.
+    """
     metrics = sorted(held)
     parameters = [
         *row,
@@ -145,10 +157,16 @@ def _reserve(
         [held[metric] for metric in metrics],
         [plan.stops_at(metric) for metric in metrics],
     ]
-    statement = RESERVE
+    rider = settlement_taken()
+    statement = RESERVE if rider is None else RESERVE_AFTER
     if along is not None:
-        statement = TOGETHER.format(RESERVE, along.sql)
+        statement = TOGETHER.format(statement, along.sql)
         parameters += along.parameters(row[0])
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return cursor.fetchone()  # type: ignore[no-any-return]
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [*(rider or ()), *parameters])
+            return cursor.fetchone()  # type: ignore[no-any-return]
+    except BaseException:
+        if rider is not None:
+            settlement_waits(rider)
+        raise

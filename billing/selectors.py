@@ -11,6 +11,7 @@ from billing.errors import PlanMissing
 from billing.meters import Meter, database_now, meter_summary, meters
 from billing.monthly import MonthUsage, Part, month_usage
 from billing.refusals import quantity
+from billing.settlement import settlement_write
 from billing.units import Metric
 from tenants.accounts.models import role_reaches
 from tenants.context import Actor, current
@@ -25,6 +26,13 @@ COST: Final = """
       FROM billing_ledgerentry WHERE tenant_id = %s AND request_id = %s
      ORDER BY attempt, unit
 """
+
+USED: Final = """(
+    SELECT coalesce(jsonb_object_agg(unit, quantity), '{}'::jsonb)
+        || jsonb_build_object('cost_usd', trim_scale(coalesce(sum(usd), 0))::text)
+      FROM (SELECT unit, sum(quantity) AS quantity, sum(usd) AS usd FROM billing_ledgerentry
+             WHERE tenant_id = %s AND request_id = %s GROUP BY unit) AS sums)"""
+"""What a request has used, as a statement of others' reads it: units by name, `cost_usd`."""
 
 
 class RequestCost(NamedTuple):
@@ -119,6 +127,7 @@ def _part_json(name: str, part: Part) -> dict[str, Any]:
 
 def request_cost(request_id: UUID) -> RequestCost:
     """Return what a request has cost so far, over all its calls and attempts."""
+    settlement_write()
     names = ("unit", "quantity", "model", "usd", "price_usd", "price_per", "attempt", "kind",
              "estimated", "feature", "id")  # fmt: skip
     with connection.cursor() as cursor:

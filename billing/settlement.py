@@ -4,17 +4,22 @@ A settlement is one function in the database (`billing_settle`, one round trip):
 counters, the reservation's state. A row that is there already is left alone and counted once, so
 settling again changes nothing. Usage is recorded as it was, over the reservation too: by then the
 provider has charged it.
+
+Where one call follows the other, a settlement may go with the next admission, in one round trip
+(`settlements_ride`).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from billing import bucket
 from billing.catalog import model_and_route, plan_terms, price_of
@@ -33,11 +38,9 @@ from tenants.context import current
 
 log = structlog.get_logger(__name__)
 
-SETTLE: Final = """
-    SELECT billing_settle(
+SETTLE: Final = """billing_settle(
         %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[],
-        %s::bigint[], %s::bigint[], %s::numeric[], %s::int[], %s::numeric[], %s::jsonb)
-"""
+        %s::bigint[], %s::bigint[], %s::numeric[], %s::int[], %s::numeric[], %s::jsonb)"""
 METRICS: Final = json.dumps({unit.value: metric.value for unit, metric in METRIC_OF.items()})
 
 
@@ -62,6 +65,62 @@ class Held:
             reservation.request_id, reservation.call, reservation.feature, reservation.user_id,
             reservation.api_key_id,
         )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Seat:
+    """Where one settlement waits for the next admission: the parameters of its statement."""
+
+    rider: list[Any] | None = None
+
+
+_seat: ContextVar[_Seat | None] = ContextVar("settlement_seat", default=None)
+
+
+@contextmanager
+def settlements_ride() -> Iterator[None]:
+    """Let a call's last settlement go with the next admission of the block, in one round trip.
+
+    Of this thread alone, and one at a time. What waits is written when the block ends, or by
+    `settlement_write`; until then its reservation holds the upper bound, and where the process dies
+    the sweeper settles it as it does any other.
+    """
+    token = _seat.set(_Seat())
+    try:
+        yield
+    finally:
+        settlement_write()
+        _seat.reset(token)
+
+
+def settlement_write() -> None:
+    """Write the settlement that waits, if any; where the database is gone the sweeper does."""
+    rider = settlement_taken()
+    if rider is None:
+        return
+    try:
+        _written(rider)
+    except DatabaseError:
+        log.exception("settlement.failed", reservation=str(rider[0]))
+
+
+def settlement_taken() -> list[Any] | None:
+    """Return the parameters of the settlement that waits, which the caller now has to write."""
+    seat = _seat.get()
+    if seat is None:
+        return None
+    rider, seat.rider = seat.rider, None
+    return rider
+
+
+def settlement_waits(rider: list[Any]) -> bool:
+    """Let a settlement wait for the next admission; False where no block lets it."""
+    seat = _seat.get()
+    if seat is None:
+        return False
+    settlement_write()  # one at a time: two would hold each other's rows
+    seat.rider = rider
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +158,8 @@ def settle(
     usage = Usage(model, checked(units), attempt, profile_arn, region, estimated)
     held = Held.of(reservation)
     outside_transactions()
-    post(held, usage, final=final, resolved="settled")
+    if not (final and settlement_waits(_parameters(held, usage, final=True, resolved="settled"))):
+        post(held, usage, final=final, resolved="settled")
     if final:
         _refund(reservation, usage.units)
 
@@ -136,46 +196,52 @@ def post(held: Held, usage: Usage, *, final: bool, resolved: str) -> str | None:
     Returns the state that the reservation had. One that is gone (purged after months) has None:
     its usage is recorded and frees nothing.
     """
+    state = _written(_parameters(held, usage, final=final, resolved=resolved))
+    if state is None:
+        log.warning("settlement.reservation_gone", reservation=str(held.id))
+    return state
+
+
+def _written(parameters: list[Any]) -> str | None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {SETTLE}", parameters)
+        state: str | None = cursor.fetchone()[0]
+    return state
+
+
+def _parameters(held: Held, usage: Usage, *, final: bool, resolved: str) -> list[Any]:
     units = sorted(usage.units)
     prices = [price_of(usage.model, unit, held.day) for unit in units]
     if None in prices:
         log.error("ledger.unpriced", model=usage.model, units=units, request=str(held.request_id))
     base, route = model_and_route(usage.model)
     first = held.call * ATTEMPTS_PER_CALL
-    with connection.cursor() as cursor:
-        cursor.execute(
-            SETTLE,
-            [
-                held.id,
-                held.tenant_id,
-                held.month,
-                held.request_id,
-                first + usage.attempt,
-                first + SWEPT_ATTEMPT,
-                first + REVERSAL_ATTEMPT,
-                final,
-                resolved,
-                usage.estimated,
-                base,
-                route,
-                usage.region,
-                usage.profile_arn,
-                held.feature,
-                held.user_id,
-                held.api_key_id,
-                [unit.value for unit in units],
-                [usage.units[unit] for unit in units],
-                [price.id if price else None for price in prices],
-                [price.usd if price else None for price in prices],
-                [price.per if price else None for price in prices],
-                [
-                    price.of(usage.units[unit]) if price else None
-                    for unit, price in zip(units, prices, strict=True)
-                ],
-                METRICS,
-            ],
-        )
-        state: str | None = cursor.fetchone()[0]
-    if state is None:
-        log.warning("settlement.reservation_gone", reservation=str(held.id))
-    return state
+    return [
+        held.id,
+        held.tenant_id,
+        held.month,
+        held.request_id,
+        first + usage.attempt,
+        first + SWEPT_ATTEMPT,
+        first + REVERSAL_ATTEMPT,
+        final,
+        resolved,
+        usage.estimated,
+        base,
+        route,
+        usage.region,
+        usage.profile_arn,
+        held.feature,
+        held.user_id,
+        held.api_key_id,
+        [unit.value for unit in units],
+        [usage.units[unit] for unit in units],
+        [price.id if price else None for price in prices],
+        [price.usd if price else None for price in prices],
+        [price.per if price else None for price in prices],
+        [
+            price.of(usage.units[unit]) if price else None
+            for unit, price in zip(units, prices, strict=True)
+        ],
+        METRICS,
+    ]

@@ -17,6 +17,7 @@ from bedrock.prompting import feature_require, system_with
 from bedrock.routing import regenerates_below
 from bedrock.safety import least_grounding
 from billing.selectors import request_cost
+from billing.settlement import settlements_ride
 from documents.citations import Citation, Grounded, cite, renumbered
 from documents.conflicts import Conflict, conflicts_of
 from documents.errors import QUESTION_CHARACTERS, QuestionEmpty, QuestionTooLong
@@ -68,11 +69,12 @@ def ask(*, actor: Actor, question: str, scope: RetrievalScope, request_id: UUID)
     """
     feature_require(FEATURE)
     said = question_checked(question)
-    try:
-        [asked] = mask([said], actor=actor, feature=FEATURE, request_id=request_id)
-    except TextBlocked as blocked:
-        return _answer(blocked.detail, "none", [], {"action": "blocked"}, request_id)
-    answer = _made(actor, asked, scope, request_id)
+    with settlements_ride():
+        try:
+            [asked] = mask([said], actor=actor, feature=FEATURE, request_id=request_id)
+        except TextBlocked as blocked:
+            return _answer(blocked.detail, "none", [], {"action": "blocked"}, request_id)
+        answer = _made(actor, asked, scope, request_id)
     return replace(answer, question_masked=asked != said)
 
 

@@ -49,7 +49,7 @@ CORRECT: Final = """
     ), counted AS (
         INSERT INTO billing_quotacounter AS c (tenant_id, period, metric, used, reserved)
         SELECT %(tenant)s, %(period)s, metric, sum(used), 0 FROM moved GROUP BY metric
-         ORDER BY metric
+         ORDER BY metric <> 'spend_usd', metric
         ON CONFLICT (tenant_id, period, metric) DO UPDATE SET used = c.used + excluded.used
     )
     SELECT count(*) FROM written

@@ -6,14 +6,25 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.db import DataError, connection
+from django.test.utils import CaptureQueriesContext
 
 from billing import catalog
 from billing.models import LedgerEntry, Price, QuotaCounter, Reservation
 from billing.selectors import request_cost
-from billing.settlement import settle
+from billing.settlement import settle, settlements_ride
 from billing.units import GUARDRAIL_KEY, Metric, Unit
 from tenants.context import entered, public_scope
-from tests.billing.calls import MODEL, at_once, counter, entries, reserve
+from tenants.errors import QuotaExhausted
+from tests.billing.calls import (
+    MODEL,
+    at_once,
+    counter,
+    entries,
+    on_plan,
+    plan_make,
+    reserve,
+)
 from tests.support.cast import ALICE, CHARLIE
 from tests.support.clients import tenant_of
 
@@ -169,3 +180,39 @@ def test_a_guardrail_alone_is_metered_without_a_model() -> None:
         settle(reservation, model=GUARDRAIL_KEY, units={Unit.GUARDRAIL_PII: 2})
         assert counter(Metric.GUARDRAIL_UNITS) == (2, 0)
         assert request_cost(reservation.request_id).usd == Decimal("0.0002")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_settlement_goes_with_the_next_admission_in_one_statement() -> None:
+    plan_make("tight", included={Metric.MODEL_TOKENS: 1_000})
+    with entered(on_plan(tenant_of(ALICE), "tight")):
+        first = reserve({Unit.INPUT: 1_000})
+        with settlements_ride():
+            settle(first, model=MODEL, units={Unit.INPUT: 100})
+            assert entries(first.request_id) == {}
+            with CaptureQueriesContext(connection) as asked:
+                second = reserve({Unit.INPUT: 900})  # what the first did not use is free by then
+            assert len(asked) == 1
+            assert entries(first.request_id) == {(101, "input_tokens"): 100}
+            settle(second, model=MODEL, units={Unit.INPUT: 800})
+            with pytest.raises(QuotaExhausted):
+                reserve({Unit.INPUT: 900})
+            assert entries(second.request_id) == {(101, "input_tokens"): 800}  # refused or not
+            third = reserve({Unit.INPUT: 50})
+            settle(third, model=MODEL, units={Unit.INPUT: 40})
+            fourth = reserve({Unit.INPUT: 50})
+            settle(fourth, model=MODEL, units={Unit.INPUT: 1})
+        assert counter(Metric.MODEL_TOKENS) == (941, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_settlement_whose_admission_fails_is_written_all_the_same() -> None:
+    with entered(tenant_of(ALICE)):
+        first = reserve({Unit.INPUT: 1_000})
+        with settlements_ride():
+            settle(first, model=MODEL, units={Unit.INPUT: 100})
+            with pytest.raises(DataError):
+                reserve({Unit.INPUT: 10}, feature="f" * 41)  # more than the column holds
+            assert entries(first.request_id) == {}
+        assert entries(first.request_id) == {(101, "input_tokens"): 100}
+        assert counter(Metric.MODEL_TOKENS) == (100, 0)
