@@ -13,6 +13,7 @@ from uuid import UUID
 
 from channels.exceptions import DenyConnection
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import DatabaseError
 
 from assistant.access import conversation_of
 from assistant.answering import answer
@@ -24,7 +25,7 @@ from assistant.runner import RunningTurn, running_in, turn_group, turn_run, turn
 from assistant.selectors import Missed, missed_since
 from assistant.services import thorough_checked, turn_again, turn_begin, turn_decide, turn_edit
 from assistant.watchkeeper import socket_closed, socket_opened
-from tenants.context import Actor, TenantContext, in_public, in_tenant
+from tenants.context import Actor, TenantContext, entered, in_public, in_tenant
 from tenants.errors import TenantryError, TenantUnavailable
 from tenants.registry.selectors import tenant_by_id
 from tenants.sockets import SIGNED_OUT, group_of, still_valid, workspace_group_of
@@ -188,18 +189,23 @@ class AssistantConsumer(AsyncWebsocketConsumer):
         The workspace is looked up anew: a posture or plan that has changed since the handshake
         counts from this message on.
         """
-        try:
-            self.tenant = await in_public("app_public", tenant_by_id, self.tenant.id)
-        except TenantUnavailable as error:
-            raise _SignedOut from error
 
         def judged() -> R:
-            actor = still_valid(self.scope)
-            if actor is None:
+            standing = still_valid(self.scope)
+            if standing is None:
                 raise _SignedOut
-            return work(actor)
+            self.tenant = standing.tenant
+            with entered(standing.tenant):
+                return work(standing.actor)
 
-        return await in_tenant(self.tenant, judged)
+        try:
+            return await in_tenant(self.tenant, judged)
+        except DatabaseError as error:  # of a workspace that was erased, nothing is left to ask
+            try:
+                await in_public("app_public", tenant_by_id, self.tenant.id)
+            except TenantUnavailable:
+                raise _SignedOut from error
+            raise
 
     # What the server sends
 

@@ -17,6 +17,7 @@ from bedrock.errors import KnowledgePoolEmpty, NotProvisioned, OutsideRegion
 from bedrock.models import KnowledgeBase, KnowledgePool, ModelRoute, Role
 from bedrock.policy import Kept
 from bedrock.profiles import routes_of
+from tenants import governance
 from tenants.aws import BotoCoreError, ClientError, ops_client, translated
 from tenants.context import TenantContext, current, public_scope
 from tenants.lifecycle.steps import Erased
@@ -40,7 +41,7 @@ def base_of(tenant: TenantContext, retrieval: str | None = None) -> KnowledgeBas
     if wanted == Retrieval.SCHEMA:
         return None
     key = (tenant.id.hex, tenant.region, wanted)
-    found = _kept.get(key)
+    found = _kept.get(key, version := governance.version())
     if isinstance(found, KnowledgeBase):
         return found
     owner = tenant.id if wanted == Retrieval.KB_DEDICATED else None
@@ -49,7 +50,7 @@ def base_of(tenant: TenantContext, retrieval: str | None = None) -> KnowledgeBas
         raise NotProvisioned(f"{tenant.region} has no Knowledge Base for {wanted}.")
     if base.arn.split(":")[3] != tenant.region:
         raise OutsideRegion(f"{base.arn} is not in {tenant.region}.")
-    _kept.put(key, base)
+    _kept.put(key, base, version)
     return base
 
 

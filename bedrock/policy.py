@@ -1,7 +1,7 @@
 """Resolve what one call may use: Region, model, profile and guardrail of the entered tenant.
 
-The rows change by a staff edit or a provisioning run, so each process keeps what it read for a few
-seconds: a resolved call costs no statement most of the time.
+The rows change by a staff edit or a provisioning run, so each process keeps what it read until one
+is edited (`tenants.governance`): a resolved call costs no statement.
 """
 
 import threading
@@ -14,10 +14,11 @@ from django.db.models import F, Q
 from bedrock.errors import NotProvisioned, OutsideRegion
 from bedrock.models import Guardrail, InferenceProfile, Model, ProvisionedModel
 from bedrock.postures import anonymizes_input
+from tenants import governance
 from tenants.context import TenantContext
 from tenants.pinning import geography
 
-KEEP_SECONDS: Final = 5.0
+KEEP_SECONDS: Final = 60.0
 KEEP_AT_MOST: Final = 5000  # entries; about 1 kB each
 
 
@@ -65,26 +66,34 @@ class Policy:
     cache_hour: bool = False
 
 
+_all: "list[Kept]" = []
+
+
 class Kept:
-    """Values by key for a few seconds. Two threads may read the same rows at once: no harm."""
+    """Values by key until the rows are edited. Two threads may read the same at once: no harm."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, ...], tuple[float, object]] = {}
+        self._kept: dict[tuple[str, ...], tuple[int, float, object]] = {}
         self._lock = threading.Lock()
+        _all.append(self)
 
-    def get(self, key: tuple[str, ...]) -> object | None:
+    def get(self, key: tuple[str, ...], version: int) -> object | None:
         found = self._kept.get(key)
-        return found[1] if found and found[0] > time.monotonic() else None
+        if found is None or found[0] != version or found[1] < time.monotonic():
+            return None
+        return found[2]
 
-    def put(self, key: tuple[str, ...], value: object) -> None:
+    def put(self, key: tuple[str, ...], value: object, version: int) -> None:
+        """Keep what was read after `version` was asked for."""
         with self._lock:
             if len(self._kept) >= KEEP_AT_MOST:
                 self._kept.clear()
-            self._kept[key] = (time.monotonic() + KEEP_SECONDS, value)
+            self._kept[key] = (version, time.monotonic() + KEEP_SECONDS, value)
 
     def clear(self) -> None:
         with self._lock:
             self._kept.clear()
+        governance.look_again()
 
 
 kept = Kept()
@@ -92,7 +101,8 @@ kept = Kept()
 
 def forget() -> None:
     """Drop what this process keeps, after its own edit of the rows."""
-    kept.clear()
+    for each in _all:
+        each.clear()
 
 
 def policy_of(tenant: TenantContext, role: str) -> Policy:
@@ -102,7 +112,7 @@ def policy_of(tenant: TenantContext, role: str) -> Policy:
     points elsewhere: both before anything is sent.
     """
     key = (tenant.id.hex, tenant.plan, tenant.posture, tenant.region, role)
-    found = kept.get(key)
+    found = kept.get(key, version := governance.version())
     if isinstance(found, Policy):
         return found
     profile = (
@@ -137,7 +147,7 @@ def policy_of(tenant: TenantContext, role: str) -> Policy:
             profile_arn=profile.arn,
             guardrail=guardrail_of(tenant),
         )
-    kept.put(key, policy)
+    kept.put(key, policy, version)
     return policy
 
 
@@ -159,7 +169,7 @@ def guardrail_of(tenant: TenantContext) -> GuardrailPolicy:
     Raises NotProvisioned, OutsideRegion.
     """
     key = ("guardrail", tenant.id.hex, tenant.posture, tenant.region)
-    found = kept.get(key)
+    found = kept.get(key, version := governance.version())
     if isinstance(found, GuardrailPolicy):
         return found
     own = Guardrail.objects.filter(
@@ -183,7 +193,7 @@ def guardrail_of(tenant: TenantContext) -> GuardrailPolicy:
         least_grounding=next((f["threshold"] for f in filters if f["type"] == "GROUNDING"), None),
         masks=anonymizes_input(row.definition),
     )
-    kept.put(key, policy)
+    kept.put(key, policy, version)
     return policy
 
 

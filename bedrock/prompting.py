@@ -14,6 +14,7 @@ from bedrock.errors import FeatureOff, RulesChanged, SettingsWrong, TextBlocked
 from bedrock.masking import mask
 from bedrock.models import AssistantSettings
 from bedrock.policy import kept
+from tenants import governance
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, TenantContext, current
 from tenants.errors import NotFound
@@ -51,13 +52,13 @@ class Assistant:
 def assistant_of(tenant: TenantContext) -> Assistant:
     """Return the settings in force for the entered tenant, at most five seconds old."""
     key = ("assistant", tenant.id.hex)
-    found = kept.get(key)
+    found = kept.get(key, version := governance.version())
     if isinstance(found, Assistant):
         return found
     row = assistant_newest(tenant)
     values = {name: getattr(row, name) for name in OWN}
     assistant = Assistant(row.version, **{**values, "off": frozenset(row.off)})
-    kept.put(key, assistant)
+    kept.put(key, assistant, version)
     return assistant
 
 

@@ -17,6 +17,7 @@ from bedrock.metering import call_open, connection_rest, sent
 from bedrock.models import Model, Reranker, Tier
 from bedrock.policy import Kept, Policy, guardrail_of
 from billing.units import Unit
+from tenants import governance
 from tenants.aws import client
 from tenants.context import Actor, TenantContext, current
 from tenants.errors import TenantryError
@@ -40,11 +41,11 @@ class Reranked:
 def passages_reranked() -> int:
     """Return how many passages of a search the entered tenant's plan has reranked; 0: none."""
     plan = current().plan
-    found = _kept.get(("plan", plan))
+    found = _kept.get(("plan", plan), version := governance.version())
     if not isinstance(found, int):
         row = Tier.objects.filter(plan=plan).values_list("reranked", flat=True).first()
         found = min(row or 0, PASSAGES_AT_MOST)
-        _kept.put(("plan", plan), found)
+        _kept.put(("plan", plan), found, version)
     return found
 
 
@@ -88,11 +89,11 @@ def _model_of(tenant: TenantContext) -> tuple[str, float]:
 
     It never leaves the Region.
     """
-    found = _kept.get(("region", tenant.region))
+    found = _kept.get(("region", tenant.region), version := governance.version())
     if not isinstance(found, tuple):
         row = Reranker.objects.filter(region=tenant.region).first()
         found = (row.model_id, float(row.weight)) if row else ("", 0.0)
-        _kept.put(("region", tenant.region), found)
+        _kept.put(("region", tenant.region), found, version)
     return found
 
 

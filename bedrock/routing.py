@@ -18,6 +18,7 @@ from bedrock.errors import ChoiceNotInPlan, FrontierOff
 from bedrock.models import Role, RoutePolicy
 from bedrock.policy import Policy, kept, policy_of
 from bedrock.prompting import FEATURES, assistant_of, feature_require
+from tenants import governance
 from tenants.context import TenantContext
 
 WRITTEN_PER_TOKEN: Final = 4  # characters of what is read, to tell long from short
@@ -132,7 +133,7 @@ def policy_routed(tenant: TenantContext, route: Route) -> Policy:
 def route_policy(plan: str, feature: str) -> RoutePolicy:
     """Return the most particular row for a plan and feature; without any, small serves alone."""
     key = ("route", plan, feature)
-    found = kept.get(key)
+    found = kept.get(key, version := governance.version())
     if isinstance(found, RoutePolicy):
         return found
     rows = RoutePolicy.objects.filter(Q(feature="") | Q(feature=feature)).filter(
@@ -142,5 +143,5 @@ def route_policy(plan: str, feature: str) -> RoutePolicy:
         (bool(row.feature), bool(row.plan)): row for row in rows
     }
     row = ranks[max(ranks)] if ranks else RoutePolicy()
-    kept.put(key, row)
+    kept.put(key, row, version)
     return row

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from bedrock.models import SafetyRules, Tier
 from bedrock.policy import guardrail_of, kept
+from tenants import governance
 from tenants.context import TenantContext
 
 CONTENT: Final = ("HATE", "INSULTS", "MISCONDUCT", "SEXUAL", "VIOLENCE")
@@ -47,12 +48,12 @@ class Rules:
 def rules_of(tenant: TenantContext) -> Rules:
     """Return the rules in force for the entered tenant, at most five seconds old."""
     key = ("rules", tenant.id.hex)
-    found = kept.get(key)
+    found = kept.get(key, version := governance.version())
     if isinstance(found, Rules):
         return found
     row = SafetyRules.objects.filter(tenant_id=tenant.id).order_by("-version").first()
     rules = Rules() if row is None else rules_in(row)
-    kept.put(key, rules)
+    kept.put(key, rules, version)
     return rules
 
 

@@ -1,10 +1,9 @@
-"""Plans and prices, read from the database and kept for half a minute.
+"""Plans and prices, read from the database and kept until one of them is edited.
 
 Every admission and settlement needs them, so each process keeps a copy: a change by staff takes
-effect within `FRESH` seconds. They are shared data, the same for every tenant.
+effect within five seconds (`tenants.governance`). They are shared data, the same for every tenant.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -15,8 +14,8 @@ from typing import Final
 from billing.errors import PlanMissing, PriceMissing
 from billing.models import Plan, PlanLimit, Price, RegionQuota
 from billing.units import GUARDRAIL_KEY, KNOWLEDGE_KEY, Metric, Unit
+from tenants import governance
 
-FRESH: Final = 30.0
 ROUTES: Final[Mapping[str, tuple[str, ...]]] = {
     # Where a route has no price of its own, the dearer of the others stands in.
     "region": ("region", "geo", "global"),
@@ -92,7 +91,7 @@ class PriceTerms:
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    read_at: float
+    version: int
     plans: Mapping[str, PlanTerms]
     prices: Mapping[tuple[str, str, str], tuple[PriceTerms, ...]]  # newest first
     quotas: Mapping[str, QuotaTerms]
@@ -106,17 +105,22 @@ def forget() -> None:
     """Drop this process's copy: the next use reads the tables."""
     global _copy
     _copy = None
+    governance.look_again()
 
 
 def _current() -> _Copy:
     global _copy
+    version = governance.version()
+    copy = _copy
+    if copy is not None and copy.version == version:
+        return copy
     with _lock:
-        if _copy is None or time.monotonic() - _copy.read_at > FRESH:
-            _copy = _read()
+        if _copy is None or _copy.version != version:
+            _copy = _read(version)
         return _copy
 
 
-def _read() -> _Copy:
+def _read(version: int) -> _Copy:
     limits: dict[str, dict[Metric, Decimal | None]] = {}
     beyond: dict[str, set[Metric]] = {}
     for limit in PlanLimit.objects.all():
@@ -131,7 +135,7 @@ def _read() -> _Copy:
         )  # fmt: skip
         prices.setdefault((row.model, row.route, row.unit), []).append(terms)
     return _Copy(
-        time.monotonic(),
+        version,
         {
             plan.code: _terms(plan, limits.get(plan.code, {}), frozenset(beyond.get(plan.code, ())))
             for plan in Plan.objects.all()

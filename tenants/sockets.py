@@ -5,30 +5,46 @@ that Origin's host and port equal the Host header: a sibling tenant is the same 
 so cookies alone would let its pages open our sockets.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.cookies import SimpleCookie
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.contrib.auth import get_user
+from django.contrib.auth import (
+    BACKEND_SESSION_KEY,
+    HASH_SESSION_KEY,
+    SESSION_KEY,
+    get_user,
+)
+from django.contrib.sessions.models import Session
+from django.db.models import Subquery
+from django.db.models.functions import JSONObject, Now
 from django.utils import translation
+from django.utils.crypto import constant_time_compare
 
+from tenants import governance
 from tenants.accounts.models import User
 from tenants.context import Actor, TenantContext, current, in_public, in_tenant
 from tenants.errors import TenantUnavailable, UnderMaintenance
 from tenants.languages import language_accepted, language_of
 from tenants.lifecycle.standing import schema_require
 from tenants.middleware import SESSION_TENANT, host_of, is_public_host
+from tenants.registry.models import Governance, OwnTenant
 from tenants.registry.selectors import tenant_by_host
 from tenants.telemetry import SOCKETS
 
 REFUSED: Final = 403
+TOLD: Final = {
+    "id": "id", "slug": "slug", "name": "name", "schema": "schema_name", "plan": "plan",
+    "posture": "posture", "region": "region", "retrieval": "retrieval",
+}  # fmt: skip
 SIGNED_OUT: Final = 4401  # close code: the session, the role or the workspace has ended
 
 
@@ -76,29 +92,84 @@ def session_user(session_key: str) -> User | None:
 
 
 def _identify(session_key: str, secret: str) -> tuple[User, Actor] | None:
-    from tenants.accounts.keys import api_key_check
-    from tenants.accounts.scopes import key_allows
-
     schema_require()
     if secret:
-        key = api_key_check(secret)
-        if key is None or not key_allows(key, "chat"):
-            return None
-        return key.user, Actor(key.user_id, key.user.role, "api_key", key.id, key.allowance_usd)
+        return _by_key(secret)
     user = session_user(session_key) if session_key else None
     return (user, Actor(user.id, user.role, "session")) if user else None
 
 
-def still_valid(scope: dict[str, Any]) -> Actor | None:
-    """Return who acts on an open socket now, or None when its right has ended.
+def _by_key(secret: str, **told: Any) -> tuple[User, Actor] | None:
+    from tenants.accounts.keys import api_key_check
+    from tenants.accounts.scopes import key_allows
+
+    key = api_key_check(secret, **told)
+    if key is None or not key_allows(key, "chat"):
+        return None
+    for name in told:
+        setattr(key.user, name, getattr(key, name))
+    return key.user, Actor(key.user_id, key.user.role, "api_key", key.id, key.allowance_usd)
+
+
+def _by_session(session_key: str, user_id: UUID, **told: Any) -> tuple[User, Actor] | None:
+    """Return the user whom an open socket belongs to, while the session is theirs and goes on."""
+    kept = Session.objects.filter(session_key=session_key, expire_date__gt=Now())
+    user = (
+        User.objects.filter(id=user_id, is_active=True)
+        .annotate(kept=Subquery(kept.values("session_data")[:1]), **told)
+        .first()
+    )
+    if user is None or user.kept is None:
+        return None
+    session = import_module(settings.SESSION_ENGINE).SessionStore().decode(user.kept)
+    if session.get(SESSION_TENANT) != str(current().id):
+        return None
+    if session.get(SESSION_KEY) != str(user.id) or not _hash_stands(session, user):
+        return None
+    return user, Actor(user.id, user.role, "session")
+
+
+def _hash_stands(session: Any, user: User) -> bool:
+    """Say whether the session was made with the password of now, as `get_user` judges it."""
+    told = session.get(HASH_SESSION_KEY, "")
+    hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
+    return session.get(BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS and any(
+        constant_time_compare(told, each) for each in hashes
+    )
+
+
+class Standing(NamedTuple):
+    """Who acts on an open socket, and the workspace as it is by now."""
+
+    actor: Actor
+    tenant: TenantContext
+
+
+def still_valid(scope: dict[str, Any]) -> Standing | None:
+    """Return who acts on an open socket now and where, or None when its right has ended.
 
     Call inside the socket's tenant, for each message and on a timer: sign-out, a disabled user, a
-    changed role and a revoked key all count from the next message on.
+    changed role, a revoked key and a suspended workspace all count from the next message on, and so
+    do another posture and plan. One statement.
     """
-    found = _identify(scope["session_key"], scope["api_key"])
-    if found is None or found[0].id != scope["actor"].user_id:
+    schema_require()
+    told: dict[str, Any] = {
+        "standing": Subquery(OwnTenant.objects.values(told=JSONObject(**TOLD))[:1]),
+        "governed": Subquery(Governance.objects.values("version")[:1]),
+    }
+    asked = time.monotonic()
+    user_id = scope["actor"].user_id
+    if scope["api_key"]:
+        found = _by_key(scope["api_key"], **told)
+    else:
+        found = _by_session(scope["session_key"], user_id, **told)
+    if found is None or found[0].id != user_id:
         return None
-    return found[1]
+    standing, governed = found[0].standing, found[0].governed  # type: ignore[attr-defined]
+    if standing is None:
+        return None
+    governance.told(governed, asked)
+    return Standing(found[1], TenantContext(**{**standing, "id": UUID(standing["id"])}))
 
 
 class TenantSocketMiddleware:

@@ -80,6 +80,39 @@ class Tenant(TenantMixin):
         )
 
 
+class OwnTenant(models.Model):
+    """The workspace's own row of the registry, while it is active: all that a tenant's role sees.
+
+    A view (see its migration), so that one statement tells who acts and where.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    slug = models.CharField(max_length=40)
+    name = models.CharField(max_length=120)
+    schema_name = models.CharField(max_length=63)
+    plan = models.CharField(max_length=40)
+    posture = models.CharField(max_length=20)
+    region = models.CharField(max_length=20)
+    retrieval = models.CharField(max_length=20)
+
+    class Meta:
+        managed = False
+        db_table = "registry_own"
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Governance(models.Model):
+    """How new is what staff and admins decide: see `tenants.governance`. One row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True)
+    version = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"version {self.version}"
+
+
 class Domain(DomainMixin):
     """A host name, without a port, that leads to a tenant."""
 
