@@ -1,7 +1,8 @@
-"""Mixed calls for a tenant: `python -m tests.bedrock.driving <tenant id> <calls> <seed> [point]`.
+"""Mixed calls for a tenant: `python -m tests.bedrock.driving <tenant id> <calls> <seed> <point>`.
 
-With a point the process dies by SIGKILL in its last call: `admitted` (reserved, not sent),
-`answered` (served, not settled), `streaming` (in the middle of a stream), `settled`.
+The process dies by SIGKILL in one call more, at the point: `admitted` (reserved, not sent),
+`answered` (served, not settled), `streaming` (in the middle of a stream), `settled`. Calls are
+throttled, their streams cut or left without usage, as the seed says.
 """
 
 import os
@@ -9,11 +10,11 @@ import random
 import signal
 import sys
 import uuid
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 POINTS = ("admitted", "answered", "streaming", "settled")
+FRESH_EVERY = 10  # calls after which the rates are as new: the plan's limits are not what is tested
 
 
 def one_call(picked: random.Random, kind: str) -> None:
@@ -45,17 +46,39 @@ def one_call(picked: random.Random, kind: str) -> None:
             )
 
 
-def calls(count: int, seed: int, before_each: Callable[[random.Random, str], None]) -> None:
-    """Make `count` calls of mixed kinds for the entered tenant."""
+def calls(count: int, seed: int) -> None:
+    """Make `count` calls of mixed kinds for the entered tenant, with trouble in every fourth."""
     from bedrock.gateway import drains_finish
+    from tenants.redis import redis_client
+    from tests.support.localaws import LocalAws
 
     picked = random.Random(seed)
     kinds = ["converse", "converse", "stream", "stream", "embed", "guardrail"]
-    for _ in range(count):
+    localaws = LocalAws(os.environ["AWS_ENDPOINT_URL"])
+    for number in range(count):
+        if number % FRESH_EVERY == 0:
+            redis_client().flushdb()
         kind = picked.choice(kinds)
-        before_each(picked, kind)
+        _trouble(localaws, picked, kind)
         one_call(picked, kind)
     assert drains_finish(30)
+    redis_client().flushdb()
+    localaws.close()
+
+
+def _trouble(localaws: Any, picked: random.Random, kind: str) -> None:
+    """Queue what some call meets next: this one, or one of another process."""
+    draw = picked.random()
+    if draw < 0.1:
+        localaws.script(error={"code": "ThrottlingException"})
+    elif kind == "stream" and draw < 0.25:
+        localaws.script(
+            match={"operation": "ConverseStream"},
+            chunks=["a few ", "words "] * 5,
+            truncate_after=picked.randrange(1, 9),
+        )
+    elif kind == "stream" and draw < 0.35:
+        localaws.script(match={"operation": "ConverseStream"}, text="Quiet.", no_usage=True)
 
 
 def _dying(name: str, when: str) -> None:
@@ -88,7 +111,7 @@ def _dying(name: str, when: str) -> None:
 
 
 if __name__ == "__main__":
-    tenant_id, count, seed, *point = sys.argv[1:]
+    tenant_id, count, seed, point = sys.argv[1:]
     import django
 
     django.setup()
@@ -96,7 +119,7 @@ if __name__ == "__main__":
     from tenants.registry.selectors import tenant_by_id
 
     with entered(tenant_by_id(uuid.UUID(tenant_id))):
-        calls(int(count), int(seed), lambda picked, kind: None)
-        if point:
-            _dying(point[0], "after")
-            one_call(random.Random(1), "stream" if point[0] == "streaming" else "converse")
+        calls(int(count), int(seed))
+        _dying(point, "after")
+        while True:  # a call that meets another one's trouble does not come so far
+            one_call(random.Random(1), "stream" if point == "streaming" else "converse")

@@ -1,6 +1,7 @@
 """Mixed calls, throttled, cut and killed: the ledger, the invocation log and the bill agree.
 
-200 calls here; a hundred thousand, whose log is read for longer than a command may usually take:
+Three processes at a time make them, and each dies at last at a point of a call. 200 calls here; a
+hundred thousand, whose log is read for longer than a command may usually take:
 `BOOK_CALLS=100000 COMMAND_WITHIN=14400 python -m pytest -n 0 -s tests/bedrock/test_books.py`
 """
 
@@ -11,9 +12,13 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from itertools import cycle
+from time import perf_counter
 
 import pytest
+from django.db.models import Sum
 
 from billing.models import LedgerEntry
 from config.stack.options import REPOSITORY
@@ -30,7 +35,8 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.timeout(900 + 2 * CALLS),  # seconds, on a machine that does other things
 ]
-KILLED = 4  # calls before the one in which a process dies
+AT_ONCE = 3
+KILLS = max(6, CALLS // 5_000)
 
 
 @pytest.fixture
@@ -48,36 +54,24 @@ def test_ledger_log_and_bill_agree_after_throttling_cut_streams_and_kills(
     localaws.cost(deliver=True)
     before = test_costs.billed(test_costs.reading(manage))
 
-    def trouble(picked: random.Random, kind: str) -> None:
-        worker.empty_redis()
-        draw = picked.random()
-        if draw < 0.1:
-            localaws.script(error={"code": "ThrottlingException"})
-        elif kind == "stream" and draw < 0.25:
-            localaws.script(
-                match={"operation": "ConverseStream"},
-                chunks=["a few ", "words "] * 5,
-                truncate_after=picked.randrange(1, 9),
-            )
-        elif kind == "stream" and draw < 0.35:
-            localaws.script(match={"operation": "ConverseStream"}, text="Quiet.", no_usage=True)
-
-    deaths = list(zip(driving.POINTS, three * 2, strict=False))
-    for number, (point, tenant) in enumerate(deaths):
+    def make(number: int, point: str, tenant: TenantContext) -> None:
         died = subprocess.run(
-            [sys.executable, "-m", "tests.bedrock.driving", str(tenant.id), str(KILLED),
-             str(number), point],
+            [sys.executable, "-m", "tests.bedrock.driving", str(tenant.id),
+             str(CALLS // KILLS), str(number), point],
             env=worker.environment("app"),
             cwd=REPOSITORY,
-            timeout=120,
+            timeout=300 + CALLS,
             capture_output=True,
         )  # fmt: skip
         assert died.returncode == -signal.SIGKILL, died.stderr.decode()[-2000:]
-    rest = CALLS - len(deaths) * (KILLED + 1)
-    for seed, tenant in enumerate(three):
-        with entered(tenant):
-            driving.calls(rest // 3, seed, trouble)
-            localaws.reset()
+
+    worker.empty_redis()
+    began = perf_counter()
+    deaths = zip(range(KILLS), cycle(driving.POINTS), cycle(three), strict=False)
+    with ThreadPoolExecutor(AT_ONCE) as processes:
+        list(processes.map(lambda death: make(*death), deaths))
+    took = perf_counter() - began
+    localaws.reset()
     with entered(three[0]):
         driving.one_call(random.Random(9), "converse")  # what is older than it was logged or never
     localaws.logs()
@@ -93,11 +87,11 @@ def test_ledger_log_and_bill_agree_after_throttling_cut_streams_and_kills(
     booked: Counter[str] = Counter()
     for tenant in three:
         with entered(tenant):
-            for row in LedgerEntry.objects.exclude(unit__startswith="guardrail_"):
-                booked[row.unit] += row.quantity
+            rows = LedgerEntry.objects.exclude(unit__startswith="guardrail_")
+            booked.update(dict(rows.values_list("unit").annotate(Sum("quantity"))))
     assert +booked == +logged
     localaws.cost(deliver=True)
     bill = test_costs.minus(test_costs.billed(test_costs.reading(manage)), before)
     assert bill == test_costs.booked(*three)
-    print(f"{CALLS} calls, {len(told['calls'])} logged, {dict(logged)}")
+    print(f"{CALLS} calls in {took:.0f} s, {KILLS} killed, {len(told['calls'])} logged, {logged}")
     assert sum(usd for _, usd in bill.values()) > Decimal(0)
