@@ -14,7 +14,6 @@ from statistics import median
 from time import perf_counter
 from uuid import uuid4
 
-import psycopg
 from django.conf import settings
 
 from billing import bucket
@@ -26,13 +25,13 @@ from billing.settlement import settle
 from billing.units import Metric, Unit
 from tenants.context import SYSTEM, entered
 from tests.bench import stack
+from tests.bench.ledger_rows import fill
 from tests.bench.spread import p95
 from tests.bench.table import Table
 from tests.support.cast import ALICE
 from tests.support.clients import tenant_of, user_of
 
 ROWS = int(os.environ.get("LEDGER_ROWS", "10000000"))
-STEP = 400_000
 CALLS = int(os.environ.get("LEDGER_CALLS", "500"))
 PAIRS = 5
 TAKES = int(os.environ.get("LEDGER_TAKES", "3000"))
@@ -40,22 +39,6 @@ MODEL = "amazon.nova-lite-v1:0"
 UNITS = {Unit.INPUT: 800, Unit.OUTPUT: 200}
 LIMIT_MS, METERS_MS = 3.0, 200.0
 
-FILL = """
-    INSERT INTO billing_ledgerentry
-           (id, tenant_id, month, request_id, attempt, unit, quantity, kind, estimated, model,
-            route, region, profile_arn, feature, user_id, reservation_id, price_id, price_usd,
-            price_per, usd, created_at)
-    SELECT gen_random_uuid(), %(tenant)s, date_trunc('month', now())::date, r.request, 101, u.unit,
-           1000, 'usage', false, 'amazon.nova-lite-v1:0', 'region', 'us-east-1', '',
-           (ARRAY['ask', 'assistant', 'write', 'search'])[1 + r.i %% 4],
-           ('00000000-0000-0000-0000-0000000000' || lpad((10 + r.i %% 20)::text, 2, '0'))::uuid,
-           r.request, 1, 0.06, 1000000, 0.00006,
-           now() - random() * (now() - date_trunc('month', now()))
-      FROM (SELECT gen_random_uuid() AS request, i
-              FROM generate_series(%(first)s::int, %(last)s::int) AS i) AS r,
-           (VALUES ('input_tokens'), ('output_tokens'), ('guardrail_content_units'),
-                   ('guardrail_pii_units')) AS u(unit)
-"""
 # The same four limits as a call of ours takes from: requests and tokens, of workspace and member.
 PEER = """
 import sys, time
@@ -99,7 +82,7 @@ def run() -> Table:
         includes=(
             "In one process, beside nothing else of ours: admission is Redis' script and one round"
             " trip to PostgreSQL, settlement one round trip with the ledger's trigger and Redis'"
-            " refund. Rows are synthetic, of one workspace, loaded through the ledger's trigger."
+            " refund. Rows are synthetic, of one workspace, with the trigger's roll-ups."
             " The buckets and `limits` ask the same Redis, one caller, in turns: requests and"
             " tokens of the workspace and of the member, ours all or none in one step, which the"
             " library does one after another. What it does with a single limit stands beside it."
@@ -145,19 +128,10 @@ def _calls() -> list[float]:
 
 
 def _fill() -> int:
-    """Load the synthetic rows as the superuser, a step at a time; return how many."""
-    tenant = tenant_of(ALICE).id
+    """Load the synthetic rows as the superuser; return how many."""
     worker = stack.worker()
     url = worker.served.cluster().url("postgres", worker.database)
-    done = 0
-    with psycopg.connect(url, autocommit=True) as connection:
-        while done < ROWS:
-            most = min(STEP, ROWS - done) // 4
-            connection.execute(FILL, {"tenant": tenant, "first": done, "last": done + most - 1})
-            done += most * 4
-        connection.execute("VACUUM ANALYZE billing_usageday, billing_usagehour")
-        connection.execute("ANALYZE billing_ledgerentry")
-    return done
+    return fill(url, tenant_of(ALICE).id, ROWS)
 
 
 def _bucket() -> tuple[float, dict[str, float]]:
