@@ -30,8 +30,8 @@ from billing.plans.terms import Book
 log = structlog.get_logger(__name__)
 
 AT_ONCE: Final = 100
-BACK: Final = 2
-"""How many earlier months are looked at for corrections that came after their invoice."""
+BACK: Final = 12
+"""How many earlier months are looked at for corrections that came after their invoice: a year."""
 CURRENCIES: Final = frozenset({"USD"})
 Kind, State = InvoiceLine.Kind, Invoice.State
 CHARGES: Final = (Kind.FEE, Kind.SEATS, Kind.OVERAGE, Kind.USAGE)
@@ -188,14 +188,16 @@ def _corrections(
     periods = [month_before(month)]
     while len(periods) < BACK:
         periods.append(month_before(periods[-1]))
-    issued = Invoice.objects.filter(
-        tenant_id__in=ids, period__in=periods, state__in=[State.ISSUED, State.PAID]
+    issued = list(
+        Invoice.objects.filter(
+            tenant_id__in=ids, period__in=periods, state__in=[State.ISSUED, State.PAID]
+        ).order_by("period")
     )
     with connection.cursor() as cursor:
-        cursor.execute(COUNTS, [periods, list(ids)])
+        cursor.execute(COUNTS, [sorted({invoice.period for invoice in issued}), list(ids)])
         rows = {(tenant, period): count for tenant, period, count in cursor.fetchall()}
     found: dict[UUID, list[tuple[InvoiceLine, list[Hold]]]] = defaultdict(list)
-    for invoice in issued.order_by("period"):
+    for invoice in issued:
         tenant, period = invoice.tenant_id, invoice.period
         if rows.get((tenant, period), 0) == invoice.ledger_rows:
             continue
