@@ -8,6 +8,7 @@ import os
 import re
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Literal, cast
 from urllib.parse import unquote, urlsplit
@@ -70,6 +71,7 @@ class Environment:
     payment_webhook_secret: str
     metrics_token: str
     outbound_private: bool
+    dns_servers: tuple[tuple[str, int], ...]
 
     @property
     def base_url(self) -> str:
@@ -155,6 +157,20 @@ def _regions(name: str, default: str) -> tuple[str, ...]:
     return given
 
 
+def _servers(name: str) -> tuple[tuple[str, int], ...]:
+    """Return addresses and ports; none where the variable is not set."""
+    found = []
+    for each in filter(None, map(str.strip, os.environ.get(name, "").split(","))):
+        parts = urlsplit(f"//{each}")
+        try:
+            found.append((str(ip_address(parts.hostname or "")), parts.port or 53))
+        except ValueError:
+            raise BadEnvironment(
+                f"{name}: {each!r} is no address; give some like 10.0.0.2,[fd00::2]:53."
+            ) from None
+    return tuple(found)
+
+
 def _database(variable: str) -> Database:
     url = _required(variable, "postgresql://user:password@host:port/name of this process's login")
     parts = urlsplit(url)
@@ -210,4 +226,5 @@ def environment() -> Environment:
         payment_webhook_secret=_long_secret("PAYMENT_WEBHOOK_SECRET"),
         metrics_token=_long_secret("METRICS_TOKEN"),
         outbound_private=_one_of("OUTBOUND_PRIVATE", ("no", "yes"), "no") == "yes",
+        dns_servers=_servers("DNS_SERVERS"),
     )

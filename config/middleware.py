@@ -44,6 +44,17 @@ STAFF_POLICY: Final = (
 )
 
 
+ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-:\[\]]+")
+
+
+def _page_policy(request: HttpRequest) -> str:
+    """Return the policy; a view may name one origin that its forms' answers redirect to."""
+    leads = getattr(request, "forms_lead_to", "")
+    if not ORIGIN.fullmatch(leads):
+        return PAGE_POLICY
+    return PAGE_POLICY.replace("form-action 'self'", f"form-action 'self' {leads}")
+
+
 class RequestMiddleware:
     """Stamp the request with an id, answer probes, and set the headers that every answer has."""
 
@@ -71,7 +82,7 @@ class RequestMiddleware:
         response["X-Request-ID"] = request_id
         staff = request.path_info.startswith("/admin/")
         response.headers.setdefault(
-            "Content-Security-Policy", STAFF_POLICY if staff else PAGE_POLICY
+            "Content-Security-Policy", STAFF_POLICY if staff else _page_policy(request)
         )
         # What a signed-in person has seen stays in no cache; a view may say otherwise.
         response.headers.setdefault("Cache-Control", "no-store")

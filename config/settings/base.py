@@ -230,6 +230,7 @@ AWS_BUCKET_PREFIX = env.bucket_prefix
 GUARDRAIL_SECONDS = 15.0  # a check that takes longer has failed, and what it was for stays unsent
 REGIONS = env.regions
 OUTBOUND_PRIVATE = env.outbound_private
+DNS_SERVERS = env.dns_servers
 
 DEFAULT_FROM_EMAIL = env.default_from_email
 PAYMENT_WEBHOOK_SECRET = env.payment_webhook_secret

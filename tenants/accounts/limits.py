@@ -34,6 +34,8 @@ LOOK: Final = AttemptLimit("look", 120, 120, 60, "wait a minute, or just send th
 AGAIN: Final = AttemptLimit("again", 5, 30, 600, "it is tried by itself too; wait ten minutes")
 CONFIRM: Final = AttemptLimit("confirm", 5, 30, 3600, "look for the mail already sent")
 
+SSO: Final = AttemptLimit("sso", 60, 60, 300, "wait five minutes, then start signing in again")
+LOGOUT: Final = AttemptLimit("logout", 600, 600, 60, "wait a minute")
 HOOK: Final = AttemptLimit("hook", 30, 60, 60, "wait a minute before sending another")
 SECOND: Final = AttemptLimit("second", 10, 10, 900, "wait a quarter of an hour, or ask an admin")
 

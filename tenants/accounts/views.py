@@ -1,6 +1,7 @@
 """Sign in, sign out, reset a password and manage keys."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from django.contrib import messages
@@ -9,8 +10,8 @@ from django.contrib.auth import views as auth_views
 from django.contrib.auth.forms import PasswordResetForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse_lazy
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.urls import reverse, reverse_lazy
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
@@ -35,10 +36,15 @@ from tenants.accounts.services import (
     sign_out,
 )
 from tenants.accounts.settingspages import settings_page
+from tenants.accounts.targets import next_of
 from tenants.accounts.tasks import confirm_mail, password_mail
 from tenants.lifecycle.setup import setup_again, setup_of
 from tenants.middleware import host_of
+from tenants.signin.models import Provider
 from tenants.signin.second import sign_in_begin
+from tenants.signin.sso.domains import domain_verified
+from tenants.signin.sso.oidc import origin_of_provider
+from tenants.signin.sso.provider import password_lets_in, provider_open
 
 log = structlog.get_logger(__name__)
 
@@ -46,28 +52,52 @@ log = structlog.get_logger(__name__)
 @sensitive_post_parameters("password")
 @never_cache
 def sign_in_page(request: HttpRequest) -> HttpResponse:
-    """Show the form; sign in and go where the user was headed."""
+    """Show the form; sign in and go where the user was headed.
+
+    With an identity provider, an address of a verified domain leads there; whether somebody here
+    has it is neither asked nor told.
+    """
     form = SignInForm(request.POST or None)
+    provider = provider_open()
+    form.fields["password"].required = provider is None
     status = 200
     if request.method == "POST" and form.is_valid():
-        email = form.cleaned_data["email"].lower()
+        email, password = form.cleaned_data["email"].lower(), form.cleaned_data["password"]
         attempt_count(SIGN_IN, request, email)
-        user = authenticate(request, username=email, password=form.cleaned_data["password"])
-        if isinstance(user, User):
+        if provider and not password and domain_verified(email):
+            asked = urlencode({"next": next_of(request), "email": email})
+            return redirect(f"{reverse('sign-in-sso')}?{asked}")
+        user = authenticate(request, username=email, password=password) if password else None
+        if isinstance(user, User) and password_lets_in(user):
             attempt_forgive(SIGN_IN, request, email)
-            return sign_in_begin(request, user, _next_of(request))
+            return sign_in_begin(request, user, next_of(request))
         log.warning("sign_in.refused", client=request.META.get("REMOTE_ADDR", ""))
-        form.add_error(None, "That e-mail address and password do not match a user here.")
+        form.add_error(None, _refusal(provider, password))
     if request.method == "POST":
         status = 422
-    context = {"form": form, "next": _next_of(request)}
+    context = {
+        "form": form,
+        "next": next_of(request),
+        "provider": provider,
+        "by_password": not provider or provider.state != "required" or "password" in request.GET,
+    }
+    if provider:
+        request.forms_lead_to = origin_of_provider(provider.metadata)  # type: ignore[attr-defined]
     return render(request, "auth/sign_in.html", context, status=status)
 
 
-def _next_of(request: HttpRequest) -> str:
-    target = request.POST.get("next") or request.GET.get("next") or "/"
-    safe = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()})
-    return target if safe else "/"
+def _refusal(provider: Provider | None, password: str) -> str:
+    """Return what is said of every password that lets nobody in, a right one too."""
+    if provider and not password:
+        return _("Type your password: addresses of this domain do not sign in with %(name)s.") % {
+            "name": provider.name
+        }
+    if provider and provider.state == Provider.State.REQUIRED:
+        return _(
+            "That did not sign you in. This workspace requires %(name)s; only its break-glass"
+            " owner may use a password."
+        ) % {"name": provider.name}
+    return _("That e-mail address and password do not match a user here.")
 
 
 @require_POST
@@ -76,7 +106,7 @@ def language_action(request: HttpRequest) -> HttpResponse:
     """Keep the language that the user chooses, and go on where they were."""
     assert isinstance(request.user, User)
     language_choose(user=request.user, language=request.POST.get("language", ""))
-    return redirect(_next_of(request))
+    return redirect(next_of(request))
 
 
 @require_POST

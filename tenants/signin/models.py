@@ -1,7 +1,7 @@
 """How people prove who they are beyond the password, and the sessions that are open."""
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -80,7 +80,10 @@ class OpenSession(models.Model):
     session_key = models.CharField(max_length=40, unique=True)
     device = models.CharField(max_length=80)
     address = models.CharField(max_length=45)
-    how = models.CharField(max_length=10, help_text="What was shown beside the password.")
+    how = models.CharField(max_length=20, help_text="What was shown beside the password.")
+    provider_session = models.CharField(
+        max_length=255, blank=True, default="", db_default="", help_text="The provider's own id."
+    )
     signed_in_at = models.DateTimeField(auto_now_add=True)
     seen_at = models.DateTimeField()
 
@@ -89,3 +92,96 @@ class OpenSession(models.Model):
 
     def __str__(self) -> str:
         return self.device
+
+
+class Provider(models.Model):
+    """The identity provider that a workspace's people sign in with; one row at most.
+
+    `metadata` is what was last read of it, at `read_at`: OIDC's endpoints and keys, or SAML's
+    address and certificates. A change of where it leads takes `tested_at` and `state` back.
+    """
+
+    class Kind(models.TextChoices):
+        OIDC = "oidc", "OpenID Connect"
+        SAML = "saml", "SAML 2.0"
+
+    class State(models.TextChoices):
+        OFF = "off", "Off"
+        ON = "on", "On"
+        REQUIRED = "required", "Required"
+
+    class Role(models.TextChoices):
+        VIEWER = "viewer", "Viewer"
+        MEMBER = "member", "Member"
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    kind = models.CharField(max_length=4, choices=Kind)
+    name = models.CharField(max_length=40, help_text="As on the button.")
+    state = models.CharField(max_length=8, choices=State, default=State.OFF)
+    issuer = models.CharField(max_length=500, help_text="OIDC's issuer, SAML's entity id.")
+    client_id = models.CharField(max_length=255, blank=True)
+    secret = models.TextField(blank=True, help_text="Sealed.")
+    metadata_url = models.CharField(max_length=2000, blank=True)
+    metadata: Any = models.JSONField(default=dict)
+    read_at = models.DateTimeField(null=True)
+    email_claim = models.CharField(max_length=200, blank=True)
+    name_claim = models.CharField(max_length=200, blank=True)
+    joins = models.BooleanField(default=True, help_text="Who is new becomes a member.")
+    role = models.CharField(max_length=6, choices=Role, default=Role.VIEWER)
+    second_there = models.BooleanField(
+        default=False, help_text="It asks for a second factor itself."
+    )
+    hours = models.PositiveSmallIntegerField(default=12, help_text="A session's, at the longest.")
+    break_glass = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    tested_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(id=1), name="one_identity_provider")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def stage(self) -> str:
+        """Return `off`, `tested`, `on` or `required`."""
+        return "tested" if self.state == self.State.OFF and self.tested_at else self.state
+
+
+class ProviderLink(models.Model):
+    """Whom the provider's subject is here; kept when the address changes there."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="provider_link"
+    )
+    issuer = models.CharField(max_length=500)
+    subject = models.CharField(max_length=255)
+    linked_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["issuer", "subject"], name="one_user_a_subject")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} at {self.issuer}"
+
+
+class EmailDomain(models.Model):
+    """A domain whose addresses the provider may speak for, once its DNS shows the token."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=253, unique=True)  # in lower case, as DNS has it
+    token = models.CharField(max_length=64)
+    added_at = models.DateTimeField(auto_now_add=True)
+    verified_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,37 +1,79 @@
-"""Signing in step by step: after the password the second factor, and only then a session.
+"""Signing in step by step: after the first proof the second factor, and only then a session.
 
-Between the two, the session holds who has shown the password and when; it opens nothing.
+The first proof is a password, or the answer of the workspace's identity provider. Between the two,
+the session holds who has shown it and when; it opens nothing.
 """
 
 import time
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 
 from tenants.accounts.models import User
 from tenants.accounts.services import sign_in
-from tenants.signin.models import Factor
+from tenants.signin.models import Factor, OpenSession
 from tenants.signin.policy import second_needed
+from tenants.signin.sso.provider import password_lets_in
 
 PENDING: Final = "sign_in"
 SECONDS: Final = 600  # for the second step
 
 
-def sign_in_begin(request: HttpRequest, user: User, target: str) -> HttpResponse:
-    """Go on after the first proof: to `target`, to the second step, or to setting one up."""
-    if Factor.objects.filter(user=user).exists():
-        return _wait(request, user, target, "sign-in-second")
-    if second_needed(user):
-        return _wait(request, user, target, "sign-in-set-up")
-    sign_in(request, user)
+@dataclass(frozen=True, slots=True)
+class First:
+    """The first proof: `how` is empty for a password; otherwise the provider's kind.
+
+    `session` is the provider's own id of its session, `hours` how long ours may last, `whole` that
+    the provider asks for a second factor itself.
+    """
+
+    how: str = ""
+    session: str = ""
+    hours: int = 0
+    whole: bool = False
+
+
+PASSWORD: Final = First()
+
+
+def sign_in_begin(
+    request: HttpRequest, user: User, target: str, first: First = PASSWORD
+) -> HttpResponse:
+    """Go on after the first proof: to `target`, to the second step, or to setting one up.
+
+    Where the workspace requires its provider, a password leads back to the page of signing in.
+    """
+    if not first.how and not password_lets_in(user):
+        return redirect("sign-in")
+    if not first.whole and Factor.objects.filter(user=user).exists():
+        return _wait(request, user, target, first, "sign-in-second")
+    if not first.whole and second_needed(user):
+        return _wait(request, user, target, first, "sign-in-set-up")
+    if first.how:
+        request.session.flush()
+    _begin(request, user, first, first.how)
     return redirect(target)
 
 
-def _wait(request: HttpRequest, user: User, target: str, page: str) -> HttpResponse:
+def _begin(request: HttpRequest, user: User, first: First, how: str) -> None:
+    sign_in(request, user, how=how)
+    if first.how:
+        request.session.set_expiry(timezone.now() + timedelta(hours=first.hours))
+        OpenSession.objects.filter(session_key=request.session.session_key).update(
+            provider_session=first.session
+        )
+
+
+def _wait(request: HttpRequest, user: User, target: str, first: First, page: str) -> HttpResponse:
     request.session.flush()  # whatever was open here ends, and the key changes
-    request.session[PENDING] = {"user": str(user.id), "next": target, "at": time.time()}
+    request.session[PENDING] = {
+        "user": str(user.id), "next": target, "at": time.time(), "first": asdict(first),
+    }  # fmt: skip
     request.session.set_expiry(SECONDS)
     return redirect(page)
 
@@ -47,8 +89,8 @@ def pending(request: HttpRequest) -> tuple[User, dict[str, Any]] | None:
 
 def sign_in_end(request: HttpRequest, user: User, kept: dict[str, Any], how: str) -> str:
     """Begin the session that both proofs have earned; return where to go."""
-    target = str(kept["next"])
+    target, first = str(kept["next"]), First(**kept.get("first", {}))
     request.session.flush()
     request.session.set_expiry(None)
-    sign_in(request, user, how=how)
+    _begin(request, user, first, f"{first.how}+{how}" if first.how else how)
     return target

@@ -20,7 +20,7 @@ from tenants.context import Actor
 from tenants.errors import NotFound
 from tenants.logging import client_address
 from tenants.signin.devices import device_told
-from tenants.signin.models import OpenSession
+from tenants.signin.models import OpenSession, Provider
 from tenants.sockets import sockets_close
 
 SEEN: Final = "seen_at"
@@ -84,11 +84,32 @@ def sessions_end_others(*, actor: Actor, user: User, session_key: str) -> int:
     return ended
 
 
-def sessions_end(*, user_id: UUID, but: str = "") -> int:
-    """End a user's sessions, all `but` one; return how many."""
+def sessions_end(*, user_id: UUID, but: str = "", by_password: bool = False) -> int:
+    """End a user's sessions, all `but` one, or only those a password began; return how many."""
     with transaction.atomic():
         found = list(OpenSession.objects.filter(user_id=user_id).exclude(session_key=but))
+        if by_password:
+            found = [each for each in found if not by_provider(each)]
         _end(found, user_id)
+    return len(found)
+
+
+def by_provider(session: OpenSession) -> bool:
+    """Return whether the workspace's identity provider was the first proof."""
+    return session.how.partition("+")[0] in Provider.Kind.values
+
+
+def sessions_end_there(*, user_id: UUID | None, session: str) -> int:
+    """End what the provider says has ended: one of its sessions, or all of a user's by it."""
+    rows = OpenSession.objects.all()
+    if user_id is not None:
+        rows = rows.filter(user_id=user_id)
+    if session:
+        rows = rows.filter(provider_session=session)
+    with transaction.atomic():
+        found = [each for each in rows if by_provider(each)]
+        for each in found:
+            _end([each], each.user_id)
     return len(found)
 
 

@@ -20,9 +20,11 @@ from tenants.accounts.selectors import actor_of
 from tenants.accounts.settingspages import settings_page
 from tenants.errors import Conflict, Invalid
 from tenants.signin.factors import codes_renew, factor_remove, factors_of, factors_reset
-from tenants.signin.models import RecoveryCode, SignInPolicy
+from tenants.signin.models import ProviderLink, RecoveryCode, SignInPolicy
 from tenants.signin.policy import policy, policy_set
 from tenants.signin.sessions import PROVED, session_end, sessions_end_others, sessions_of
+from tenants.signin.sso.oidc import origin_of_provider
+from tenants.signin.sso.provider import provider_of, provider_open
 from tenants.signin.views import factor_from, set_up_context
 
 FRESH: Final = 900  # seconds after the password was shown in which factors may be changed
@@ -55,6 +57,9 @@ def security_page(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, more: dict[str, Any], status: int = 200) -> HttpResponse:
     user = _user(request)
     codes = RecoveryCode.objects.filter(user=user, used_at=None).count()
+    provider = provider_of()
+    if provider is not None:
+        request.forms_lead_to = origin_of_provider(provider.metadata)  # type: ignore[attr-defined]
     context: dict[str, Any] = {
         "factors": factors_of(user),
         "codes_left": codes,
@@ -63,6 +68,8 @@ def _page(request: HttpRequest, more: dict[str, Any], status: int = 200) -> Http
         "admin": role_reaches(user.role, Role.ADMIN),
         "policy": policy(),
         "policies": SignInPolicy.Second.choices,
+        "provider": provider,
+        "linked": ProviderLink.objects.filter(user=user).first(),
         **more,
     }
     if context["admin"]:
@@ -88,7 +95,10 @@ def confirm_password_page(request: HttpRequest) -> HttpResponse:
             return redirect("settings-security")
         error = "That is not your password."
     return settings_page(
-        request, "settings/security_confirm.html", {"error": error}, status=422 if error else 200
+        request,
+        "settings/security_confirm.html",
+        {"error": error, "provider": provider_open()},
+        status=422 if error else 200,
     )
 
 

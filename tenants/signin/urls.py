@@ -3,6 +3,8 @@
 from django.urls import path
 
 from tenants.signin import settingsviews, views
+from tenants.signin.sso import settingsviews as sso_settings
+from tenants.signin.sso import views as sso
 
 html_urlpatterns = [
     path("sign-in/second/", views.second_page, name="sign-in-second"),
@@ -35,5 +37,36 @@ html_urlpatterns = [
         "settings/security/members/<uuid:user_id>/reset/",
         settingsviews.factors_reset_action,
         name="settings-factors-reset",
+    ),
+    path("sign-in/sso/", sso.sso_page, name="sign-in-sso"),
+    path("sign-in/sso/oidc/", sso.oidc_page, name="sign-in-sso-oidc"),
+    path("sign-in/sso/oidc/logout/", sso.oidc_logout, name="sign-in-sso-oidc-logout"),
+    path("settings/security/sso/", sso_settings.sso_settings_page, name="settings-sso"),
+    path("settings/security/sso/state/", sso_settings.sso_state_action, name="settings-sso-state"),
+    path("settings/security/sso/test/", sso_settings.sso_test_action, name="settings-sso-test"),
+    path(
+        "settings/security/sso/refresh/",
+        sso_settings.sso_refresh_action,
+        name="settings-sso-refresh",
+    ),
+    path(
+        "settings/security/sso/remove/", sso_settings.sso_remove_action, name="settings-sso-remove"
+    ),
+    path("settings/security/sso/link/", sso_settings.sso_link_action, name="settings-sso-link"),
+    path(
+        "settings/security/sso/members/<uuid:user_id>/unlink/",
+        sso_settings.sso_unlink_action,
+        name="settings-sso-unlink",
+    ),
+    path("settings/security/domains/", sso_settings.domain_add_action, name="settings-domains"),
+    path(
+        "settings/security/domains/<uuid:domain_id>/verify/",
+        sso_settings.domain_verify_action,
+        name="settings-domain-verify",
+    ),
+    path(
+        "settings/security/domains/<uuid:domain_id>/remove/",
+        sso_settings.domain_remove_action,
+        name="settings-domain-remove",
     ),
 ]

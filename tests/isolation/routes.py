@@ -25,7 +25,7 @@ from tests.isolation.attempts import (
     watchers,
 )
 from tests.isolation.entries import Entry
-from tests.isolation.table import BODIES, BODY_IDS, PRIVATE, ROUTES
+from tests.isolation.table import BODIES, BODY_IDS, FROM_PROVIDERS, PRIVATE, ROUTES
 from tests.isolation.world import HERE, OTHER, World
 from tests.support.cast import ALICE, BOB, MAX, Person
 from tests.support.clients import tenant_of, user_of
@@ -337,7 +337,12 @@ def origins(world: World, entry: Entry) -> Iterator[str]:
     for name, headers in some(list(tries.items()), entry, few=1):
         answer = sent(entry.method, filled(entry.name, world.unknown()), HERE_HOST, headers,
                       form=entry.form, forged=True)  # fmt: skip
-        if answer.status != 403:
+        if entry.name in FROM_PROVIDERS:
+            bare = sent(entry.method, filled(entry.name, world.unknown()), HERE_HOST, {},
+                        form=entry.form, forged=True)  # fmt: skip
+            if answer.looks != bare.looks:
+                yield f"a session that comes from another origin ({name}) changes the answer"
+        elif answer.status != 403:
             yield f"a request of another origin ({name}) is answered {answer.status}"
 
 

@@ -42,6 +42,19 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "settings/security/sessions/end/": {"POST": "viewer"},
     "settings/security/policy/": {"POST": "admin"},
     "settings/security/members/<uuid:user_id>/reset/": {"POST": "admin"},
+    "sign-in/sso/": {"GET": "anyone"},
+    "sign-in/sso/oidc/": {"GET": "anyone"},
+    "sign-in/sso/oidc/logout/": {"POST": "anyone"},
+    "settings/security/sso/": {"GET": "admin", "POST": "admin"},
+    "settings/security/sso/state/": {"POST": "admin"},
+    "settings/security/sso/test/": {"POST": "admin"},
+    "settings/security/sso/refresh/": {"POST": "admin"},
+    "settings/security/sso/remove/": {"POST": "admin"},
+    "settings/security/sso/link/": {"POST": "viewer"},
+    "settings/security/sso/members/<uuid:user_id>/unlink/": {"POST": "admin"},
+    "settings/security/domains/": {"POST": "admin"},
+    "settings/security/domains/<uuid:domain_id>/verify/": {"POST": "admin"},
+    "settings/security/domains/<uuid:domain_id>/remove/": {"POST": "admin"},
     "settings/webhooks/": {"GET": "admin", "POST": "admin"},
     "settings/webhooks/<uuid:endpoint_id>/": {"GET": "admin", "POST": "admin"},
     "settings/webhooks/<uuid:endpoint_id>/deliveries/<uuid:delivery_id>/replay/": {"POST": "admin"},
@@ -217,6 +230,9 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "api/v1/requests/<uuid:request_id>/": {"GET": "viewer"},
     "api/<path:_rest>": {},  # the API's own 404, to anyone
 }
+# Answered to identity providers, whose servers and forms carry no token of ours: a session that
+# comes along changes nothing.
+FROM_PROVIDERS: Final = {"sign-in/sso/oidc/logout/"}
 # What a part of a path names; each is tried as another tenant's, a colleague's and nobody's.
 PARAMETERS: Final = {
     "document_id",
@@ -242,6 +258,7 @@ PARAMETERS: Final = {
     "program_id",
     "session_id",
     "delivery_id",
+    "domain_id",
     "export_id",
     "slug",
 }

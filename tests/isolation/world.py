@@ -32,7 +32,7 @@ from tenants.context import entered, public_scope
 from tenants.objects import object_put
 from tenants.registry.models import DataExport
 from tenants.secretbox import secret_seal
-from tenants.signin.models import Factor, OpenSession
+from tenants.signin.models import EmailDomain, Factor, OpenSession
 from tenants.webhooks.models import Delivery, Endpoint
 from tests.assistant.talking import actor_for, conversation_for
 from tests.documents.helpers import ingested, ready, upload
@@ -117,6 +117,7 @@ def _objects(person: Person, word: str) -> Ids:
             user=user_of(person), session_key=secrets.token_hex(16), device=word, address="",
             seen_at=timezone.now(),
         )  # fmt: skip
+        domain = EmailDomain.objects.create(name=f"{uuid4().hex}.example", token=word)
         program = User.objects.create(
             email=f"{uuid4().hex}@programs.invalid", name=word, is_service=True, role="viewer"
         )
@@ -144,6 +145,7 @@ def _objects(person: Person, word: str) -> Ids:
         "program_id": str(program.id),
         "factor_id": str(factor.id),
         "session_id": str(session.id),
+        "domain_id": str(domain.id),
         "endpoint_id": str(endpoint.id),
         "delivery_id": str(delivery.id),
         "invoice_id": str(line.invoice_id),

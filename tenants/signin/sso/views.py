@@ -1,0 +1,101 @@
+"""Signing in by the workspace's provider: out, back, and what the provider itself sends."""
+
+from typing import Any
+
+import structlog
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_POST
+
+from tenants.accounts.audit import audit_write
+from tenants.accounts.limits import LOGOUT, SSO, attempt_count
+from tenants.accounts.models import User
+from tenants.accounts.targets import next_of
+from tenants.context import SYSTEM
+from tenants.errors import Forbidden
+from tenants.signin.models import Provider
+from tenants.signin.sessions import sessions_end_there
+from tenants.signin.sso.concluding import concluded, failed_page
+from tenants.signin.sso.errors import SsoRefused
+from tenants.signin.sso.flow import answer_read, flow_begin, flow_take
+from tenants.signin.sso.loggingout import LONGEST, logout_read
+from tenants.signin.sso.provider import provider_of, provider_open
+
+log = structlog.get_logger(__name__)
+
+
+@require_GET
+@never_cache
+def sso_page(request: HttpRequest) -> HttpResponse:
+    """Lead to the provider; `again` asks one who is signed in for a fresh proof."""
+    provider, target = provider_open(), next_of(request)
+    if provider is None:
+        return redirect("sign-in")
+    signed_in = isinstance(request.user, User)
+    again = signed_in and "again" in request.GET
+    if signed_in and not again:
+        return redirect(target)
+    attempt_count(SSO, request, "")
+    try:
+        return redirect(
+            flow_begin(
+                request,
+                provider,
+                purpose="again" if again else "sign_in",
+                target=target,
+                again=again,
+                hint=request.GET.get("email", "")[:254],
+            )
+        )
+    except SsoRefused as refused:
+        return failed_page(request, provider, refused)
+
+
+@require_GET
+@never_cache
+def oidc_page(request: HttpRequest) -> HttpResponse:
+    """Take what the browser brings back from an OpenID Connect provider."""
+    provider = provider_of()
+    if provider is None or provider.kind != Provider.Kind.OIDC:
+        return redirect("sign-in")
+    attempt_count(SSO, request, "")
+    try:
+        kept = flow_take(request, request.GET.get("state", ""))
+    except SsoRefused as refused:
+        log.warning("sso.refused", code=refused.code)
+        return failed_page(request, provider, refused)
+    return concluded(request, provider, answer_read(provider, kept, request.GET.dict()))
+
+
+@csrf_exempt
+@require_POST
+@sensitive_post_parameters()
+@never_cache
+def oidc_logout(request: HttpRequest) -> HttpResponse:
+    """End the sessions that the provider says have ended: OpenID Connect Back-Channel Logout.
+
+    Called by the provider's server, which has no cookie: its signed token is the proof.
+    https://openid.net/specs/openid-connect-backchannel-1_0.html
+    """
+    provider = provider_of()
+    attempt_count(LOGOUT, request, "")
+    try:
+        if provider is None or provider.kind != Provider.Kind.OIDC:
+            raise SsoRefused("sso_off", _("This workspace has no such provider."))
+        told = logout_read(provider, request.POST.get("logout_token", ""))
+        if not cache.add(f"sso:logout:{told.id}", "taken", LONGEST):
+            raise SsoRefused("sso_replayed", _("This token was used already."))
+    except (SsoRefused, Forbidden) as refused:
+        log.warning("sso.logout_refused", code=refused.code)
+        body: dict[str, Any] = {"error": "invalid_request", "error_description": refused.detail}
+        return JsonResponse(body, status=503 if refused.status == 503 else 400)
+    ended = sessions_end_there(user_id=told.user_id, session=told.session) if told.known else 0
+    audit_write(
+        SYSTEM, action="sso.logout", object_type="user", object_id=told.user_id or "", ended=ended
+    )
+    return HttpResponse(status=200)

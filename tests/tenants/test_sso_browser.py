@@ -1,0 +1,101 @@
+"""Single sign-on in a real browser: set up, tested, switched on, and signed in with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.support.cast import ADA, PASSWORD
+from tests.support.nameserver import NameServer
+from tests.support.openid import SECRET, OpenId
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture
+def host(worker: object, transactional_db: None, settings: Any) -> Iterator[str]:
+    """The product on a free port, with the rows of this test."""
+    import uvicorn
+
+    from config.asgi import application
+    from config.stack.ports import free_port
+    from tests.assistant.talking import Server
+
+    port = free_port()
+    settings.BASE_URL = f"http://localhost:{port}"
+    config = uvicorn.Config(
+        application, host="127.0.0.1", port=port, lifespan="off", log_config=None,
+        access_log=False, ws="none", timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    Server(port).wait()
+    yield f"http://{ADA.host}:{port}"
+    server.should_exit = True
+    thread.join(5)
+
+
+def check(page: Page) -> None:
+    """Let axe find nothing."""
+    page.wait_for_load_state("networkidle")
+    found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+
+
+def sign_in(page: Page, host: str) -> None:
+    page.goto(f"{host}/sign-in/?next=/settings/security/sso/")
+    page.fill("[name=email]", ADA.email)
+    page.fill("[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/settings/security/sso/")
+
+
+def at_the_provider(page: Page, email: str) -> None:
+    expect(page).to_have_title("Provider")
+    page.get_by_label("Email").fill(email)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_an_admin_sets_openid_connect_up_and_a_new_member_signs_in(
+    host: str, page: Page, openid: OpenId, names: NameServer
+) -> None:
+    sign_in(page, host)
+    check(page)
+    page.get_by_label("Domain", exact=True).fill("acme.example")
+    page.get_by_role("button", name="Add", exact=True).click()
+    text = page.locator("#record-text-1").inner_text().strip()
+    names.texts[page.locator("#record-name-1").inner_text().strip()] = [text]
+    page.get_by_role("button", name="Verify acme.example").click()
+    expect(page.get_by_text("Verified", exact=True)).to_be_visible()
+
+    openid.client("walk", page.locator("#redirect-uri").inner_text().strip())
+    for label, value in (
+        ("Name on the button", "Okta"), ("Issuer", openid.issuer), ("Client id", "walk"),
+    ):  # fmt: skip
+        page.get_by_label(label).fill(value)
+    page.locator("#id_secret").fill(SECRET)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Test", exact=True).click()
+    at_the_provider(page, "nora@acme.example")
+    expect(page.get_by_text("The test passed")).to_be_visible()
+    check(page)
+    page.get_by_role("link", name="Back to single sign-on").click()
+    page.get_by_label("On: who wants to").check()
+    page.get_by_role("button", name="Set", exact=True).click()
+    expect(page.get_by_text("Single sign-on is set.")).to_be_visible()
+    check(page)
+
+    page.context.clear_cookies()
+    page.goto(f"{host}/sign-in/?next=/documents/")
+    check(page)
+    page.get_by_label("Email").fill("nora@acme.example")
+    page.get_by_role("button", name="Sign in").click()
+    at_the_provider(page, "nora@acme.example")
+    page.wait_for_url("**/documents/")
+    page.wait_for_load_state("networkidle")
