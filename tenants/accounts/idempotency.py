@@ -1,13 +1,15 @@
 """`Idempotency-Key`: a POST that is sent again gets the first one's answer and does nothing twice.
 
 A key is its user's own, for a day. It is claimed in one statement before the view runs; what the
-view answers is kept, sealed, once it has succeeded. A refused or failed request lets its key go, so
-that it can be sent again. A process that dies leaves the claim, which lapses.
+view answers is kept, sealed, once it has succeeded. Once anything was deleted or closed in the
+workspace, an earlier answer, which may quote it, is not given again. A refused or failed request
+lets its key go, so that it can be sent again. A process that dies leaves the claim, which lapses.
 """
 
 import hashlib
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import uuid4
 
@@ -16,7 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from tenants.accounts.models import KeptAnswer, User
+from tenants.accounts.models import AuditEvent, KeptAnswer, User
 from tenants.errors import Conflict, Invalid, TenantryError
 from tenants.secretbox import secret_open, secret_seal
 
@@ -48,6 +50,16 @@ CLAIM: Final = """
 FORGET: Final = """
     DELETE FROM accounts_keptanswer WHERE created_at < now() - %s * interval '1 hour'
 """
+# What takes something away from people who could read it: the audit says when that was.
+NARROWS: Final = (
+    "attachment.delete", "collection.change", "collection.delete", "collection.unshare",
+    "conversation.delete", "conversation.unshare", "data.retention_applied", "document.delete",
+    "document.move", "posture.approved", "safety.changed", "safety.restored", "user.role",
+)  # fmt: skip
+EMPTY: Final = """
+    UPDATE accounts_keptanswer SET status = %s, body = '' WHERE body <> '' AND created_at <=
+           (SELECT max(at) FROM accounts_auditevent WHERE action = ANY(%s))
+"""
 
 
 class KeyReused(TenantryError):
@@ -69,7 +81,10 @@ class AnswerNotKept(Conflict):
     """What was asked is done; only its answer is not there any more."""
 
     code = "idempotency_answer_not_kept"
-    title = "This was carried out already; its answer was a stream or too large to be kept"
+    title = (
+        "This was carried out already; its answer was a stream, too large to be kept, or may hold"
+        " what was deleted or closed since"
+    )
 
 
 class Answered(Exception):
@@ -115,8 +130,12 @@ class IdempotencyMiddleware:
 
 
 def answers_forget() -> int:
-    """Remove the entered tenant's answers whose day is over; return how many."""
+    """Remove the entered tenant's answers whose day is over; return how many.
+
+    Those from before something was deleted or closed are emptied.
+    """
     with connection.cursor() as cursor:
+        cursor.execute(EMPTY, [NOT_KEPT, list(NARROWS)])
         cursor.execute(FORGET, [KEPT_HOURS])
         return int(cursor.rowcount)
 
@@ -147,9 +166,14 @@ def _claimed(request: HttpRequest, user: User, key: str) -> Claim:
         raise KeyReused
     if kept.status is None:
         raise InProgress(retry_after=1)
-    if kept.status == NOT_KEPT:
+    if kept.status == NOT_KEPT or _narrowed(kept.created_at):
         raise AnswerNotKept
     raise Answered(_again(kept))
+
+
+def _narrowed(since: datetime) -> bool:
+    """Whether somebody may have lost the right to read something since then."""
+    return AuditEvent.objects.filter(at__gte=since, action__in=NARROWS).exists()
 
 
 def _told(request: HttpRequest) -> str:

@@ -10,6 +10,7 @@ from assistant.models import Conversation
 from tenants.accounts.idempotency import answers_forget
 from tenants.accounts.models import ApiKey, KeptAnswer
 from tenants.context import entered
+from tests.documents.helpers import ready
 from tests.support.cast import ADA, BOB, MAX
 from tests.support.clients import api, code_of, tenant_of
 
@@ -62,6 +63,27 @@ def test_a_secret_that_is_shown_once_is_kept_sealed() -> None:
     with entered(tenant_of(MAX)):
         assert ApiKey.objects.filter(name="Nightly").count() == 1
         assert secret not in KeptAnswer.objects.get().body
+
+
+def test_an_answer_that_may_quote_what_was_deleted_or_closed_is_not_given_again() -> None:
+    path, asked = "/api/v1/search/", {"query": "lighthouse lamps"}
+    gone = ready("gone.md", "The lighthouse lamps are lit with zarnobodo.", MAX)
+    shut = ready("shut.md", "The lighthouse lamps are kept by zarnogodo.", MAX)
+    place = api(MAX).post("/api/v1/collections/", {"name": "Lamps", "open": False},
+                          content_type="application/json").json()["id"]  # fmt: skip
+    for key, word, act in (
+        ("a", "zarnobodo", lambda: api(MAX).delete(f"/api/v1/documents/{gone.id}/")),
+        ("b", "zarnogodo", lambda: api(MAX).patch(
+            f"/api/v1/documents/{shut.id}/", {"collections": [place]}, "application/json")),
+    ):  # fmt: skip
+        assert word in begin(key, BOB, asked, path).content.decode()
+        assert act().status_code in (200, 204)
+        again = begin(key, BOB, asked, path)
+        assert (again.status_code, code_of(again)) == (409, "idempotency_answer_not_kept")
+        assert word not in again.content.decode()
+    with entered(tenant_of(MAX)):
+        answers_forget()
+        assert not KeptAnswer.objects.exclude(body="").exists()
 
 
 def test_after_a_day_a_key_is_new_and_what_was_kept_is_forgotten() -> None:
