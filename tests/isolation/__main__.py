@@ -53,7 +53,7 @@ def _asked() -> argparse.Namespace:
 def _case(asked: argparse.Namespace) -> int:
     """Run a hostile case at its full size, or at the one asked for, and return the exit code."""
     case = CASES[asked.case]
-    os.environ |= {**case.whole, "ISOLATION_TIMEOUT": "0"}
+    os.environ |= case.whole
     if case.size:
         variable, full = case.size
         os.environ[variable] = str(asked.size or full)
@@ -61,7 +61,15 @@ def _case(asked: argparse.Namespace) -> int:
         os.environ["ISOLATION_SOCKETS"] = str(asked.sockets)
     import pytest
 
-    return int(pytest.main(["-q", "-n", "0", "-p", "no:cacheprovider", *case.tests]))
+    class Unhurried:
+        """The suite's time limits are those of small sizes."""
+
+        def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+            for item in items:
+                item.add_marker(pytest.mark.timeout(0), append=False)
+
+    plain = ["-q", "-n", "0", "-p", "no:cacheprovider", "--show-capture=no"]
+    return int(pytest.main([*plain, *case.tests], plugins=[Unhurried()]))
 
 
 @contextmanager

@@ -26,9 +26,8 @@ QUERIES = int(os.environ.get("ISOLATION_QUERIES", "12"))
 DELETIONS = int(os.environ.get("ISOLATION_DELETIONS", "3"))
 EXTRACTIONS = int(os.environ.get("ISOLATION_EXTRACTIONS", "6"))
 CANARIES = int(os.environ.get("ISOLATION_CANARIES", "36"))
-TIMEOUT = int(os.environ.get("ISOLATION_TIMEOUT", "1800"))  # seconds; 0 for none
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(TIMEOUT)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
 
 @pytest.fixture
