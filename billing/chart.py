@@ -12,7 +12,8 @@ from billing.refusals import money
 
 WIDTH: Final = 720
 HEIGHT: Final = 200
-LEFT: Final = 56
+LEFT: Final = 56  # for labels of the axis up to six characters
+CHARACTER: Final = 8  # a label's width a character
 BOTTOM: Final = 176
 TOP: Final = 12
 
@@ -73,8 +74,13 @@ def _chart(
     )
     show = tokens_text if by == "tokens" else money
     top = _round_up(max((value(day) for day in days), default=ZERO))
-    slot = Decimal(WIDTH - LEFT) / slots
     scale = Decimal(BOTTOM - TOP) / top
+    axis = tokens_text if by == "tokens" else _dollars
+    lines = [
+        Line(_text(BOTTOM - top * third / 3 * scale), axis(top * third / 3)) for third in (1, 2, 3)
+    ]
+    left = max(LEFT, CHARACTER * (1 + max(len(line.label) for line in lines)))
+    slot = Decimal(WIDTH - left) / slots
     bars = []
     for index, day in enumerate(days):
         height = value(day) * scale
@@ -83,19 +89,15 @@ def _chart(
         height = max(height, Decimal("1.5"))
         bars.append(
             Bar(
-                x=_text(LEFT + slot * index + slot / 6),
+                x=_text(left + slot * index + slot / 6),
                 y=_text(BOTTOM - height),
                 width=_text(slot * 2 / 3),
                 height=_text(height),
                 title=f"{day.label}: {show(value(day))}",
             )
         )
-    axis = tokens_text if by == "tokens" else _dollars
-    lines = [
-        Line(_text(BOTTOM - top * third / 3 * scale), axis(top * third / 3)) for third in (1, 2, 3)
-    ]
-    ticks = [Tick(_text(LEFT + slot * index + slot / 2), label) for index, label in marks]
-    return Chart(_describe(days, value, show, by, step), bars, lines, ticks)
+    ticks = [Tick(_text(left + slot * index + slot / 2), label) for index, label in marks]
+    return Chart(_describe(days, value, show, by, step), bars, lines, ticks, left=left)
 
 
 ZERO: Final = Decimal(0)

@@ -4,6 +4,7 @@
 
   const page = document.querySelector("[data-conversation]");
   if (!page) return;
+  const METER_EVERY = 4000;
   const one = (selector, from = page) => from.querySelector(selector);
   const thread = one("[data-thread]");
   const scroll = one("[data-scroll]");
@@ -22,6 +23,7 @@
   let waiting = []; // frames for when the socket is open
   let held = null; // a question for when the stopped answer has been settled
   let closed = false;
+  let moving = null; // while it is written, the meter moves with what it holds reserved
   let deciding = null; // the proposal whose decision the server has not taken yet
 
   /* The socket ----------------------------------------------------------------------------- */
@@ -108,6 +110,7 @@
     answers.versions(live, frame.versions);
     if (!known) keepingPlace(() => question.after(live), true);
     busy(true);
+    moving ??= setInterval(() => document.body.dispatchEvent(new CustomEvent("usage:changed")), METER_EVERY);
   }
 
   function finished(frame) {
@@ -147,6 +150,8 @@
 
   function ended() {
     live = null;
+    clearInterval(moving);
+    moving = null;
     busy(Boolean(held));
     if (held) send(held);
     held = null;

@@ -8,8 +8,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from billing.chart import chart_of_days
 from billing.models import LedgerEntry
-from billing.monthly import forecast
+from billing.monthly import Part, forecast
 from billing.selectors import plans_on_offer
 from billing.settlement import settle
 from billing.storage import reserve_storage
@@ -205,3 +206,12 @@ def test_a_replayed_request_id_is_counted_again() -> None:
             settle(reserve(request_id=request_id), model=MODEL, units={Unit.INPUT: 500})
     usage = api(ALICE).get("/api/v1/usage/").json()
     assert usage["meters"][0]["used"] == 1_000
+
+
+def test_the_charts_axis_has_room_for_small_sums_and_bars_begin_beside_it() -> None:
+    day = Part("26", "26 November", 1, 10, Decimal("0.00009"))
+    chart = chart_of_days([day] * 30, date(2026, 11, 1), by="spend")
+    longest = max(len(line.label) for line in chart.lines)
+    assert (longest, chart.left) == (len("$0.00009"), 72)
+    assert Decimal(chart.bars[0].x) > chart.left
+    assert Decimal(chart.bars[-1].x) + Decimal(chart.bars[-1].width) <= chart.width
