@@ -9,6 +9,7 @@ import structlog
 from django.db import connection
 
 from assistant.actions import action_carry_out
+from assistant.attached import Files, attached_read, files_of
 from assistant.errors import PASSING, Interrupted, error_members, foreseen
 from assistant.followups import follow_ups
 from assistant.helping import cited, help_passages, helped_line
@@ -80,6 +81,7 @@ def answer(running: RunningTurn) -> None:
         message_id=str(turn.answer_id),
         question_id=str(question.id),
         question=question.text,
+        attachments=question.attached,
         parent_id=str(question.parent_id) if question.parent_id else None,
         question_versions=before.question_versions,
         versions=before.versions,
@@ -106,7 +108,7 @@ def _answered(
     history = _shortened(running, earlier, history, made)
     if question.decided is not None:
         return _decided(running, question.decided, history, made)
-    _search(running, asked.text, history, made)
+    _search(running, asked.text, history, made, files_of(question, before))
     if running.cancelled.is_set():
         return None
     return worked(running, made, turn_messages(history, asked.text, made.passages, made.summary))
@@ -197,8 +199,13 @@ def _request_id(running: RunningTurn) -> UUID:
     return request_id
 
 
-def _search(running: RunningTurn, asked: str, history: list[Said], made: Made) -> None:
-    """Look for passages before the model is asked: most questions then need no further step."""
+def _search(
+    running: RunningTurn, asked: str, history: list[Said], made: Made, files: Files
+) -> None:
+    """Look for passages before the model is asked: most questions then need no further step.
+
+    Attached files come before the workspace's documents.
+    """
     name = "search_documents"
     at = step_told(running, made, name=name, line=TOOLS[name].doing)
     if leans_on_history(asked, history):
@@ -208,14 +215,17 @@ def _search(running: RunningTurn, asked: str, history: list[Said], made: Made) -
         )
         asked = as_masked(alone, asked) or asked
     made.alone = str(asked)
+    query = as_masked(asked[:QUERY_CHARACTERS], asked)
+    attached_read(running, made, files, query)
     passages = retrieve(
         actor=running.actor,
         scope=made.calling.scope,
-        query=as_masked(asked[:QUERY_CHARACTERS], asked),
+        query=query,
         limit=PASSAGES,
         request_id=_request_id(running),
     )
-    made.calling.passages += passages
+    known = {passage.chunk_id for passage in made.passages}
+    made.calling.passages += [each for each in passages if each.chunk_id not in known]
     found = len({passage.document_id for passage in passages})
     line = searched_line(len(passages), found)
     step_told(running, made, name=name, line=line, at=at, status="done",

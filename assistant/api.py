@@ -25,6 +25,7 @@ from assistant.serializers import (
     ActionSerializer,
     AgainSerializer,
     AskMessageSerializer,
+    AskWithFilesSerializer,
     ChosenSerializer,
     ConversationDetailSerializer,
     ConversationSerializer,
@@ -104,7 +105,7 @@ class ConversationView(APIView):
         ]
         shape = {
             **conversation_dict(conversation),
-            "messages": citations_marked(actor, messages),
+            "messages": citations_marked(actor, messages, conversation_id),
         }
         return Response(shape)
 
@@ -151,17 +152,20 @@ class MessageListView(APIView):
 
     @extend_schema(
         operation_id="messages_create",
-        request=AskMessageSerializer,
+        request=AskWithFilesSerializer,
         responses={201: MessageSerializer, (200, "text/event-stream"): str},
     )
     def post(self, request: Request, conversation_id: UUID) -> HttpResponseBase:
         """Answer in one piece, or as the socket's events with `Accept: text/event-stream`."""
-        given = AskMessageSerializer(data=request.data)
+        given = AskWithFilesSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         actor = actor_of(request)
         thorough = thorough_checked(given.validated_data.get("thorough", False), "assistant")
         turn = turn_begin(
-            actor=actor, conversation_id=conversation_id, text=given.validated_data["text"]
+            actor=actor,
+            conversation_id=conversation_id,
+            text=given.validated_data["text"],
+            attachment_ids=given.validated_data.get("attachment_ids", []),
         )
         return _answered(request, actor, turn, thorough)
 
@@ -296,7 +300,7 @@ def _answered(request: Request, actor: Actor, turn: Turn, thorough: bool) -> Htt
     if wants_events(request):
         return event_stream(request, running.frames)
     message = Message.objects.get(id=turn.answer_id)
-    [shape] = citations_marked(actor, [message_dict(message)])
+    [shape] = citations_marked(actor, [message_dict(message)], turn.conversation_id)
     return Response(shape, status=status.HTTP_201_CREATED)
 
 

@@ -6,11 +6,14 @@ class AssistantConfig(AppConfig):
     verbose_name = "Assistant"
 
     def ready(self) -> None:
+        from assistant.attaching import attachment_address
         from assistant.exporting import conversations_export, texts_export
         from assistant.retention import conversations_over, conversations_retire
+        from documents.attaching import authority_register
         from tenants.lifecycle.export import export_register
         from tenants.lifecycle.retention import Kind, kind_register
 
+        authority_register(attachment_address)
         export_register("conversations", conversations_export)
         export_register("texts", texts_export)
         kind_register(

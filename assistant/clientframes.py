@@ -18,7 +18,7 @@ MEMBERS: Final[dict[str, dict[str, type]]] = {
 }
 # Members that a type may have beside those.
 OPTIONAL: Final[dict[str, dict[str, type]]] = {
-    "ask": {"thorough": bool},
+    "ask": {"thorough": bool, "attachment_ids": list},
     "regenerate": {"thorough": bool},
     "edit": {"thorough": bool},
 }
@@ -52,7 +52,7 @@ def client_frame(text: str | None) -> Frame:
     return frame
 
 
-_JSON_NAMES: Final = {str: "string", bool: "boolean", int: "integer"}
+_JSON_NAMES: Final = {str: "string", bool: "boolean", int: "integer", list: "array"}
 
 
 def _check_values(frame: dict[str, Any]) -> None:
@@ -62,5 +62,10 @@ def _check_values(frame: dict[str, Any]) -> None:
                 frame[name] = UUID(frame[name])
             except ValueError as error:
                 raise BadFrame(f"{name} must be the id of {of}.") from error
+    if "attachment_ids" in frame:
+        try:
+            frame["attachment_ids"] = [UUID(each) for each in frame["attachment_ids"]]
+        except (ValueError, TypeError, AttributeError) as error:
+            raise BadFrame("attachment_ids must be the ids of attached files.") from error
     if "after" in frame and not 0 <= frame["after"] <= MOST_SEQ:
         raise BadFrame("after must be the seq of a frame, or 0.")

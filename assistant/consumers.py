@@ -128,7 +128,10 @@ class AssistantConsumer(AsyncWebsocketConsumer):
         await self._begin(
             frame,
             lambda actor: turn_begin(
-                actor=actor, conversation_id=self.conversation_id, text=frame["text"]
+                actor=actor,
+                conversation_id=self.conversation_id,
+                text=frame["text"],
+                attachment_ids=frame.get("attachment_ids", []),
             ),
         )
 

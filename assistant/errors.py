@@ -10,6 +10,7 @@ from psycopg_pool import PoolTimeout
 from tenants.errors import Conflict, Invalid, NotFound, TenantryError, Unavailable
 
 MESSAGE_CHARACTERS: Final = 8_000
+MOST_ATTACHED: Final = 10  # files of one message
 FRAME_BYTES: Final = 64 * 1024
 INSTRUCTION_CHARACTERS: Final = 4_000
 TEXT_CHARACTERS: Final = 40_000
@@ -36,6 +37,32 @@ class MessageTooLong(Invalid):
 class TurnRunning(Conflict):
     code = "turn_running"
     title = "The last answer is still being written; stop it or wait for it"
+
+
+class NoSuchAttachment(NotFound):
+    code = "no_such_attachment"
+    title = "This conversation has no such attached file; attach it again"
+
+
+class TooManyAttached(Invalid):
+    code = "too_many_attachments"
+    status = 422
+    title = f"A message takes {MOST_ATTACHED} files; send some of them with the next one"
+
+
+class AttachmentNotReady(Conflict):
+    code = "attachment_not_ready"
+    title = "An attached file is still being read; send the message once it is ready"
+
+
+class AttachmentFailed(Conflict):
+    code = "attachment_failed"
+    title = "An attached file could not be read; remove it and send the message again"
+
+
+class AttachmentSent(Conflict):
+    code = "attachment_sent"
+    title = "This file went with a message and stays with it, until the conversation is deleted"
 
 
 class BadFrame(Invalid):

@@ -75,5 +75,6 @@ def _sources(citations: list[dict[str, Any]]) -> list[str]:
 def _said(message: Message) -> str:
     who = "Question" if message.role == MessageRole.USER else "Answer"
     lines = [f"## {who}", message.text or f"({message.get_status_display()})"]
+    lines += [f"> Attached: {each['name']} ({each['size']:,} bytes)" for each in message.attached]
     lines += _sources(message.citations)
     return "\n\n".join(lines)

@@ -56,7 +56,10 @@ class SharedView(APIView):
             shape.pop("actions", None)
             shape.pop("rating", None)
         return Response(
-            {**conversation_dict(conversation), "messages": citations_readable(actor, shapes)}
+            {
+                **conversation_dict(conversation),
+                "messages": citations_readable(actor, shapes, conversation.id),
+            }
         )
 
 

@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from assistant.access import conversation_of, conversation_shared_with
+from assistant.attaching import attachment_keep
 from assistant.errors import NotExportable
 from assistant.exporting import conversation_json, conversation_markdown, file_name
 from assistant.keeping import answer_rate, conversation_pin, conversation_share, rating_dict
@@ -35,6 +36,19 @@ def conversation_share_submit(request: HttpRequest, conversation_id: UUID) -> Ht
     conversation_share(actor=actor_of(request), conversation_id=conversation_id, shared=shared)
     said = "Everybody in this workspace can read it now" if shared else "Only you can read it now"
     messages.success(request, said)
+    return redirect("conversation", conversation_id)
+
+
+@require_POST
+@role_required("member")
+def attachment_keep_submit(
+    request: HttpRequest, conversation_id: UUID, attachment_id: UUID
+) -> HttpResponse:
+    """Make an attached file a document of the workspace, then show the conversation."""
+    kept = attachment_keep(
+        actor=actor_of(request), conversation_id=conversation_id, attachment_id=attachment_id
+    )
+    messages.success(request, f"“{kept.name}” is among the documents now")
     return redirect("conversation", conversation_id)
 
 

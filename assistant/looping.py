@@ -25,7 +25,13 @@ MOST_ROUNDS: Final = 6  # of tools in one turn
 MOST_AT_ONCE: Final = 5  # tools of one round; the rest are refused
 MOST_WAITING: Final = 5  # actions that one answer may propose
 
-BRING_PASSAGES: Final = ("search_documents", "read_document", "search_help", "summarize")
+BRING_PASSAGES: Final = (
+    "search_documents",
+    "read_document",
+    "search_help",
+    "summarize",
+    "read_attachments",
+)
 LAST_ROUND: Final = (
     f"These were the {MOST_ROUNDS} rounds of tools that one answer has. Answer now with what you"
     " have, and say what is left to do."

@@ -69,6 +69,8 @@ class Message(models.Model):
     role = models.CharField(max_length=10, choices=MessageRole)
     status = models.CharField(max_length=12, choices=MessageStatus, default=MessageStatus.COMPLETE)
     text = models.TextField(blank=True)
+    # Of a question: the files that came with it, `id`, `name`, `media_type` and `size` of each.
+    attached = models.JSONField(default=list, db_default=[])
     citations = models.JSONField(default=list)
     grounded = models.CharField(max_length=6, blank=True)  # full, partly, none; "" without passages
     stop_reason = models.CharField(max_length=40, blank=True)

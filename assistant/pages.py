@@ -11,14 +11,18 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from assistant.actions import LIFETIME
+from assistant.attaching import attachment_dict, attachments_unsent
+from assistant.errors import MOST_ATTACHED
 from assistant.helping import help_texts
 from assistant.models import Action, Conversation, Message, MessageRole, MessageStatus
 from assistant.shapes import action_dict, citations_of, conflicts_stored
 from bedrock.selectors import decisions_of
 from bedrock.why import explained
+from documents.attaching import documents_attached
 from documents.citations import Citation
 from documents.conflicts import Conflict
-from documents.pages import beside, suggestions
+from documents.pages import SUFFIXES, beside, suggestions
+from documents.parsing import MAX_FILE_BYTES
 from documents.rendering import answer_html, viewer_address
 from documents.selectors import documents_ready
 from documents.versions import Standing, standings
@@ -53,6 +57,7 @@ class Shown:
     actions: tuple[dict[str, Any], ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     closed: int = 0  # sources that the reader may not open
+    files: tuple[dict[str, Any], ...] = ()  # that came with a question
 
     @property
     def is_answer(self) -> bool:
@@ -85,7 +90,8 @@ class Shown:
 def shown(message: Message, versions: Sequence[UUID] = ()) -> Shown:
     """Return the message for its template."""
     if message.role == MessageRole.USER:
-        return Shown(message, versions=versions)
+        files = tuple({**each, "state": "attached"} for each in message.attached)
+        return Shown(message, versions=versions, files=files)
     citations = citations_of(message)
     kind, label = GROUNDED.get(message.grounded, ("", ""))
     return Shown(
@@ -154,10 +160,13 @@ def marked(actor: Actor, thread: Sequence[Shown]) -> list[Shown]:
     """
     given = [str(s["citation"].document_id) for item in thread for s in item.sources]
     given += [str(c.other.document_id) for item in thread for c in item.conflicts]
-    standing = _standing(actor, given)
+    given += [each["id"] for item in thread for each in item.files]
+    holder = next((item.message.conversation_id for item in thread), None)
+    standing = _standing(actor, given, holder)
     return [
         replace(
             item,
+            files=tuple({**each, "state": standing.file(each["id"])} for each in item.files),
             sources=tuple(
                 {**s, "standing": standing[str(s["citation"].document_id)]} for s in item.sources
             ),
@@ -182,18 +191,23 @@ def readable(actor: Actor, thread: Sequence[Shown]) -> list[Shown]:
     return found
 
 
-def citations_readable(actor: Actor, shapes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def citations_readable(
+    actor: Actor, shapes: list[dict[str, Any]], holder: UUID | None = None
+) -> list[dict[str, Any]]:
     """Take out of messages, as REST has them, the citations that their reader may not open."""
-    for shape in citations_marked(actor, shapes):
+    for shape in citations_marked(actor, shapes, holder):
         if "citations" in shape:
             shape["citations"] = [c for c in shape["citations"] if c["standing"] != "removed"]
     return shapes
 
 
-def citations_marked(actor: Actor, shapes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def citations_marked(
+    actor: Actor, shapes: list[dict[str, Any]], holder: UUID | None = None
+) -> list[dict[str, Any]]:
     """Say in messages, as REST has them, how each citation stands now; one query.
 
-    Sources differ only as long as both are current.
+    Sources differ only as long as both are current. `holder` is the conversation that they are of,
+    which the actor reads: its files are read too.
     """
     given = [each["document_id"] for shape in shapes for each in shape.get("citations", ())]
     given += [
@@ -202,7 +216,7 @@ def citations_marked(actor: Actor, shapes: list[dict[str, Any]]) -> list[dict[st
         for conflict in shape.get("conflicts", ())
         for side in conflict.values()
     ]
-    standing = _standing(actor, given)
+    standing = _standing(actor, given, holder)
     for shape in shapes:
         if "citations" in shape:
             shape["citations"] = [
@@ -217,11 +231,47 @@ def citations_marked(actor: Actor, shapes: list[dict[str, Any]]) -> list[dict[st
     return shapes
 
 
-def _standing(actor: Actor, document_ids: Iterable[str]) -> dict[str, Standing]:
-    """Return how each source stands for the actor; help pages are always current."""
+@dataclass(frozen=True, slots=True)
+class _Standings:
+    """How documents stand for a reader; `attached` are the conversation's own, which it reads."""
+
+    documents: dict[str, Standing]
+    attached: frozenset[str] = frozenset()
+
+    def __getitem__(self, document_id: str) -> Standing:
+        return "current" if document_id in self.attached else self.documents[document_id]
+
+    def file(self, document_id: str) -> str:
+        """Return `attached`, `kept` for one that became the workspace's, or `removed`."""
+        if document_id in self.attached:
+            return "attached"
+        return "removed" if self.documents[document_id] == "removed" else "kept"
+
+
+def _standing(actor: Actor, document_ids: Iterable[str], holder: UUID | None) -> _Standings:
+    """Return how each source stands for the actor; help pages are always current.
+
+    One query, one more where the conversation may have files of its own.
+    """
     ids, of_help = set(document_ids), {str(each) for each in help_texts()}
     found = standings(actor, [UUID(each) for each in ids - of_help])
-    return {each: found.get(UUID(each), "current") for each in ids}
+    attached: frozenset[str] = frozenset()
+    if holder is not None and "removed" in found.values():
+        own = documents_attached(holder).filter(id__in=found).values_list("id", flat=True)
+        attached = frozenset(map(str, own))
+    return _Standings({each: found.get(UUID(each), "current") for each in ids}, attached)
+
+
+def files_of(conversation_id: UUID | None = None) -> dict[str, Any]:
+    """Return what the composer tells of files, and those that wait for the next message."""
+    unsent = attachments_unsent(conversation_id) if conversation_id else []
+    return {
+        "conversation": conversation_id,
+        "most": MOST_ATTACHED,
+        "bytes": MAX_FILE_BYTES,
+        "suffixes": SUFFIXES,
+        "unsent": [attachment_dict(each) for each in unsent],
+    }
 
 
 def starters(actor: Actor) -> list[str]:

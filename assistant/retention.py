@@ -3,11 +3,13 @@
 from datetime import datetime
 from typing import Final
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from assistant.frames import frames_forget
 from assistant.models import Conversation
-from tenants.context import TenantContext
+from documents.attaching import attached_delete
+from tenants.context import SYSTEM, TenantContext
 
 AT_ONCE: Final = 200
 
@@ -22,10 +24,12 @@ def conversations_over(_tenant: TenantContext, before: datetime) -> int:
 
 
 def conversations_retire(_tenant: TenantContext, before: datetime) -> int:
-    """Delete them with their messages, some at once; return how many."""
+    """Delete them with their messages and files, some at once; return how many."""
     gone = 0
     while ids := list(_over(before).values_list("id", flat=True)[:AT_ONCE]):
-        Conversation.objects.filter(id__in=ids).delete()
+        with transaction.atomic():
+            attached_delete(SYSTEM, ids)
+            Conversation.objects.filter(id__in=ids).delete()
         for conversation_id in ids:
             frames_forget(conversation_id)
         gone += len(ids)

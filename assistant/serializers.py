@@ -4,8 +4,10 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from assistant.errors import MOST_ATTACHED
 from assistant.keeping import REASON_CHARACTERS
 from assistant.models import ActionState, Conversation, MessageRole, MessageStatus, Origin, Rating
+from documents.models import Status
 from documents.serializers import CitationSerializer, ConflictSerializer
 
 
@@ -15,6 +17,17 @@ class AskMessageSerializer(serializers.Serializer[Any]):
     text = serializers.CharField(allow_blank=True, trim_whitespace=False)
     thorough = serializers.BooleanField(
         required=False, help_text="Let the frontier model answer, where the plan has the choice."
+    )
+
+
+class AskWithFilesSerializer(AskMessageSerializer):
+    """What the user says, with files of the conversation."""
+
+    attachment_ids = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        max_length=MOST_ATTACHED,
+        help_text="Files of `attachments/` that are `ready`; the answer reads and cites them.",
     )
 
 
@@ -70,6 +83,24 @@ class SourceSerializer(CitationSerializer):
     )
 
 
+class AttachedSerializer(serializers.Serializer[Any]):
+    """A file that came with a message."""
+
+    id = serializers.UUIDField(help_text="Also of its text: `documents/{id}/text/`.")
+    name = serializers.CharField()
+    media_type = serializers.CharField()
+    size = serializers.IntegerField(help_text="Bytes.")
+
+
+class AttachmentSerializer(AttachedSerializer):
+    """A file of a conversation, and how far its reading is."""
+
+    status = serializers.ChoiceField(choices=Status.choices)
+    progress = serializers.FloatField(help_text="0 to 1.")
+    error = ErrorSerializer(allow_null=True, help_text="Why it could not be read.")
+    url = serializers.CharField(help_text="The viewer's path.")
+
+
 class MessageSerializer(serializers.Serializer[Any]):
     """A message; the members after `created_at` are those of answers."""
 
@@ -79,6 +110,7 @@ class MessageSerializer(serializers.Serializer[Any]):
     text = serializers.CharField(help_text="Markdown; [n] are the citations' numbers.")
     status = serializers.ChoiceField(choices=MessageStatus.choices)
     created_at = serializers.DateTimeField()
+    attachments = AttachedSerializer(many=True, required=False, help_text="Of questions.")
     grounded = serializers.ChoiceField(
         choices=["full", "partly", "none"], allow_null=True, required=False
     )

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from assistant.access import answer_of, conversation_of, message_of, question_of
 from assistant.actions import action_decide
+from assistant.attaching import attached_checked
 from assistant.beginning import COUNT, turn_asked
 from assistant.errors import (
     MESSAGE_CHARACTERS,
@@ -28,6 +29,7 @@ from bedrock.errors import ChoiceNotInPlan, FrontierOff
 from bedrock.prompting import assistant_of, feature_require
 from bedrock.routing import may_choose
 from billing.selectors import USED
+from documents.attaching import attached_delete
 from documents.citations import Citation
 from documents.conflicts import Conflict
 from tenants.accounts.audit import audit_write
@@ -66,7 +68,7 @@ def conversation_rename(*, actor: Actor, conversation_id: UUID, title: str) -> C
 
 @transaction.atomic
 def conversation_delete(*, actor: Actor, conversation_id: UUID) -> None:
-    """Delete the conversation with all its messages, and what is kept of its frames.
+    """Delete the conversation with its messages, its files, and what is kept of its frames.
 
     Raises NotFound, LegalHold.
     """
@@ -78,6 +80,7 @@ def conversation_delete(*, actor: Actor, conversation_id: UUID) -> None:
         object_type="conversation",
         object_id=conversation.id,
     )
+    attached_delete(actor, [conversation_id])
     conversation.delete()
     frames_forget(conversation_id)
 
@@ -101,20 +104,31 @@ def thorough_checked(wanted: bool, feature: str) -> bool:
     return wanted
 
 
-def turn_begin(*, actor: Actor, conversation_id: UUID, text: Any) -> Turn:
+def turn_begin(
+    *, actor: Actor, conversation_id: UUID, text: Any, attachment_ids: Sequence[UUID] = ()
+) -> Turn:
     """Add the user's message and the place of its answer, and take the lease; one statement.
 
-    Raises NotFound, MessageEmpty, MessageTooLong, TurnRunning.
+    Some more with attached files. Raises NotFound, MessageEmpty, MessageTooLong, TurnRunning, and
+    what `attached_checked` raises.
     """
     feature_require("assistant")
     said = message_checked(text)
-    return _begun(conversation_id, lambda: turn_asked(actor, conversation_id, said, LEASE))
+    if not attachment_ids:
+        return _begun(conversation_id, lambda: turn_asked(actor, conversation_id, said, LEASE))
+
+    def begin() -> Turn:
+        conversation, last = _counted(actor, conversation_id)
+        return _asked(conversation, last, said, attached_checked(conversation_id, attachment_ids))
+
+    return _begun(conversation_id, begin)
 
 
 def turn_edit(*, actor: Actor, conversation_id: UUID, message_id: UUID | str, text: Any) -> Turn:
     """Ask a question of the conversation in other words: a sibling, which is shown from now on.
 
-    Raises NotFound, DecisionStands, MessageEmpty, MessageTooLong, TurnRunning.
+    It has the files of the one that it replaces. Raises NotFound, DecisionStands, MessageEmpty,
+    MessageTooLong, TurnRunning.
     """
     feature_require("assistant")
     said = message_checked(text)
@@ -124,18 +138,21 @@ def turn_edit(*, actor: Actor, conversation_id: UUID, message_id: UUID | str, te
         question = question_of(conversation, message_id)
         if question.decided_id is not None:
             raise DecisionStands
-        return _asked(conversation, question.parent_id, said)
+        return _asked(conversation, question.parent_id, said, question.attached)
 
     return _begun(conversation_id, begin)
 
 
-def _asked(conversation: Conversation, after: UUID | None, said: str) -> Turn:
+def _asked(
+    conversation: Conversation, after: UUID | None, said: str, attached: list[dict[str, Any]]
+) -> Turn:
     question = Message(
         conversation=conversation,
         parent_id=after,
         position=2 * conversation.turns - 1,
         role=MessageRole.USER,
         text=said,
+        attached=attached,
     )
     return _turn(conversation, question, [question])
 

@@ -78,7 +78,9 @@ def message_dict(message: Message) -> dict[str, Any]:
         "status": message.status,
         "created_at": message.created_at,
     }
-    if message.role == MessageRole.ASSISTANT:
+    if message.role == MessageRole.USER:
+        shape["attachments"] = message.attached
+    else:
         shape |= {
             "grounded": message.grounded or None,
             "citations": message.citations,

@@ -2,6 +2,7 @@ from django.urls import path
 
 from assistant import (
     api,
+    attachapi,
     helpviews,
     keepingapi,
     keepingviews,
@@ -34,6 +35,11 @@ html_urlpatterns = [
         "assistant/<uuid:conversation_id>/share/",
         keepingviews.conversation_share_submit,
         name="conversation_share",
+    ),
+    path(
+        "assistant/<uuid:conversation_id>/attachments/<uuid:attachment_id>/keep/",
+        keepingviews.attachment_keep_submit,
+        name="attachment_keep",
     ),
     path(
         "assistant/<uuid:conversation_id>/export/",
@@ -111,6 +117,21 @@ api_urlpatterns = [
         "conversations/shared/<uuid:conversation_id>/",
         keepingapi.SharedView.as_view(),
         name="api_shared",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/attachments/",
+        attachapi.AttachmentListView.as_view(),
+        name="api_attachments",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/attachments/<uuid:attachment_id>/",
+        attachapi.AttachmentView.as_view(),
+        name="api_attachment",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/attachments/<uuid:attachment_id>/keep/",
+        attachapi.AttachmentKeepView.as_view(),
+        name="api_attachment_keep",
     ),
     path(
         "conversations/<uuid:conversation_id>/choose/",

@@ -16,12 +16,16 @@ from assistant.errors import (
     MESSAGE_CHARACTERS,
     TEXT_CHARACTERS,
     WRITE_DOCUMENTS,
+    AttachmentFailed,
+    AttachmentNotReady,
     MessageEmpty,
     MessageTooLong,
+    NoSuchAttachment,
+    TooManyAttached,
     TurnRunning,
 )
 from assistant.models import MessageRole
-from assistant.pages import blank, grouped, marked, shown, starters, why
+from assistant.pages import blank, files_of, grouped, marked, shown, starters, why
 from assistant.runner import turn_run, turn_stop
 from assistant.selectors import (
     branch_of,
@@ -46,6 +50,7 @@ from bedrock.routing import may_choose
 from bedrock.selectors import capabilities
 from documents.pages import ids_of
 from documents.selectors import documents_ready
+from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.context import Actor, current
@@ -58,6 +63,14 @@ ACTIONS: Final = {
     "rewrite": "Rewrite",
     "draft": "Draft",
 }
+REFUSALS: Final = (
+    MessageEmpty,
+    MessageTooLong,
+    NoSuchAttachment,
+    TooManyAttached,
+    AttachmentNotReady,
+    AttachmentFailed,
+)
 LANGUAGES: Final = ("English", "German", "French", "Spanish", "Italian", "Portuguese", "Dutch")
 
 
@@ -94,7 +107,8 @@ def assistant_home(request: HttpRequest) -> HttpResponse:
         conversation = conversation_create(actor=actor)
         return _asked(request, actor, conversation.id, text)
     listed = _sidebar(actor, cursor=request.GET.get("at", ""))
-    return render(request, "assistant/home.html", {**listed, "starters": starters(actor)})
+    context = {**listed, "starters": starters(actor), "files": files_of()}
+    return render(request, "assistant/home.html", context)
 
 
 def _asked(
@@ -102,8 +116,13 @@ def _asked(
 ) -> HttpResponse:
     try:
         thorough = thorough_checked("thorough" in request.POST, "assistant")
-        turn = turn_begin(actor=actor, conversation_id=conversation_id, text=text)
-    except (MessageEmpty, MessageTooLong, TurnRunning, ChoiceNotInPlan) as error:
+        turn = turn_begin(
+            actor=actor,
+            conversation_id=conversation_id,
+            text=text,
+            attachment_ids=ids_of(request.POST.getlist("attachment")),
+        )
+    except (*REFUSALS, TurnRunning, ChoiceNotInPlan) as error:
         messages.warning(request, error.detail)
     else:
         turn_run(current(), actor, turn, answer, thorough=thorough)
@@ -126,6 +145,9 @@ def conversation_page(request: HttpRequest, conversation_id: UUID) -> HttpRespon
         {
             **_sidebar(actor, conversation.id),
             "conversation": conversation,
+            "files": files_of(conversation.id),
+            "may_keep": role_reaches(actor.role, "member"),
+            "blank_file": {"state": "attached"},
             "thread": marked(
                 actor, [shown(each, branch.versions[each.id]) for each in branch.thread]
             ),

@@ -24,9 +24,10 @@ def may_unmask(actor: Actor) -> bool:
 def documents_visible(actor: Actor) -> QuerySet[Document]:
     """Return the documents that the actor may see, with their collections' ids and their tags.
 
-    Who may is told in `search.access.may_read`.
+    Who may is told in `search.access.may_read`. Attachments are none of the workspace's documents:
+    see `documents/attaching.py`.
     """
-    return Document.objects.filter(may_read(actor)).annotate(
+    return Document.objects.filter(may_read(actor), attached_to=None).annotate(
         collection_ids=collections_holding(actor), tags=tags_holding()
     )
 
@@ -53,8 +54,8 @@ def document_locked(actor: Actor, document_id: UUID | str) -> Document:
 
     Raises NotFound, or DocumentReadOnly for one that the actor may only read.
     """
-    changeable = Document.objects.filter(may_change(actor)).select_for_update(of=("self",))
-    document = changeable.filter(id=document_id).first()
+    changeable = Document.objects.filter(may_change(actor), attached_to=None)
+    document = changeable.select_for_update(of=("self",)).filter(id=document_id).first()
     if document is None:
         document_of(actor, document_id)
         raise DocumentReadOnly

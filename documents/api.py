@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from documents.access import document_of
 from documents.ask import ask
+from documents.attaching import document_readable
 from documents.models import Document
 from documents.selectors import document_list, document_text
 from documents.serializers import (
@@ -215,7 +216,7 @@ class DocumentTextView(APIView):
         """
         given = TextQuerySerializer(data=request.query_params)
         given.is_valid(raise_exception=True)
-        document = document_of(actor_of(request), document_id)
+        document = document_readable(actor_of(request), document_id)
         content = document_text(document.id)
         text = text_shown(
             actor=actor_of(request),

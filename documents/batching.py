@@ -49,6 +49,8 @@ def joined(lease: Lease, groups: Sequence[Group]) -> bool:
     document = lease.document
     if document.way != Way.UNDECIDED or not missing(document.id, groups):
         return False
+    if document.attached_to is not None:  # somebody waits to ask about it
+        return False
     if not collects(_pending(announced=document.bulk)):
         return False
     lease.release(way=Way.COLLECTING, collected_at=Now(), attempts=0, waits=0)

@@ -178,6 +178,7 @@ def _index(
             ],
             embeddings=None if vectors is None else list(vectors),
             bases=bases,
+            attached_to=document.attached_to,
         )
         StagedBatch.objects.filter(document_id=document.id).delete()
         if bases:

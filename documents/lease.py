@@ -71,7 +71,7 @@ class Lease:
             )
             version_settle(self.document.id)
             if self.document.status != Status.READY:  # else it was embedded anew
-                publish("document.ready", {"id": str(self.document.id)})
+                self._tell("document.ready")
 
     def fail(self, code: str, reason: str) -> None:
         """End the ingestion with a reason a person understands.
@@ -84,7 +84,12 @@ class Lease:
             return
         with transaction.atomic():
             self.release(status=Status.FAILED, error_code=code, error=reason)
-            publish("document.failed", {"id": str(self.document.id), "code": code})
+            self._tell("document.failed", code=code)
+
+    def _tell(self, event: str, **more: str) -> None:
+        """Tell the workspace's webhooks; what is attached to something is none of theirs."""
+        if self.document.attached_to is None:
+            publish(event, {"id": str(self.document.id), **more})
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -76,6 +76,10 @@ class Document(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     dispatched_at = models.DateTimeField(default=timezone.now)
 
+    # What it is attached to: a conversation's id. It belongs to that, and the workspace's documents
+    # do not show it; null: it is one of them.
+    attached_to = models.UUIDField(null=True)
+
     bulk = models.BooleanField(default=False)  # its upload said that it is one of many
     way = models.CharField(max_length=12, choices=Way, default=Way.UNDECIDED, blank=True)
     batch_job_id = models.UUIDField(null=True, blank=True)
@@ -107,6 +111,11 @@ class Document(models.Model):
                 condition=models.Q(progress__gte=0, progress__lte=1), name="document_progress"
             ),
             models.UniqueConstraint(fields=["series", "version"], name="document_version_once"),
+            models.UniqueConstraint(
+                fields=["attached_to", "sha256", "name"],
+                name="document_attached_once",
+                condition=models.Q(attached_to__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -198,10 +207,12 @@ class LooseObject(models.Model):
     """A stored object that no document owns: of an upload under way, or of a deleted document.
 
     Written before the object is, and removed in the transaction that makes the document; so a crash
-    anywhere between leaves a row here, and what is due is swept.
+    anywhere between leaves a row here, and what is due is swept. `held` is the storage reserved for
+    an upload under way, which is given back with it.
     """
 
     key = models.CharField(max_length=200, primary_key=True)
+    held = models.BigIntegerField(default=0, db_default=0)  # bytes
     remove_after = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:

@@ -13,7 +13,8 @@ AT_ONCE: Final = 100
 
 
 def _over(before: datetime) -> QuerySet[Document]:
-    return Document.objects.filter(created_at__lt=before)
+    # What is attached to something is kept as long as that.
+    return Document.objects.filter(created_at__lt=before, attached_to=None)
 
 
 def documents_over(_tenant: TenantContext, before: datetime) -> int:

@@ -2,21 +2,21 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from typing import BinaryIO, Final, Literal
 from uuid import UUID, uuid4
 
 import structlog
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
 from bedrock.batch import job_stop
-from billing.storage import release_storage, reserve_storage
+from billing.storage import release_storage
 from documents.access import document_locked, document_of, documents_current, documents_visible
-from documents.errors import BULK_AT_MOST, Duplicate, NotRetryable, TooManyAtOnce, UploadInterrupted
+from documents.errors import BULK_AT_MOST, Duplicate, NotRetryable, TooManyAtOnce
+from documents.loose import loose_adopt, loose_give_back, loose_leave, loose_store
 from documents.masking import mask_stale, masked_name_of
-from documents.models import Document, LooseObject, Status, Way
+from documents.models import Document, Status, Way
 from documents.parsing import MAX_FILE_BYTES, detect, safe_name
 from documents.parsing.sniff import HEAD_BYTES
 from documents.tasks import batch_advance, document_ingest, objects_sweep
@@ -36,12 +36,10 @@ from tenants.accounts.audit import audit_write
 from tenants.context import SYSTEM, Actor, current
 from tenants.errors import Conflict, TenantryError
 from tenants.lifecycle.holding import hold_refuse
-from tenants.objects import object_put
 from tenants.webhooks.publishing import publish
 
 log = structlog.get_logger(__name__)
 
-UPLOAD_LIFETIME: Final = timedelta(hours=1)  # after which an unfinished upload's object is swept
 ACTIONS: Final = ("delete", "move", "tag", "untag")  # on several documents at once
 READ_BYTES: Final = 1 << 20
 
@@ -55,21 +53,24 @@ def document_upload(
     bulk: bool = False,
     keep_both: bool = True,
     replaces: UUID | None = None,
+    attached_to: UUID | None = None,
 ) -> Document:
     """Store the file and queue its ingestion; `bulk`: it is one of many that come together.
 
     Without `keep_both`, a file that the actor can read here already is refused: Duplicate. Of two
     uploads of it at once, too, one is. With `replaces` it becomes the next version of that
-    document, in the same collections, and is searched in its place once it is ready.
+    document, in the same collections, and is searched in its place once it is ready. With
+    `attached_to` it belongs to that alone: see `documents/attaching.py`.
 
-    `file` is seekable and read twice, never whole into memory. The object is stored before the row,
-    outside any transaction: a crash between the two leaves a `LooseObject` that is swept, never a
-    document without a file. Raises a ParsingError for a refused file,
-    Duplicate, CollectionNotFound, CollectionReadOnly, QuotaExhausted, AwsError; with `replaces`
-    NotFound, DocumentReadOnly, SameVersion.
+    `file` is seekable and read twice, never whole into memory. Storage is reserved first. The
+    object is stored before the row, outside any transaction: a crash between the two leaves a
+    `LooseObject` that is swept, never a document without a file. Raises a ParsingError for a
+    refused file, Duplicate, CollectionNotFound, CollectionReadOnly, QuotaExhausted, AwsError; with
+    `replaces` NotFound, DocumentReadOnly, SameVersion; with `attached_to` IntegrityError where the
+    same file is attached already.
     """
     shown = safe_name(name)
-    size, digest, head = _measured(file)
+    size, digest, head = file_measured(file)
     media_type = detect(shown, head, size)
     if collection_id is not None:
         collection_to_add(actor, collection_id)
@@ -87,8 +88,9 @@ def document_upload(
         object_key=f"documents/{document_id}/original",
         created_by_id=actor.user_id,
         bulk=bulk,
+        attached_to=attached_to,
     )
-    _object_store(document, file)
+    loose_store(document.object_key, size, file)
     try:
         with transaction.atomic():
             if replaces is not None:
@@ -96,25 +98,30 @@ def document_upload(
             elif not keep_both:
                 _alone(digest)
                 _duplicate_refuse(actor, digest)
-            _adopt(document.object_key)
-            reserve_storage(size)
+            loose_adopt(document.object_key)
             document.save(force_insert=True)
             if collection_id is not None:
                 file_new(actor=actor, document_id=document.id, collection_id=collection_id)
             audit_write(
                 actor,
-                action="document.replace" if replaces else "document.upload",
+                action=_uploaded_as(document, replaces),
                 object_type="document",
                 object_id=document.id,
                 version=document.version,
                 size=size,
                 media_type=document.media_type,
             )
-    except TenantryError:
-        LooseObject.objects.filter(key=document.object_key).update(remove_after=timezone.now())
+    except (TenantryError, IntegrityError):
+        loose_give_back(document.object_key)
         raise
     _ingestion_send(document.id)
     return document
+
+
+def _uploaded_as(document: Document, replaces: UUID | None) -> str:
+    if document.attached_to is not None:
+        return "attachment.upload"
+    return "document.replace" if replaces else "document.upload"
 
 
 def document_delete(*, actor: Actor, document_id: UUID | str) -> None:
@@ -137,7 +144,7 @@ def documents_delete(*, actor: Actor, document_ids: Iterable[UUID | str]) -> Non
             for version in deleted_with(document_locked(actor, document_id)):
                 gone.add(version.id)
                 _delete(actor, version)
-    _sweep()
+    objects_sweep_soon()
 
 
 def documents_expire(document_ids: Iterable[UUID]) -> None:
@@ -145,12 +152,19 @@ def documents_expire(document_ids: Iterable[UUID]) -> None:
     ids = list(document_ids)
     with transaction.atomic():
         series_lock(series_of(Document.objects.filter(id__in=ids)))
-        for document in Document.objects.filter(id__in=ids).order_by("id").select_for_update():
-            _delete(SYSTEM, document)
-    _sweep()
+        chosen = Document.objects.filter(id__in=ids).order_by("id").select_for_update()
+        documents_drop(SYSTEM, chosen)
+    objects_sweep_soon()
 
 
-def _sweep() -> None:
+def documents_drop(actor: Actor, documents: Iterable[Document]) -> None:
+    """Delete these locked documents, in the caller's transaction. Raises LegalHold."""
+    for document in documents:
+        _delete(actor, document)
+
+
+def objects_sweep_soon() -> None:
+    """Have what is due removed from storage."""
     try:
         objects_sweep.dispatch()
     except BrokerError:  # the recovery task sweeps what is due
@@ -162,16 +176,17 @@ def _delete(actor: Actor, document: Document) -> None:
     source_remove(document.id)
     unfile([document.id])
     untag([document.id])
-    LooseObject.objects.create(key=document.object_key, remove_after=timezone.now())
+    loose_leave(document.object_key)
     release_storage(document.size)
     audit_write(
         actor,
-        action="document.delete",
+        action="document.delete" if document.attached_to is None else "attachment.delete",
         object_type="document",
         object_id=document.id,
         size=document.size,
     )
-    publish("document.deleted", {"id": str(document.id)})
+    if document.attached_to is None:  # a conversation's files are no events of the workspace
+        publish("document.deleted", {"id": str(document.id)})
     document.delete()
     job_id = document.batch_job_id
     if job_id and not Document.objects.filter(batch_job_id=job_id).exists():
@@ -320,7 +335,7 @@ def _alone(digest: str) -> None:
         )
 
 
-def _measured(file: BinaryIO) -> tuple[int, str, bytes]:
+def file_measured(file: BinaryIO) -> tuple[int, str, bytes]:
     """Return size, SHA-256 and beginning of the file, reading no further than the size limit."""
     digest = hashlib.sha256()
     size = 0
@@ -335,26 +350,6 @@ def _measured(file: BinaryIO) -> tuple[int, str, bytes]:
         part = file.read(READ_BYTES)
     file.seek(0)
     return size, digest.hexdigest(), head
-
-
-def _object_store(document: Document, file: BinaryIO) -> None:
-    """Put the file under the document's key, on record as loose until a row owns it."""
-    loose = LooseObject.objects.create(
-        key=document.object_key, remove_after=timezone.now() + UPLOAD_LIFETIME
-    )
-    try:
-        object_put(loose.key, file, content_type="application/octet-stream")
-    except TenantryError:
-        loose.remove_after = timezone.now()
-        loose.save(update_fields=["remove_after"])
-        raise
-
-
-def _adopt(key: str) -> None:
-    """Take the object off the record of loose ones, in the transaction that gives it an owner."""
-    found, _ = LooseObject.objects.filter(key=key).delete()
-    if not found:
-        raise UploadInterrupted
 
 
 def _ingestion_send(document_id: UUID) -> None:

@@ -15,6 +15,7 @@ from bedrock.embedding_rule import collection_wait
 from bedrock.gateway import masks
 from documents.batching import DocumentSource, collection_close
 from documents.ingestion import ingest
+from documents.loose import loose_forget
 from documents.masking import stale_documents
 from documents.models import IN_BATCH, IN_FLIGHT, Document, LooseObject, Status, Way
 from documents.reembedding import reembed
@@ -102,7 +103,7 @@ def objects_sweep() -> None:
         objects_delete(keys)
         for folder in {f"{DERIVED}/{key.rpartition('/')[0]}" for key in keys}:
             objects_delete(objects_list(folder))
-        LooseObject.objects.filter(key__in=keys).delete()
+        loose_forget(keys)
 
 
 @tenant_task(name="documents.reembed")

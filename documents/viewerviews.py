@@ -13,7 +13,8 @@ from django.views.decorators.http import require_GET
 
 from bedrock.gateway import masks
 from documents import inside, viewer
-from documents.access import document_of, may_unmask
+from documents.access import may_unmask
+from documents.attaching import document_readable, holder_address
 from documents.errors import StoredFileMissing
 from documents.masking import mask_stale
 from documents.models import Document, Status
@@ -48,12 +49,14 @@ def document_view(request: HttpRequest, document_id: UUID) -> HttpResponse:
     PDF files as they look, others and with `?as=text` as text; `?q=` lists where words stand.
     """
     actor = actor_of(request)
-    document = document_of(actor, document_id)
-    may_write = role_reaches(actor.role, "member")
+    document = document_readable(actor, document_id)
+    attached = document.attached_to is not None
+    may_write = role_reaches(actor.role, "member") and not attached
     context: dict[str, Any] = {
         "nav": "documents",
         "document": document,
         "may_write": may_write,
+        "holder": holder_address(actor, document),
         "tags_known": tags_known(actor) if may_write else [],
         "may_unmask": may_unmask(actor),
         "versions": list(versions_of(actor, document)[:VERSIONS_SHOWN]),
@@ -153,7 +156,7 @@ def _text(request: HttpRequest, document: Document) -> tuple[Rendition, bool]:
 @role_required("viewer")
 def document_page(request: HttpRequest, document_id: UUID, index: int) -> HttpResponse:
     """Return a page of a PDF file as it looks, counted from 1; `?w=` one of `WIDTHS`."""
-    document = document_of(actor_of(request), document_id)
+    document = document_readable(actor_of(request), document_id)
     given = request.GET.get("w", str(WIDTHS[0]))
     width = int(given) if given.isdecimal() and len(given) < 6 else 0
     etag = f'"{document.sha256[:32]}-{index}-{width}"'
@@ -173,7 +176,7 @@ def document_page(request: HttpRequest, document_id: UUID, index: int) -> HttpRe
 @role_required("viewer")
 def document_segment(request: HttpRequest, document_id: UUID, index: int) -> HttpResponse:
     """Return one page of a long text, when it is scrolled to."""
-    document = document_of(actor_of(request), document_id)
+    document = document_readable(actor_of(request), document_id)
     content, unmasked = _text(request, document)
     found = viewer.segments(content)
     if index >= len(found):
@@ -187,8 +190,9 @@ def document_segment(request: HttpRequest, document_id: UUID, index: int) -> Htt
 @role_required("viewer")
 def document_state(request: HttpRequest, document_id: UUID) -> HttpResponse:
     """Return how far the ingestion is; the page reloads itself when there is text to show."""
-    document = document_of(actor_of(request), document_id)
-    context = {"document": document, "may_write": role_reaches(actor_of(request).role, "member")}
+    document = document_readable(actor_of(request), document_id)
+    may_write = role_reaches(actor_of(request).role, "member") and document.attached_to is None
+    context = {"document": document, "may_write": may_write}
     response = render(request, "documents/view.html#state", context)
     if document.status == Status.READY:
         response["HX-Refresh"] = "true"
@@ -199,7 +203,7 @@ def document_state(request: HttpRequest, document_id: UUID) -> HttpResponse:
 @role_required("viewer")
 def document_original(request: HttpRequest, document_id: UUID) -> HttpResponse:
     """Download the file as it was uploaded."""
-    document = document_of(actor_of(request), document_id)
+    document = document_readable(actor_of(request), document_id)
     original_checked(actor=actor_of(request), document=document)
     body = object_get(document.object_key)
     if body is None:

@@ -26,9 +26,22 @@ def sources_visible(actor: Actor) -> QuerySet[Source]:
     """Return the live sources that the actor may retrieve.
 
     In a workspace that masks, one that was indexed before it did is left out until it is masked.
+    What is attached to something is never among them: see `sources_attached`.
     """
-    live = Source.objects.filter(may_read(actor), live=True)
-    return live.exclude(masked_with="") if masks() else live
+    return _masked(Source.objects.filter(may_read(actor), live=True, attached_to=None))
+
+
+def sources_attached(actor: Actor, holder: UUID) -> QuerySet[Source]:
+    """Return what is attached to the holder, beside what the actor may retrieve anyway.
+
+    For callers that found that the actor may see the holder.
+    """
+    seen = Q(attached_to=holder) | (Q(attached_to=None) & may_read(actor))
+    return _masked(Source.objects.filter(seen, live=True))
+
+
+def _masked(sources: QuerySet[Source]) -> QuerySet[Source]:
+    return sources.exclude(masked_with="") if masks() else sources
 
 
 def may_read(actor: Actor, document: str = "id") -> Q:

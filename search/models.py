@@ -134,6 +134,8 @@ class Source(models.Model):
     language = models.CharField(max_length=20, default=USUAL, db_default=USUAL)
     # Whether that was told by its words; what was indexed before it could be is read again.
     language_told = models.BooleanField(default=False, db_default=False)
+    # What it is attached to, and is found for alone; null: it belongs to the whole workspace.
+    attached_to = models.UUIDField(null=True)
 
     class Meta:
         ordering: ClassVar = ["-created_at", "-id"]

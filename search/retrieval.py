@@ -9,7 +9,7 @@ import numpy as np
 from django.db.models import QuerySet
 
 from bedrock.gateway import as_masked, mask, passages_reranked, rerank
-from search.access import collections_visible, documents_in, sources_visible
+from search.access import collections_visible, documents_in, sources_attached, sources_visible
 from search.arms import within
 from search.copies import embedded_text, stored_text
 from search.errors import CollectionNotFound, SourceNotFound
@@ -33,7 +33,8 @@ QUERY_CHARACTERS: Final = 4_000  # of what is embedded; longer questions are cut
 class RetrievalScope:
     """Where to look: what meets all that is given. None: in all that one may see.
 
-    `added_from` and `added_before` are of the document, with their time zone.
+    `added_from` and `added_before` are of the document, with their time zone. `attached_to` names
+    something that the actor may see: what is attached to it can be found too.
     """
 
     document_ids: frozenset[UUID] | None = None
@@ -43,6 +44,7 @@ class RetrievalScope:
     added_from: datetime | None = None
     added_before: datetime | None = None
     tags: frozenset[str] | None = None  # a document has all of them
+    attached_to: UUID | None = None
 
 
 EVERYTHING: Final = RetrievalScope()
@@ -130,7 +132,7 @@ def find(
     if quoted:  # what is near to the query and has not the phrase is not what was asked for
         meaning = replace(meaning, near=meaning.near.only(words.ranked.numbers))
     ranked = hybrid(words.ranked, meaning, count=max(2 * limit, top))
-    passages = live_passages(actor, ranked, max(limit, top))
+    passages = live_passages(_readable(actor, scope), ranked, max(limit, top))
     if top and len(passages) > 1:
         passages = reordered(passages, understood, top=top, actor=actor, request_id=request_id)
     return Findings(passages[:limit], words)
@@ -163,7 +165,7 @@ def reordered(
 
 def sources_in(actor: Actor, scope: RetrievalScope) -> QuerySet[Source]:
     """Return the sources of the scope. Raises SourceNotFound or CollectionNotFound."""
-    sources = sources_visible(actor)
+    sources = _readable(actor, scope)
     if scope.document_ids is not None:
         sources = sources.filter(id__in=scope.document_ids)
         if sources.count() != len(scope.document_ids):
@@ -186,6 +188,12 @@ def sources_in(actor: Actor, scope: RetrievalScope) -> QuerySet[Source]:
     return sources
 
 
+def _readable(actor: Actor, scope: RetrievalScope) -> QuerySet[Source]:
+    if scope.attached_to is None:
+        return sources_visible(actor)
+    return sources_attached(actor, scope.attached_to)
+
+
 def hybrid(words: Ranked, meaning: Meaning, *, count: int) -> Ranked:
     """Return the `count` best chunks of both arms, best first.
 
@@ -198,15 +206,15 @@ def hybrid(words: Ranked, meaning: Meaning, *, count: int) -> Ranked:
     return fused(words.only(np.union1d(best, near.numbers)), both, count=count)
 
 
-def live_passages(actor: Actor, ranked: Ranked, limit: int) -> list[Passage]:
-    """Return the texts of ranked chunks whose rows are there and visible now, renumbered.
+def live_passages(sources: QuerySet[Source], ranked: Ranked, limit: int) -> list[Passage]:
+    """Return the texts of ranked chunks whose rows are in these sources now, renumbered.
 
     What was removed between ranking and here falls out.
     """
     rows = {
         chunk.number: chunk
         for chunk in Chunk.objects.select_related("source").filter(
-            number__in=ranked.numbers.tolist(), source__in=sources_visible(actor)
+            number__in=ranked.numbers.tolist(), source__in=sources
         )
     }
     kept = [

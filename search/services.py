@@ -69,6 +69,7 @@ def source_index(
     embeddings: Sequence[Sequence[float]] | None,
     bases: Sequence[UUID] = (),
     masked_with: str = "",
+    attached_to: UUID | None = None,
 ) -> None:
     """Make a document retrievable, in place of whatever was indexed for it.
 
@@ -77,22 +78,22 @@ def source_index(
     `embeddings` are one a chunk, in order; each is brought to length one. Without them the vectors
     are in `bases`, the Knowledge Bases that shall have copies, and the document is retrievable only
     once `copies_advance` found all copies indexed. Raises ValueError when their number or size does
-    not fit.
+    not fit. `attached_to` is of a new source; afterwards `source_detach` alone changes it.
     """
     vectors = None if embeddings is None else unit_vectors(embeddings, len(chunks))
     language = language_of(chunk.text for chunk in chunks)
+    known = {
+        "embedding_model": "",
+        "name": name,
+        "media_type": media_type,
+        "owner_id": owner_id,
+        "live": not bases,
+        "masked_with": masked_with,
+        "language": language,
+        "language_told": True,
+    }
     Source.objects.update_or_create(
-        id=source_id,
-        defaults={
-            "embedding_model": "",
-            "name": name,
-            "media_type": media_type,
-            "owner_id": owner_id,
-            "live": not bases,
-            "masked_with": masked_with,
-            "language": language,
-            "language_told": True,
-        },
+        id=source_id, defaults=known, create_defaults={**known, "attached_to": attached_to}
     )
     _content_delete(source_id)
     made = Chunk.objects.bulk_create(
@@ -123,6 +124,11 @@ def source_remove(source_id: UUID) -> None:
     _content_delete(source_id)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM search_source WHERE id = %s", [source_id])
+
+
+def source_detach(source_id: UUID) -> None:
+    """Let what was attached to something be found by the whole workspace."""
+    Source.objects.filter(id=source_id).update(attached_to=None)
 
 
 def source_rename(source_id: UUID, *, name: str, masked_name: str) -> None:

@@ -1,5 +1,5 @@
 /* One answer on the page: words as they come, then the checked text with its sources.
-   Public: window.answers {user(id, text), versions(message, ids), begin(id), tool, propose, delta, withdraw, stop, citations, finish, fail}. */
+   Public: window.answers {user(id, text, files), versions(message, ids), begin(id), tool, propose, delta, withdraw, stop, citations, finish, fail}. */
 (() => {
   "use strict";
 
@@ -18,11 +18,25 @@
     none: ["", gettext("Not backed by your documents")],
   };
 
-  function user(id, text) {
+  /** A file of a question, as a link. */
+  function file({ id, name, size }) {
+    const made = blank("file");
+    made.dataset.file = id;
+    const link = made.querySelector("[data-file-link]");
+    link.href = `/documents/${id}/`;
+    link.title = name;
+    made.querySelector("[data-file-name]").textContent = name;
+    made.querySelector("[data-file-size]").textContent = window.attachments?.size(size) ?? "";
+    return made;
+  }
+
+  function user(id, text, files = []) {
     const message = blank("user");
     message.dataset.message = id;
     message.id = `m-${id}`;
     part(message, "text").textContent = text;
+    part(message, "files").replaceChildren(...files.map(file));
+    part(message, "files").hidden = !files.length;
     return message;
   }
 

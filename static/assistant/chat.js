@@ -19,7 +19,7 @@
   let tries = 0;
   let timer = 0;
   let live = null; // the answer being written
-  let asked = null; // {text, element} until the server has taken it
+  let asked = null; // {text, files, element} until the server has taken it
   let waiting = []; // frames for when the socket is open
   let held = null; // a question for when the stopped answer has been settled
   let closed = false;
@@ -90,7 +90,7 @@
       question.dataset.message = frame.question_id;
       question.id = `m-${frame.question_id}`;
     } else if (!question) {
-      question = answers.user(frame.question_id, frame.question);
+      question = answers.user(frame.question_id, frame.question, frame.attachments);
     }
     if (!message(frame.message_id)) {
       const parent = frame.parent_id ? message(frame.parent_id) : null;
@@ -143,6 +143,7 @@
     }
     asked.element.remove();
     composer.restore(asked.text);
+    window.attachments?.restore(asked.files);
     composer.problem(frame.detail);
     asked = null;
     busy(Boolean(live));
@@ -193,10 +194,13 @@
     event.preventDefault();
     one("[data-starters]")?.remove();
     const { text, thorough } = event.detail;
-    asked = { text, element: answers.user("", text) };
+    const files = window.attachments?.take() ?? [];
+    asked = { text, files, element: answers.user("", text, files) };
     keepingPlace(() => thread.append(asked.element), true);
     busy(true);
-    const frame = thorough ? { type: "ask", text, thorough } : { type: "ask", text };
+    const frame = { type: "ask", text };
+    if (thorough) frame.thorough = true;
+    if (files.length) frame.attachment_ids = files.map((file) => file.id);
     if (live) held = frame; else send(frame);
   });
 

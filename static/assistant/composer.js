@@ -53,6 +53,8 @@
       return;
     }
     if (busy) { event.preventDefault(); return; }
+    const trouble = window.attachments?.trouble();
+    if (trouble) { event.preventDefault(); say(trouble); return; }
     const asked = new CustomEvent("composer:send", { detail: { text, thorough: Boolean(thorough?.checked) }, cancelable: true });
     if (!form.dispatchEvent(asked)) {
       event.preventDefault();
@@ -60,6 +62,7 @@
       return;
     }
     if (sent) event.preventDefault(); // the page is already on its way
+    else window.attachments?.take(true);
     sent = true;
     try { sessionStorage.removeItem(kept); } catch { /* no storage */ }
     send.disabled = true;

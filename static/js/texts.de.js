@@ -1,7 +1,9 @@
 /* Made by `make messages`. */
 window.texts = {
+"A file is still being read. Wait a moment, or remove it.":"Eine Datei wird noch gelesen. Warten Sie einen Moment, oder entfernen Sie sie.",
 "A message holds at most {limit} characters.":"Eine Nachricht fasst höchstens {limit} Zeichen.",
 "A message holds at most {limit} characters. Shorten it by {over}.":"Eine Nachricht fasst höchstens {limit} Zeichen. Kürzen Sie sie um {over}.",
+"A message takes {most} files. Send some of them with the next one.":"Eine Nachricht nimmt {most} Dateien auf. Senden Sie einige davon mit der nächsten.",
 "All documents":"Alle Dokumente",
 "Already in this list.":"Schon in dieser Liste.",
 "Ask":"Fragen",
@@ -42,9 +44,11 @@ window.texts = {
 "Partly backed by your documents":"Teilweise durch Ihre Dokumente belegt",
 "Reading":"Liest",
 "Reconnecting":"Verbindung wird wiederhergestellt",
+"Remove the file that could not be read, then send.":"Entfernen Sie die Datei, die nicht gelesen werden konnte, und senden Sie dann.",
 "Remove {name}":"{name} entfernen",
 "Searching your documents":"Durchsucht Ihre Dokumente",
 "Send the reason":"Grund senden",
+"Sending":"Wird gesendet",
 "Skip":"Überspringen",
 "Someone changed this meanwhile. Reload the page and try again.":"Jemand hat dies inzwischen geändert. Laden Sie die Seite neu und versuchen Sie es erneut.",
 "Something failed on our side. Nothing was lost; try again.":"Bei uns ist etwas fehlgeschlagen. Es ging nichts verloren; versuchen Sie es erneut.",
@@ -72,6 +76,7 @@ window.texts = {
 "This file is empty.":"Diese Datei ist leer.",
 "This is busy or being restarted. Try again in a minute.":"Dies ist ausgelastet oder wird neu gestartet. Versuchen Sie es in einer Minute erneut.",
 "This is no longer here, or you may not see it. Reload the page.":"Dies ist nicht mehr hier, oder Sie dürfen es nicht sehen. Laden Sie die Seite neu.",
+"This kind of file cannot be read.":"Dateien dieser Art können nicht gelesen werden.",
 "This kind of file is not supported.":"Diese Art von Datei wird nicht unterstützt.",
 "This page did not load. Try again":"Diese Seite wurde nicht geladen. Erneut versuchen",
 "This security key is added already.":"Dieser Sicherheitsschlüssel ist schon hinzugefügt.",
@@ -96,6 +101,8 @@ window.texts = {
 "{length} of {limit} characters":"{length} von {limit} Zeichen",
 "{name} failed":"{name}: fehlgeschlagen",
 "{name} is ready":"{name} ist bereit",
+"{name} is ready.":"{name} ist bereit.",
+"{name} was removed.":"{name} wurde entfernt.",
 "{n} chosen document":[
 "{n} gewähltes Dokument",
 "{n} gewählte Dokumente"

@@ -65,6 +65,7 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "assistant/<uuid:conversation_id>/pin/": {"POST": "viewer"},
     "assistant/<uuid:conversation_id>/share/": {"POST": "viewer"},
     "assistant/<uuid:conversation_id>/export/": {"GET": "viewer"},
+    "assistant/<uuid:conversation_id>/attachments/<uuid:attachment_id>/keep/": {"POST": "member"},
     "assistant/<uuid:conversation_id>/answers/<uuid:message_id>/rate/": {"POST": "viewer"},
     "assistant/shared/<uuid:conversation_id>/": {"GET": "viewer"},
     "assistant/<uuid:conversation_id>/choose/": {"POST": "viewer"},
@@ -151,6 +152,14 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
         "PUT": "viewer"
     },
     "api/v1/conversations/<uuid:conversation_id>/export/": {"GET": "viewer"},
+    "api/v1/conversations/<uuid:conversation_id>/attachments/": {"GET": "viewer", "POST": "viewer"},
+    "api/v1/conversations/<uuid:conversation_id>/attachments/<uuid:attachment_id>/": {
+        "GET": "viewer",
+        "DELETE": "viewer",
+    },
+    "api/v1/conversations/<uuid:conversation_id>/attachments/<uuid:attachment_id>/keep/": {
+        "POST": "member"
+    },
     "api/v1/conversations/shared/": {"GET": "viewer"},
     "api/v1/conversations/shared/<uuid:conversation_id>/": {"GET": "viewer"},
     "api/v1/conversations/<uuid:conversation_id>/choose/": {"POST": "viewer"},
@@ -235,37 +244,15 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
 FROM_PROVIDERS: Final = {"sign-in/sso/oidc/logout/"}
 # What a part of a path names; each is tried as another tenant's, a colleague's and nobody's.
 PARAMETERS: Final = {
-    "document_id",
-    "conversation_id",
-    "message_id",
-    "text_id",
-    "request_id",
-    "key_id",
-    "collection_id",
-    "user_id",
-    "invoice_id",
-    "line_id",
-    "plan",
-    "version",
-    "index",
-    "uidb64",
-    "token",
-    "_rest",
-    "action_id",
-    "invitation_id",
-    "endpoint_id",
-    "factor_id",
-    "program_id",
-    "session_id",
-    "delivery_id",
-    "domain_id",
-    "export_id",
-    "slug",
-}
+    "document_id", "conversation_id", "message_id", "text_id", "request_id", "key_id",
+    "collection_id", "user_id", "invoice_id", "line_id", "plan", "version", "index", "uidb64",
+    "token", "_rest", "action_id", "invitation_id", "endpoint_id", "factor_id", "program_id",
+    "session_id", "delivery_id", "domain_id", "export_id", "slug", "attachment_id",
+}  # fmt: skip
 # Objects of one user, which colleagues of a lower role may not tell from missing ones.
 PRIVATE: Final = {
     "conversation_id", "message_id", "text_id", "request_id", "key_id", "action_id", "factor_id",
-    "session_id",
+    "session_id", "attachment_id",
 }  # fmt: skip
 
 # Ids in the bodies of REST requests, by the schema's operation: field -> what it names.
@@ -284,6 +271,7 @@ BODY_IDS: Final[dict[str, dict[str, str]]] = {
     "usage_allowance_set": {"user_id": "user_id"},
     "key_create": {"user_id": "program_id"},
     "conversations_choose": {"message_id": "message_id"},
+    "messages_create": {"attachment_ids": "attachment_id"},
 }
 # What a request must hold beside them to get as far as the object.
 BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
@@ -350,6 +338,7 @@ TASKS: Final[dict[str, tuple[str, ...] | str]] = {
     "accounts.sync_addresses": "",
     "accounts.seal_audit": "",
     "assistant.reap": "",
+    "assistant.tidy": "",
     "bedrock.check_logs": "",
     "bedrock.explore_costs": "",
     "bedrock.guardrails": "region",

@@ -7,6 +7,7 @@ import json
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from io import BytesIO
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -18,6 +19,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from assistant.actions import action_propose
+from assistant.attaching import attachment_add
 from assistant.keeping import conversation_share
 from assistant.models import Message
 from assistant.texts import text_keep
@@ -136,6 +138,7 @@ def _objects(person: Person, word: str) -> Ids:
     return {
         "document_id": str(document.id),
         "conversation_id": str(conversation),
+        "attachment_id": str(_attached(person, conversation, text)),
         "message_id": said["id"],
         "text_id": str(version.text_id),
         "request_id": said["request_id"],
@@ -177,6 +180,17 @@ def _hidden() -> Ids:
         chunk = Chunk.objects.filter(source_id=document).first()
         assert chunk is not None
     return {"document_id": document, "collection_id": place["id"], "chunk_id": str(chunk.chunk_id)}
+
+
+def _attached(person: Person, conversation: UUID, text: str) -> UUID:
+    """Return a file that the person attached to their conversation and has not sent."""
+    with entered(tenant_of(person)):
+        file = BytesIO(text.encode())
+        made, _ = attachment_add(
+            actor=actor_for(person), conversation_id=conversation, file=file, name="attached.md"
+        )
+    ingested(made.id, person)
+    return made.id
 
 
 def _share(person: Person, conversation: str) -> None:

@@ -1,0 +1,279 @@
+"""Files of a conversation: cited, seen by whoever sees it, found by nobody else, gone with it."""
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from assistant.attached import FITTING, WHOLE_CHARACTERS
+from assistant.attaching import UNSENT_KEPT, attachments_tidy
+from billing.storage import stored_bytes
+from documents.models import Document, LooseObject
+from documents.tasks import objects_sweep
+from search.models import Source
+from tenants.context import entered
+from tenants.objects import object_get, objects_list
+from tests.assistant.talking import Server, aside, conversation_for, eventually, said_in, talking
+from tests.assistant.test_browser import check, sign_in
+from tests.documents.helpers import HANDBOOK, ingested, upload
+from tests.documents.test_masking import CANARIES, held, others
+from tests.support.cast import ALICE, BOB, CHARLIE, MAX, Person
+from tests.support.clients import api, browser_of, code_of, tenant_of
+from tests.support.localaws import LocalAws
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+NOTES = (
+    "# Kiln\n\nThe kiln of the pottery reaches 1280 degrees.\n\nThe door of the kiln is green.\n"
+)
+QUESTION = "How many degrees does the kiln of the pottery reach?"
+
+
+def home(conversation: UUID) -> str:
+    return f"/api/v1/conversations/{conversation}/"
+
+
+def attach(person: Person, conversation: UUID, name: str, content: str | bytes) -> Any:
+    body = content.encode() if isinstance(content, str) else content
+    file = SimpleUploadedFile(name, body)
+    return api(person).post(f"{home(conversation)}attachments/", {"file": file})
+
+
+def attached(
+    person: Person, conversation: UUID, name: str = "Kiln.md", content: str = NOTES
+) -> str:
+    """Attach a file and have it read; return its id."""
+    answer = attach(person, conversation, name, content)
+    assert answer.status_code == 201, answer.content
+    found: str = answer.json()["id"]
+    assert ingested(found, person).status == "ready"
+    return found
+
+
+def say(person: Person, conversation: UUID, text: str, ids: list[str] | None = None) -> Any:
+    body = {"text": text} if ids is None else {"text": text, "attachment_ids": ids}
+    return api(person).post(
+        f"{home(conversation)}messages/", json.dumps(body), content_type="application/json"
+    )
+
+
+def post(person: Person, path: str, body: dict[str, Any] | None = None) -> Any:
+    return api(person).post(path, json.dumps(body or {}), content_type="application/json")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_cites_an_attached_file_that_nothing_else_finds() -> None:
+    conversation = conversation_for(BOB)
+    file = attached(BOB, conversation)
+    said = say(BOB, conversation, QUESTION, [file])
+    assert said.status_code == 201, said.content
+    answer = said.json()
+    assert "1280" in answer["text"]
+    (citation,) = [each for each in answer["citations"] if each["document_id"] == file]
+    assert (citation["document_name"], citation["standing"]) == ("Kiln.md", "current")
+    text = api(BOB).get(f"/api/v1/documents/{file}/text/").json()["text"]
+    assert text[citation["start"] : citation["end"]] == citation["quote"]
+    question = api(BOB).get(home(conversation)).json()["messages"][0]
+    assert [each["id"] for each in question["attachments"]] == [file]
+    further = say(BOB, conversation, "Is the door of the kiln green?").json()
+    assert "green" in further["text"]  # what came earlier on the branch is read too
+    edit = f"{home(conversation)}messages/{question['id']}/edit/"
+    edited = post(BOB, edit, {"text": "Is the door of the kiln green or red?"}).json()
+    assert "green" in edited["text"]  # and stays with an edited question
+    for person in (BOB, MAX, ALICE):
+        assert api(person).get("/api/v1/documents/").json()["results"] == []
+        found = post(person, "/api/v1/search/", {"query": "kiln"})
+        assert found.json()["results"] == []
+        assert (
+            code_of(post(person, "/api/v1/search/", {"query": "kiln", "document_ids": [file]}))
+            == "not_found"
+        )
+        answer = post(person, "/api/v1/ask/", {"question": QUESTION}).json()
+        assert "1280" not in answer["answer"]
+    other = conversation_for(BOB)
+    assert "1280" not in say(BOB, other, QUESTION).json()["text"]
+    assert code_of(say(BOB, other, QUESTION, [file])) == "no_such_attachment"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_is_read_by_whoever_sees_the_branch_that_it_is_on() -> None:
+    conversation = conversation_for(BOB)
+    file = attached(BOB, conversation)
+    paths = [f"/documents/{file}/", f"/documents/{file}/segments/0/", f"/documents/{file}/state/"]
+    say(BOB, conversation, "What is this?")
+    said = say(BOB, conversation, QUESTION, [file]).json()
+
+    def readers(person: Person) -> set[int]:
+        page = browser_of(person)
+        codes = {page.get(path).status_code for path in [*paths, f"/documents/{file}/original/"]}
+        return codes | {api(person).get(f"/api/v1/documents/{file}/text/").status_code}
+
+    assert readers(BOB) == {200}
+    for person in (ALICE, MAX, CHARLIE):
+        assert readers(person) == {404}
+    api(BOB).patch(home(conversation), '{"shared": true}', content_type="application/json")
+    assert readers(MAX) == {200}
+    assert readers(CHARLIE) == {404}
+    shown = browser_of(MAX).get(f"/assistant/shared/{conversation}/").content.decode()
+    assert f"/documents/{file}/" in shown
+    first = api(BOB).get(home(conversation)).json()["messages"][0]
+    post(BOB, f"{home(conversation)}messages/{first['id']}/edit/", {"text": "Something else"})
+    assert readers(MAX) == {404}  # the branch that is shown now has no such file
+    assert readers(BOB) == {200}
+    change = api(ALICE).patch(
+        f"/api/v1/documents/{file}/", '{"name": "Taken.md"}', content_type="application/json"
+    )
+    assert change.status_code == 404
+    assert api(ALICE).delete(f"/api/v1/documents/{file}/").status_code == 404
+    assert said["citations"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_deleting_a_conversation_leaves_nothing_of_its_files() -> None:
+    conversation = conversation_for(BOB)
+    file = attached(BOB, conversation)
+    with entered(tenant_of(BOB)):
+        assert stored_bytes() == len(NOTES.encode())
+    assert api(BOB).delete(home(conversation)).status_code == 204
+    with entered(tenant_of(BOB)):
+        objects_sweep()
+        assert not Document.objects.exists()
+        assert not Source.objects.exists()
+        assert not LooseObject.objects.exists()
+        assert object_get(f"documents/{file}/original") is None
+        assert not [key for key in objects_list("documents") if file in key]
+        assert stored_bytes() == 0
+
+
+@pytest.mark.django_db
+def test_a_file_is_attached_once_taken_back_and_kept_as_a_document() -> None:
+    conversation = conversation_for(MAX)
+    first = attach(MAX, conversation, "Kiln.md", NOTES)
+    again = attach(MAX, conversation, "Kiln.md", NOTES)
+    assert (first.status_code, again.status_code) == (201, 200)
+    file = first.json()["id"]
+    assert again.json()["id"] == file
+    path = f"{home(conversation)}attachments/"
+    assert [each["id"] for each in api(MAX).get(path).json()] == [file]
+    assert code_of(say(MAX, conversation, QUESTION, [file])) == "attachment_not_ready"
+    assert code_of(post(MAX, f"{path}{file}/keep/")) == "attachment_not_ready"
+    assert code_of(api(BOB).get(f"{path}{file}/")) == "not_found"
+    assert code_of(say(MAX, conversation, QUESTION, [str(uuid4())] * 1)) == "no_such_attachment"
+    assert api(MAX).delete(f"{path}{file}/").status_code == 204
+    with entered(tenant_of(MAX)):
+        assert (Document.objects.count(), stored_bytes()) == (0, 0)
+    ingested(attach(MAX, conversation, "Kiln.md", NOTES).json()["id"])
+    (file,) = [each["id"] for each in api(MAX).get(path).json()]
+    kept = post(MAX, f"{path}{file}/keep/")
+    assert kept.status_code == 200, kept.content
+    listed = api(ALICE).get("/api/v1/documents/").json()["results"]
+    assert [each["id"] for each in listed] == [file]
+    assert post(ALICE, "/api/v1/search/", {"query": "kiln"}).json()["results"]
+    api(MAX).delete(home(conversation))
+    assert api(ALICE).get(f"/api/v1/documents/{file}/").status_code == 200
+
+
+@pytest.mark.django_db
+def test_refused_files_say_why_and_hold_nothing() -> None:
+    conversation = conversation_for(BOB)
+    assert code_of(attach(BOB, conversation, "a.exe", b"MZ\x90")) == "unsupported_type"
+    assert code_of(attach(ALICE, conversation, "a.md", NOTES)) == "not_found"
+    too_many = [str(uuid4()) for _ in range(11)]
+    assert say(BOB, conversation, QUESTION, too_many).status_code in (400, 422)
+    kept = post(BOB, f"{home(conversation)}attachments/{uuid4()}/keep/")
+    assert (kept.status_code, code_of(kept)) == (403, "forbidden")
+    with entered(tenant_of(BOB)):
+        assert stored_bytes() == 0
+        assert not LooseObject.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_long_file_what_fits_the_question_is_given(localaws: LocalAws) -> None:
+    filler = "\n\n".join(
+        f"## Part {number}\n\nShelf {number} of the store holds {number * 7} ordinary plates."
+        + " Nothing else is kept there, and nobody looks after it in winter." * 6
+        for number in range(120)
+    )
+    assert len(filler) > 2 * WHOLE_CHARACTERS
+    conversation = conversation_for(BOB)
+    file = attached(BOB, conversation, "Store.md", f"{filler}\n\n{NOTES}")
+    localaws.forget_requests()
+    said = say(BOB, conversation, QUESTION, [file]).json()
+    assert "1280" in said["text"]
+    (asked,) = localaws.requests("ConverseStream")
+    given = json.dumps(asked["body"])
+    assert given.count("<passage id=") <= FITTING + 10
+    assert len(given) < 2 * WHOLE_CHARACTERS
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_attached_in_a_masked_workspace_is_masked(
+    server: Server, localaws: LocalAws
+) -> None:
+    conversation = conversation_for(CHARLIE)
+    report = f"# Boilers\n\nThe boiler was examined on Tuesday by Dr. {CANARIES['NAME']}."
+    localaws.forget_requests()
+    file = attached(CHARLIE, conversation, "Boilers.md", report)
+    with talking(server, CHARLIE, conversation) as talk:
+        talk.say("ask", text="When was the boiler examined?", attachment_ids=[file])
+        frames = talk.until("turn.finished", "error")
+    assert frames[0]["attachments"][0]["id"] == file
+    assert "Tuesday" in frames[-1]["text"]
+    assert held(others(localaws)) == set()
+    assert said_in(CHARLIE, conversation)[0].attached[0]["name"] == "Boilers.md"
+
+
+@pytest.mark.django_db
+def test_files_that_nobody_sends_go_after_a_day() -> None:
+    conversation = conversation_for(BOB)
+    file = attach(BOB, conversation, "Kiln.md", NOTES).json()["id"]
+    upload("Handbook.md", HANDBOOK)
+    with entered(tenant_of(BOB)):
+        assert attachments_tidy() == 0
+        Document.objects.update(created_at=timezone.now() - UNSENT_KEPT - timedelta(minutes=1))
+        assert attachments_tidy() == 1
+        assert not Document.objects.filter(id=file).exists()
+        assert Document.objects.count() == 1
+
+
+def last_ingested() -> None:
+    """Have what a browser has sent read, once it is there."""
+    with entered(tenant_of(MAX)):
+        eventually(lambda: Document.objects.exists())
+        file = Document.objects.get().id
+    ingested(file)
+
+
+def test_a_file_is_attached_asked_about_and_kept_in_the_browser(
+    server: Server, page: "Page"
+) -> None:
+    sign_in(page, server, MAX)
+    files = [{"name": "Kiln.md", "mimeType": "text/markdown", "buffer": NOTES.encode()}]
+    page.locator("[data-attach-input]").set_input_files(files)  # type: ignore[arg-type]
+    chip = page.locator("[data-attached] .attached__file")
+    expect(chip).to_contain_text("Kiln.md")
+    page.locator("textarea").fill(QUESTION)
+    if chip.get_attribute("data-state") != "ready":
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-problem]")).to_contain_text("still being read")
+    aside(last_ingested)
+    expect(chip).to_have_attribute("data-state", "ready")
+    check(page)
+    page.locator("textarea").press("Enter")
+    page.wait_for_url("**/assistant/*-*/")
+    expect(page.locator("[data-answer]")).to_contain_text("1280")
+    expect(page.locator("[data-files] a")).to_have_text("Kiln.md")
+    second = [{"name": "prices.csv", "mimeType": "text/csv", "buffer": b"item,price\nrope,12\n"}]
+    page.locator("[data-attach-input]").set_input_files(second)  # type: ignore[arg-type]
+    page.locator("[data-chip-remove]").click()
+    expect(page.locator("[data-attached] .attached__file")).to_have_count(0)
+    page.locator("[data-keep] button").click()
+    expect(page.locator("[data-files]")).to_contain_text("In Documents")
+    check(page)
+    page.wait_for_load_state("networkidle")
