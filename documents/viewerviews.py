@@ -91,7 +91,7 @@ def _reading(request: HttpRequest, document: Document) -> dict[str, Any]:
         "kept": urlencode(text_kept),
         "pictures": pictures,
         "sheets": drawn,
-        "widths": WIDTHS,
+        "widths": [str(width) for width in WIDTHS],
         "not_drawn": pictures and drawn is None and not text_kept,
         "unplaced": bool(drawn and passage and not any(sheet.marks for sheet in drawn)),
         "passage_page": viewer.segment_at(viewer.segments(content), passage[0]) + 1
