@@ -237,7 +237,7 @@ class WrittenSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField(allow_null=True)
 
 
-class TextSerializer(serializers.Serializer[Any]):
+class WrittenTextSerializer(serializers.Serializer[Any]):
     """A kept text."""
 
     id = serializers.UUIDField()
@@ -259,7 +259,7 @@ class VersionSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
-class TextDetailSerializer(TextSerializer):
+class WrittenTextDetailSerializer(WrittenTextSerializer):
     versions = VersionSerializer(many=True, help_text="The first first.")
 
 

@@ -14,9 +14,9 @@ from rest_framework.views import APIView
 from assistant.models import WrittenText
 from assistant.serializers import (
     RestoreSerializer,
-    TextDetailSerializer,
-    TextSerializer,
     VersionSerializer,
+    WrittenTextDetailSerializer,
+    WrittenTextSerializer,
 )
 from assistant.texts import text_delete, text_of, text_restore, texts_visible, versions_of
 from assistant.textviews import exported
@@ -28,13 +28,13 @@ class TextListView(GenericAPIView[WrittenText]):
     """Your texts."""
 
     roles: ClassVar = {"GET": "member"}
-    serializer_class = TextSerializer
+    serializer_class = WrittenTextSerializer
 
-    @extend_schema(operation_id="texts_list", responses=TextSerializer(many=True))
+    @extend_schema(operation_id="texts_list", responses=WrittenTextSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Those that `write/` kept, the newest first."""
         page = self.paginate_queryset(texts_visible(actor_of(request)))
-        return self.get_paginated_response(TextSerializer(page, many=True).data)
+        return self.get_paginated_response(WrittenTextSerializer(page, many=True).data)
 
 
 class TextView(APIView):
@@ -42,13 +42,13 @@ class TextView(APIView):
 
     roles: ClassVar = {"GET": "member", "DELETE": "member"}
 
-    @extend_schema(operation_id="texts_read", responses=TextDetailSerializer)
+    @extend_schema(operation_id="texts_read", responses=WrittenTextDetailSerializer)
     def get(self, request: Request, text_id: UUID) -> Response:
         """The text with its versions and the citations that you may open."""
         actor = actor_of(request)
         text = text_of(actor, text_id)
         versions = VersionSerializer(versions_of(actor, text), many=True)
-        return Response({**TextSerializer(text).data, "versions": versions.data})
+        return Response({**WrittenTextSerializer(text).data, "versions": versions.data})
 
     @extend_schema(operation_id="texts_delete", responses={204: None})
     def delete(self, request: Request, text_id: UUID) -> Response:

@@ -22,9 +22,9 @@ from documents.serializers import (
     BulkSerializer,
     ChangeSerializer,
     DocumentSerializer,
+    DocumentTextSerializer,
     ListQuerySerializer,
     TextQuerySerializer,
-    TextSerializer,
     UploadSerializer,
     VersionUploadSerializer,
 )
@@ -206,7 +206,9 @@ class DocumentTextView(APIView):
     roles: ClassVar = {"GET": "viewer"}
 
     @extend_schema(
-        operation_id="documents_text", parameters=[TextQuerySerializer], responses=TextSerializer
+        operation_id="documents_text",
+        parameters=[TextQuerySerializer],
+        responses=DocumentTextSerializer,
     )
     def get(self, request: Request, document_id: UUID) -> Response:
         """Return `text[start:end]`, at most 100,000 characters a request.

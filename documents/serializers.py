@@ -165,7 +165,7 @@ class PageSerializer(serializers.Serializer[Any]):
     end = serializers.IntegerField()
 
 
-class TextSerializer(serializers.Serializer[Any]):
+class DocumentTextSerializer(serializers.Serializer[Any]):
     """A part of a document's extracted text; offsets count characters of the original."""
 
     text = serializers.CharField()

@@ -23,9 +23,9 @@ from search.models import Collection, Right
 from search.retrieval import RetrievalScope
 from search.selectors import collection_members, collection_overview, collection_shown, search
 from search.serializers import (
+    CollectionMemberSerializer,
+    CollectionMembersSerializer,
     CollectionSerializer,
-    MemberSerializer,
-    MembersSerializer,
     ResultsSerializer,
     SearchSerializer,
 )
@@ -125,10 +125,12 @@ class MemberListView(APIView):
 
     roles: ClassVar = {"GET": "viewer"}
 
-    @extend_schema(operation_id="collection_members_list", responses=MembersSerializer)
+    @extend_schema(operation_id="collection_members_list", responses=CollectionMembersSerializer)
     def get(self, request: Request, collection_id: UUID) -> Response:
         collection = collection_known(actor_of(request), collection_id)
-        return Response(MembersSerializer({"results": collection_members(collection)}).data)
+        return Response(
+            CollectionMembersSerializer({"results": collection_members(collection)}).data
+        )
 
 
 class MemberView(APIView):
@@ -137,16 +139,20 @@ class MemberView(APIView):
     roles: ClassVar = {"PUT": "member", "DELETE": "member"}
 
     @extend_schema(
-        operation_id="collection_members_set", request=MemberSerializer, responses=MembersSerializer
+        operation_id="collection_members_set",
+        request=CollectionMemberSerializer,
+        responses=CollectionMembersSerializer,
     )
     def put(self, request: Request, collection_id: UUID, user_id: UUID) -> Response:
         """Share it with a user, or change the right; holds from the next search on."""
-        given = MemberSerializer(data=request.data)
+        given = CollectionMemberSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         actor, right = actor_of(request), Right(given.validated_data["right"])
         member_set(actor=actor, collection_id=collection_id, user_id=user_id, right=right)
         collection = collection_known(actor, collection_id)
-        return Response(MembersSerializer({"results": collection_members(collection)}).data)
+        return Response(
+            CollectionMembersSerializer({"results": collection_members(collection)}).data
+        )
 
     @extend_schema(operation_id="collection_members_remove", responses={204: None})
     def delete(self, request: Request, collection_id: UUID, user_id: UUID) -> Response:

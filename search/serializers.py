@@ -105,7 +105,7 @@ class CollectionSerializer(serializers.Serializer[Collection]):
     created_at = serializers.DateTimeField(read_only=True)
 
 
-class MemberSerializer(serializers.Serializer[CollectionMember]):
+class CollectionMemberSerializer(serializers.Serializer[CollectionMember]):
     """A user whom a collection is shared with, besides its owner."""
 
     user = serializers.UUIDField(source="user_id", read_only=True)
@@ -113,5 +113,5 @@ class MemberSerializer(serializers.Serializer[CollectionMember]):
     right = serializers.ChoiceField(choices=Right.choices)
 
 
-class MembersSerializer(serializers.Serializer[Any]):
-    results = MemberSerializer(many=True)
+class CollectionMembersSerializer(serializers.Serializer[Any]):
+    results = CollectionMemberSerializer(many=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from drf_spectacular.drainage import reset_generator_stats
 from drf_spectacular.generators import SchemaGenerator
 
 from config.reference import Operation, operations
@@ -31,6 +32,18 @@ def test_the_page_has_both_examples_of_every_operation() -> None:
     for operation, _ in every():
         assert f'id="curl-{operation.id}"' in page
         assert f'id="python-{operation.id}"' in page
+
+
+def test_no_two_shapes_share_a_name(capsys: Any) -> None:
+    reset_generator_stats()
+    list(every())
+    assert "identical names" not in capsys.readouterr().err
+
+
+def test_what_is_no_address_is_told_to_a_program_as_to_a_browser() -> None:
+    for client in (api(BOB), browser_of(BOB)):
+        answer = client.delete("/api/v1/documents/true/")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 def test_every_example_is_well_formed_and_answered_as_the_document_says() -> None:
