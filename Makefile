@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 
-.PHONY: run test test-clients messages bench isolation clean .run .dev .chromium .pgbouncer
+.PHONY: run test test-clients test-schema messages bench isolation clean .run .dev .chromium .pgbouncer
 .SILENT:
 .DEFAULT_GOAL := run
 
@@ -18,6 +18,9 @@ test: .dev .chromium .pgbouncer
 
 test-clients: .run
 	exec $(BIN)/python -m tests.clients
+
+test-schema: .dev
+	exec $(BIN)/python -m tests.schema
 
 # Bring the catalogues of translations in line with the sources, and compile them.
 messages: .dev

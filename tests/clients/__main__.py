@@ -8,11 +8,9 @@ all it started, and said.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import select
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -22,18 +20,23 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.clients.environment import (
+    ENVIRONMENTS,
+    INSTALL_SECONDS,
+    ROOT,
+    Failed,
+    environment_of,
+    fresh,
+    run,
+    stale,
+)
+
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-ENVIRONMENTS = ROOT / "var" / "clients"
 PYTHON_CLIENTS = ("litellm", "langchain", "boto3")
 NODE_NEEDED = "Node.js 20 or later and npm are needed for the JavaScript client: install them."
-START_SECONDS, INSTALL_SECONDS, CHECK_SECONDS = 60, 900, 300
+START_SECONDS, CHECK_SECONDS = 60, 300
 # Credentials, proxies and endpoints of whoever runs this are no part of the test.
 _KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL")
-
-
-class Failed(Exception):
-    """A client that could not be installed, or that local AWS does not please."""
 
 
 def main() -> int:
@@ -99,36 +102,27 @@ def _server(state: Path) -> Iterator[str]:
 
 
 def _python(name: str, env: dict[str, str]) -> str:
-    folder, place = HERE / name, ENVIRONMENTS / name
-    lock = folder / "requirements.lock"
-    python = place / "bin" / "python"
-    if _stale(place, lock):
-        shutil.rmtree(place, ignore_errors=True)
-        # Our pip installs, which spares each client one of its own.
-        _run([sys.executable, "-m", "venv", "--without-pip", str(place)], INSTALL_SECONDS)
-        pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
-        install = [*pip, "install", "--quiet", "--no-input", "--require-hashes"]
-        _run([*install, "--requirement", str(lock)], INSTALL_SECONDS)
-        _fresh(place, lock)
+    folder = HERE / name
+    python = environment_of(name, folder / "requirements.lock")
     config = str(HERE / "pytest.ini")
     pytest = [str(python), "-m", "pytest", "-q", "-c", config, "-p", "no:cacheprovider"]
     where = [f"--rootdir={folder}", f"--confcutdir={folder}", "--import-mode=importlib"]
-    return _run([*pytest, *where, str(folder / f"check_{name}.py")], CHECK_SECONDS, env=env)
+    return run([*pytest, *where, str(folder / f"check_{name}.py")], CHECK_SECONDS, env=env)
 
 
 def _javascript(env: dict[str, str]) -> str:
     folder, place = HERE / "javascript", ENVIRONMENTS / "javascript"
     lock = folder / "package-lock.json"
     place.mkdir(parents=True, exist_ok=True)
-    if _stale(place, lock):
+    if stale(place, lock):
         for name in ("package.json", "package-lock.json", ".npmrc"):
             shutil.copy(folder / name, place)
-        _run(["npm", "ci", "--no-progress"], INSTALL_SECONDS, cwd=place)
-        _fresh(place, lock)
+        run(["npm", "ci", "--no-progress"], INSTALL_SECONDS, cwd=place)
+        fresh(place, lock)
     # Node looks for packages beside the file that asks for them.
     for name in ("check.test.mjs", "quickstart.mjs"):
         shutil.copy(folder / name, place)
-    said = _run(["node", "--test", "check.test.mjs"], CHECK_SECONDS, env=env, cwd=place)
+    said = run(["node", "--test", "check.test.mjs"], CHECK_SECONDS, env=env, cwd=place)
     counts = dict(line[2:].split()[:2] for line in said.splitlines() if line[:2] in ("# ", "ℹ "))
     return f"{counts.get('pass', '?')} passed"
 
@@ -138,48 +132,6 @@ def _node_is_new_enough() -> bool:
         return False
     said = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False)
     return said.stdout.startswith("v") and int(said.stdout[1:].partition(".")[0]) >= 20
-
-
-def _sum(lock: Path) -> str:
-    return hashlib.sha256(lock.read_bytes()).hexdigest()
-
-
-def _stale(place: Path, lock: Path) -> bool:
-    stamp = place / "lock.sha256"
-    return not stamp.exists() or stamp.read_text() != _sum(lock)
-
-
-def _fresh(place: Path, lock: Path) -> None:
-    (place / "lock.sha256").write_text(_sum(lock))
-
-
-def _run(
-    command: list[str], seconds: int, *, env: dict[str, str] | None = None, cwd: Path = ROOT
-) -> str:
-    """The last line of what a command says; all of it where it fails."""
-    with subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as running:
-        try:
-            said, _ = running.communicate(timeout=seconds)
-        except BaseException as stopped:
-            # Its children too: one that lives would hold the pipe open.
-            os.killpg(running.pid, signal.SIGKILL)
-            if not isinstance(stopped, subprocess.TimeoutExpired):
-                raise
-            said, _ = running.communicate()
-            told = f"{' '.join(command)}\ntook longer than {seconds} s and was ended.\n{said}"
-            raise Failed(told) from None
-    if running.returncode:
-        raise Failed(f"{' '.join(command)}\nended with {running.returncode}.\n{said}")
-    return said if "node" in command[0] else (said.strip().splitlines() or [""])[-1]
 
 
 if __name__ == "__main__":
