@@ -26,7 +26,7 @@ from assistant.selectors import Missed, missed_since
 from assistant.services import thorough_checked, turn_again, turn_begin, turn_decide, turn_edit
 from assistant.watchkeeper import socket_closed, socket_opened
 from tenants.context import Actor, TenantContext, entered, in_public, in_tenant
-from tenants.errors import TenantryError, TenantUnavailable
+from tenants.errors import Forbidden, TenantryError, TenantUnavailable
 from tenants.registry.selectors import tenant_by_id
 from tenants.sockets import SIGNED_OUT, group_of, still_valid, workspace_group_of
 
@@ -36,6 +36,14 @@ DENIED: Final = 4404
 
 class _SignedOut(Exception):
     """The socket's right has ended; it closes without a frame."""
+
+
+def _staff_refuse(actor: Actor, frame: str) -> None:
+    """Staff on a visit read; where they may write, they still decide on no action of a user's."""
+    if actor.staff_id is None or frame == "resume":
+        return
+    if not actor.writes or frame == "confirm":
+        raise Forbidden("Staff may look here, and not do this.")
 
 
 class AssistantConsumer(AsyncWebsocketConsumer):
@@ -94,6 +102,7 @@ class AssistantConsumer(AsyncWebsocketConsumer):
         """Do what the client asks; whatever goes wrong is told in an `error` frame."""
         try:
             frame = client_frame(text_data)
+            _staff_refuse(self.scope["actor"], frame["type"])
             await getattr(self, self.handlers[frame["type"]])(frame)
         except _SignedOut:
             await self.sign_out()

@@ -337,11 +337,13 @@ class PostureRequestAdmin(ReadOnly):
     search_fields: ClassVar = ["tenant_id"]
     actions: ClassVar = ["approve", "refuse"]
 
-    @admin.action(description="Approve: the looser posture is in force at once")
+    @admin.action(
+        permissions=["act"], description="Approve: the looser posture is in force at once"
+    )
     def approve(self, request: HttpRequest, rows: QuerySet[PostureRequest]) -> None:
         self._decide(request, rows, approve=True)
 
-    @admin.action(description="Refuse: the posture stays as it is")
+    @admin.action(permissions=["act"], description="Refuse: the posture stays as it is")
     def refuse(self, request: HttpRequest, rows: QuerySet[PostureRequest]) -> None:
         self._decide(request, rows, approve=False)
 

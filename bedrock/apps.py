@@ -15,6 +15,7 @@ class BedrockConfig(AppConfig):
             profiles_erase,
             profiles_left,
         )
+        from bedrock.health import drift_probe, errors_probe
         from bedrock.invocations import LOGS, copies_over, copies_retire, log_days
         from bedrock.knowledge_bases import base_erase, base_left, tenant_knowledge_ensure
         from bedrock.profiles import frontier_and_small
@@ -24,6 +25,7 @@ class BedrockConfig(AppConfig):
             tenant_storage_ensure,
         )
         from billing.levers import models_register
+        from tenants.lifecycle.health import probe_register
         from tenants.lifecycle.retention import Kind, kind_register
         from tenants.lifecycle.steps import erase_register, step_register
 
@@ -40,6 +42,8 @@ class BedrockConfig(AppConfig):
             )
         )
         models_register(frontier_and_small)
+        probe_register("drift", "Drift in AWS", drift_probe, order=30)
+        probe_register("errors", "Failed calls", errors_probe, order=40)
         step_register("bedrock.storage", "Storage", tenant_storage_ensure, order=5)
         step_register("bedrock.guardrail", "Guardrail", tenant_guardrail_ensure, order=10)
         step_register("bedrock.profiles", "Inference profiles", tenant_profiles_ensure, order=15)

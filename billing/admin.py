@@ -22,8 +22,13 @@ from billing.models import (
     Reservation,
 )
 from billing.plans.admin import Importing
+from billing.plans.staffstep import PLAN
 from billing.reconciliation import staff as reconciliation_pages  # noqa: F401 - the same
+from tenants.registry.admin import TenantAdmin
+from tenants.registry.staffsteps import step_action
 from tenants.staffpages import ReadOnly
+
+TenantAdmin.actions = [*TenantAdmin.actions, step_action(PLAN)]
 
 
 class PlanLimitInline(TabularInline):

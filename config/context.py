@@ -10,13 +10,14 @@ from billing.selectors import plan_name
 from tenants.context import current_or_none
 
 
-def workspace(_request: HttpRequest) -> dict[str, Any]:
+def workspace(request: HttpRequest) -> dict[str, Any]:
     """Return the product's name and, inside a tenant, the workspace."""
     tenant = current_or_none()
     if tenant is None:
         return {"product_name": "Tenantry"}
     return {
         "product_name": "Tenantry",
+        "visit": getattr(request, "impersonation", None),
         "tenant": {
             "name": tenant.name,
             "slug": tenant.slug,

@@ -72,6 +72,7 @@ class Environment:
     metrics_token: str
     outbound_private: bool
     dns_servers: tuple[tuple[str, int], ...]
+    staff_second_factor: str  # empty: the settings' own default
 
     @property
     def base_url(self) -> str:
@@ -227,4 +228,5 @@ def environment() -> Environment:
         metrics_token=_long_secret("METRICS_TOKEN"),
         outbound_private=_one_of("OUTBOUND_PRIVATE", ("no", "yes"), "no") == "yes",
         dns_servers=_servers("DNS_SERVERS"),
+        staff_second_factor=_one_of("STAFF_SECOND_FACTOR", ("", "optional", "required"), ""),
     )

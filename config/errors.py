@@ -8,7 +8,12 @@ from typing import Any, Final
 
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    ValidationError,
+)
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -90,7 +95,7 @@ def ours(error: BaseException) -> TenantryError:
             return _Wrapped("too_large", 413, "The body is too large; files go to documents/.")
         case RecursionError():  # json's answer to a body nested thousands deep
             return Invalid("The body is nested too deeply.")
-        case SuspiciousOperation() | DataError():  # the database's answer to NUL in a text
+        case SuspiciousOperation() | DataError() | ValidationError():  # NUL in a text, a bad id
             return Invalid("The request holds a value that cannot be read or stored.")
         case drf.APIException():
             return _Wrapped(str(error.default_code), error.status_code, _text(error))

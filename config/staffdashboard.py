@@ -19,7 +19,7 @@ from billing.models import MarginLine
 from billing.refusals import money
 from config.celery import app
 from tenants.redis import redis_client
-from tenants.registry.models import Offboarding, Onboarding, Status, Tenant
+from tenants.registry.models import DeadTask, Offboarding, Onboarding, Status, Tenant, TenantHealth
 
 QUEUES: Final = {
     "default": "workspaces' work",
@@ -59,6 +59,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         figures += _failed_calls()
     if may("registry.view_onboarding"):
         figures += _failed_steps()
+    if may("registry.view_deadtask"):
+        figures += _dead_tasks()
     if may("registry.view_tenant"):
         context["queues"] = _queues()
     context["figures"] = figures
@@ -70,10 +72,12 @@ def _workspaces() -> list[Figure]:
     found = dict(rows.order_by())
     other = sum(found.values()) - found.get(Status.ACTIVE, 0)
     href = "/admin/registry/tenant/"
+    bad = TenantHealth.objects.filter(level__gt=0, tenant__status=Status.ACTIVE).count()
     return [
         Figure(
             f"{found.get(Status.ACTIVE, 0):,}", "active workspaces", f"{href}?status__exact=active"
         ),
+        Figure(f"{bad:,}", "workspaces to look at", f"{href}?o=-8", bad=bad > 0),
         Figure(f"{other:,}", "suspended, being made or leaving", href),
     ]
 
@@ -157,6 +161,12 @@ def _failed_steps() -> list[Figure]:
             bad=leavings > 0,
         ),
     ]
+
+
+def _dead_tasks() -> list[Figure]:
+    count = DeadTask.objects.filter(state=DeadTask.State.OPEN).count()
+    href = "/admin/registry/deadtask/?state__exact=open"
+    return [Figure(f"{count:,}", "tasks that failed for good", href, bad=count > 0)]
 
 
 def _queues() -> list[Figure]:

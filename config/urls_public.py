@@ -5,13 +5,17 @@ from django.urls import path
 from django.views.generic import TemplateView
 
 from billing.invoices.webhooks import payments_webhook
+from config.staffroleviews import staff_roles_page
 from config.views import landing
 from tenants.registry.urls import public_urlpatterns
+from tenants.signin.staffurls import public_urlpatterns as signin_urlpatterns
 
 urlpatterns = [
     path("", landing, name="landing"),
     *public_urlpatterns,
     path("design/", TemplateView.as_view(template_name="components/gallery.html"), name="design"),
+    *signin_urlpatterns,
+    path("admin/roles/", admin.site.admin_view(staff_roles_page), name="staff-roles"),
     path("admin/", admin.site.urls),
     path("webhooks/payments/", payments_webhook, name="payments-webhook"),
 ]

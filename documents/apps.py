@@ -6,13 +6,16 @@ class DocumentsConfig(AppConfig):
     verbose_name = "Documents"
 
     def ready(self) -> None:
+        from documents.health import queue_probe
         from documents.restoring import files_missing
         from documents.retention import documents_over, documents_retire
+        from tenants.lifecycle.health import probe_register
         from tenants.lifecycle.restoring import restored_register
         from tenants.lifecycle.retention import Kind, kind_register
         from tenants.webhooks.events import event_declare
 
         restored_register("documents", files_missing)
+        probe_register("queue", "Documents", queue_probe, order=60)
 
         event_declare("document.ready", "A document can be searched and asked.")
         event_declare("document.failed", "A document could not be read, and why.")

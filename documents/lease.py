@@ -16,6 +16,7 @@ from django.db.models.functions import Greatest, Now
 
 from documents.errors import LeaseLost, Quarantined
 from documents.models import IN_BATCH, IN_FLIGHT, Document, Status, Way
+from documents.quarantine import quarantine_note
 from documents.versions import series_lock, version_settle
 from tenants.context import current, entered
 from tenants.webhooks.publishing import publish
@@ -84,6 +85,7 @@ class Lease:
             return
         with transaction.atomic():
             self.release(status=Status.FAILED, error_code=code, error=reason)
+            quarantine_note(self.document, code)
             self._tell("document.failed", code=code)
 
     def _tell(self, event: str, **more: str) -> None:

@@ -19,6 +19,7 @@ from documents.masking import mask_stale, masked_name_of
 from documents.models import Document, Status, Way
 from documents.parsing import MAX_FILE_BYTES, detect, safe_name
 from documents.parsing.sniff import HEAD_BYTES
+from documents.quarantine import quarantine_end
 from documents.tasks import batch_advance, document_ingest, objects_sweep
 from documents.versions import (
     deleted_with,
@@ -174,6 +175,7 @@ def objects_sweep_soon() -> None:
 def _delete(actor: Actor, document: Document) -> None:
     hold_refuse()
     source_remove(document.id)
+    quarantine_end(document.id, "deleted")
     unfile([document.id])
     untag([document.id])
     loose_leave(document.object_key)
@@ -309,16 +311,22 @@ def document_retry(*, actor: Actor, document_id: UUID | str) -> Document:
         document = document_locked(actor, document_id)
         if document.status != Status.FAILED and not mask_stale(document):
             raise NotRetryable
-        document.status = Status.QUEUED
-        document.error = document.error_code = ""
-        document.attempts = document.waits = document.batch_times = 0
-        document.way, document.batch_job_id = Way.UNDECIDED, None
-        document.progress = 0
-        document.dispatched_at = timezone.now()
-        document.save()
+        document_requeue(document)
         audit_write(actor, action="document.retry", object_type="document", object_id=document.id)
-    _ingestion_send(document.id)
     return document
+
+
+def document_requeue(document: Document) -> None:
+    """Have a locked document's ingestion begun anew, once the transaction has committed."""
+    document.status = Status.QUEUED
+    document.error = document.error_code = ""
+    document.attempts = document.waits = document.batch_times = 0
+    document.way, document.batch_job_id = Way.UNDECIDED, None
+    document.progress = 0
+    document.dispatched_at = timezone.now()
+    document.save()
+    quarantine_end(document.id, "released")
+    _ingestion_send(document.id)
 
 
 def _duplicate_refuse(actor: Actor, digest: str) -> None:

@@ -1,23 +1,21 @@
 """Staff: moves of workspaces between retrieval targets, asked for in the list of workspaces."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 
 from search.errors import MoveUnderWay
 from search.relocating import OPEN, relocation_request
 from search.tasks import relocate
-from tenants.accounts.selectors import staff_actor
-from tenants.context import entered
+from tenants.context import Actor, entered
+from tenants.errors import Conflict
 from tenants.registry.admin import TenantAdmin
 from tenants.registry.models import Relocation, Retrieval, Status, Tenant
+from tenants.registry.staffsteps import Step, step_action
 from tenants.staffpages import ReadOnly
 
 REFRESH = 2  # seconds
@@ -52,36 +50,30 @@ class RelocationAdmin(ReadOnly):
         return answer
 
 
-Action = Callable[[ModelAdmin, HttpRequest, QuerySet[Tenant]], HttpResponse]
+def _told(tenant: Tenant, target: str) -> Sequence[str]:
+    if tenant.status != Status.ACTIVE:
+        raise Conflict(f"It is {tenant.get_status_display().lower()}.")
+    if tenant.retrieval == target:
+        raise Conflict("It is there already.")
+    if Relocation.objects.filter(tenant_id=tenant.id, state__in=OPEN).exists():
+        raise MoveUnderWay("It is being moved already.")
+    return (
+        f"Its vectors are copied from “{tenant.get_retrieval_display()}” to"
+        f" “{Retrieval(target).label}”; texts stay where they are.",
+        "The old place serves until the new one is complete; searching goes on meanwhile.",
+    )
 
 
-def _moving_to(target: Retrieval) -> Action:
-    @admin.action(permissions=["change"], description=f"Move vectors to: {target.label}")
-    def move(page: ModelAdmin, request: HttpRequest, rows: QuerySet[Tenant]) -> HttpResponse:
-        """Ask for the moves; the workspaces' own tasks do them."""
-        actor, begun = staff_actor(request), 0
-        for tenant in rows:
-            if tenant.status != Status.ACTIVE or tenant.retrieval == target:
-                page.message_user(request, f"{tenant.slug} stays: {_why(tenant)}.")
-                continue
-            try:
-                relocation_request(tenant.id, target, actor=actor)
-            except MoveUnderWay:
-                page.message_user(request, f"{tenant.slug} is being moved already.")
-                continue
-            with entered(tenant.context):
-                relocate.dispatch()
-            begun += 1
-        page.message_user(request, f"{begun} to be moved to {target.label}.")
-        return HttpResponseRedirect(reverse("admin:registry_relocation_changelist"))
-
-    move.__name__ = f"move_to_{target.value}"
-    return move
+def _move(actor: Actor, tenant: Tenant, target: str) -> str:
+    _told(tenant, target)
+    relocation_request(tenant.id, target, actor=actor)
+    with entered(tenant.context):
+        relocate.dispatch()
+    return f"{tenant.slug} is to be moved to {Retrieval(target).label}."
 
 
-def _why(tenant: Tenant) -> str:
-    active = tenant.status == Status.ACTIVE
-    return "it is there already" if active else f"it is {tenant.get_status_display().lower()}"
-
-
-TenantAdmin.actions = [*TenantAdmin.actions, *map(_moving_to, Retrieval)]
+MOVE = Step(
+    "move", "Move vectors", "move", _told, _move,
+    choices=lambda: Retrieval.choices, after="admin:registry_relocation_changelist",
+)  # fmt: skip
+TenantAdmin.actions = [*TenantAdmin.actions, step_action(MOVE)]

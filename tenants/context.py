@@ -54,7 +54,8 @@ class TenantContext:
 class Actor:
     """Who acts: a user in the browser, a user's API key, or the product itself (`user_id` None).
 
-    `allowance_usd` is what the key may cost a month; None is no limit.
+    `allowance_usd` is what the key may cost a month; None is no limit. `staff_id` is a member of
+    staff who takes the user's place; `writes` is false where they may only look.
     """
 
     user_id: UUID | None
@@ -62,6 +63,8 @@ class Actor:
     kind: Literal["session", "api_key", "task"]
     api_key_id: UUID | None = None
     allowance_usd: Decimal | None = None
+    staff_id: UUID | None = None
+    writes: bool = True
 
 
 SYSTEM: Final = Actor(user_id=None, role="owner", kind="task")
@@ -89,6 +92,12 @@ def current() -> TenantContext:
     if scope is None or scope.tenant is None:
         raise NoTenant
     return scope.tenant
+
+
+def in_staff_scope() -> bool:
+    """Return whether code runs for the operator's staff, outside every tenant."""
+    scope = _scope.get()
+    return scope is not None and scope.tenant is None and scope.role == "staff"
 
 
 def current_or_none() -> TenantContext | None:

@@ -14,6 +14,7 @@ from tenants.registry.selectors import tenant_by_host
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 SESSION_TENANT = "tenant_id"
+IMPERSONATION = "impersonation"  # in the session of a visit of staff: the visit's id
 
 
 def host_of(raw: str) -> str:

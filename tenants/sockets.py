@@ -35,7 +35,7 @@ from tenants.context import Actor, TenantContext, current, in_public, in_tenant
 from tenants.errors import TenantUnavailable, UnderMaintenance
 from tenants.languages import language_accepted, language_of
 from tenants.lifecycle.standing import schema_require
-from tenants.middleware import SESSION_TENANT, host_of, is_public_host
+from tenants.middleware import IMPERSONATION, SESSION_TENANT, host_of, is_public_host
 from tenants.registry.models import Governance, OwnTenant
 from tenants.registry.selectors import tenant_by_host
 from tenants.telemetry import SOCKETS
@@ -82,21 +82,33 @@ def workspace_sockets_close(tenant: TenantContext) -> None:
     _close(workspace_group_of(tenant))
 
 
-def session_user(session_key: str) -> User | None:
-    """Return the active user of a session of the entered tenant."""
+def session_actor(session_key: str) -> tuple[User, Actor] | None:
+    """Return the active user of a session of the entered tenant, and who acts as them."""
     store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     if store.get(SESSION_TENANT) != str(current().id):
         return None
     user = get_user(_SessionRequest(store))  # type: ignore[arg-type]
-    return user if isinstance(user, User) and user.is_active else None
+    if not isinstance(user, User) or not user.is_active:
+        return None
+    return _acting(user, store.get(IMPERSONATION))
+
+
+def _acting(user: User, visit_id: str | None) -> tuple[User, Actor] | None:
+    """Return who acts in the user's session: they, or staff on a visit that goes on."""
+    if visit_id is None:
+        return user, Actor(user.id, user.role, "session")
+    from tenants.accounts.selectors import impersonating_actor
+    from tenants.signin.impersonating import capped, visit_of
+
+    visit = visit_of(visit_id)
+    return (user, impersonating_actor(capped(user), visit)) if visit else None
 
 
 def _identify(session_key: str, secret: str) -> tuple[User, Actor] | None:
     schema_require()
     if secret:
         return _by_key(secret)
-    user = session_user(session_key) if session_key else None
-    return (user, Actor(user.id, user.role, "session")) if user else None
+    return session_actor(session_key) if session_key else None
 
 
 def _by_key(secret: str, **told: Any) -> tuple[User, Actor] | None:
@@ -126,7 +138,7 @@ def _by_session(session_key: str, user_id: UUID, **told: Any) -> tuple[User, Act
         return None
     if session.get(SESSION_KEY) != str(user.id) or not _hash_stands(session, user):
         return None
-    return user, Actor(user.id, user.role, "session")
+    return _acting(user, session.get(IMPERSONATION))
 
 
 def _hash_stands(session: Any, user: User) -> bool:

@@ -35,6 +35,7 @@ class TenantTaskBase(Task):
     """Celery's side: acknowledge late, look the tenant up, enter it, run."""
 
     abstract = True
+    carries_tenant = True  # as its first argument
     typing = False  # the wire carries the tenant id before the arguments of the body
     acks_late = True
     reject_on_worker_lost = True

@@ -104,23 +104,23 @@ class InvoiceAdmin(ReadOnly):
             messages.success(request, f"{label}: done for {done}.")
         return None
 
-    @admin.action(description="Issue…")
+    @admin.action(permissions=["act"], description="Issue…")
     def issue(self, request: HttpRequest, rows: QuerySet[Invoice]) -> HttpResponse | None:
         return self._step(request, rows.order_by("period", "workspace"), "issue")
 
-    @admin.action(description="Hold…")
+    @admin.action(permissions=["act"], description="Hold…")
     def hold(self, request: HttpRequest, rows: QuerySet[Invoice]) -> HttpResponse | None:
         return self._step(request, rows, "hold")
 
-    @admin.action(description="Release…")
+    @admin.action(permissions=["act"], description="Release…")
     def release(self, request: HttpRequest, rows: QuerySet[Invoice]) -> HttpResponse | None:
         return self._step(request, rows, "release")
 
-    @admin.action(description="Make void…")
+    @admin.action(permissions=["act"], description="Make void…")
     def void(self, request: HttpRequest, rows: QuerySet[Invoice]) -> HttpResponse | None:
         return self._step(request, rows, "void")
 
-    @admin.action(description="Mark paid…")
+    @admin.action(permissions=["act"], description="Mark paid…")
     def pay(self, request: HttpRequest, rows: QuerySet[Invoice]) -> HttpResponse | None:
         return self._step(request, rows, "pay")
 

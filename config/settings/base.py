@@ -26,9 +26,10 @@ VAR_DIR = env.var_dir
 ALLOWED_HOSTS = [env.base_host, f".{env.base_host}", "127.0.0.1"]
 
 # Apps by placement: django-tenants routes migrations by app label, so an app stands wholly in one
-# list. Only the five that serve both staff and users stand in both.
+# list. Only the six that serve both staff and users stand in both.
 _BOTH = [
     "tenants.accounts",
+    "tenants.signin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -50,7 +51,7 @@ SHARED_APPS = [
     "bedrock",
     "config",
 ]
-TENANT_APPS = [*_BOTH, "tenants.webhooks", "tenants.signin", "search", "documents", "assistant"]
+TENANT_APPS = [*_BOTH, "tenants.webhooks", "search", "documents", "assistant"]
 INSTALLED_APPS = [*SHARED_APPS, *(app for app in TENANT_APPS if app not in SHARED_APPS)]
 
 TENANT_MODEL = "registry.Tenant"
@@ -84,6 +85,8 @@ DATABASES: dict[str, dict[str, Any]] = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["config.staffroles.StaffRoles"]
+STAFF_SECOND_FACTOR = env.staff_second_factor or "optional"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
@@ -146,8 +149,10 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "tenants.middleware.SessionTenantMiddleware",
+    "config.visiting.VisitMiddleware",
     "tenants.languages.UserLanguageMiddleware",
     "tenants.signin.middleware.SessionSeenMiddleware",
+    "tenants.signin.middleware.StaffSecondMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "billing.ratelimits.RateLimitHeaders",
@@ -254,6 +259,12 @@ UNFOLD = {
     "DASHBOARD_CALLBACK": "config.staffdashboard.dashboard",
     "SHOW_VIEW_ON_SITE": False,
     "LOGIN": {"form": "tenants.accounts.forms.StaffSignInForm"},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Your second factor", "link": reverse_lazy("staff-factors")},
+            {"title": "Staff roles", "link": reverse_lazy("staff-roles")},
+        ]
+    },
     # The product's accent, #2b50d4, and its lighter and darker steps.
     "COLORS": {
         "primary": {

@@ -21,11 +21,13 @@ def audit_write(
 
     Until the transaction ends nobody seals: a row with a lower id could still come.
     """
+    if actor.staff_id is not None:
+        data = {**data, "by": "staff", "as": str(actor.user_id)}
     with transaction.atomic(savepoint=False):
         with connection.cursor() as cursor:
             cursor.execute(_WRITING, [LOCK])
         AuditEvent.objects.create(
-            actor_id=actor.user_id,
+            actor_id=actor.staff_id or actor.user_id,
             actor_kind=actor.kind,
             action=action,
             object_type=object_type,

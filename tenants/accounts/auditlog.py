@@ -89,7 +89,9 @@ def names_of(events: list[AuditEvent]) -> dict[UUID, str]:
     """Return the addresses of those who did something, by id; one query."""
     wanted = {event.actor_id for event in events if event.actor_id}
     found = User.objects.filter(id__in=wanted)
-    return {user.id: user.name if user.is_service else user.email for user in found}
+    names = {user.id: user.name if user.is_service else user.email for user in found}
+    staff = {event.actor_id for event in events if event.data.get("by") == "staff"}
+    return {actor: "Tenantry staff" for actor in staff if actor} | names
 
 
 def actions_seen() -> list[str]:

@@ -18,6 +18,15 @@ class Role(models.TextChoices):
     OWNER = "owner", "Owner"
 
 
+class StaffRole(models.TextChoices):
+    """Of the operator's staff; what each sees and may do stands in `config/staffroles.py`."""
+
+    SUPPORT = "support", "Support"
+    FINANCE = "finance", "Finance"
+    SECURITY = "security", "Security"
+    ADMINISTRATOR = "administrator", "Administrator"
+
+
 ROLE_ORDER = {role: rank for rank, role in enumerate(Role.values)}
 
 
@@ -34,7 +43,10 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+        role = StaffRole.ADMINISTRATOR
+        return self.create_user(
+            email, password, is_staff=True, is_superuser=True, staff_role=role, **fields
+        )
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email=(username or "").strip().lower())
@@ -58,6 +70,15 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     # One of settings.LANGUAGES; empty: as the browser asks.
     language = models.CharField(max_length=8, blank=True, default="", db_default="")
+
+    staff_role = models.CharField(
+        max_length=13,
+        choices=StaffRole,
+        blank=True,
+        db_default="",
+        default="",
+        help_text="Without one, a member of staff signs in and sees nothing.",
+    )
 
     objects: ClassVar[UserManager] = UserManager()
 

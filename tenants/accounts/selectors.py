@@ -9,6 +9,7 @@ from tenants.accounts.models import ApiKey, User
 from tenants.context import Actor
 from tenants.errors import NotAuthenticated
 from tenants.keyset import Page, page_of
+from tenants.registry.models import Impersonation
 
 MEMBER_ROWS: Final = 100
 
@@ -27,7 +28,18 @@ def actor_of(request: HttpRequest | Any) -> Actor:
             api_key_id=key.id,
             allowance_usd=key.allowance_usd,
         )
+    visit = getattr(request, "impersonation", None)
+    if visit is not None:
+        return impersonating_actor(user, visit)
     return Actor(user_id=user.id, role=user.role, kind="session")
+
+
+def impersonating_actor(user: User, visit: Impersonation) -> Actor:
+    """Return the member of staff who takes the user's place."""
+    return Actor(
+        user_id=user.id, role=user.role, kind="session", staff_id=visit.staff_id,
+        writes=visit.writes,
+    )  # fmt: skip
 
 
 def staff_actor(request: HttpRequest) -> Actor:

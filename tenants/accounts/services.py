@@ -1,5 +1,6 @@
 """Make users, sign in and out."""
 
+from typing import Final
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -17,6 +18,9 @@ from tenants.errors import Invalid
 from tenants.middleware import SESSION_TENANT
 from tenants.sockets import sockets_close
 from tenants.webhooks.publishing import publish
+
+SECOND: Final = "second"  # in a session of staff: what was shown beside the password
+PROVED: Final = "proved_at"  # when the password was shown
 
 
 @transaction.atomic
@@ -57,6 +61,18 @@ def sign_in(request: HttpRequest, user: User, *, how: str = "") -> None:
         request.session[SESSION_TENANT] = str(current().id)
         session_note(request, user, how=how)
         actor = Actor(user_id=user.id, role=user.role, kind="session")
+        audit_write(actor, action="session.start", object_type="user", object_id=user.id, how=how)
+
+
+def staff_sign_in(request: HttpRequest, user: User, *, how: str = "") -> None:
+    """Start a session of the operator's staff, in `public`; it opens the admin alone."""
+    with transaction.atomic():
+        if SESSION_KEY in request.session:
+            request.session.cycle_key()
+        login(request, user)
+        request.session[SECOND] = how
+        request.session[PROVED] = timezone.now().isoformat()
+        actor = Actor(user_id=user.id, role="staff", kind="session")
         audit_write(actor, action="session.start", object_type="user", object_id=user.id, how=how)
 
 

@@ -13,10 +13,11 @@ from django.template.loader import render_to_string
 from tenants.accounts.addresses import addresses_sync, workspaces_of
 from tenants.accounts.handover import confirm_make
 from tenants.accounts.invitations import invitations_open, token_of
-from tenants.accounts.models import User
+from tenants.accounts.models import Role, User
 from tenants.accounts.sealing import audit_seal
 from tenants.context import current, public_scope
 from tenants.lifecycle.naming import url_for
+from tenants.registry.models import Impersonation
 from tenants.tasks import in_each_tenant, tenant_task
 
 
@@ -104,6 +105,24 @@ def invitation_mail(invitation_id: str) -> None:
         None,
         [invitation.email],
     )
+
+
+@tenant_task(name="accounts.staff_visit_mail")
+def staff_visit_mail(visit_id: str) -> None:
+    """Tell the owners that our staff look at the workspace, as whom and why."""
+    visit = Impersonation.objects.filter(id=visit_id, tenant_id=current().id).first()
+    if visit is None:
+        return
+    context = {
+        "visit": visit,
+        "member": User.objects.filter(id=visit.user_id).first(),
+        "workspace": current().name,
+        "url": url_for(current().slug),
+    }
+    text = render_to_string("auth/staff_visit_email.txt", context)
+    owners = User.objects.filter(role=Role.OWNER, is_active=True, is_service=False)
+    for owner in owners:
+        send_mail(f"Our staff look at {_line(current().name)}", text, None, [owner.email])
 
 
 @shared_task(name="accounts.seal_audit")

@@ -16,6 +16,7 @@ from tenants.accounts.audit import audit_write
 from tenants.context import SYSTEM, Actor, TenantContext, current, entered
 from tenants.errors import Conflict, Forbidden, Invalid
 from tenants.lifecycle.holding import data_policy_of, hold_refuse
+from tenants.registry.datamodels import StaffAccess
 from tenants.registry.models import DataPolicy, RetentionReport
 
 log = structlog.get_logger(__name__)
@@ -68,9 +69,11 @@ def data_policy_set(
     days: Mapping[str, int | None] | None = None,
     hold: bool | None = None,
     reason: str = "",
+    staff_access: str | None = None,
     expected: int | None = None,
 ) -> DataPolicy:
-    """Change what is given: days by kind (None: keep for good), and the legal hold (owners alone).
+    """Change what is given: days by kind (None: keep for good), the legal hold and what staff may
+    look at (owners alone).
 
     Raises Invalid with the kind's limits, Forbidden, Conflict; then nothing is changed.
     """
@@ -91,6 +94,13 @@ def data_policy_set(
         held, why = hold, " ".join(reason.replace("\x00", "").split())
         if not 3 <= len(why) <= REASON_CHARACTERS:
             raise Invalid(f"Say why in 3 to {REASON_CHARACTERS} characters; it is kept on record.")
+    access = before.staff_access
+    if staff_access is not None and staff_access != access:
+        if actor.role != "owner":
+            raise Forbidden("Only an owner says what our staff may look at.")
+        if staff_access not in StaffAccess.values:
+            raise Invalid(f"staff_access is one of {', '.join(StaffAccess.values)}.")
+        access = staff_access
     try:
         with transaction.atomic():
             row = DataPolicy.objects.create(
@@ -99,6 +109,7 @@ def data_policy_set(
                 days={name: value for name, value in wanted.items() if value is not None},
                 hold=held,
                 hold_reason=why if held else "",
+                staff_access=access,
                 changed_by=actor.user_id,
             )
             audit_write(
@@ -109,6 +120,7 @@ def data_policy_set(
                 version=row.version,
                 days=row.days,
                 **({"reason": why} if held != before.hold else {}),
+                **({"staff_access": access} if access != before.staff_access else {}),
             )
     except IntegrityError as error:
         raise Conflict from error
@@ -116,6 +128,8 @@ def data_policy_set(
 
 
 def _deed(before: DataPolicy, row: DataPolicy) -> str:
+    if before.staff_access != row.staff_access:
+        return "data.staff_access"
     if before.hold == row.hold:
         return "data.retention"
     return "data.hold_set" if row.hold else "data.hold_lifted"

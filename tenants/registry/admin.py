@@ -1,21 +1,27 @@
 """Staff: tenants and their host names."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
+from uuid import UUID
 
-from django.contrib import admin
-from django.db import transaction
-from django.db.models import QuerySet
-from django.forms import ModelForm
+from django.contrib import admin, messages
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.selectors import staff_actor
+from tenants.errors import TenantryError
+from tenants.lifecycle.health import probes
 from tenants.lifecycle.onboarding import open_labels
-from tenants.registry.models import Domain, Offboarding, Onboarding, Status, Tenant
+from tenants.registry.deadtasks import arguments_told, dead_task_discard, dead_task_retry
+from tenants.registry.models import DeadTask, Domain, Offboarding, Onboarding, Tenant, TenantHealth
+from tenants.registry.staffsteps import STEPS, step_action
 from tenants.registry.tasks import onboarding_dispatch
-from tenants.sockets import workspace_sockets_close
-from tenants.staffpages import ReadOnly
+from tenants.staffpages import Acting, ReadOnly
 
 
 class DomainInline(TabularInline):
@@ -23,23 +29,123 @@ class DomainInline(TabularInline):
     extra = 0
 
 
+class HealthFilter(admin.SimpleListFilter):
+    """By how bad it is, or by what it is."""
+
+    title = "health"
+    parameter_name = "health"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        levels = [(str(level.value), level.label) for level in TenantHealth.Level]
+        return [*levels, *((probe.name, f"Problem: {probe.label}") for probe in probes())]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Tenant]) -> QuerySet[Tenant]:
+        value = self.value() or ""
+        if value.isdecimal():
+            return rows.filter(health__level=int(value) % 10)
+        return rows.filter(health__problems__contains=[value]) if value else rows
+
+
 @admin.register(Tenant)
-class TenantAdmin(ModelAdmin):
-    """Plan, posture, Region and state of each workspace."""
+class TenantAdmin(Acting, ModelAdmin):
+    """Each workspace with its health; what is done with one asks first and wants a reason."""
 
-    list_display = ["slug", "name", "plan", "posture", "region", "retrieval", "status"]
-    list_filter = ["status", "plan", "posture", "region"]
-    search_fields = ["slug", "name", "id"]
-    readonly_fields = ["id", "slug", "schema_name", "region", "retrieval", "created_at"]
-    inlines = [DomainInline]
-    actions: ClassVar[list[Any]] = []  # further floors add theirs
+    list_display: ClassVar = [
+        "slug", "name", "plan", "posture", "region", "retrieval", "status", "health_told",
+        "spend", "checked",
+    ]  # fmt: skip
+    list_filter: ClassVar = [HealthFilter, "status", "plan", "posture", "region"]
+    list_select_related: ClassVar = ["health"]
+    search_fields: ClassVar = ["^slug", "^name"]
+    search_help_text = "The beginning of an address or a name, or a whole id"
+    show_full_result_count = False
+    readonly_fields: ClassVar = [
+        "id", "slug", "schema_name", "plan", "posture", "region", "retrieval", "status",
+        "created_at", "findings",
+    ]  # fmt: skip
+    inlines: ClassVar = [DomainInline]
+    actions: ClassVar[list[Any]] = [step_action(step) for step in STEPS]  # others add theirs
 
-    def save_model(self, request: HttpRequest, obj: Tenant, form: ModelForm, change: bool) -> None:
-        """Save, and end what is open once the workspace is no longer to be served."""
-        super().save_model(request, obj, form, change)
-        if "status" in form.changed_data and obj.status != Status.ACTIVE:
-            context = obj.context
-            transaction.on_commit(lambda: workspace_sockets_close(context))
+    class Media:
+        css: ClassVar = {"all": ["billing/staff.css"]}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
+        rows: QuerySet[Tenant] = super().get_queryset(request).exclude(schema_name="public")
+        return rows
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Tenant], search_term: str
+    ) -> tuple[QuerySet[Tenant], bool]:
+        try:
+            return queryset.filter(id=UUID(search_term.strip())), False
+        except ValueError:
+            found: tuple[QuerySet[Tenant], bool] = super().get_search_results(
+                request, queryset, search_term
+            )
+            return found
+
+    @admin.display(description="Health", ordering=Coalesce("health__level", Value(0)))
+    def health_told(self, row: Tenant) -> SafeString | str:
+        health = _health_of(row)
+        if health is None:
+            return "not looked at yet"
+        labels = {probe.name: probe.label for probe in probes()}
+        return format_html(
+            '<span class="sp-tag sp-tag--{}">{}</span> {}',
+            {0: "good", 1: "warn", 2: "bad"}[health.level],
+            health.get_level_display(),
+            ", ".join(labels.get(name, name) for name in health.problems),
+        )
+
+    @admin.display(description="Spend and cap")
+    def spend(self, row: Tenant) -> str:
+        health = _health_of(row)
+        return str(health.figures.get("spend", {}).get("told", "")) if health else ""
+
+    @admin.display(description="Looked at", ordering="health__checked_at")
+    def checked(self, row: Tenant) -> Any:
+        health = _health_of(row)
+        return health.checked_at if health else None
+
+    @admin.display(description="Health")
+    def findings(self, row: Tenant) -> SafeString | str:
+        health = _health_of(row)
+        if health is None:
+            return "Not looked at yet; every active workspace is, each five minutes."
+        figures = health.figures
+        lines = (
+            (
+                probe.label,
+                figures[probe.name]["told"],
+                "look here" * (figures[probe.name]["level"] > 0),
+            )
+            for probe in probes()
+            if probe.name in figures
+        )
+        return format_html(
+            "<dl>{}</dl><p>Looked at {} UTC.</p>",
+            format_html_join("", "<dt><strong>{}</strong> {}</dt><dd>{}</dd>",
+                             ((label, mark, told) for label, told, mark in lines)),
+            health.checked_at.strftime("%-d %b %Y, %H:%M"),
+        )  # fmt: skip
+
+    def has_suspend_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "suspend")
+
+    def has_plan_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "plan")
+
+    def has_move_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "move")
+
+    def has_provision_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "provision")
+
+    def has_visit_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "visit")
+
+    def has_offboard_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "offboard")
 
     def has_add_permission(self, request: object) -> bool:
         return False  # a row alone is no workspace: `create_workspace` makes schema and role too
@@ -48,10 +154,15 @@ class TenantAdmin(ModelAdmin):
         return False
 
 
+def _health_of(row: Tenant) -> TenantHealth | None:
+    return getattr(row, "health", None)
+
+
 @admin.register(Domain)
 class DomainAdmin(ModelAdmin):
-    list_display = ["domain", "tenant", "is_primary"]
-    search_fields = ["domain"]
+    list_display: ClassVar = ["domain", "tenant", "is_primary"]
+    list_select_related: ClassVar = ["tenant"]
+    search_fields: ClassVar = ["^domain"]
 
 
 @admin.register(Onboarding)
@@ -68,7 +179,7 @@ class OnboardingAdmin(ReadOnly):
     def open_steps(self, row: Onboarding) -> str:
         return ", ".join(open_labels(row)) or "-"
 
-    @admin.action(description="Try the open steps again")
+    @admin.action(permissions=["act"], description="Try the open steps again")
     def try_again(self, request: HttpRequest, rows: QuerySet[Onboarding]) -> None:
         """Have the provisioning worker go on with those that are not complete."""
         actor = staff_actor(request)
@@ -77,6 +188,52 @@ class OnboardingAdmin(ReadOnly):
             audit_write(actor, action="workspace.setup_again", object_id=row.tenant_id)
             onboarding_dispatch(row.tenant_id)
         self.message_user(request, f"{len(unfinished)} are being tried again; reload to see how.")
+
+
+@admin.register(DeadTask)
+class DeadTaskAdmin(ReadOnly):
+    """Tasks that failed for good. A retry sends one again, once, whoever asks with it."""
+
+    list_display: ClassVar = [
+        "at", "tenant_id", "task", "error", "attempts", "times", "state", "given"
+    ]  # fmt: skip
+    list_filter: ClassVar = ["state", "task", "queue"]
+    search_fields: ClassVar = ["^task", "tenant_id"]
+    fields: ClassVar = [
+        "task", "tenant_id", "queue", "given", "error", "attempts", "times", "first_at", "at",
+        "state", "decided_by", "decided_at",
+    ]  # fmt: skip
+    readonly_fields: ClassVar = ["given"]
+    actions: ClassVar = ["retry", "discard"]
+
+    @admin.display(description="Arguments")
+    def given(self, row: DeadTask) -> str:
+        return arguments_told(row)
+
+    @admin.action(permissions=["act"], description="Try again")
+    def retry(self, request: HttpRequest, rows: QuerySet[DeadTask]) -> None:
+        self._decide(request, rows, dead_task_retry, "sent again")
+
+    @admin.action(permissions=["act"], description="Discard")
+    def discard(self, request: HttpRequest, rows: QuerySet[DeadTask]) -> None:
+        self._decide(request, rows, dead_task_discard, "discarded")
+
+    def _decide(
+        self,
+        request: HttpRequest,
+        rows: QuerySet[DeadTask],
+        decide: Callable[..., None],
+        done: str,
+    ) -> None:
+        actor, count = staff_actor(request), 0
+        for row in rows:
+            try:
+                decide(actor=actor, row=row)
+                count += 1
+            except TenantryError as refused:
+                self.message_user(request, f"{row.task}: {refused.detail}", messages.ERROR)
+        if count:
+            self.message_user(request, f"{count} {done}.")
 
 
 @admin.register(Offboarding)

@@ -5,6 +5,15 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class StaffAccess(models.TextChoices):
+    """What an owner allows our staff, for half an hour at a time and with a reason each time."""
+
+    NONE = "none", _("Not at all")
+    READ = "read", _("Look, and change nothing")
+    WRITE = "write", _("Look, and do what a member does")
 
 
 class DataPolicy(models.Model):
@@ -19,6 +28,13 @@ class DataPolicy(models.Model):
     days = models.JSONField(default=dict)
     hold = models.BooleanField(default=False)
     hold_reason = models.TextField(blank=True)
+    staff_access = models.CharField(
+        max_length=5,
+        choices=StaffAccess,
+        default=StaffAccess.NONE,
+        db_default=StaffAccess.NONE,
+        help_text="Whether staff may look at the workspace as one of its members.",
+    )
     changed_by = models.UUIDField(null=True)
     changed_at = models.DateTimeField(db_default=Now())
 

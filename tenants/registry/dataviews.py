@@ -33,8 +33,10 @@ from tenants.lifecycle.retention import (
     reports,
     retention_preview,
 )
+from tenants.registry.datamodels import StaffAccess
 from tenants.registry.regions import region_choices
 from tenants.registry.tasks import export_make_task
+from tenants.signin.impersonating import visits_of
 from tenants.streaming import streamed
 
 RETRIEVAL: Final = {
@@ -70,6 +72,10 @@ def _changed(request: HttpRequest) -> None:
             reason=form.get("reason", ""),
             expected=expected,
         )
+        return
+    if form.get("part") == "staff":
+        access = form.get("staff_access", "")
+        data_policy_set(actor=actor, staff_access=access, expected=expected)
         return
     days = {kind.name: _days(kind.label, form.get(f"days_{kind.name}", "")) for kind in kinds()}
     data_policy_set(actor=actor, days=days, expected=expected)
@@ -107,6 +113,8 @@ def _page(request: HttpRequest, owner: bool, error: str, tenant: Any) -> HttpRes
         ],
         "reason": typed.get("reason", "") if typed else "",
         "reports": reports(tenant),
+        "staff_choices": StaffAccess.choices,
+        "visits": visits_of(tenant.id),
         "owner": owner,
         "exports": exports_of(tenant) if owner else [],
         "kept_days": KEPT.days,
@@ -177,6 +185,11 @@ class DataPolicySerializer(serializers.Serializer[Any]):
     )
     hold = serializers.BooleanField(required=False, help_text="Owners alone.")
     hold_reason = serializers.CharField(required=False, allow_blank=True, max_length=500)
+    staff_access = serializers.ChoiceField(
+        choices=StaffAccess.choices,
+        required=False,
+        help_text="Whether our staff may look at the workspace as a member does. Owners alone.",
+    )
 
 
 class DataPolicyView(APIView):
@@ -202,6 +215,7 @@ class DataPolicyView(APIView):
             days=values.get("days"),
             hold=values.get("hold"),
             reason=values.get("hold_reason", ""),
+            staff_access=values.get("staff_access"),
             expected=values.get("version"),
         )
         return self._told()
@@ -214,5 +228,6 @@ class DataPolicyView(APIView):
             "days": {kind.name: days_of(policy, kind, tenant) for kind in kinds()},
             "hold": policy.hold,
             "hold_reason": policy.hold_reason,
+            "staff_access": policy.staff_access,
         }
         return Response(DataPolicySerializer(told).data)

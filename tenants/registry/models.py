@@ -14,6 +14,10 @@ from tenants.registry.checkmodels import IsolationCheck as IsolationCheck
 from tenants.registry.datamodels import DataExport as DataExport
 from tenants.registry.datamodels import DataPolicy as DataPolicy
 from tenants.registry.datamodels import RetentionReport as RetentionReport
+from tenants.registry.deadmodels import DeadTask as DeadTask
+from tenants.registry.healthmodels import TenantHealth as TenantHealth
+from tenants.registry.impersonationmodels import Impersonation as Impersonation
+from tenants.registry.quarantinemodels import QuarantinedDocument as QuarantinedDocument
 
 
 class Posture(models.TextChoices):
@@ -61,6 +65,11 @@ class Tenant(TenantMixin):
 
     class Meta:
         ordering: ClassVar = ["slug"]
+        # What staff filter by; the names are searched by their beginnings (see the migration).
+        indexes: ClassVar = [
+            models.Index(fields=[name, "slug"], name=f"tenants_by_{name}")
+            for name in ("status", "plan", "posture", "region")
+        ]
 
     def __str__(self) -> str:
         return self.slug

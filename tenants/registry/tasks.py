@@ -13,6 +13,7 @@ from tenants.context import current, public_scope
 from tenants.errors import Conflict, LegalHold
 from tenants.lifecycle.erasing import erase
 from tenants.lifecycle.exports import export_make, exports_expire
+from tenants.lifecycle.health import health_check
 from tenants.lifecycle.onboarding import onboard
 from tenants.lifecycle.retention import retention_apply
 from tenants.lifecycle.schema import template_dump
@@ -114,6 +115,12 @@ def isolation_checks_nightly() -> None:
     in_each_tenant(isolation_check_task.dispatch, failed="isolation.not_sent")
 
 
+@shared_task(name="registry.health")
+def health_all() -> None:
+    """Look how every active workspace is; about ten statements each."""
+    in_each_tenant(health_check, failed="health.failed")
+
+
 @tenant_task(name="registry.export")
 def export_make_task(export_id: str) -> None:
     """Make an archive of everything."""
@@ -130,6 +137,11 @@ BEAT: Final[dict[str, dict[str, Any]]] = {
         "task": "registry.isolation_checks",
         "schedule": crontab(hour=3, minute=10),
         "options": {"queue": "default", "expires": 6 * 3600},
+    },
+    "registry.health": {
+        "task": "registry.health",
+        "schedule": 300.0,
+        "options": {"queue": "default", "expires": 290},
     },
     "registry.retention": {
         "task": "registry.retention",

@@ -1,10 +1,11 @@
 """Who must have a second factor."""
 
+from django.conf import settings
 from django.db import transaction
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.models import Role, User, role_reaches
-from tenants.context import Actor
+from tenants.context import Actor, current, in_staff_scope
 from tenants.errors import Conflict, Forbidden, Invalid
 from tenants.signin.models import Factor, SignInPolicy
 from tenants.signin.sessions import sessions_end
@@ -18,8 +19,15 @@ def policy() -> str:
     return found or Second.OPTIONAL.value
 
 
+def asked_by() -> str:
+    """Return who asks for the factor, as apps and keys list it."""
+    return "Tenantry staff" if in_staff_scope() else current().name
+
+
 def second_needed(user: User) -> bool:
-    """Return whether the policy asks this user for a second factor."""
+    """Return whether the policy asks this user for a second factor; staff, the deployment's."""
+    if in_staff_scope():
+        return bool(settings.STAFF_SECOND_FACTOR == "required")
     asked = policy()
     return asked == Second.EVERYONE or (
         asked == Second.ADMINS and role_reaches(user.role, Role.ADMIN)

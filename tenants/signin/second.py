@@ -15,7 +15,8 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from tenants.accounts.models import User
-from tenants.accounts.services import sign_in
+from tenants.accounts.services import sign_in, staff_sign_in
+from tenants.context import in_staff_scope
 from tenants.signin.models import Factor, OpenSession
 from tenants.signin.policy import second_needed
 from tenants.signin.sso.provider import password_lets_in
@@ -48,7 +49,8 @@ def sign_in_begin(
 
     Where the workspace requires its provider, a password leads back to the page of signing in.
     """
-    if not first.how and not password_lets_in(user):
+    staff = in_staff_scope()
+    if not staff and not first.how and not password_lets_in(user):
         return redirect("sign-in")
     if not first.whole and Factor.objects.filter(user=user).exists():
         return _wait(request, user, target, first, "sign-in-second")
@@ -61,6 +63,9 @@ def sign_in_begin(
 
 
 def _begin(request: HttpRequest, user: User, first: First, how: str) -> None:
+    if in_staff_scope():
+        staff_sign_in(request, user, how=how)
+        return
     sign_in(request, user, how=how)
     if first.how:
         request.session.set_expiry(timezone.now() + timedelta(hours=first.hours))

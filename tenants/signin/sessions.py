@@ -16,6 +16,7 @@ from django.utils.dateparse import parse_datetime
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.models import User
+from tenants.accounts.services import PROVED as PROVED
 from tenants.context import Actor
 from tenants.errors import NotFound
 from tenants.logging import client_address
@@ -24,7 +25,6 @@ from tenants.signin.models import OpenSession, Provider
 from tenants.sockets import sockets_close
 
 SEEN: Final = "seen_at"
-PROVED: Final = "proved_at"  # when the password was shown
 SEEN_EVERY: Final = timedelta(minutes=1)
 
 

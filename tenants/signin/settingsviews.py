@@ -17,12 +17,13 @@ from tenants.accounts.limits import SIGN_IN, attempt_count, attempt_forgive
 from tenants.accounts.models import Role, User, role_reaches
 from tenants.accounts.permissions import View, role_required
 from tenants.accounts.selectors import actor_of
+from tenants.accounts.services import PROVED
 from tenants.accounts.settingspages import settings_page
 from tenants.errors import Conflict, Invalid
 from tenants.signin.factors import codes_renew, factor_remove, factors_of, factors_reset
 from tenants.signin.models import ProviderLink, RecoveryCode, SignInPolicy
 from tenants.signin.policy import policy, policy_set
-from tenants.signin.sessions import PROVED, session_end, sessions_end_others, sessions_of
+from tenants.signin.sessions import session_end, sessions_end_others, sessions_of
 from tenants.signin.sso.oidc import origin_of_provider
 from tenants.signin.sso.provider import provider_of, provider_open
 from tenants.signin.views import factor_from, set_up_context

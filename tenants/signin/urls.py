@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from tenants.signin import settingsviews, views
+from tenants.signin import settingsviews, views, visitviews
 from tenants.signin.sso import settingsviews as sso_settings
 from tenants.signin.sso import views as sso
 
 html_urlpatterns = [
     path("sign-in/second/", views.second_page, name="sign-in-second"),
     path("sign-in/set-up/", views.set_up_page, name="sign-in-set-up"),
+    path("staff-visit/end/", visitviews.visit_end_action, name="staff-visit-end"),
+    path("staff-visit/<str:token>/", visitviews.visit_open_action, name="staff-visit"),
     path("settings/security/", settingsviews.security_page, name="settings-security"),
     path(
         "settings/security/confirm/",

@@ -11,9 +11,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from tenants.accounts.limits import SECOND, attempts_count_user, attempts_forgive_user
 from tenants.accounts.models import User
-from tenants.context import Actor, current
+from tenants.context import Actor
 from tenants.errors import Conflict, Invalid
 from tenants.signin.factors import app_add, code_use, factors_of, key_add, key_use, keys_among
+from tenants.signin.policy import asked_by
 from tenants.signin.qr import qr_path
 from tenants.signin.second import pending, sign_in_end
 from tenants.signin.totp import totp_address, totp_secret
@@ -109,7 +110,7 @@ def factor_from(request: HttpRequest, user: User) -> list[str]:
 def set_up_context(request: HttpRequest, user: User) -> dict[str, Any]:
     """Return what a page shows to add a factor; the session keeps the other half."""
     secret = request.session.setdefault(APP_SECRET, totp_secret())
-    address = totp_address(secret, issuer=current().name, account=user.email)
+    address = totp_address(secret, issuer=asked_by(), account=user.email)
     options, request.session[KEY_STATE] = register_options(
         origin_of(request), user, keys_among(factors_of(user))
     )

@@ -19,9 +19,9 @@ from fido2.webauthn import (
 )
 
 from tenants.accounts.models import User
-from tenants.context import current
 from tenants.errors import Invalid
 from tenants.signin.models import Factor
+from tenants.signin.policy import asked_by
 
 State = dict[str, Any]
 
@@ -33,7 +33,7 @@ def origin_of(request: HttpRequest) -> str:
 
 def _server(origin: str) -> Fido2Server:
     host = urlsplit(origin).hostname or ""
-    party = PublicKeyCredentialRpEntity(name=current().name, id=host)
+    party = PublicKeyCredentialRpEntity(name=asked_by(), id=host)
     return Fido2Server(party, verify_origin=lambda given: given == origin)
 
 

@@ -233,12 +233,10 @@ def test_suspending_a_workspace_closes_its_sockets_at_once_and_no_others(server:
         talking(server, CHARLIE, conversation_for(CHARLIE)) as stays,
     ):
         form = {
-            **{name: getattr(acme, name) for name in ("name", "plan", "posture")},
-            "status": "suspended",
-            "domains-TOTAL_FORMS": 0,
-            "domains-INITIAL_FORMS": 0,
-        }
-        address = f"/admin/registry/tenant/{acme.id}/change/"
+            "action": "suspend", "_selected_action": str(acme.id), "confirmed": "1",
+            "reason": "Its owner asked for it",
+        }  # fmt: skip
+        address = "/admin/registry/tenant/"
         aside(lambda: staff.post(address, form))
         assert closed_with(goes) == 4401
         assert stays.ask("Who are you?")[-1]["status"] == "complete"

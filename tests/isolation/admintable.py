@@ -6,7 +6,8 @@ No model of a workspace's content is here: staff see numbers, settings and state
 from typing import Final
 
 # Route of the public host -> who may see it: `anyone`, or `staff`, before whom everybody else is
-# sent to sign in, or `browser`, which alone has signed up. The routes that every model has by
+# sent to sign in, or roles of staff's beside administrators, or `browser`, which alone has
+# signed up. The routes that every model has by
 # itself are made from MODELS.
 PUBLIC: Final[dict[str, str]] = {
     "": "anyone",
@@ -19,20 +20,27 @@ PUBLIC: Final[dict[str, str]] = {
     "webhooks/payments/": "anyone",
     "admin/": "staff",
     "admin/(?P<url>.*)$": "staff",
-    "admin/^(?P<app_label>registry|auth|accounts|billing|bedrock)/$": "staff",
-    "admin/accounts/user/<id>/password/": "staff",
-    "admin/autocomplete/": "staff",
-    "admin/billing/planversion/import/": "staff",
-    "admin/billing/price/import/": "staff",
-    "admin/billing/marginline/export/": "staff",
-    "admin/billing/creditgrant/burn-down.csv": "staff",
-    "admin/billing/creditgrant/funding-pack.md": "staff",
-    "admin/billing/creditgrant/funding-pack/": "staff",
-    "admin/billing/reconciliationline/case/": "staff",
-    "admin/billing/reconciliationline/export/": "staff",
-    "admin/billing/reconciliationline/release/": "staff",
+    "admin/^(?P<app_label>registry|accounts|billing|bedrock)/$": "staff",
+    "admin/accounts/user/<id>/password/": "administrator",
+    "admin/autocomplete/": "administrator",
+    "admin/billing/planversion/import/": "finance",
+    "admin/billing/price/import/": "finance",
+    "admin/billing/marginline/export/": "finance",
+    "admin/billing/creditgrant/burn-down.csv": "finance",
+    "admin/billing/creditgrant/funding-pack.md": "finance",
+    "admin/billing/creditgrant/funding-pack/": "finance",
+    "admin/billing/reconciliationline/case/": "finance",
+    "admin/billing/reconciliationline/export/": "finance",
+    "admin/billing/reconciliationline/release/": "finance",
+    "admin/registry/impersonation/begin/": "support security",
     "admin/jsi18n/": "staff",
     "admin/login/": "anyone",
+    "admin/second/": "staff",
+    "admin/set-up/": "staff",
+    "admin/second-factor/": "staff",
+    "admin/second-factor/codes/": "staff",
+    "admin/second-factor/<uuid:factor_id>/remove/": "staff",
+    "admin/roles/": "staff",
     "admin/logout/": "staff",
     "admin/password_change/": "staff",
     "admin/password_change/done/": "staff",
@@ -46,7 +54,9 @@ MODELS: Final[dict[str, str]] = {
     "registry.Offboarding": "view",
     "registry.Onboarding": "view",
     "registry.Relocation": "view",
-    "auth.Group": "add change delete view",
+    "registry.DeadTask": "view",
+    "registry.Impersonation": "view",
+    "registry.QuarantinedDocument": "view",
     "accounts.User": "add change view",
     "accounts.AuditEvent": "view",
     "billing.Plan": "add change view",
@@ -90,4 +100,58 @@ MODELS: Final[dict[str, str]] = {
     "bedrock.KnowledgePool": "change view",
     "bedrock.KnowledgeBase": "view",
     "bedrock.Reranker": "add change delete view",
+}
+# Staff role -> what it may do with each model, in short: v(iew), a(dd), c(hange), d(elete). Nothing
+# where it has no row. Administrators may what MODELS says.
+STAFF: Final[dict[str, dict[str, str]]] = {
+    "support": {
+        "registry.Tenant": "v", "registry.Domain": "v", "registry.Offboarding": "v",
+        "registry.Onboarding": "v", "registry.Relocation": "v",
+        "registry.DeadTask": "v", "registry.Impersonation": "v",
+        "registry.QuarantinedDocument": "v", "billing.Plan": "v",
+        "billing.PlanChange": "v", "billing.Invoice": "v", "billing.RegionQuota": "v",
+        "billing.LedgerLine": "v", "billing.Reservation": "v", "bedrock.Model": "v",
+        "bedrock.ModelRoute": "v", "bedrock.Tier": "v", "bedrock.RoutePolicy": "v",
+        "bedrock.ProvisionedModel": "v", "bedrock.InferenceProfile": "v",
+        "bedrock.ProfileCheck": "v", "bedrock.PolicyDecision": "v", "bedrock.FailedAttempt": "v",
+        "bedrock.BatchRule": "v", "bedrock.BatchJob": "v", "bedrock.KnowledgePool": "v",
+        "bedrock.KnowledgeBase": "v", "bedrock.Reranker": "v",
+    },
+    "finance": {
+        "registry.Tenant": "v", "registry.Offboarding": "v", "billing.Plan": "vac",
+        "billing.PlanVersion": "vacd", "billing.PlanChange": "v", "billing.Invoice": "v",
+        "billing.BillingAccount": "vac", "billing.AccountCredit": "va",
+        "billing.PaymentEvent": "v", "billing.RegionQuota": "v", "billing.Price": "vacd",
+        "billing.LedgerLine": "v", "billing.AwsCostLine": "v", "billing.AwsCostDelivery": "v",
+        "billing.Reservation": "v", "billing.MarginLine": "v", "billing.CreditGrant": "vacd",
+        "billing.ReconciliationLine": "v", "billing.ReconciliationDecision": "v",
+        "billing.ReconciliationPolicy": "vc", "bedrock.Model": "v", "bedrock.Tier": "v",
+        "bedrock.ProvisionedModel": "v", "bedrock.LoggedCall": "v", "bedrock.LogFinding": "v",
+    },
+    "security": {
+        "registry.Tenant": "v",
+        "registry.DeadTask": "v", "registry.Impersonation": "v",
+        "registry.QuarantinedDocument": "v", "registry.Domain": "v", "registry.Offboarding": "v",
+        "accounts.User": "v", "accounts.AuditEvent": "v", "bedrock.Model": "v",
+        "bedrock.ModelRoute": "v", "bedrock.Tier": "v", "bedrock.Guardrail": "v",
+        "bedrock.GuardrailCheck": "vc", "bedrock.Intervention": "v", "bedrock.SafetyRules": "v",
+        "bedrock.PostureRequest": "v", "bedrock.PolicyDecision": "v", "bedrock.LoggedCall": "v",
+        "bedrock.LogFinding": "v", "bedrock.LogObject": "v", "bedrock.LogCursor": "v",
+        "bedrock.FailedAttempt": "v",
+    },
+}  # fmt: skip
+# Staff role -> the actions it is offered, beside administrators, who are offered all.
+ACTIONS: Final[dict[str, set[str]]] = {
+    "support": {"visit", "stop", "move", "provision", "try_again", "retry", "discard"},
+    "finance": {"plan", "issue", "hold", "release", "void", "pay"},
+    "security": {
+        "visit",
+        "stop",
+        "read_again",
+        "delete_documents",
+        "approve",
+        "refuse",
+        "suspend",
+        "resume",
+    },
 }

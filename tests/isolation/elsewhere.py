@@ -26,7 +26,7 @@ from config.asgi import application
 from config.celery import app as celery
 from tenants.accounts.models import User
 from tenants.errors import TenantryError
-from tests.isolation.admintable import MODELS
+from tests.isolation.admintable import ACTIONS, MODELS, STAFF
 from tests.isolation.attempts import Answer, by_key, by_session, sent, some, tally
 from tests.isolation.entries import Entry, admin_models
 from tests.isolation.routes import HERE_HOST, NOWHERE, ORIGINS, OTHER_HOST, watching
@@ -59,18 +59,26 @@ def _everybody(world: World) -> list[Mapping[str, str]]:
 def public(world: World, entry: Entry) -> Iterator[str]:
     """Try as no one and as workspaces' owners; and the admin on a workspace's own host."""
     path = "/" + re.sub(r"\^?\(\?P<\w+>[^)]*\)/?\$|<[\w:]+>", "1", entry.name).replace("//", "/")
-    if entry.needs == "staff":
+    roles = _staff_roles(entry.needs)
+    if roles is not None:
         for who in some(_everybody(world), entry, few=2):
             if not _sent_away(answer := sent("POST", path, BASE, who, form=True)):
                 yield f"who is no staff is answered {answer.status} to a POST"
     for who in _everybody(world):
         answer = sent("GET", path, BASE, who)
-        if entry.needs == "staff" and not _sent_away(answer):
+        if roles is not None and not _sent_away(answer):
             yield f"who is no staff is answered {answer.status}"
         if entry.needs == "anyone" and answer.status != 200:
             yield f"anyone is answered {answer.status}"
         if entry.needs == "browser" and answer.location != "/sign-up/":
             yield f"a browser that has not signed up is answered {answer.status}"
+    for role, session in world.staff_roles.items() if roles is not None else ():
+        answer = sent("GET", path, BASE, by_session(session))
+        refused = answer.status == 403
+        if role not in roles and not refused:
+            yield f"the role {role} is answered {answer.status}"
+        if role in roles and refused:
+            yield f"the role {role} is refused what is its own"
     if path.startswith("/admin/"):
         for who in [*_everybody(world), by_session(world.staff_session)]:
             for more in ({}, {"X-Forwarded-Host": BASE, "Forwarded": f"host={BASE}"}):
@@ -81,7 +89,15 @@ def public(world: World, entry: Entry) -> Iterator[str]:
 
 def _sent_away(answer: Answer) -> bool:
     away = answer.status == 302 and answer.location.startswith("/admin/")
-    return away or answer.status == 404
+    return away or answer.status in (404, 405)
+
+
+def _staff_roles(needs: str) -> set[str] | None:
+    """Return which roles of staff's a page of the public host is for; None where for others."""
+    if needs == "staff":
+        return set(STAFF)
+    named = set(needs.split())
+    return named & set(STAFF) if named <= {"administrator", *STAFF} else None
 
 
 def staff_model(world: World, entry: Entry) -> Iterator[str]:
@@ -105,6 +121,8 @@ def staff_model(world: World, entry: Entry) -> Iterator[str]:
     rights = {name for name, may in of.get_model_perms(request).items() if may}
     if rights != set(MODELS[entry.name].split()):
         yield f"staff may {' '.join(sorted(rights))}: its row in admintable.py says otherwise"
+    for role in STAFF:
+        yield from _staff_role(world, entry, base, role)
     listed = sent("GET", base, BASE, by_session(world.staff_session))
     if listed.status != 200:
         yield f"staff are answered {listed.status}"
@@ -116,6 +134,26 @@ def staff_model(world: World, entry: Entry) -> Iterator[str]:
         and sent("GET", f"{base}add/", BASE, by_session(world.staff_session)).status != 403
     ):
         yield "staff are offered to add what they may not"
+
+
+def _staff_role(world: World, entry: Entry, base: str, role: str) -> Iterator[str]:
+    """Try a model's list, its form to add and its actions as a role of staff's."""
+    of = admin_models()[entry.name]
+    may = STAFF[role].get(entry.name, "")
+    request = RequestFactory().get(base)
+    request.user = User(is_staff=True, is_active=True, staff_role=role)
+    rights = {name[0] for name, given in of.get_model_perms(request).items() if given}
+    if rights != set(may):
+        yield f"{role} may {sorted(rights)}: its row in admintable.py says {may or 'nothing'}"
+    offered = set(of.get_actions(request)) - {"delete_selected"}
+    own = {name.__name__ if callable(name) else name for name in of.actions or ()}
+    if offered != own & ACTIONS[role]:
+        yield f"{role} is offered the actions {sorted(offered)}"
+    who = by_session(world.staff_roles[role])
+    for path, needed in ((base, "v"), (f"{base}add/", "a")):
+        status = sent("GET", path, BASE, who).status
+        if (status == 200) != (needed in may) or status not in (200, 403):
+            yield f"{role} is answered {status} at {path}"
 
 
 # Sockets

@@ -32,13 +32,13 @@ from search.models import Chunk
 from tenants.accounts.models import ApiKey, Invitation, User
 from tenants.context import entered, public_scope
 from tenants.objects import object_put
-from tenants.registry.models import DataExport
+from tenants.registry.models import DataExport, Impersonation
 from tenants.secretbox import secret_seal
 from tenants.signin.models import EmailDomain, Factor, OpenSession
 from tenants.webhooks.models import Delivery, Endpoint
 from tests.assistant.talking import actor_for, conversation_for
 from tests.documents.helpers import ingested, ready, upload
-from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, Person
+from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, STAFF_ROLES, Person
 from tests.support.clients import api, browser_of, staff_client, tenant_of, user_of
 
 OTHER: Final = CHARLIE
@@ -57,6 +57,7 @@ class World:
     hidden: Ids  # in a colleague's closed collection, of which viewers and members know nothing
     sessions: dict[str, str]  # by e-mail address
     staff_session: str
+    staff_roles: dict[str, str]  # a session of each role
 
     def unknown(self) -> Ids:
         """Return ids of the same forms that nobody has."""
@@ -84,6 +85,10 @@ def build() -> World:
         hidden=_hidden(),
         sessions=sessions,
         staff_session=staff_client().cookies[settings.SESSION_COOKIE_NAME].value,
+        staff_roles={
+            role: staff_client(role).cookies[settings.SESSION_COOKIE_NAME].value
+            for role in STAFF_ROLES
+        },
     )
 
 
@@ -135,7 +140,13 @@ def _objects(person: Person, word: str) -> Ids:
             tenant_id=tenant_of(person).id, state="ready", size=len(archive)
         )
         object_put(f"exports/{export.id}.zip", archive, content_type="application/zip")
+    with public_scope("staff"):
+        visit = Impersonation.objects.create(
+            tenant_id=tenant_of(person).id, user_id=user_of(person).id, staff_id=uuid4(),
+            reason="Nobody's", expires_at=timezone.now() + timedelta(hours=1),
+        )  # fmt: skip
     return {
+        "visit_id": str(visit.id),
         "document_id": str(document.id),
         "conversation_id": str(conversation),
         "attachment_id": str(_attached(person, conversation, text)),

@@ -18,7 +18,8 @@ from django.utils.translation import trim_whitespace
 ROOT: Final = Path(__file__).parents[2]
 APPS: Final = ("config", "tenants", "billing", "bedrock", "search", "documents", "assistant")
 # In English alone: staff's pages, the page of components, and Markdown that is a document.
-ENGLISH: Final = ("templates/admin/", "templates/billing/staff/", "templates/components/gallery")
+ENGLISH: Final = ("templates/admin/", "templates/billing/staff/", "templates/staff/",
+                  "templates/components/gallery")  # fmt: skip
 GETTEXT: Final = {"_", "gettext", "gettext_lazy", "gettext_noop"}
 NGETTEXT: Final = {"ngettext", "ngettext_lazy"}
 PGETTEXT: Final = {"pgettext", "pgettext_lazy"}

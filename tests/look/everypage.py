@@ -33,6 +33,7 @@ NO_PAGE: Final = {
     "welcome/<token>/": "a link that the sign-up brings",
     "confirm/<token>/": "a link that a mail brings",
     "invitation/<str:token>/": "a link that a mail brings",
+    "staff-visit/<str:token>/": "a link that the admin brings",
     "documents/<uuid:document_id>/pages/<int:index>/": "a picture, of PDF files alone",
     "settings/audit/export/": "a file",
     "usage/export/": "a file",

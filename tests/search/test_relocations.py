@@ -32,7 +32,10 @@ def staff() -> Client:
 
 
 def asked(staff: Client, target: str) -> Any:
-    given = {"action": f"move_to_{target}", "_selected_action": [str(tenant_of(ALICE).id)]}
+    given = {
+        "action": "move", "_selected_action": [str(tenant_of(ALICE).id)], "choice": target,
+        "reason": "They asked us to, by mail", "confirmed": "1",
+    }  # fmt: skip
     return staff.post("/admin/registry/tenant/", given, follow=True)
 
 
@@ -51,10 +54,10 @@ def test_a_move_is_asked_for_in_the_list_and_its_progress_shows(staff: Client) -
     ready("travel.md", HANDBOOK * 3, MAX)
     before = [result["text"] for result in find(api(ALICE), "hotel room")]
     page = asked(staff, "kb_shared").content.decode()
-    assert "1 to be moved to Shared Knowledge Base" in page
+    assert "acme is to be moved to Shared Knowledge Base" in page
     answer = staff.get(ROWS)
     assert answer["Refresh"] == "2"
-    assert "is being moved already" in asked(staff, "kb_dedicated").content.decode()
+    assert "It is being moved already" in asked(staff, "kb_dedicated").content.decode()
     stepped()
     now = row()
     assert now.state == "running" and 0 < now.left <= now.passages
@@ -67,7 +70,7 @@ def test_a_move_is_asked_for_in_the_list_and_its_progress_shows(staff: Client) -
     assert [result["text"] for result in find(api(ALICE), "hotel room")] == before
     answer = staff.get(ROWS)
     assert "Refresh" not in answer and "Moved" in answer.content.decode()
-    assert "it is there already" in asked(staff, "kb_shared").content.decode()
+    assert "It is there already" in asked(staff, "kb_shared").content.decode()
 
 
 def test_a_move_back_goes_on_where_a_worker_died(

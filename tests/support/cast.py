@@ -42,6 +42,8 @@ HUGO = Person("hooli", "Hugo", "owner")
 UMA = Person("umbrella", "Uma", "owner")
 CAST: Final = (ALICE, ADA, MAX, BOB, CHARLIE, INES, HUGO, UMA)
 
+STAFF_ROLES: Final = ("support", "finance", "security")
+
 _WORKSPACE: Final = {"posture": "general", "region": "us-east-1"}
 WORKSPACES: Final = {
     "acme": {"plan": "growth", "posture": "general", "region": "us-east-1"},
@@ -86,6 +88,10 @@ def build() -> None:
     with public_scope("owner"):
         _invoices("acme", "globex")
         User.objects.create_superuser("staff@tenantry.example", PASSWORD, name="Staff")
+        for role in STAFF_ROLES:
+            User.objects.create_user(
+                f"{role}@tenantry.example", PASSWORD, is_staff=True, staff_role=role
+            )
 
 
 def _invoices(*slugs: str) -> None:

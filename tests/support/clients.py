@@ -36,12 +36,12 @@ def browser_of(person: Person) -> Client:
     return client
 
 
-def staff_client() -> Client:
-    """Return a client that has signed in to the staff admin."""
+def staff_client(name: str = "staff") -> Client:
+    """Return a client that has signed in to the admin: an administrator, or a role's colleague."""
     client = Client(headers={"Host": "localhost"})
     answer = client.post(
         "/admin/login/?next=/admin/",
-        {"username": "staff@tenantry.example", "password": PASSWORD},
+        {"username": f"{name}@tenantry.example", "password": PASSWORD},
     )
     assert answer.status_code == 302, answer.content
     return client

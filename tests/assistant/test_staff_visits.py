@@ -1,0 +1,211 @@
+"""Staff look at a workspace as a member, where its owner allows it, and never at more."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+from django.core import mail
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tenants.accounts.models import AuditEvent, User
+from tenants.accounts.tasks import staff_visit_mail
+from tenants.context import entered, public_scope
+from tenants.registry.models import Impersonation
+from tests.assistant.talking import Server, aside, conversation_for, talking
+from tests.isolation.table import PARAMETERS, ROUTES
+from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, Person
+from tests.support.clients import browser_of, staff_client, stranger, tenant_of, user_of
+
+WHY = "They cannot find their travel policy"
+BEGIN = "/admin/registry/impersonation/begin/"
+# Words of routes behind which staff never look, whatever a workspace allows.
+NEVER = (
+    "security", "keys", "members", "invitations", "audit", "webhooks", "invoices", "plans",
+    "settings/data", "data/policy", "limits", "alerts", "export", "original", "service-accounts",
+)  # fmt: skip
+
+LATE = """
+from django.utils import timezone
+from tenants.context import public_scope
+from tenants.registry.models import Impersonation
+with public_scope("owner"):
+    Impersonation.objects.update(expires_at=timezone.now())
+"""
+
+
+def allow(access: str, person: Person = ALICE) -> Any:
+    client = browser_of(person)
+    page = client.get("/settings/data/")
+    version = re.search(r'name="version" value="(\d+)"', page.content.decode())
+    assert version
+    form = {"part": "staff", "staff_access": access, "version": version[1]}
+    return client.post("/settings/data/", form)
+
+
+def begin(staff: Client, person: Person = ADA, reason: str = WHY) -> Any:
+    form = {"email": person.email, "reason": reason}
+    return staff.post(f"{BEGIN}?tenant={tenant_of(person).id}", form)
+
+
+def inside(staff: Client, person: Person = ADA) -> Client:
+    """Begin a visit and follow its link on the workspace's own host."""
+    answer = begin(staff, person)
+    assert answer.status_code == 302, answer.content.decode()
+    where = urlsplit(answer["Location"])
+    assert where.hostname == person.host
+    client = stranger(person.host)
+    assert client.get(where.path)["Location"] == "/"
+    return client
+
+
+def visit() -> Impersonation:
+    with public_scope("staff"):
+        return Impersonation.objects.latest("started_at")
+
+
+def is_over(client: Client) -> bool:
+    answer = client.get("/documents/")
+    return answer.status_code == 302 and answer["Location"].startswith("/sign-in/")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_comes_in_unless_the_owner_allows_it_and_then_by_one_link_once() -> None:
+    staff = staff_client("support")
+    assert b"does not let staff in" in begin(staff).content
+    assert begin(staff_client("finance")).status_code == 403
+    assert b"Only an owner" in allow("read", ADA).content
+    assert allow("read").status_code == 302
+    assert b"No active member has this address" in begin(staff, Person("acme", "No", "x")).content
+    assert begin(staff, reason="short").status_code == 200
+    path = urlsplit(begin(staff)["Location"]).path
+    assert stranger(CHARLIE.host).get(path).status_code == 410
+    client = stranger(ADA.host)
+    assert client.get(path).status_code == 302
+    assert stranger(ADA.host).get(path).status_code == 410
+    page = client.get("/documents/").content.decode()
+    assert f"looking at this as {ADA.email}" in page and "Nothing can be changed." in page
+    assert "/staff-visit/end/" in page
+    # An admin's place is taken, and no more than a member is seen.
+    assert client.get("/settings/safety/bench/").status_code == 403
+    with entered(tenant_of(ADA)):
+        assert User.objects.get(email=ADA.email).role == "admin"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("access", ["read", "write"])
+def test_every_route_is_closed_to_a_visit_but_those_of_the_table(access: str) -> None:
+    allow(access)
+    client = inside(staff_client("security"))
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
+    filling = {
+        name: {"slug": "asking", "index": "0", "version": "1", "plan": "growth"}.get(
+            name, "7f4d1c1e-3a57-4a4e-9d5a-0b6a1f6f5a11"
+        )
+        for name in PARAMETERS
+    }
+    taken = set()
+    for route, methods in ROUTES.items():
+        if route in ("staff-visit/end/", "sign-out/"):
+            continue
+        path = "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: filling[found[1]], route)
+        for method in methods:
+            client.cookies[settings.SESSION_COOKIE_NAME] = session
+            answer = client.generic(method, path, b"{}", content_type="application/json")
+            if answer.status_code != 403 and method != "GET":
+                taken.add(f"{method} {route}")
+            if any(word in route for word in NEVER):
+                assert answer.status_code in (403, 404), (method, route)
+    if access == "read":
+        # Signing in and the like are anybody's; who they make is an ordinary visitor then.
+        assert {each for each in taken if "sign-in" not in each} == set()
+    else:
+        assert "POST ask/" in taken and "POST documents/" in taken
+        assert not any("delete" in each or "bulk" in each or "actions" in each for each in taken)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_both_records_tell_of_it_and_the_owners_get_a_mail() -> None:
+    allow("write")
+    client = inside(staff_client("support"))
+    answer = client.post("/collections/", {"name": "By staff"})
+    assert answer.status_code == 403
+    file = SimpleUploadedFile("by-staff.md", b"# A note\n\nOf no matter.\n")
+    assert client.post("/api/v1/documents/", {"file": file}).status_code == 201
+    with public_scope("staff"):
+        staff = User.objects.get(email="support@tenantry.example")
+        event = AuditEvent.objects.get(action="workspace.visit")
+        assert event.actor_id == staff.id and event.data["reason"] == WHY
+    with entered(tenant_of(ALICE)):
+        staff_visit_mail(str(visit().id))
+        events = {each.action: each for each in AuditEvent.objects.filter(actor_id=staff.id)}
+    assert {"staff.visit", "staff.enter", "document.upload"} <= set(events)
+    for event in events.values():
+        assert event.data["by"] == "staff" and event.data["as"] == str(user_of(ADA).id)
+    [message] = [each for each in mail.outbox if "Our staff" in each.subject]
+    assert message.to == [ALICE.email] and WHY in message.body and "Ada" in message.body
+    log = browser_of(ALICE)
+    assert "Tenantry staff" in log.get("/settings/audit/").content.decode()
+    assert WHY in log.get("/settings/data/").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_ends_by_its_button_by_time_by_the_owner_and_with_staffs_own_session(
+    manage: Callable[..., str],
+) -> None:
+    allow("read")
+    staff, admin = staff_client("support"), staff_client()
+    client = inside(staff)
+    assert not is_over(client)
+    assert client.post("/staff-visit/end/")["Location"].endswith("/admin/registry/impersonation/")
+    assert is_over(client) and visit().ended_at is not None
+
+    client = inside(staff)
+    manage("owner", "shell", "-c", LATE)
+    assert is_over(client)
+
+    client = inside(staff)
+    allow("none")
+    assert is_over(client)
+    allow("read")
+
+    client = inside(staff)
+    assert staff.post("/admin/logout/").status_code in (200, 302)
+    assert is_over(client)
+
+    staff = staff_client("support")
+    client = inside(staff)
+    with public_scope("staff"):
+        colleague = User.objects.get(email="support@tenantry.example")
+    form = {"email": colleague.email, "name": "", "staff_role": "support"}
+    assert admin.post(f"/admin/accounts/user/{colleague.pk}/change/", form).status_code == 302
+    assert is_over(client)
+    # For everybody else there is nothing to end.
+    assert browser_of(BOB).post("/staff-visit/end/").status_code == 404
+
+
+def test_a_visits_socket_reads_alone_and_closes_when_it_ends(server: Server) -> None:
+    aside(lambda: allow("read"))
+    found: dict[str, Any] = {}
+    aside(lambda: found.update(client=inside(staff_client("support"), MAX)))
+    conversation = conversation_for(MAX)
+    cookie = found["client"].cookies["session"].value
+    with talking(server, MAX, conversation, cookie=cookie) as talk:
+        talk.say("resume", after=0)
+        talk.say("ask", text="Who are you?")
+        assert talk.until("error")[-1]["code"] == "forbidden"
+        aside(lambda: allow("none"))
+        talk.say("resume", after=0)
+        with pytest.raises(ConnectionClosed) as caught:
+            while True:
+                talk.next()
+        assert caught.value.rcvd is not None and caught.value.rcvd.code == 4401
+    with (
+        pytest.raises(InvalidStatus),
+        talking(server, MAX, conversation, cookie=cookie),
+    ):
+        pass

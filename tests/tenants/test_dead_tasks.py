@@ -1,0 +1,113 @@
+"""Tasks that failed for good: noted without content, sent again once, or discarded."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from celery import shared_task
+from django.db import connection
+
+from tenants.accounts.models import AuditEvent
+from tenants.context import entered, public_scope
+from tenants.redis import redis_client
+from tenants.registry.models import DeadTask, Status, Tenant
+from tenants.tasks import tenant_task
+from tests.support.cast import ALICE, CHARLIE
+from tests.support.clients import staff_client, tenant_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LIST = "/admin/registry/deadtask/"
+ID = "7f4d1c1e-3a57-4a4e-9d5a-0b6a1f6f5a11"
+
+
+@tenant_task(name="tests.breaks", max_retries=1)
+def breaks(thing_id: str, *, word: str = "") -> None:
+    raise ValueError(f"a secret text about {word}")
+
+
+@shared_task(name="tests.breaks_for_all", bind=True, max_retries=1)
+def breaks_for_all(self: Any, address: str) -> None:
+    raise self.retry(exc=KeyError(address), countdown=0)
+
+
+def fail(person: Any = ALICE) -> None:
+    breaks.task.apply(args=(str(tenant_of(person).id), ID), kwargs={"word": "zebras"})
+
+
+def rows() -> list[DeadTask]:
+    with public_scope("staff"):
+        return list(DeadTask.objects.order_by("task"))
+
+
+def waiting() -> int:
+    from config.celery import app
+
+    prefix = app.conf.broker_transport_options["global_keyprefix"]
+    return int(redis_client().llen(f"{prefix}default"))
+
+
+def act(name: str, row: DeadTask, who: str = "support") -> str:
+    form = {"action": name, "_selected_action": str(row.id)}
+    return staff_client(who).post(LIST, form, follow=True).content.decode()
+
+
+def test_what_failed_is_noted_once_with_its_ids_and_no_content() -> None:
+    fail()
+    fail()
+    fail(CHARLIE)
+    breaks_for_all.apply(args=("someone@secret.example",))
+    first, other, everybodys = rows()
+    acmes = first if first.tenant_id == tenant_of(ALICE).id else other
+    assert {first.tenant_id, other.tenant_id} == {tenant_of(ALICE).id, tenant_of(CHARLIE).id}
+    assert (acmes.times, acmes.attempts, acmes.error) == (2, 1, "ValueError")
+    assert acmes.arguments["args"] == [ID]
+    assert (everybodys.tenant_id, everybodys.attempts, everybodys.error) == (None, 2, "KeyError")
+    client = staff_client("support")
+    page = client.get(LIST).content.decode()
+    page += client.get(f"{LIST}{acmes.id}/change/").content.decode()
+    page += "".join(str(row.arguments) for row in rows())
+    assert ID in page and "word=(not shown)" in page
+    assert "zebras" not in page and "secret" not in page
+    assert "tasks that failed for good" in client.get("/admin/").content.decode()
+    with entered(tenant_of(CHARLIE)):
+        assert DeadTask.objects.filter(tenant_id=acmes.tenant_id).count() == 0
+
+
+def test_of_two_who_retry_at_once_one_sends_and_the_task_gets_what_it_had() -> None:
+    fail()
+    [row] = rows()
+    clients = [staff_client("support"), staff_client()]
+    form = {"action": "retry", "_selected_action": str(row.id)}
+
+    def post(client: Any) -> None:
+        try:
+            client.post(LIST, form)
+        finally:
+            connection.close()
+
+    before = waiting()
+    with ThreadPoolExecutor(2) as both:
+        list(both.map(post, clients))
+    assert waiting() == before + 1
+    [row] = rows()
+    assert row.state == "retried" and row.decided_by is not None
+    with public_scope("staff"):
+        event = AuditEvent.objects.get(action="task.retry", object_id=str(row.id))
+        assert event.data["task"] == "tests.breaks"
+    assert "decided on already" in act("discard", row)
+    # It fails again: a new row, since somebody should look again.
+    fail()
+    assert sorted(each.state for each in rows()) == ["open", "retried"]
+
+
+def test_a_suspended_workspaces_task_waits_for_it_and_who_may_not_decides_nothing() -> None:
+    fail()
+    [row] = rows()
+    act("discard", row, "security")
+    assert rows()[0].state == "open"
+    with public_scope("staff"):
+        Tenant.objects.filter(slug="acme").update(status=Status.SUSPENDED)
+    assert "suspended or gone" in act("retry", row)
+    assert rows()[0].state == "open"
+    assert "1 discarded." in act("discard", row)
+    assert rows()[0].state == "discarded"

@@ -1,0 +1,102 @@
+"""Staff: what a role may, the second factor, and never without an administrator."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tenants.accounts.models import AuditEvent, User
+from tenants.context import public_scope
+from tenants.signin.models import Factor
+from tests.support.cast import PASSWORD
+from tests.support.clients import staff_client
+from tests.tenants.test_second_factor import CODES, now_code, secret_on
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FACTORS = "/admin/second-factor/"
+
+
+def password_shown(name: str) -> tuple[Client, str]:
+    client = Client(headers={"Host": "localhost"})
+    answer = client.post(
+        "/admin/login/?next=/admin/",
+        {"username": f"{name}@tenantry.example", "password": PASSWORD},
+    )
+    assert answer.status_code == 302, answer.content
+    return client, answer["Location"]
+
+
+def test_a_factor_that_was_added_is_asked_for_and_each_code_works_once(settings: Any) -> None:
+    client = staff_client("support")
+    secret = secret_on(client.get(FACTORS))
+    page = client.post(FACTORS, {"code": now_code(secret)})
+    codes = CODES.findall(page.content.decode())
+    assert page.status_code == 200 and len(codes) == 10
+    with public_scope("staff"):
+        assert secret not in Factor.objects.get(user__email="support@tenantry.example").secret
+
+    client, where = password_shown("support")
+    assert where == "/admin/second/"
+    assert client.get("/admin/")["Location"].startswith("/admin/login/")
+    assert client.post(where, {"code": "000000"}).status_code == 422
+    answer = client.post(where, {"code": now_code(secret, 1)})
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+    assert client.get("/admin/").status_code == 200
+    client, where = password_shown("support")
+    assert client.post(where, {"code": now_code(secret, 1)}).status_code == 422
+    assert client.post(where, {"code": codes[0]}).status_code == 302
+    with public_scope("staff"):
+        started = AuditEvent.objects.filter(action="session.start").latest("id")
+        assert started.data == {"how": "recovery"}
+
+    settings.STAFF_SECOND_FACTOR = "required"
+    [factor] = client.get(FACTORS).context["factors"]
+    client.post(f"{FACTORS}{factor.id}/remove/")
+    assert client.get(FACTORS).context["factors"] == [factor]  # the last one stays
+    # An administrator takes it from who has lost all.
+    settings.STAFF_SECOND_FACTOR = "optional"
+    with public_scope("staff"):
+        lost = User.objects.get(email="support@tenantry.example")
+    staff_client().post(
+        "/admin/accounts/user/",
+        {"action": "reset_factors", "_selected_action": str(lost.pk)},
+    )
+    assert password_shown("support")[1] == "/admin/"
+
+
+def test_where_it_is_required_the_password_leads_to_setting_one_up(settings: Any) -> None:
+    before = staff_client("finance")
+    settings.STAFF_SECOND_FACTOR = "required"
+    assert before.get("/admin/").status_code == 302  # what began without one has ended
+    client, where = password_shown("finance")
+    assert where == "/admin/set-up/"
+    assert client.get("/admin/").status_code == 302
+    page = client.post(where, {"code": now_code(secret_on(client.get(where)))})
+    assert page.status_code == 200 and len(CODES.findall(page.content.decode())) == 10
+    assert client.get("/admin/").status_code == 200
+
+
+def test_a_role_counts_at_once_and_the_last_administrator_stays() -> None:
+    admin = staff_client()
+    with public_scope("staff"):
+        boss, colleague = (
+            User.objects.get(email=f"{name}@tenantry.example") for name in ("staff", "support")
+        )
+    client = staff_client("support")
+    assert client.get("/admin/registry/onboarding/").status_code == 200
+    assert client.get("/admin/billing/price/").status_code == 403
+    assert client.get("/admin/auth/group/").status_code == 404
+    form = {"email": colleague.email, "name": "Sue", "is_active": "on"}
+    path = f"/admin/accounts/user/{colleague.pk}/change/"
+    assert client.post(path, form | {"staff_role": "administrator"}).status_code == 403
+    assert admin.post(path, form | {"staff_role": "finance"}).status_code == 302
+    assert client.get("/admin/registry/onboarding/").status_code == 403
+    assert client.get("/admin/billing/price/").status_code == 200
+    page = client.get("/admin/roles/").content.decode()
+    assert "Finance <span" in page and "Posture requests" in page
+    with public_scope("staff"):
+        event = AuditEvent.objects.get(action="staff.change", object_id=str(colleague.pk))
+        assert event.actor_id == boss.pk and event.data["role"] == "finance"
+    own = {"email": boss.email, "name": "", "is_active": "on", "staff_role": "support"}
+    page = admin.post(f"/admin/accounts/user/{boss.pk}/change/", own)
+    assert page.status_code == 200 and b"the last administrator" in page.content
