@@ -47,9 +47,15 @@ def concluded(request: HttpRequest, provider: Provider, outcome: Outcome) -> Htt
         return failed_page(request, provider, refused)
 
 
-def failed_page(request: HttpRequest, provider: Provider, refused: SsoRefused) -> HttpResponse:
-    """Say why, what to do, and how the workspace's owner comes in all the same."""
-    context = {"refused": refused, "provider": provider, "again": request.user.is_authenticated}
+def failed_page(
+    request: HttpRequest, provider: Provider | None, refused: SsoRefused, *, alone: bool = False
+) -> HttpResponse:
+    """Say why, what to do, and how the workspace's owner comes in all the same.
+
+    `alone`: whoever is signed in here does not matter.
+    """
+    again = not alone and request.user.is_authenticated
+    context = {"refused": refused, "provider": provider, "again": again}
     return render(request, "auth/sso_failed.html", context, status=refused.status)
 
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from tenants.context import current
 from tenants.lifecycle.naming import url_for
 from tenants.signin.models import Provider
-from tenants.signin.sso import oidc
+from tenants.signin.sso import oidc, samlflow
 from tenants.signin.sso.errors import Checks, Claimed, SsoRefused
 from tenants.signin.sso.provider import keys_again, metadata_fresh, secret_of
 
@@ -52,7 +52,7 @@ def flow_begin(
 ) -> str:
     """Keep what the answer is held against; return the provider's page. Raises SsoRefused."""
     metadata = metadata_fresh(provider)
-    state = secrets.token_urlsafe(24)
+    state = f"_{secrets.token_hex(24)}"  # SAML's ids are XML names
     kept = {
         "purpose": purpose,
         "next": target,
@@ -65,6 +65,9 @@ def flow_begin(
     waiting = dict(request.session.get(KEPT) or {})
     newest = sorted(waiting.items(), key=lambda each: each[1]["at"])[-AT_ONCE + 1 :]
     request.session[KEPT] = {**dict(newest), state: kept}
+    if provider.kind == Provider.Kind.SAML:
+        return samlflow.leave(state, metadata, service=address("sign-in-sso-saml-metadata"),
+                              acs=address("sign-in-sso-saml"), again=again)  # fmt: skip
     return oidc.leaving_url(
         metadata,
         client_id=provider.client_id,
@@ -89,6 +92,14 @@ def flow_take(request: HttpRequest, state: str) -> Mapping[str, Any]:
             ),
         )
     return dict(kept)
+
+
+def answer_waiting(request: HttpRequest, ticket: str) -> Outcome:
+    """Return what a SAML response said, to the browser that had asked. Raises SsoRefused."""
+    answer = samlflow.ticket_take(ticket)
+    kept = flow_take(request, answer.request_id if answer else "")
+    assert answer is not None
+    return Outcome(kept, answer.checks, answer.claimed, answer.refused)
 
 
 def answer_read(provider: Provider, kept: Mapping[str, Any], given: Mapping[str, str]) -> Outcome:

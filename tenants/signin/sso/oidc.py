@@ -337,6 +337,20 @@ def origin_of_provider(metadata: Mapping[str, Any]) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def text_read(url: str) -> bytes:
+    """Return what an address answers, whatever it is. Raises SsoRefused, AddressRefused."""
+    answer = _asked("GET", url)
+    if answer.status != 200:
+        unwell = answer.status >= 500
+        raise SsoRefused(
+            "sso_unreachable" if unwell else "sso_metadata",
+            _("The provider answered %(status)d without what was asked for.")
+            % {"status": answer.status},
+            status=503 if unwell else 403,
+        )
+    return answer.body
+
+
 def _number(claims: Mapping[str, Any], name: str) -> float | None:
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 2**53:

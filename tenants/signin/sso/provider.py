@@ -19,7 +19,7 @@ from tenants.outbound import url_check
 from tenants.secretbox import secret_open, secret_seal
 from tenants.signin.models import EmailDomain, Factor, Provider, ProviderLink
 from tenants.signin.sessions import sessions_end
-from tenants.signin.sso import oidc
+from tenants.signin.sso import oidc, samlxml
 from tenants.signin.sso.errors import SsoRefused
 
 PURPOSE: Final = "sso"  # of the sealed client secret
@@ -81,10 +81,10 @@ def provider_set(*, actor: Actor, wanted: Wanted) -> Provider:
     is tested again, and owners link themselves again: who runs a provider must not become one.
     """
     _admin(actor)
-    _plain_check(wanted)
     before = provider_of()
     if before is not None and before.kind != wanted.kind:
         before = None  # nothing of the other kind is kept
+    _plain_check(wanted, before)
     issuer, metadata = _described(wanted, before)
     secret = wanted.secret.strip()
     sealed = secret_seal(secret, purpose=PURPOSE) if secret else before.secret if before else ""
@@ -127,7 +127,7 @@ def provider_set(*, actor: Actor, wanted: Wanted) -> Provider:
     return provider
 
 
-def _plain_check(wanted: Wanted) -> None:
+def _plain_check(wanted: Wanted, before: Provider | None) -> None:
     """Check what can be without asking anybody. Raises Invalid, AddressRefused."""
     if wanted.kind not in Provider.Kind.values:
         raise Invalid(_("Choose OpenID Connect or SAML 2.0."))
@@ -148,18 +148,35 @@ def _plain_check(wanted: Wanted) -> None:
             raise Invalid(_("The client id or the secret holds a character that cannot be."))
         if url_check(wanted.issuer).query:
             raise Invalid(_("An issuer has no “?” in it."))
+        return
+    if wanted.metadata_url:
+        url_check(wanted.metadata_url)
+    elif not wanted.metadata_xml and (before is None or before.metadata_url):
+        raise Invalid(_("Give the address of the provider's metadata, or paste the metadata."))
+    if wanted.metadata_url and wanted.metadata_xml:
+        raise Invalid(_("Give an address or the metadata itself, not both."))
 
 
 def _described(wanted: Wanted, before: Provider | None) -> tuple[str, dict[str, Any]]:
-    """Return the provider's own name and what it says of itself."""
-    return wanted.issuer, oidc.metadata_read(wanted.issuer)
+    """Return the provider's own name and what it says of itself; what was pasted stays."""
+    if wanted.kind == Provider.Kind.OIDC:
+        return wanted.issuer, oidc.metadata_read(wanted.issuer)
+    if wanted.metadata_xml:
+        return samlxml.provider_described(wanted.metadata_xml.encode())
+    if wanted.metadata_url:
+        return samlxml.provider_described(oidc.text_read(wanted.metadata_url))
+    assert before is not None  # `_plain_check` has seen to it
+    return before.issuer, dict(before.metadata)
 
 
 def metadata_fresh(provider: Provider) -> Mapping[str, Any]:
     """Return what is known of the provider, read again where it is a day old. Raises SsoRefused.
 
-    A provider that does not answer is believed as it was, for seven days at most.
+    A provider that does not answer is believed as it was, for seven days at most. Metadata that
+    was pasted stands until it is replaced: its certificates say how long they are good for.
     """
+    if provider.kind == Provider.Kind.SAML and not provider.metadata_url:
+        return dict(provider.metadata)
     age = timezone.now() - (provider.read_at or timezone.now())
     if age <= FRESH:
         return dict(provider.metadata)
@@ -173,7 +190,20 @@ def metadata_fresh(provider: Provider) -> Mapping[str, Any]:
 
 def metadata_again(provider: Provider) -> Mapping[str, Any]:
     """Read what the provider says of itself and keep it. Raises SsoRefused."""
-    metadata = oidc.metadata_read(provider.issuer)
+    if provider.kind == Provider.Kind.OIDC:
+        metadata = oidc.metadata_read(provider.issuer)
+    elif provider.metadata_url:
+        named, metadata = samlxml.provider_described(oidc.text_read(provider.metadata_url))
+        if named != provider.issuer:
+            raise SsoRefused(
+                "sso_issuer",
+                _("The metadata is now of %(named)s. Save the settings anew if that is right.")
+                % {"named": named[:200]},
+            )
+    else:
+        raise SsoRefused(
+            "sso_metadata", _("The metadata was pasted: paste the provider's present one.")
+        )
     Provider.objects.filter(id=provider.id, issuer=provider.issuer).update(
         metadata=metadata, read_at=timezone.now()
     )
@@ -188,6 +218,13 @@ def keys_again(provider: Provider, metadata: Mapping[str, Any]) -> list[dict[str
     if not cache.add("sso:keys", "read", AGAIN):
         return list(metadata["keys"])
     return list(metadata_again(provider)["keys"])
+
+
+def certificates_again(provider: Provider, metadata: Mapping[str, Any]) -> list[str]:
+    """Return the certificates, read again since none fits; at most once a minute."""
+    if not provider.metadata_url or not cache.add("sso:keys", "read", AGAIN):
+        return list(metadata["certificates"])
+    return list(metadata_again(provider)["certificates"])
 
 
 def metadata_refresh(*, actor: Actor) -> Provider:

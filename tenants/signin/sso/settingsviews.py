@@ -40,7 +40,8 @@ SHOWN: Final = 100  # linked members
 REFUSALS: Final = (Conflict, Invalid, SsoRefused, Unreachable)
 SAMPLES: Final = {
     "name": "Okta", "issuer": "https://login.example.com", "domain": "example.com",
-    "email_claim": "email", "name_claim": "name",
+    "email_claim": "email", "name_claim": "name", "email_attribute": "mail",
+    "name_attribute": "displayName", "metadata": "https://login.example.com/metadata",
 }  # fmt: skip
 TEXTS: Final = (
     "kind", "name", "issuer", "client_id", "metadata_url", "metadata_xml", "email_claim",
@@ -96,6 +97,8 @@ def _page(request: HttpRequest, more: dict[str, Any], status: int = 200) -> Http
         "states": Provider.State.choices,
         "redirect_uri": address("sign-in-sso-oidc"),
         "logout_uri": address("sign-in-sso-oidc-logout"),
+        "acs": address("sign-in-sso-saml"),
+        "entity": address("sign-in-sso-saml-metadata"),
         "domains": domains,
         "owners": User.objects.filter(role=Role.OWNER, is_active=True),
         "links": ProviderLink.objects.select_related("user").order_by("user__email")[:SHOWN],

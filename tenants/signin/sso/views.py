@@ -6,6 +6,7 @@ import structlog
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -22,9 +23,17 @@ from tenants.signin.models import Provider
 from tenants.signin.sessions import sessions_end_there
 from tenants.signin.sso.concluding import concluded, failed_page
 from tenants.signin.sso.errors import SsoRefused
-from tenants.signin.sso.flow import answer_read, flow_begin, flow_take
+from tenants.signin.sso.flow import (
+    address,
+    answer_read,
+    answer_waiting,
+    flow_begin,
+    flow_take,
+)
 from tenants.signin.sso.loggingout import LONGEST, logout_read
 from tenants.signin.sso.provider import provider_of, provider_open
+from tenants.signin.sso.samlflow import response_take
+from tenants.signin.sso.samlxml import service_metadata
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +79,59 @@ def oidc_page(request: HttpRequest) -> HttpResponse:
         log.warning("sso.refused", code=refused.code)
         return failed_page(request, provider, refused)
     return concluded(request, provider, answer_read(provider, kept, request.GET.dict()))
+
+
+@csrf_exempt
+@require_POST
+@sensitive_post_parameters()
+@never_cache
+def saml_page(request: HttpRequest) -> HttpResponse:
+    """Take a SAML response, which the provider's page posts: without the session's cookie.
+
+    What it says waits under a ticket for the browser that had asked, which comes by the redirect.
+    """
+    provider = provider_of()
+    attempt_count(SSO, request, "")
+    try:
+        if provider is None or provider.kind != Provider.Kind.SAML:
+            raise SsoRefused("sso_off", _("This workspace has no such provider."))
+        ticket = response_take(
+            provider,
+            request.POST.get("SAMLResponse", ""),
+            service=address("sign-in-sso-saml-metadata"),
+            acs=address("sign-in-sso-saml"),
+        )
+    except SsoRefused as refused:
+        log.warning("sso.refused", code=refused.code)
+        return failed_page(request, provider, refused, alone=True)
+    response = redirect(f"{reverse('sign-in-sso-saml-finish')}?ticket={ticket}")
+    response.status_code = 303
+    return response
+
+
+@require_GET
+@never_cache
+def saml_finish_page(request: HttpRequest) -> HttpResponse:
+    """Go on with what a SAML response said, in the browser that had asked."""
+    provider = provider_of()
+    if provider is None or provider.kind != Provider.Kind.SAML:
+        return redirect("sign-in")
+    attempt_count(SSO, request, "")
+    try:
+        outcome = answer_waiting(request, request.GET.get("ticket", ""))
+    except SsoRefused as refused:
+        log.warning("sso.refused", code=refused.code)
+        return failed_page(request, provider, refused)
+    return concluded(request, provider, outcome)
+
+
+@require_GET
+def saml_metadata_page(request: HttpRequest) -> HttpResponse:
+    """Describe this workspace to a SAML provider; the same for everybody who asks."""
+    told = service_metadata(
+        entity=address("sign-in-sso-saml-metadata"), acs=address("sign-in-sso-saml")
+    )
+    return HttpResponse(told, content_type="application/samlmetadata+xml")
 
 
 @csrf_exempt
