@@ -89,8 +89,10 @@ def settlements_ride() -> Iterator[None]:
     try:
         yield
     finally:
-        settlement_write()
-        _seat.reset(token)
+        try:
+            settlement_write()
+        finally:
+            _seat.reset(token)
 
 
 def settlement_write() -> None:
