@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 
-.PHONY: run test test-clients test-schema messages bench isolation clean .run .dev .chromium .pgbouncer
+.PHONY: run test test-clients test-schema test-ocr messages bench isolation clean .run .dev .chromium .pgbouncer
 .SILENT:
 .DEFAULT_GOAL := run
 
@@ -25,6 +25,9 @@ test-schema: .dev
 # Bring the catalogues of translations in line with the sources, and compile them.
 messages: .dev
 	exec $(BIN)/python -m tests.languages
+
+test-ocr: .dev
+	exec $(BIN)/python -m tests.ocr
 
 bench: .dev
 	exec $(BIN)/python -m tests.bench

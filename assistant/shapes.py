@@ -23,6 +23,7 @@ def citation_dict(citation: Citation) -> dict[str, Any]:
         "end": citation.end,
         "chunk_id": str(citation.chunk_id),
         "url": citation.url,
+        "recognized": citation.recognized,
     }
 
 

@@ -53,6 +53,7 @@ class Citation:
     end: int
     chunk_id: UUID
     url: str = ""  # where it is read, if not in the viewer
+    recognized: bool = False  # its page was read by text recognition
     marks: tuple[tuple[int, int], ...] = ()
 
 
@@ -186,6 +187,7 @@ class _Place:
     start: int  # in the original, as `end`
     end: int
     page: int | None
+    recognized: bool = False
 
 
 def _places(
@@ -214,7 +216,7 @@ def _document_places(quotes: set[_Quote], passages: Sequence[Passage]) -> dict[_
     }
     slices = text_slices(sorted(set(spans.values())))
     return {
-        quote: _Place(found.text, found.start, found.end, found.page)
+        quote: _Place(found.text, found.start, found.end, found.page, found.recognized)
         for quote, span in spans.items()
         if (found := slices.get(span)) and found.text == _quoted(quote, passages)
     }
@@ -294,6 +296,7 @@ def _citations(
                 start=place.start,
                 end=place.end,
                 chunk_id=passage.chunk_id,
+                recognized=place.recognized,
                 marks=tuple(own),
             )
         )

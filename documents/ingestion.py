@@ -131,6 +131,8 @@ def _parse(lease: Lease) -> DocumentText:
             text=parsed.text,
             pages=[[page.number, page.start, page.end] for page in parsed.pages],
             headings=[[head.level, head.title, head.start] for head in parsed.headings],
+            recognized=list(parsed.recognized),
+            unread=list(parsed.unread),
         )
         lease.progress(
             progress=PARSED,

@@ -151,6 +151,8 @@ class DocumentText(models.Model):
     text = models.TextField()
     pages = models.JSONField(default=list)
     headings = models.JSONField(default=list)
+    recognized = models.JSONField(default=list, db_default=[])  # pages read by text recognition
+    unread = models.JSONField(default=list, db_default=[])  # pages that are pictures, not read
     masked = models.TextField(null=True, blank=True)
     mask_spans = models.JSONField(default=list)
 

@@ -19,6 +19,7 @@ from documents.citations import Citation
 from documents.conflicts import Conflict
 from documents.models import Document, DocumentText
 from documents.parsing import MAX_FILE_BYTES
+from documents.parsing.ocr import ocr_installed
 from documents.rendering import answer_html, viewer_address
 from documents.renditions import Rendition, rendition
 from documents.selectors import SORTS, chunk_span, document_list, sorting
@@ -30,7 +31,9 @@ PAGE_ROWS: Final = 50
 QUERY_CHARACTERS: Final = 200
 STATES: Final = {"": "All", "in_flight": "In progress", "ready": "Ready", "failed": "Failed"}
 COLUMNS: Final = {"name": "Name", "size": "Size", "created": "Added"}
-SUFFIXES: Final = ".pdf,.docx,.pptx,.xlsx,.md,.markdown,.txt,.text,.html,.htm,.csv,.eml"
+SUFFIXES: Final = ".pdf,.docx,.pptx,.xlsx,.md,.markdown,.txt,.text,.html,.htm,.csv,.eml" + (
+    ",.png,.jpg,.jpeg,.webp" if ocr_installed() else ""
+)
 GROUNDED: Final = {
     "full": ("success", "Supported by the documents"),
     "partly": ("warning", "Partly supported"),

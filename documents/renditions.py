@@ -1,7 +1,7 @@
 """A document's text as it may be used: masked where its workspace masks, else as it was read."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from documents.parsing import Heading, PageSpan, ParsedText
 class Rendition:
     """A text with its own pages and headings; `masking` leads to the original's offsets and back.
 
-    `pages` and `headings` have the shapes of `DocumentText`.
+    `pages`, `headings`, `recognized` and `unread` have the shapes of `DocumentText`.
     """
 
     document_id: UUID
@@ -24,6 +24,8 @@ class Rendition:
     pages: list[list[int]]
     headings: list[Any]
     masking: Masking | None = None
+    recognized: list[int] = field(default_factory=list)
+    unread: list[int] = field(default_factory=list)
 
     def chunks(self) -> list[Chunk]:
         """Return the text's passages."""
@@ -69,7 +71,14 @@ class Rendition:
 
 def original(content: DocumentText) -> Rendition:
     """Return the text as it was read: for the eyes of whoever may see it, and for masking."""
-    return Rendition(content.document_id, content.text, content.pages, content.headings)
+    return Rendition(
+        content.document_id,
+        content.text,
+        content.pages,
+        content.headings,
+        recognized=content.recognized,
+        unread=content.unread,
+    )
 
 
 def rendition(content: DocumentText) -> Rendition:
@@ -95,4 +104,6 @@ def masked(content: DocumentText, masking: Masking) -> Rendition:
         ],
         headings=headings,
         masking=masking,
+        recognized=content.recognized,
+        unread=content.unread,
     )

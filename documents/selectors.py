@@ -45,13 +45,15 @@ def document_text(document_id: UUID | str) -> DocumentText:
 class Slice:
     """A part of a document's text, where it stands in the original, and the page it begins on.
 
-    The text is the masked one where the document is masked. `page` is None without pages.
+    The text is the masked one where the document is masked. `page` is None without pages;
+    `recognized` says that it was read by text recognition.
     """
 
     text: str
     start: int
     end: int
     page: int | None
+    recognized: bool = False
 
 
 def text_slices(spans: Sequence[Span]) -> dict[Span, Slice]:
@@ -110,12 +112,14 @@ def _sliced(
         cursor.execute(
             f"""
             SELECT span.place, substr({text}, span.first + 1, span.last - span.first),
-                   (SELECT max((page ->> 0)::int) FROM jsonb_array_elements(content.pages) page
-                    WHERE (page ->> 1)::int <= span.origin),
-                   content.masked IS NOT NULL
+                   begun.page, content.masked IS NOT NULL,
+                   coalesce(content.recognized @> to_jsonb(begun.page), false)
             FROM unnest(%s::int[], %s::uuid[], %s::int[], %s::int[], %s::int[])
                  AS span (place, id, first, last, origin)
-            JOIN documents_documenttext content ON content.document_id = span.id
+            JOIN documents_documenttext content ON content.document_id = span.id,
+            LATERAL (SELECT max((page ->> 0)::int) AS page
+                     FROM jsonb_array_elements(content.pages) page
+                     WHERE (page ->> 1)::int <= span.origin) begun
             """,  # noqa: S608 - the columns' names are ours
             [
                 list(range(len(ordered))),
@@ -126,9 +130,9 @@ def _sliced(
             ],
         )
         found = {}
-        for place, part, page, is_masked in cursor.fetchall():
+        for place, part, page, is_masked, seen in cursor.fetchall():
             _, start, end = origins[ordered[place]]
-            found[ordered[place]] = (Slice(part or "", start, end, page), is_masked)
+            found[ordered[place]] = (Slice(part or "", start, end, page, seen), is_masked)
     return found
 
 

@@ -163,6 +163,9 @@ class PageSerializer(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     start = serializers.IntegerField()
     end = serializers.IntegerField()
+    recognized = serializers.BooleanField(
+        required=False, help_text="Its page is a scan or a picture, read by text recognition (OCR)."
+    )
 
 
 class DocumentTextSerializer(serializers.Serializer[Any]):

@@ -102,6 +102,8 @@ def _reading(request: HttpRequest, document: Document) -> dict[str, Any]:
         "passage": passage,
         "outline": viewer.outline(content),
         "has_pages": bool(content.pages),
+        "recognized": content.recognized,
+        "unread": content.unread,
         "inside": _inside(content, query, passage) if query else None,
     }
 
@@ -182,7 +184,12 @@ def document_segment(request: HttpRequest, document_id: UUID, index: int) -> Htt
     if index >= len(found):
         raise NotFound
     part = viewer.Shown(found[index], viewer.pieces(content, found[index], None))
-    context = {"part": part, "document": document, "unmasked": unmasked}
+    context = {
+        "part": part,
+        "document": document,
+        "unmasked": unmasked,
+        "recognized": content.recognized,
+    }
     return render(request, "documents/view.html#segment", context)
 
 

@@ -51,6 +51,7 @@ KINDS: Final = (
     Kind("web", "Web page", "file-code", frozenset({"text/html"})),
     Kind("markdown", "Markdown", "file-text", frozenset({"text/markdown"})),
     Kind("text", "Text", "file-text", frozenset({"text/plain"})),
+    Kind("picture", "Picture", "file-image", frozenset({"image/png", "image/jpeg", "image/webp"})),
 )
 OTHER: Final = Kind("other", "Other", "file", frozenset())
 _KIND_OF: Final = {media_type: kind for kind in KINDS for media_type in kind.media_types}

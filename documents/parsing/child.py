@@ -26,6 +26,9 @@ _READERS = {
     MediaType.HTML: "html",
     MediaType.CSV: "table",
     MediaType.EMAIL: "mail",
+    MediaType.PNG: "picture",
+    MediaType.JPEG: "picture",
+    MediaType.WEBP: "picture",
 }
 _FORBIDDEN = (
     "socket.",
@@ -93,10 +96,10 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
             raise PermissionError("a parser does not write files")
 
 
-def answer(data: bytes, limits: Limits, reader: Any) -> dict[str, Any]:
+def answer(data: bytes, limits: Limits, reader: Any, *more: Any) -> dict[str, Any]:
     """Read the file and describe the result, or the refusal, in plain values."""
     try:
-        parsed = reader.read(data, limits)
+        parsed = reader.read(data, limits, *more)
     except Refused as refusal:
         return {"refused": refusal.code, "extra": refusal.extra}
     except (MemoryError, RecursionError):
@@ -109,16 +112,24 @@ def answer(data: bytes, limits: Limits, reader: Any) -> dict[str, Any]:
         "title": parsed.title,
         "pages": [[page.number, page.start, page.end] for page in parsed.pages],
         "headings": [[h.level, h.title, h.start] for h in parsed.headings],
+        "recognized": parsed.recognized,
+        "unread": parsed.unread,
     }
 
 
 def main() -> None:
-    """Read standard input as the media type in the arguments, and answer."""
+    """Read standard input as the media type in the arguments, and answer.
+
+    Limits that allow recognition have the recognizer loaded first, with its models.
+    """
     media_type = sys.argv[1]
     limits = Limits(**json.loads(sys.argv[2]))
+    more: tuple[Any, ...] = ()
+    if limits.recognized_pages:
+        more = (importlib.import_module("documents.parsing.readers.recognizer").Recognizer(),)
     reader = importlib.import_module(f"documents.parsing.readers.{_READERS[MediaType(media_type)]}")
     with open(0, "rb", closefd=False) as source, open(1, "wb", closefd=False) as out:
         confine(limits)
-        result = answer(source.read(), limits, reader)
+        result = answer(source.read(), limits, reader, *more)
         out.write(json.dumps(result, ensure_ascii=False, separators=(",", ":")).encode())
     os._exit(0)  # skips the parser libraries' own clean-up, which may hang on broken files

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from documents.parsing.model import DEFAULT, MAX_FILE_BYTES
+from documents.parsing.ocr import PAGES
 from tenants.errors import TenantryError
 
 _MB = 1024 * 1024
@@ -81,6 +82,29 @@ class NoText(ParsingError):
     )
 
 
+SCAN_WITHOUT_OCR = (
+    "No text was found in this file. It may be a scan, and text recognition (OCR) is not installed "
+    "here. Run it on the file and upload the result, or ask who runs this product to install it."
+)
+PICTURE_WITHOUT_OCR = (
+    "Pictures are read by text recognition (OCR), which is not installed here. Upload a document "
+    "with text, or ask who runs this product to install it."
+)
+
+
+class TooManyScans(ParsingError):
+    code = "too_many_scans"
+    title = (
+        f"More than {PAGES} pages of this file are scans, which is the most that text recognition "
+        "reads of one file. Split it and upload the parts."
+    )
+
+
+class TooManyPixels(ParsingError):
+    code = "too_many_pixels"
+    title = "This picture has more than 40 million pixels. Make it smaller and upload it again."
+
+
 class TooManyPages(ParsingError):
     code = "too_many_pages"
     title = f"This file has more than {DEFAULT.pages:,} pages. Split it and upload the parts."
@@ -107,6 +131,8 @@ BY_CODE: dict[str, type[ParsingError]] = {
         ParseTimeout,
         ParseMemory,
         NoText,
+        TooManyScans,
+        TooManyPixels,
         TooManyPages,
         TooMuchText,
     )

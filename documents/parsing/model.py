@@ -25,6 +25,13 @@ class MediaType(StrEnum):
     HTML = "text/html"
     CSV = "text/csv"
     EMAIL = "message/rfc822"
+    PNG = "image/png"
+    JPEG = "image/jpeg"
+    WEBP = "image/webp"
+
+
+PICTURES = frozenset({MediaType.PNG, MediaType.JPEG, MediaType.WEBP})
+"""What has no text but what recognition reads in it: see `ocr.py`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,8 @@ class Limits:
     memory_bytes: int = 256 * 1024 * 1024
     """The child's own memory; shared libraries take address space beyond it."""
     pages: int = 2_000
+    recognized_pages: int = 0
+    """Pages without letters that text recognition may read; see `ocr.py`."""
     characters: int = 10_000_000
     archive_entries: int = 2_000
     archive_bytes: int = 300 * 1024 * 1024
@@ -69,12 +78,18 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class ParsedText:
-    """The canonical text of a document: every citation's offsets point into `text`."""
+    """The canonical text of a document: every citation's offsets point into `text`.
+
+    `recognized` are numbers of pages that were read by text recognition, `unread` of those that
+    have something on them and no letters.
+    """
 
     text: str
     pages: tuple[PageSpan, ...] = ()
     headings: tuple[Heading, ...] = ()
     title: str = ""
+    recognized: tuple[int, ...] = ()
+    unread: tuple[int, ...] = ()
 
 
 class Refused(Exception):

@@ -19,9 +19,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from documents.parsing.errors import EmptyFile, ParsingError, error_for
+from documents.parsing import ocr
+from documents.parsing.errors import (
+    SCAN_WITHOUT_OCR,
+    EmptyFile,
+    NoText,
+    ParsingError,
+    error_for,
+)
 from documents.parsing.model import (
     DEFAULT,
+    PICTURES,
     Heading,
     Limits,
     MediaType,
@@ -39,10 +47,28 @@ _ANSWER_FACTOR = 6
 def parse(path: Path, media_type: str, *, limits: Limits = DEFAULT) -> ParsedText:
     """Return the file's canonical text, pages and headings.
 
-    Blocks until the child ends, at most `limits.wall_seconds`. Raises a `ParsingError`
-    whose code says why the file is refused.
+    Pages without letters, and pictures, are read by text recognition where it is installed, in a
+    child of its own with its own limits (`ocr.py`). Blocks until the child ends, at most
+    `limits.wall_seconds`. Raises a `ParsingError` whose code says why the file is refused.
     """
-    arguments = [str(MediaType(media_type)), json.dumps(asdict(limits))]
+    kind = MediaType(media_type)
+    if kind in PICTURES:
+        return _read(path, kind, ocr.LIMITS)
+    try:
+        found = _read(path, kind, limits)
+    except NoText:
+        if kind is not MediaType.PDF:
+            raise
+        if not ocr.ocr_installed():
+            raise NoText(SCAN_WITHOUT_OCR) from None
+        return _read(path, kind, ocr.LIMITS)
+    if found.unread and ocr.ocr_installed():
+        return _read(path, kind, ocr.LIMITS)
+    return found
+
+
+def _read(path: Path, media_type: MediaType, limits: Limits) -> ParsedText:
+    arguments = [str(media_type), json.dumps(asdict(limits))]
     cap = limits.characters * _ANSWER_FACTOR + 1_000_000
     output = child_answer(path, _START, arguments, limits=limits, cap=cap)
     try:
@@ -56,6 +82,8 @@ def parse(path: Path, media_type: str, *, limits: Limits = DEFAULT) -> ParsedTex
         pages=tuple(PageSpan(*page) for page in answer["pages"]),
         headings=tuple(Heading(*heading) for heading in answer["headings"]),
         title=answer["title"],
+        recognized=tuple(answer["recognized"]),
+        unread=tuple(answer["unread"]),
     )
 
 

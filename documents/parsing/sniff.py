@@ -7,6 +7,7 @@ import unicodedata
 
 from documents.parsing.clean import INVISIBLE
 from documents.parsing.errors import (
+    PICTURE_WITHOUT_OCR,
     BadName,
     CorruptFile,
     EmptyFile,
@@ -14,7 +15,8 @@ from documents.parsing.errors import (
     FileTooLarge,
     UnsupportedType,
 )
-from documents.parsing.model import MAX_FILE_BYTES, MediaType
+from documents.parsing.model import MAX_FILE_BYTES, PICTURES, MediaType
+from documents.parsing.ocr import ocr_installed
 
 HEAD_BYTES = 4096
 """How much of the file's beginning `detect` wants to see."""
@@ -34,6 +36,15 @@ _EXTENSIONS = {
     "htm": MediaType.HTML,
     "csv": MediaType.CSV,
     "eml": MediaType.EMAIL,
+    "png": MediaType.PNG,
+    "jpg": MediaType.JPEG,
+    "jpeg": MediaType.JPEG,
+    "webp": MediaType.WEBP,
+}
+_PICTURE_MAGIC = {
+    MediaType.PNG: re.compile(rb"\x89PNG\r\n\x1a\n"),
+    MediaType.JPEG: re.compile(rb"\xff\xd8\xff"),
+    MediaType.WEBP: re.compile(rb"RIFF....WEBP", re.DOTALL),
 }
 _OFFICE = (MediaType.DOCX, MediaType.PPTX, MediaType.XLSX)
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -86,7 +97,9 @@ def detect(name: str, head: bytes, size: int, *, max_bytes: int = MAX_FILE_BYTES
     kind = _EXTENSIONS.get(extension)
     if kind is None:
         raise UnsupportedType
-    if kind is MediaType.PDF:
+    if kind in PICTURES:
+        _check_picture(kind, head)
+    elif kind is MediaType.PDF:
         _check_pdf(head)
     elif kind in _OFFICE:
         _check_office(head)
@@ -113,6 +126,13 @@ def safe_name(raw: str) -> str:
     if not dot or len(extension) > 10:
         return name[:NAME_CHARACTERS].rstrip(". ")
     return stem[: NAME_CHARACTERS - len(extension) - 1].rstrip(". ") + "." + extension
+
+
+def _check_picture(kind: MediaType, head: bytes) -> None:
+    if not ocr_installed():
+        raise UnsupportedType(PICTURE_WITHOUT_OCR)
+    if not _PICTURE_MAGIC[kind].match(head):
+        raise UnsupportedType
 
 
 def _check_pdf(head: bytes) -> None:

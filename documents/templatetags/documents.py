@@ -19,6 +19,9 @@ _ICONS: dict[str, str] = {
     MediaType.CSV: "file-table",
     MediaType.EMAIL: "file-mail",
     MediaType.HTML: "file-code",
+    MediaType.PNG: "file-image",
+    MediaType.JPEG: "file-image",
+    MediaType.WEBP: "file-image",
 }
 
 

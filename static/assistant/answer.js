@@ -176,6 +176,7 @@
     const name = Object.assign(document.createElement("a"), { className: "source__name", textContent: found.document_name });
     name.href = /^\/help\//.test(found.url ?? "") ? found.url : `/documents/${encodeURIComponent(found.document_id)}/?start=${Number(found.start)}&end=${Number(found.end)}#passage`;
     head.append(number, name);
+    if (found.recognized) head.append(Object.assign(document.createElement("span"), { className: "badge", textContent: gettext("OCR"), title: gettext("Read by text recognition (OCR) from a scan or a picture: compare it with the page") }));
     if (found.page !== null) head.append(Object.assign(document.createElement("span"), { className: "source__page", textContent: gettext("Page {page}", { page: found.page }) }));
     box.append(head, Object.assign(document.createElement("blockquote"), { textContent: found.quote }));
     return box;

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from documents.models import Document
+from documents.models import Document, DocumentText
+from documents.selectors import text_slices
 from search.models import Chunk
 from tenants.context import entered
 from tests.documents.helpers import HANDBOOK, ingested, ready, text_of, upload
@@ -148,3 +149,18 @@ def test_text_is_read_by_offsets() -> None:
     assert (part["text"], part["start"], part["end"]) == (text[10:25], 10, 25)
     for query in ({"start": -1}, {"start": "x"}, {"start": 5, "end": 1}, {"end": 10**7}):
         assert api(BOB).get(address, query).status_code == 400
+
+
+def test_what_text_recognition_read_is_marked_as_such() -> None:
+    document = ready("Manual.pdf", files.long_pdf(3))
+    with entered(tenant_of(MAX)):
+        DocumentText.objects.filter(document=document).update(recognized=[2])
+        pages = dict(Chunk.objects.filter(source_id=document.id).values_list("page", "start"))
+        spans = {page: (document.id, start, 0, 5) for page, start in pages.items()}
+        found = text_slices(list(spans.values()))
+    assert {page: found[span].recognized for page, span in spans.items()} == {
+        page: page == 2 for page in spans
+    }
+    shown = browser_of(BOB).get(f"/documents/{document.id}/?as=text").content.decode()
+    assert shown.count("read by OCR") == 1
+    assert "1 page is a scan or a picture" in shown

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -21,6 +23,9 @@ from documents.parsing.readers.pdf_lines import Line, lines_of
 from documents.parsing.readers.pdf_running import drop_running_lines
 from documents.parsing.readers.pdf_words import Hyphens
 
+if TYPE_CHECKING:
+    from documents.parsing.readers.recognizer import Recognizer
+
 _OUTLINE_ENTRIES = 2_000
 _NO_TITLE = re.compile(
     r"^(\(?(?:untitled|anonymous|unspecified)\)?|microsoft word.*|.*\.(docx?|indd|tex|pdf))$",
@@ -29,8 +34,11 @@ _NO_TITLE = re.compile(
 _SENTENCE_END = re.compile(r"[.!?:;…。\uff01\uff1f][\"'”\u2019)\]]*$")
 
 
-def read(data: bytes, limits: Limits) -> ParsedText:
-    """Read a PDF's text. A scan without a text layer is refused as `no_text`."""
+def read(data: bytes, limits: Limits, recognizer: Recognizer | None = None) -> ParsedText:
+    """Read a PDF's text; pages without letters by the recognizer, if there is one.
+
+    Without it a scan is refused as `no_text`, and where only some pages are, they are `unread`.
+    """
     try:
         document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
@@ -40,7 +48,7 @@ def read(data: bytes, limits: Limits) -> ParsedText:
         raise Refused("too_many_pages", limit=limits.pages, pages=len(document))
     if len(document) == 0:
         raise Refused("corrupt_file")
-    pages = _all_lines(document, limits)
+    pages, pictured = _all_lines(document, limits, recognizer)
     drop_running_lines(pages)
     builder = TextBuilder(limits)
     title = clean.line(document.get_metadata_dict().get("Title", ""))
@@ -48,11 +56,25 @@ def read(data: bytes, limits: Limits) -> ParsedText:
     _write(pages, builder)
     if outline := _outline(document, builder.text(), builder.pages):
         builder.headings = outline
-    return builder.finish()
+    if recognizer is None:
+        return replace(builder.finish(), unread=tuple(pictured))
+    recognized = tuple(number for number in pictured if pages[number - 1])
+    return replace(builder.finish(), recognized=recognized)
 
 
-def _all_lines(document: pypdfium2.PdfDocument, limits: Limits) -> list[list[Line]]:
+def written(pages: list[list[Line]], limits: Limits, *, recognized: tuple[int, ...]) -> ParsedText:
+    """Return the text of lines that were read elsewhere than in a PDF."""
+    builder = TextBuilder(limits)
+    _write(pages, builder)
+    return replace(builder.finish(), recognized=recognized)
+
+
+def _all_lines(
+    document: pypdfium2.PdfDocument, limits: Limits, recognizer: Recognizer | None
+) -> tuple[list[list[Line]], list[int]]:
+    """Return the lines of every page, and the numbers of pages that show something but letters."""
     pages: list[list[Line]] = []
+    pictured: list[int] = []
     characters = 0
     unreadable = 0
     for index in range(len(document)):
@@ -63,6 +85,11 @@ def _all_lines(document: pypdfium2.PdfDocument, limits: Limits) -> list[list[Lin
             pages.append([])
             continue
         lines = lines_of(page)
+        if not lines and pdfium.FPDFPage_CountObjects(page.raw) > 0:
+            pictured.append(index + 1)
+            if recognizer is not None and len(pictured) > limits.recognized_pages:
+                raise Refused("too_many_scans", limit=limits.recognized_pages)
+            lines = recognizer.page_lines(page) if recognizer is not None else lines
         page.close()
         characters += sum(len(line.text) for line in lines)
         if characters > limits.characters:
@@ -70,7 +97,7 @@ def _all_lines(document: pypdfium2.PdfDocument, limits: Limits) -> list[list[Lin
         pages.append(lines)
     if unreadable == len(pages):
         raise Refused("corrupt_file")
-    return pages
+    return pages, pictured
 
 
 def _write(pages: list[list[Line]], builder: TextBuilder) -> None:
