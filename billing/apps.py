@@ -6,11 +6,13 @@ class BillingConfig(AppConfig):
     verbose_name = "Billing"
 
     def ready(self) -> None:
+        from billing.groupallowance import groups_apply
         from billing.health import spend_probe
         from billing.invoices.exporting import invoices_export
         from billing.invoices.holds import hold_register
         from billing.reconciliation.cases import invoice_holds
         from billing.sweeper import reservations_close, reservations_open
+        from tenants.accounts.groups import groups_follow
         from tenants.lifecycle.export import export_register
         from tenants.lifecycle.health import probe_register
         from tenants.lifecycle.steps import erase_register
@@ -20,5 +22,6 @@ class BillingConfig(AppConfig):
         erase_register("reservations", reservations_close, reservations_open, order=60)
         event_declare("usage.threshold", "A limit of usage came near, or was reached.")
         export_register("invoices", invoices_export)
+        groups_follow(groups_apply)
         probe_register("spend", "Spend and cap", spend_probe, order=50)
         hold_register("reconciliation", invoice_holds)

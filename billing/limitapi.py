@@ -66,7 +66,8 @@ class AllowanceSerializer(serializers.Serializer[Any]):
     """A member's allowance; without both amounts it is removed."""
 
     user_id = serializers.UUIDField(
-        allow_null=True, help_text="null: every member without an allowance of their own."
+        allow_null=True,
+        help_text="A member's or a group's id; null: every member who has no other allowance.",
     )
     model_tokens = serializers.IntegerField(allow_null=True, default=None, min_value=0)
     spend_usd = AmountField(allow_null=True, default=None, **AMOUNT)

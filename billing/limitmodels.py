@@ -30,11 +30,17 @@ class MemberCounter(models.Model):
 
 
 class Allowance(models.Model):
-    """What one member may use a month; empty: without limit. It replaces everyone's."""
+    """What one member may use a month; empty: without limit. It replaces everyone's.
+
+    A group's own row has the group's id in both ids. Of a member without a row of their own, the
+    groups' most generous amounts stand in a row of theirs, `group_id` telling a group that gave
+    them (`groupallowance.py`); so admission reads one row, whatever a member is in.
+    """
 
     pk = models.CompositePrimaryKey("tenant_id", "user_id")
     tenant_id = models.UUIDField()
     user_id = models.UUIDField()
+    group_id = models.UUIDField(null=True)
     model_tokens = models.DecimalField(null=True, **MONEY)
     spend_usd = models.DecimalField(null=True, **MONEY)
     set_by = models.UUIDField(null=True)

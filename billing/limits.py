@@ -35,7 +35,8 @@ SUMS: Final = """
        AND m.user_id = one.user_id AND m.period = one.period AND m.metric = 'spend_usd'
 """
 MEMBERS: Final = """
-    SELECT coalesce(a.user_id, c.user_id), a.user_id IS NOT NULL, a.model_tokens, a.spend_usd,
+    SELECT coalesce(a.user_id, c.user_id), a.user_id IS NOT NULL AND a.group_id IS NULL,
+           a.model_tokens, a.spend_usd,
            coalesce(c.tokens, 0), coalesce(c.spend, 0)
       FROM (SELECT * FROM billing_allowance WHERE tenant_id = %(tenant)s) a
       FULL JOIN (SELECT user_id, sum(used) FILTER (WHERE metric = 'model_tokens') AS tokens,
@@ -80,6 +81,19 @@ class Member:
     spend_usd: Decimal | None
     used_tokens: Decimal
     used_usd: Decimal
+
+    @property
+    def by_group(self) -> bool:
+        """Return whether the limits are a group's."""
+        return not self.own and (self.model_tokens is not None or self.spend_usd is not None)
+
+    @property
+    def own_tokens(self) -> Decimal | None:
+        return self.model_tokens if self.own else None
+
+    @property
+    def own_usd(self) -> Decimal | None:
+        return self.spend_usd if self.own else None
 
 
 @dataclass(frozen=True, slots=True)

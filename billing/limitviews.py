@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.dateparse import parse_datetime
 
 from billing.exports import usage_csv
+from billing.groupallowance import group_allowances
 from billing.limits import allowances, own_limits
 from billing.requests import SHOWN, request_entries, requests_latest
 from billing.selectors import month_usage
@@ -44,6 +45,7 @@ def limits_page(request: HttpRequest) -> HttpResponse:
         "is_owner": actor.role == Role.OWNER,
         "everyone": everyone,
         "members": members,
+        "groups": group_allowances() if admin else [],
         "owners": User.objects.filter(role=Role.OWNER, is_active=True),
         "error": error,
     }

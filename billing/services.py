@@ -6,9 +6,10 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from billing.groupallowance import groups_apply
 from billing.limitmodels import EVERYONE, Allowance
 from tenants.accounts.audit import audit_write
-from tenants.accounts.models import User
+from tenants.accounts.models import MemberGroup, User
 from tenants.context import Actor, current
 from tenants.errors import Invalid, NotFound
 
@@ -63,12 +64,15 @@ def allowance_set(
     model_tokens: Decimal | None = None,
     spend_usd: Decimal | None = None,
 ) -> None:
-    """Let a member use so much a month, in tokens, in money, or both; None for all members.
+    """Let a member, or each of a group's, use so much a month, in tokens, in money, or both.
+
+    `user_id` is a member's id, a group's, or None for all members.
 
     Without either the row is removed: the member is under what all members have, or free. In force
     with the next request. Raises NotFound for who is no member, Invalid for a bad amount.
     """
-    if user_id is not None and not User.objects.filter(pk=user_id).exists():
+    group = MemberGroup.objects.filter(pk=user_id).first() if user_id else None
+    if user_id is not None and group is None and not User.objects.filter(pk=user_id).exists():
         raise NotFound
     sums = {
         "model_tokens": checked_amount(model_tokens, "model_tokens"),
@@ -84,12 +88,13 @@ def allowance_set(
             Allowance.objects.update_or_create(
                 tenant_id=current().id,
                 user_id=subject,
-                defaults=sums | {"set_by": actor.user_id},
+                defaults=sums | {"set_by": actor.user_id, "group_id": group.id if group else None},
             )
+        groups_apply()
         audit_write(
             actor,
             action="allowance.set",
-            object_type="user" if user_id else "members",
+            object_type="group" if group else "user" if user_id else "members",
             object_id=user_id or "",
             **{name: None if value is None else str(value) for name, value in sums.items()},
         )

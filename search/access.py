@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from bedrock.gateway import masks
 from search.errors import CollectionNotFound, CollectionReadOnly
-from search.models import Collection, CollectionMember, Filing, Right, Source
+from search.models import Collection, CollectionGroup, CollectionMember, Filing, Right, Source
 from tenants.accounts.models import role_reaches
 from tenants.context import Actor
 
@@ -71,7 +71,10 @@ def documents_in(collection_ids: Iterable[UUID]) -> QuerySet[Filing, Any]:
 
 
 def collections_visible(actor: Actor) -> QuerySet[Collection]:
-    """Return the collections that the actor may read: open ones, own ones, and as a member."""
+    """Return the collections that the actor may read: open ones, own ones, and as a member.
+
+    By name, or by a group that the actor is in at the moment of the statement.
+    """
     return Collection.objects.filter(Q(open=True) | _own(actor) | _member(actor))
 
 
@@ -152,7 +155,10 @@ def _member(actor: Actor, **more: str) -> Q:
     if actor.user_id is None:
         return Q(pk__in=[])
     mine = CollectionMember.objects.filter(collection=OuterRef("pk"), user_id=actor.user_id, **more)
-    return Q(Exists(mine))
+    ours = CollectionGroup.objects.filter(
+        collection=OuterRef("pk"), group__memberships__user_id=actor.user_id, **more
+    )
+    return Q(Exists(mine)) | Q(Exists(ours))
 
 
 def _ids(collections: QuerySet[Collection]) -> QuerySet[Collection, Any]:

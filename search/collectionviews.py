@@ -6,22 +6,27 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from search.errors import MemberNotFound
+from search.errors import GroupNotFound, MemberNotFound
 from search.filing import (
     NAME_CHARACTERS,
     collection_change,
     collection_create,
     collection_delete,
+    group_remove,
+    group_set,
     member_remove,
     member_set,
 )
 from search.models import Right
 from search.selectors import (
+    collection_groups,
     collection_members,
     collection_overview,
     collection_shown,
+    groups_to_add,
     users_to_add,
 )
 from tenants.accounts.models import role_reaches
@@ -79,6 +84,8 @@ def _one(request: HttpRequest, collection_id: UUID, **more: Any) -> HttpResponse
         "collection": collection,
         "members": collection_members(collection),
         "others": users_to_add(collection),
+        "groups": collection_groups(collection),
+        "other_groups": groups_to_add(collection),
         "rights": Right.choices,
         "name_characters": NAME_CHARACTERS,
         **more,
@@ -141,4 +148,30 @@ def member_remove_submit(request: HttpRequest, collection_id: UUID, user_id: UUI
     if not collection_overview(actor).filter(id=collection_id).exists():
         return redirect("collections")
     messages.success(request, "No longer shared with them")
+    return redirect("collection", collection_id)
+
+
+@require_POST
+@role_required("member")
+def group_set_submit(request: HttpRequest, collection_id: UUID) -> HttpResponse:
+    """Share with a group, or change what its people may do."""
+    actor = actor_of(request)
+    try:
+        group_id, right = UUID(request.POST.get("group", "")), Right(request.POST.get("right", ""))
+    except ValueError:
+        collection_shown(actor, collection_id)
+        raise GroupNotFound from None
+    group_set(actor=actor, collection_id=collection_id, group_id=group_id, right=right)
+    messages.success(request, _("Groups saved"))
+    return redirect("collection", collection_id)
+
+
+@require_POST
+@role_required("member")
+def group_remove_submit(request: HttpRequest, collection_id: UUID, group_id: UUID) -> HttpResponse:
+    actor = actor_of(request)
+    group_remove(actor=actor, collection_id=collection_id, group_id=group_id)
+    if not collection_overview(actor).filter(id=collection_id).exists():
+        return redirect("collections")
+    messages.success(request, _("No longer shared with the group"))
     return redirect("collection", collection_id)

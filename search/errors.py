@@ -72,3 +72,7 @@ class CollectionNotEmpty(Conflict):
 
 class MemberNotFound(NotFound):
     title = "There is no such person to share with; choose an active user of this workspace"
+
+
+class GroupNotFound(NotFound):
+    title = "There is no such group to share with; choose one of this workspace"

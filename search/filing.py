@@ -16,11 +16,12 @@ from search.errors import (
     CollectionExists,
     CollectionNameWrong,
     CollectionNotEmpty,
+    GroupNotFound,
     MemberNotFound,
 )
-from search.models import Collection, CollectionMember, Filing, Right
+from search.models import Collection, CollectionGroup, CollectionMember, Filing, Right
 from tenants.accounts.audit import audit_write
-from tenants.accounts.models import User
+from tenants.accounts.models import MemberGroup, User
 from tenants.context import Actor
 
 NAME_CHARACTERS: Final = 120
@@ -105,6 +106,38 @@ def member_remove(*, actor: Actor, collection_id: UUID, user_id: UUID) -> None:
     collection = collection_to_manage(actor, collection_id)
     member.delete()
     _audit(actor, collection, "unshare", user_id=str(user_id))
+
+
+@transaction.atomic
+def group_set(*, actor: Actor, collection_id: UUID, group_id: UUID, right: Right) -> None:
+    """Share a collection with a group, or change its right.
+
+    Raises CollectionNotFound, CollectionReadOnly, GroupNotFound.
+    """
+    collection_known(actor, collection_id)
+    if not MemberGroup.objects.filter(id=group_id).exists():
+        raise GroupNotFound
+    collection = collection_to_manage(actor, collection_id)
+    CollectionGroup.objects.update_or_create(
+        collection=collection, group_id=group_id, defaults={"right": right}
+    )
+    _audit(actor, collection, "share", group_id=str(group_id), right=right)
+
+
+@transaction.atomic
+def group_remove(*, actor: Actor, collection_id: UUID, group_id: UUID) -> None:
+    """Take a collection away from a group, from the next retrieval on.
+
+    Raises CollectionNotFound, CollectionReadOnly, GroupNotFound.
+    """
+    shared = CollectionGroup.objects.filter(
+        collection=collection_known(actor, collection_id), group_id=group_id
+    )
+    if not shared.exists():
+        raise GroupNotFound
+    collection = collection_to_manage(actor, collection_id)
+    shared.delete()
+    _audit(actor, collection, "unshare", group_id=str(group_id))
 
 
 def file_new(*, actor: Actor, document_id: UUID, collection_id: UUID) -> None:

@@ -68,6 +68,26 @@ class CollectionMember(models.Model):
         return f"{self.user_id} in {self.collection_id}"
 
 
+class CollectionGroup(models.Model):
+    """A group of people whom a collection is shared with: whoever is in it when it is asked."""
+
+    id = models.BigAutoField(primary_key=True)
+    collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="groups")
+    group = models.ForeignKey(
+        "accounts.MemberGroup", on_delete=models.CASCADE, related_name="collections"
+    )
+    right = models.CharField(max_length=8, choices=Right, default=Right.READ)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["group", "collection"], name="collection_group_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.group_id} in {self.collection_id}"
+
+
 class Filing(models.Model):
     """That a document is in a collection; one in none is the whole workspace's.
 

@@ -19,9 +19,9 @@ from search.access import (
 from search.errors import CollectionNotFound, LimitOutOfRange, QueryEmpty, QueryTooLong
 from search.filters import Kind, kind_of
 from search.highlight import Text, excerpts
-from search.models import Collection, CollectionMember, Filing
+from search.models import Collection, CollectionGroup, CollectionMember, Filing
 from search.retrieval import EVERYTHING, Findings, Passage, RetrievalScope, find
-from tenants.accounts.models import User
+from tenants.accounts.models import MemberGroup, User
 from tenants.context import Actor
 
 QUERY_CHARACTERS: Final = 1_000
@@ -131,6 +131,18 @@ def collection_members(collection: Collection) -> QuerySet[CollectionMember]:
     """Return whom the collection is shared with, for callers that have checked access to it."""
     members = CollectionMember.objects.filter(collection=collection).select_related("user")
     return members.order_by("user__email")
+
+
+def collection_groups(collection: Collection) -> QuerySet[CollectionGroup]:
+    """Return the groups that the collection is shared with, for callers that checked access."""
+    rows = CollectionGroup.objects.filter(collection=collection).select_related("group")
+    return rows.order_by("group__name")
+
+
+def groups_to_add(collection: Collection) -> QuerySet[MemberGroup]:
+    """Return the groups that the collection can still be shared with."""
+    has = CollectionGroup.objects.filter(collection=collection).values("group_id")
+    return MemberGroup.objects.exclude(id__in=has)
 
 
 def users_to_add(collection: Collection) -> QuerySet[User]:

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from search.filing import NAME_CHARACTERS
 from search.filters import KINDS
-from search.models import Collection, CollectionMember, Right
+from search.models import Collection, CollectionGroup, CollectionMember, Right
 from search.selectors import LIMIT, LIMIT_USUAL, QUERY_CHARACTERS
 from search.tagging import TAG_CHARACTERS, TAGS_AT_MOST
 
@@ -115,3 +115,15 @@ class CollectionMemberSerializer(serializers.Serializer[CollectionMember]):
 
 class CollectionMembersSerializer(serializers.Serializer[Any]):
     results = CollectionMemberSerializer(many=True)
+
+
+class CollectionGroupSerializer(serializers.Serializer[CollectionGroup]):
+    """A group that a collection is shared with: whoever is in it then."""
+
+    group = serializers.UUIDField(source="group_id", read_only=True)
+    name = serializers.CharField(source="group", read_only=True)
+    right = serializers.ChoiceField(choices=Right.choices)
+
+
+class CollectionGroupsSerializer(serializers.Serializer[Any]):
+    results = CollectionGroupSerializer(many=True)

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from tenants.accounts.audit import audit_write
+from tenants.accounts.groups import groups_join, groups_named
 from tenants.accounts.invitations import invitation_of, invitations_open
 from tenants.accounts.models import Invitation, Role, User, role_reaches
 from tenants.accounts.services import user_create
@@ -35,8 +36,13 @@ class Invited:
     refused: str = ""
 
 
-def invitation_create(*, actor: Actor, email: str, role: str) -> Invitation:
-    """Invite an address; an open invitation to it is replaced. Raises Invalid, Forbidden."""
+def invitation_create(
+    *, actor: Actor, email: str, role: str, groups: Sequence[str] = ()
+) -> Invitation:
+    """Invite an address, into groups by their names; an open invitation to it is replaced.
+
+    Raises Invalid, Forbidden.
+    """
     email = email.strip().lower()
     if not role_reaches(actor.role, Role.ADMIN) or actor.user_id is None:
         raise Forbidden
@@ -50,6 +56,7 @@ def invitation_create(*, actor: Actor, email: str, role: str) -> Invitation:
         raise Forbidden("Only an owner invites another owner.")
     if User.objects.filter(email=email).exists():
         raise Invalid(f"{email} belongs to this workspace already.")
+    into = groups_named(groups)
     with transaction.atomic():
         invitations_open().filter(email=email).update(revoked_at=timezone.now())
         invitation = Invitation.objects.create(
@@ -57,6 +64,7 @@ def invitation_create(*, actor: Actor, email: str, role: str) -> Invitation:
             role=role,
             invited_by=actor.user_id,
             expires_at=timezone.now() + GOOD_FOR,
+            groups=[str(group.id) for group in into],
         )
         audit_write(
             actor,
@@ -71,7 +79,7 @@ def invitation_create(*, actor: Actor, email: str, role: str) -> Invitation:
 
 
 def invitations_create(*, actor: Actor, lines: str, role: str) -> list[Invited]:
-    """Invite each line of `address[,role]`, and say of each what became of it."""
+    """Invite each line of `address[,role[,group; group]]`, and say what became of each."""
     rows = [row for row in csv.reader(io.StringIO(lines)) if any(cell.strip() for cell in row)]
     if rows and rows[0][0].strip().lower() in ("email", "e-mail", "address"):
         rows = rows[1:]
@@ -85,8 +93,9 @@ def invitations_create(*, actor: Actor, lines: str, role: str) -> list[Invited]:
 def _invited(actor: Actor, row: Sequence[str], role: str) -> Invited:
     email = row[0].strip().lower()
     wanted = row[1].strip().lower() if len(row) > 1 and row[1].strip() else role
+    groups = row[2].split(";") if len(row) > 2 else []
     try:
-        invitation_create(actor=actor, email=email, role=wanted)
+        invitation_create(actor=actor, email=email, role=wanted, groups=groups)
     except (Invalid, Forbidden) as refused:
         return Invited(email, wanted, refused.detail)
     return Invited(email, wanted)
@@ -115,6 +124,7 @@ def invitation_accept(*, token: str, name: str, password: str) -> User:
         user = user_create(
             email=invitation.email, password=password, name=name, role=Role(invitation.role)
         )
+        groups_join(user, invitation.groups)
         actor = Actor(user_id=user.id, role=user.role, kind="session")
         audit_write(
             actor, action="invitation.accept", object_type="invitation", object_id=invitation.id

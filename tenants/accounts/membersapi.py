@@ -42,6 +42,13 @@ class InvitationSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField(read_only=True)
     email = serializers.EmailField()
     role = serializers.ChoiceField(Role.choices, default=Role.MEMBER)
+    groups = serializers.ListField(
+        child=serializers.CharField(max_length=80),
+        required=False,
+        write_only=True,
+        max_length=50,
+        help_text="Names of groups that they join.",
+    )
     created_at = serializers.DateTimeField(read_only=True)
     expires_at = serializers.DateTimeField(read_only=True)
 

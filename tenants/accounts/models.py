@@ -8,6 +8,9 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.utils import timezone
 
+from tenants.accounts.groupmodels import GroupMember as GroupMember
+from tenants.accounts.groupmodels import MemberGroup as MemberGroup
+
 
 class Role(models.TextChoices):
     """From least to most; each may do what those before it may."""
@@ -110,6 +113,7 @@ class Invitation(models.Model):
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+    groups = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
 
     class Meta:
         ordering: ClassVar = ["-created_at"]

@@ -10,6 +10,7 @@ from tenants.accounts.selectors import actor_of
 
 NAV: Final = [
     {"label": "Members", "href": "/settings/members/", "icon": "users"},
+    {"label": "Groups", "href": "/settings/groups/", "icon": "users"},
     {"label": "Sign-in", "href": "/settings/security/", "icon": "lock"},
     {"label": "API keys", "href": "/settings/keys/", "icon": "key"},
     {"label": "Webhooks", "href": "/settings/webhooks/", "icon": "bolt", "role": "admin"},

@@ -5,6 +5,8 @@ from django.urls import path
 from tenants.accounts import (
     auditapi,
     auditviews,
+    groupsapi,
+    groupviews,
     keysapi,
     keysviews,
     membersapi,
@@ -33,6 +35,8 @@ html_urlpatterns = [
         membersviews.invitation_revoke_action,
         name="settings-invitation-revoke",
     ),
+    path("settings/groups/", groupviews.groups_page, name="settings-groups"),
+    path("settings/groups/<uuid:group_id>/", groupviews.group_action, name="settings-group"),
     path("invitation/<str:token>/", membersviews.invitation_page, name="invitation"),
     path("settings/keys/", keysviews.keys_page, name="settings-keys"),
     path(
@@ -70,6 +74,13 @@ api_urlpatterns = [
     ),
     path("members/", membersapi.MembersView.as_view(), name="api_members"),
     path("members/<uuid:user_id>/", membersapi.MemberView.as_view(), name="api_member"),
+    path("groups/", groupsapi.GroupsView.as_view(), name="api_groups"),
+    path("groups/<uuid:group_id>/", groupsapi.GroupView.as_view(), name="api_group"),
+    path(
+        "groups/<uuid:group_id>/members/<uuid:user_id>/",
+        groupsapi.GroupMemberView.as_view(),
+        name="api_group_member",
+    ),
     path("invitations/", membersapi.InvitationsView.as_view(), name="api_invitations"),
     path(
         "invitations/<uuid:invitation_id>/",

@@ -131,6 +131,9 @@ def _disable_if_due(endpoint: Endpoint, attempt: dict[str, Any], now: datetime) 
     audit_write(
         SYSTEM, action="webhook.disable", object_type="webhook", object_id=endpoint.id, why=why
     )
+    from tenants.webhooks.tasks import webhook_disabled_mail
+
+    webhook_disabled_mail.dispatch(str(endpoint.id))
     log.warning("webhooks.disabled", endpoint_id=str(endpoint.id), why=why)
 
 

@@ -4,9 +4,15 @@ from typing import Any, Final
 from uuid import UUID
 
 from celery import shared_task
+from django.core.mail import send_mail
+from django.template.loader import render_to_string
 
+from tenants.accounts.models import Role, User
+from tenants.context import current
+from tenants.lifecycle.naming import url_for
 from tenants.tasks import in_each_tenant, tenant_task
 from tenants.webhooks.delivering import deliver, deliveries_due, deliveries_tidy
+from tenants.webhooks.models import Endpoint
 
 SOON: Final = 60.0  # seconds; a longer wait is left to the schedule
 
@@ -17,6 +23,19 @@ def webhook_deliver(delivery_id: str) -> None:
     again = deliver(UUID(delivery_id))
     if again is not None and again <= SOON:
         webhook_deliver.dispatch_in(again + 0.1, delivery_id)
+
+
+@tenant_task(name="webhooks.disabled_mail")
+def webhook_disabled_mail(endpoint_id: str) -> None:
+    """Tell admins that nothing is sent to an endpoint any more, and why."""
+    endpoint = Endpoint.objects.filter(id=endpoint_id, disabled_at__isnull=False).first()
+    if endpoint is None:
+        return
+    context = {"endpoint": endpoint, "workspace": current().name, "url": url_for(current().slug)}
+    text = render_to_string("settings/webhook_disabled_email.txt", context)
+    admins = User.objects.filter(role__in=[Role.ADMIN, Role.OWNER], is_active=True)
+    for admin in admins.filter(is_service=False):
+        send_mail("A webhook was switched off", text, None, [admin.email])
 
 
 def _send_due() -> None:

@@ -29,7 +29,7 @@ from bedrock.gateway import ToolUse
 from bedrock.models import PolicyDecision
 from billing.models import InvoiceLine, LedgerLine
 from search.models import Chunk
-from tenants.accounts.models import ApiKey, Invitation, User
+from tenants.accounts.models import ApiKey, Invitation, MemberGroup, User
 from tenants.context import entered, public_scope
 from tenants.objects import object_put
 from tenants.registry.models import DataExport, Impersonation
@@ -110,6 +110,7 @@ def _objects(person: Person, word: str) -> Ids:
             invited_by=user_of(person).id,
             expires_at=timezone.now() + timedelta(days=1),
         )
+        group = MemberGroup.objects.create(name=f"{word} {uuid4().hex[:6]}")
         endpoint = Endpoint.objects.create(
             url="https://hooks.example/", description=word, disabled_at=timezone.now(),
             secret=secret_seal("whsec_" + word, purpose="webhook"),
@@ -156,6 +157,7 @@ def _objects(person: Person, word: str) -> Ids:
         "collection_id": collection["id"],
         "key_id": str(key.id),
         "invitation_id": str(invitation.id),
+        "group_id": str(group.id),
         "program_id": str(program.id),
         "factor_id": str(factor.id),
         "session_id": str(session.id),

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.db import transaction
 from django.utils import timezone
 
@@ -17,7 +18,12 @@ from tenants.outbound import Unreachable, fetch
 from tenants.webhooks.models import Delivery, Endpoint
 from tenants.webhooks.publishing import publish
 from tenants.webhooks.signing import signature
-from tenants.webhooks.tasks import webhook_deliver, webhooks_due, webhooks_tidy
+from tenants.webhooks.tasks import (
+    webhook_deliver,
+    webhook_disabled_mail,
+    webhooks_due,
+    webhooks_tidy,
+)
 from tests.documents.helpers import ready
 from tests.support.cast import ADA, ALICE, CHARLIE, MAX
 from tests.support.clients import api, browser_of, code_of, tenant_of
@@ -188,7 +194,12 @@ def test_an_endpoint_that_fails_for_days_or_is_gone_is_switched_off() -> None:
         api(ADA).patch(f"/api/v1/webhooks/{hook['id']}/", on, content_type="application/json")
         due_again()
         with entered(tenant_of(ALICE)):
-            assert Endpoint.objects.get().disabled_why == "It answered 410 Gone."
+            endpoint = Endpoint.objects.get()
+            assert endpoint.disabled_why == "It answered 410 Gone."
+            mail.outbox.clear()
+            webhook_disabled_mail(str(endpoint.id))
+        assert {message.to[0] for message in mail.outbox} == {ADA.email, ALICE.email}
+        assert "410 Gone" in mail.outbox[0].body
 
 
 INSIDE_OR_MALFORMED = (

@@ -19,7 +19,15 @@ from django.db import connection
 
 from tenants.context import public_scope
 from tenants.registry.models import Tenant
-from tests.isolation.stateful import asking, beside, changing, colleagues, guest, reading
+from tests.isolation.stateful import (
+    asking,
+    beside,
+    changing,
+    colleagues,
+    grouping,
+    guest,
+    reading,
+)
 from tests.isolation.stateful.canaries import GUEST
 from tests.isolation.stateful.model import PEOPLE, Model
 from tests.isolation.stateful.run import Run, Step, Turn, turn_of
@@ -49,6 +57,8 @@ OPERATIONS: Final[dict[str, tuple[Callable[[Turn], Awaitable[None]], int]]] = {
     "delete_document": (changing.delete_document, 1),
     "begin": (changing.begin, 3),
     "collection": (changing.collection, 3),
+    "group": (grouping.group, 3),
+    "share": (grouping.share, 3),
     "collections": (reading.collections, 3),
     "hidden": (colleagues.hidden, 8),
     "safety": (changing.safety, 1),

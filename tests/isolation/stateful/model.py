@@ -18,6 +18,14 @@ PEOPLE: Final = {
 
 
 @dataclass(slots=True, eq=False)
+class Group:
+    """A group of a workspace's people, as it is now."""
+
+    id: str
+    people: set[Person] = field(default_factory=set)
+
+
+@dataclass(slots=True, eq=False)
 class Thing:
     """An object with a canary. `state`: queued, ready or gone."""
 
@@ -31,6 +39,13 @@ class Thing:
     within: "Thing | None" = None  # the collection that a document is filed in
     open: bool = True  # of a collection: to the whole workspace
     members: dict[Person, str] = field(default_factory=dict)  # of a collection, with their rights
+    groups: dict[Group, str] = field(default_factory=dict)  # of a collection, with their rights
+
+    def right(self, person: Person) -> str:
+        """Return the greatest right that the person has by name or by a group."""
+        rights = {right for group, right in self.groups.items() if person in group.people}
+        rights.add(self.members.get(person, ""))
+        return max(rights, key=("", "read", "add").index)
 
     @property
     def workspace(self) -> str:
@@ -44,7 +59,7 @@ def sees(person: Person, thing: Thing) -> bool:
     if thing.kind.endswith("document"):
         return thing.within is None or sees(person, thing.within)
     if thing.kind == "collection":
-        return thing.open or person == thing.owner or person in thing.members
+        return thing.open or person == thing.owner or thing.right(person) != ""
     return thing.kind not in PRIVATE or person == thing.owner
 
 
@@ -65,7 +80,7 @@ def changes(person: Person, thing: Thing) -> bool:
         return False
     if thing.kind == "document":
         return thing.within is None or changes(person, thing.within)
-    return thing.open or person == thing.owner or thing.members.get(person) == "add"
+    return thing.open or person == thing.owner or thing.right(person) == "add"
 
 
 class Model:
@@ -79,6 +94,7 @@ class Model:
         self.tenant_ids: dict[str, UUID] = {}  # of those that are there now
         self.ever: dict[str, list[UUID]] = {name: [] for name in PEOPLE}  # and of the erased
         self.erased: set[str] = set()  # canaries of workspaces that have left
+        self.groups: dict[str, list[Group]] = {}  # by workspace
         self.user_ids: dict[str, str] = {}  # by e-mail address
         self.sightings = 0  # canaries seen by those who may
 
@@ -108,6 +124,7 @@ class Model:
     def leave(self, workspace: str) -> None:
         """Count a workspace as erased: nobody may see anything of it from now on."""
         del self.tenant_ids[workspace]
+        self.groups.pop(workspace, None)
         self.erased |= {
             mark for mark, each in self.by_canary.items() if each.workspace == workspace
         }
