@@ -4,6 +4,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.text import capfirst
 
 from config.staffroles import COLUMNS, TABLE, TOLD
 from tenants.accounts.models import StaffRole
@@ -16,7 +17,7 @@ def staff_roles_page(request: HttpRequest) -> HttpResponse:
         model = apps.get_model(label)
         part = str(apps.get_app_config(model._meta.app_label).verbose_name)
         shown = [right.replace(" ", ", ") for right in rights]
-        rows.setdefault(part, []).append((str(model._meta.verbose_name_plural).capitalize(), shown))
+        rows.setdefault(part, []).append((capfirst(str(model._meta.verbose_name_plural)), shown))
     own = getattr(request.user, "staff_role", "")
     context = {
         **admin.site.each_context(request),
