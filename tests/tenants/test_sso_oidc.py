@@ -174,6 +174,13 @@ def test_what_is_kept_for_an_answer_ends_after_ten_minutes(openid: OpenId) -> No
     assert code_on(client.get(back)) == "sso_state"
 
 
+def test_an_answer_works_once_for_who_is_signed_in_too(openid: OpenId) -> None:
+    admin = with_openid(openid, state="off")
+    back = path_of(openid.asked(admin.post(f"{SETTINGS}test/")["Location"], NEW))
+    assert "The test passed" in admin.get(back).content.decode()
+    assert code_on(admin.get(back)) == "sso_state"
+
+
 def test_leaving_for_the_provider_carries_state_nonce_and_a_challenge(openid: OpenId) -> None:
     with_openid(openid)
     client = stranger(ADA.host)
