@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from assistant.models import Conversation, Message, MessageRole
 from tenants.accounts.models import role_reaches
@@ -20,7 +21,7 @@ def conversation_of(actor: Actor, conversation_id: UUID | str) -> Conversation:
     """Return the conversation. Raises NotFound for a missing one and another user's alike."""
     conversation = conversations_visible(actor).filter(id=conversation_id).first()
     if conversation is None:
-        raise NotFound("There is no such conversation.")
+        raise NotFound(_("There is no such conversation."))
     return conversation
 
 
@@ -35,7 +36,7 @@ def conversation_shared_with(actor: Actor, conversation_id: UUID | str) -> Conve
     shared = Conversation.objects.filter(shared_at__isnull=False).select_related("owner")
     conversation = shared.filter(id=conversation_id).first()
     if conversation is None:
-        raise NotFound("There is no such conversation.")
+        raise NotFound(_("There is no such conversation."))
     return conversation
 
 
@@ -47,7 +48,7 @@ def answer_of(conversation: Conversation, message_id: UUID | str) -> Message:
         .first()
     )
     if message is None:
-        raise NotFound("There is no such answer in this conversation.")
+        raise NotFound(_("There is no such answer in this conversation."))
     return message
 
 
@@ -55,7 +56,7 @@ def message_of(conversation: Conversation, message_id: UUID | str) -> Message:
     """Return a message of the conversation. Raises NotFound."""
     message = conversation.messages.filter(id=message_id).first()
     if message is None:
-        raise NotFound("There is no such message in this conversation.")
+        raise NotFound(_("There is no such message in this conversation."))
     return message
 
 
@@ -63,7 +64,7 @@ def question_of(conversation: Conversation, message_id: UUID | str) -> Message:
     """Return a question of the conversation. Raises NotFound."""
     message = message_of(conversation, message_id)
     if message.role != MessageRole.USER:
-        raise NotFound("There is no such question in this conversation.")
+        raise NotFound(_("There is no such question in this conversation."))
     return message
 
 
@@ -77,7 +78,7 @@ def answer_to_explain(actor: Actor, message_id: UUID | str) -> Message:
         answers = answers.filter(conversation__owner_id=actor.user_id)
     message = answers.defer("text", "citations").first()
     if message is None:
-        raise NotFound("There is no such answer.")
+        raise NotFound(_("There is no such answer."))
     return message
 
 

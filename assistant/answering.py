@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from assistant.actions import action_carry_out
 from assistant.attached import Files, attached_read, files_of
@@ -124,9 +125,13 @@ def _shortened(
     count = summary_due(history, made.summary)
     if not count:
         return history
-    at = step_told(running, made, name="summarize", line="Summarizing earlier messages")
+    at = step_told(running, made, name="summarize", line=_("Summarizing earlier messages"))
     made_now = summary_made(running, earlier[count - 1], history[:count], made.summary)
-    line = "Earlier messages summarized" if made_now else "Earlier messages could not be summarized"
+    line = (
+        _("Earlier messages summarized")
+        if made_now
+        else _("Earlier messages could not be summarized")
+    )
     status = "done" if made_now else "failed"
     step_told(running, made, name="summarize", line=line, at=at, status=status)
     made.summary = made_now or made.summary
@@ -139,7 +144,7 @@ def _decided(
     """Carry out what was approved, once, and let the model go on from its result."""
     if action.state == ActionState.DECLINED:
         made.ruled = True
-        said(running, made, "All right, nothing was changed.")
+        said(running, made, _("All right, nothing was changed."))
         return None
     tool = TOOLS[action.name]
     text = action.result

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from assistant.access import conversation_of, conversations_visible
 from assistant.errors import (
@@ -27,6 +28,7 @@ from assistant.models import Conversation, Message
 from assistant.selectors import thread_of
 from bedrock.prompting import feature_require
 from documents.attaching import attached_delete, attached_keep, documents_attached
+from documents.errors import reason_told
 from documents.models import Document, Status
 from documents.parsing import safe_name
 from documents.services import document_upload, file_measured
@@ -107,7 +109,7 @@ def attachment_keep(*, actor: Actor, conversation_id: UUID, attachment_id: UUID)
     """
     if not role_reaches(actor.role, "member"):
         raise Forbidden(
-            "Members add documents to this workspace; ask one of them to keep the file."
+            gettext("Members add documents to this workspace; ask one of them to keep the file.")
         )
     _held(actor, conversation_id)
     attachment_of(actor, conversation_id, attachment_id)
@@ -121,7 +123,7 @@ def _held(actor: Actor, conversation_id: UUID) -> None:
     """Hold the actor's conversation until the transaction ends. Raises NotFound."""
     own = conversations_visible(actor).select_for_update(of=("self",))
     if not own.filter(id=conversation_id).exists():
-        raise NotFound("There is no such conversation.")
+        raise NotFound(gettext("There is no such conversation."))
 
 
 def attached_checked(conversation_id: UUID, ids: Sequence[UUID]) -> list[dict[str, Any]]:
@@ -144,7 +146,10 @@ def attached_checked(conversation_id: UUID, ids: Sequence[UUID]) -> list[dict[st
 
 def _ready_require(document: Document) -> None:
     if document.status == Status.FAILED:
-        raise AttachmentFailed(f"“{document.name}” could not be read: {document.error}")
+        raise AttachmentFailed(
+            gettext("“%(name)s” could not be read: %(why)s")
+            % {"name": document.name, "why": reason_told(document)}
+        )
     if document.status != Status.READY:
         raise AttachmentNotReady
 

@@ -5,6 +5,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from django.db import connection
+from django.utils.translation import gettext
 
 from assistant.models import Conversation, Message, MessageRole, MessageStatus, Turn
 from tenants.context import Actor
@@ -48,7 +49,7 @@ def turn_asked(actor: Actor, conversation_id: UUID, text: str, lease: timedelta)
     turn that runs.
     """
     if actor.user_id is None:  # a conversation's owner is a person
-        raise NotFound("There is no such conversation.")
+        raise NotFound(gettext("There is no such conversation."))
     conversation = Conversation(id=conversation_id, owner_id=actor.user_id)
     question = Message(conversation=conversation, role=MessageRole.USER, text=text)
     answer = Message(
@@ -72,7 +73,7 @@ def turn_asked(actor: Actor, conversation_id: UUID, text: str, lease: timedelta)
         )  # fmt: skip
         found = cursor.fetchone()
     if found is None:
-        raise NotFound("There is no such conversation.")
+        raise NotFound(gettext("There is no such conversation."))
     conversation.turns, conversation.title, question.parent_id = found
     conversation.leaf, turn.number = answer.id, conversation.turns
     question.position, answer.position = 2 * turn.number - 1, 2 * turn.number

@@ -4,6 +4,8 @@ import json
 from typing import Any, Final
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from assistant.errors import FRAME_BYTES, BadFrame
 from assistant.frames import Frame
 
@@ -28,26 +30,32 @@ MOST_SEQ: Final = 2**62  # beyond it no number is a frame's
 def client_frame(text: str | None) -> Frame:
     """Return a client's frame. Raises BadFrame, saying what is wrong with it."""
     if text is None:
-        raise BadFrame("Frames are JSON text; binary ones are not read.")
+        raise BadFrame(_("Frames are JSON text; binary ones are not read."))
     if len(text) > FRAME_BYTES or len(text.encode()) > FRAME_BYTES:
-        raise BadFrame(f"A frame holds at most {FRAME_BYTES // 1024} KB.")
+        raise BadFrame(_("A frame holds at most %(most)s KB.") % {"most": FRAME_BYTES // 1024})
     try:
         frame = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadFrame("This frame is not JSON.") from error
+        raise BadFrame(_("This frame is not JSON.")) from error
     if not isinstance(frame, dict):
-        raise BadFrame("A frame is a JSON object with a type.")
+        raise BadFrame(_("A frame is a JSON object with a type."))
     kind = frame.get("type")
     wanted = MEMBERS.get(kind) if isinstance(kind, str) else None
     if wanted is None:
-        raise BadFrame(f"The type is one of {', '.join(MEMBERS)}.")
+        raise BadFrame(_("The type is one of %(types)s.") % {"types": ", ".join(MEMBERS)})
     optional = OPTIONAL.get(str(kind), {})
     if not set(wanted) <= set(frame) - {"type"} <= {*wanted, *optional}:
-        raise BadFrame(f"A frame {kind} has the members: {', '.join(wanted) or 'none'}.")
+        raise BadFrame(
+            _("A frame %(kind)s has the members: %(members)s.")
+            % {"kind": kind, "members": ", ".join(wanted) or _("none")}
+        )
     members = {**wanted, **{name: optional[name] for name in optional if name in frame}}
     for name, kind_of in members.items():
         if type(frame[name]) is not kind_of:
-            raise BadFrame(f"{name} must be a JSON {_JSON_NAMES[kind_of]}.")
+            raise BadFrame(
+                _("%(name)s must be a JSON %(kind)s.")
+                % {"name": name, "kind": _JSON_NAMES[kind_of]}
+            )
     _check_values(frame)
     return frame
 
@@ -56,16 +64,18 @@ _JSON_NAMES: Final = {str: "string", bool: "boolean", int: "integer", list: "arr
 
 
 def _check_values(frame: dict[str, Any]) -> None:
-    for name, of in (("message_id", "a message"), ("action_id", "an action")):
+    for name, of in (("message_id", _("a message")), ("action_id", _("an action"))):
         if name in frame:
             try:
                 frame[name] = UUID(frame[name])
             except ValueError as error:
-                raise BadFrame(f"{name} must be the id of {of}.") from error
+                raise BadFrame(
+                    _("%(name)s must be the id of %(of)s.") % {"name": name, "of": of}
+                ) from error
     if "attachment_ids" in frame:
         try:
             frame["attachment_ids"] = [UUID(each) for each in frame["attachment_ids"]]
         except (ValueError, TypeError, AttributeError) as error:
-            raise BadFrame("attachment_ids must be the ids of attached files.") from error
+            raise BadFrame(_("attachment_ids must be the ids of attached files.")) from error
     if "after" in frame and not 0 <= frame["after"] <= MOST_SEQ:
-        raise BadFrame("after must be the seq of a frame, or 0.")
+        raise BadFrame(_("after must be the seq of a frame, or 0."))

@@ -5,9 +5,12 @@ from typing import Any, Final
 import redis
 import structlog
 from django.db import InterfaceError, OperationalError
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 from psycopg_pool import PoolTimeout
 
 from tenants.errors import Conflict, Invalid, NotFound, TenantryError, Unavailable
+from tenants.wording import grouped_lazy
 
 MESSAGE_CHARACTERS: Final = 8_000
 MOST_ATTACHED: Final = 10  # files of one message
@@ -25,86 +28,91 @@ log = structlog.get_logger(__name__)
 class MessageEmpty(Invalid):
     code = "message_empty"
     status = 422
-    title = "Write something first"
+    title = _("Write something first")
 
 
 class MessageTooLong(Invalid):
     code = "message_too_long"
     status = 422
-    title = f"A message holds at most {MESSAGE_CHARACTERS:,} characters; shorten it"
+    title = format_lazy(
+        _("A message holds at most {most} characters; shorten it"),
+        most=grouped_lazy(MESSAGE_CHARACTERS),
+    )
 
 
 class TurnRunning(Conflict):
     code = "turn_running"
-    title = "The last answer is still being written; stop it or wait for it"
+    title = _("The last answer is still being written; stop it or wait for it")
 
 
 class NoSuchAttachment(NotFound):
     code = "no_such_attachment"
-    title = "This conversation has no such attached file; attach it again"
+    title = _("This conversation has no such attached file; attach it again")
 
 
 class TooManyAttached(Invalid):
     code = "too_many_attachments"
     status = 422
-    title = f"A message takes {MOST_ATTACHED} files; send some of them with the next one"
+    title = format_lazy(
+        _("A message takes {most} files; send some of them with the next one"), most=MOST_ATTACHED
+    )
 
 
 class AttachmentNotReady(Conflict):
     code = "attachment_not_ready"
-    title = "An attached file is still being read; send the message once it is ready"
+    title = _("An attached file is still being read; send the message once it is ready")
 
 
 class AttachmentFailed(Conflict):
     code = "attachment_failed"
-    title = "An attached file could not be read; remove it and send the message again"
+    title = _("An attached file could not be read; remove it and send the message again")
 
 
 class AttachmentSent(Conflict):
     code = "attachment_sent"
-    title = "This file went with a message and stays with it, until the conversation is deleted"
+    title = _("This file went with a message and stays with it, until the conversation is deleted")
 
 
 class BadFrame(Invalid):
     """A socket frame that is no JSON object of a known type with the right members."""
 
     code = "bad_frame"
-    title = "This frame could not be read; its type or members are unknown"
+    title = _("This frame could not be read; its type or members are unknown")
 
 
 class NoSuchAction(NotFound):
     code = "no_such_action"
-    title = "No action with this id is waiting for your decision"
+    title = _("No action with this id is waiting for your decision")
 
 
 class ActionDecided(Conflict):
     code = "action_decided"
-    title = "This has been decided already; nothing is done twice"
+    title = _("This has been decided already; nothing is done twice")
 
 
 class ActionExpired(Conflict):
     code = "action_expired"
-    title = "This proposal has expired and nothing was changed; ask again"
+    title = _("This proposal has expired and nothing was changed; ask again")
 
 
 class NotExportable(Invalid):
     code = "export_kind_unknown"
-    title = "A conversation is exported as markdown or json"
+    title = _("A conversation is exported as markdown or json")
 
 
 class TextNotExportable(Invalid):
     code = "export_kind_unknown"
-    title = "A text is exported as markdown or docx"
+    title = _("A text is exported as markdown or docx")
 
 
 class VersionUnknown(NotFound):
     code = "version_unknown"
-    title = "This text has no such version"
+    title = _("This text has no such version")
 
 
 class DecisionStands(Conflict):
     code = "decision_stands"
-    title = "A decision cannot be edited; ask again instead"
+    title = _("A decision cannot be edited; ask again instead")
 
 
 class Interrupted(TenantryError):
@@ -113,7 +121,7 @@ class Interrupted(TenantryError):
     code = "interrupted"
     status = 503
     retryable = True
-    title = "The answer was interrupted; what had arrived is kept, and you can ask again"
+    title = _("The answer was interrupted; what had arrived is kept, and you can ask again")
 
 
 class AnswerFailed(TenantryError):
@@ -121,7 +129,7 @@ class AnswerFailed(TenantryError):
 
     code = "server_error"
     status = 500
-    title = "Something went wrong on our side; it has been recorded. You can ask again"
+    title = _("Something went wrong on our side; it has been recorded. You can ask again")
 
 
 class NothingToWrite(Invalid):
@@ -129,30 +137,36 @@ class NothingToWrite(Invalid):
 
     code = "nothing_to_write"
     status = 422
-    title = "Give the task something to work on"
+    title = _("Give the task something to work on")
 
 
 class TextTooLong(Invalid):
     code = "text_too_long"
     status = 422
-    title = f"A text holds at most {TEXT_CHARACTERS:,} characters; upload it as a document instead"
+    title = format_lazy(
+        _("A text holds at most {most} characters; upload it as a document instead"),
+        most=grouped_lazy(TEXT_CHARACTERS),
+    )
 
 
 class InstructionsTooLong(Invalid):
     code = "instructions_too_long"
     status = 422
-    title = f"Instructions hold at most {INSTRUCTION_CHARACTERS:,} characters; shorten them"
+    title = format_lazy(
+        _("Instructions hold at most {most} characters; shorten them"),
+        most=grouped_lazy(INSTRUCTION_CHARACTERS),
+    )
 
 
 class TooManyDocuments(Invalid):
     code = "too_many_documents"
     status = 422
-    title = f"Choose at most {WRITE_DOCUMENTS} documents"
+    title = format_lazy(_("Choose at most {most} documents"), most=WRITE_DOCUMENTS)
 
 
 class DocumentNotReady(Conflict):
     code = "document_not_ready"
-    title = "A chosen document has not been read yet; wait until it is ready"
+    title = _("A chosen document has not been read yet; wait until it is ready")
 
 
 def foreseen(error: BaseException) -> TenantryError:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.translation import gettext as _
 
 from assistant.models import Conversation, Message, MessageRole, TextVersion, WrittenText
 from assistant.selectors import thread_of
@@ -67,13 +68,13 @@ def text_markdown(version: TextVersion) -> str:
 def _sources(citations: list[dict[str, Any]]) -> list[str]:
     lines = []
     for number, source in enumerate(citations, start=1):
-        page = f", page {source['page']}" if source.get("page") else ""
+        page = _(", page %(page)s") % {"page": source["page"]} if source.get("page") else ""
         lines.append(f"> [{number}] {source['quote']}\n> — {source['document_name']}{page}")
     return lines
 
 
 def _said(message: Message) -> str:
-    who = "Question" if message.role == MessageRole.USER else "Answer"
+    who = _("Question") if message.role == MessageRole.USER else _("Answer")
     lines = [f"## {who}", message.text or f"({message.get_status_display()})"]
     lines += [f"> Attached: {each['name']} ({each['size']:,} bytes)" for each in message.attached]
     lines += _sources(message.citations)

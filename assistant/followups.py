@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+from django.utils.translation import gettext
+
 from documents.citations import Citation
 from documents.models import DocumentText
 from documents.renditions import rendition
@@ -31,5 +33,8 @@ def follow_ups(citations: Sequence[Citation]) -> list[str]:
         for at in near:
             level, title, _ = headings[at]
             if level > 1 and len(title) <= HEADING_CHARACTERS and "{" not in title:
-                found.append(f"What does “{name}” say about “{title}”?")
+                found.append(
+                    gettext("What does “%(name)s” say about “%(title)s”?")
+                    % {"name": name, "title": title}
+                )
     return found[:MOST]

@@ -1,7 +1,8 @@
 """The product's own help: articles in the tree, an index of their sections, and how well they fit.
 
 A built-in collection that every workspace may cite and none may change. The words are cut as those
-of documents are, by PostgreSQL's english configuration, and ranked by the same BM25.
+of documents are, by PostgreSQL's configuration for the language, and ranked by the same BM25. Each
+reader gets the articles of their language; English ones stand in `help/`, others in a folder each.
 """
 
 import re
@@ -17,6 +18,7 @@ import numpy as np
 from django.db import connection
 from django.urls import reverse
 from django.utils.text import slugify
+from django.utils.translation import get_language, gettext
 
 from bedrock.gateway import Masked
 from documents.citations import Citation, Grounded, cite
@@ -25,17 +27,20 @@ from search.retrieval import Passage
 from tenants.errors import NotFound
 
 HELP: Final = UUID("6f1d6a5e-3c1c-5b0e-9b44-0d8f6b1f8a10")  # names of articles become ids in it
+ENGLISH: Final = "en"
 FOLDER: Final = Path(__file__).parent / "help"
 SECTIONS: Final = 3  # that one question is given
 FITS: Final = 0.7  # share of a question's weight that a section must carry to be given unasked
 LEAST_TERMS: Final = 2  # of the question, in it
 QUERY_CHARACTERS: Final = 300  # longer questions are about more than how the product works
 
+# PostgreSQL's configurations; a language without articles reads the English ones.
+CONFIGURATIONS: Final = {"en": "english", "de": "german"}
 _SECTION: Final = re.compile(r"^## (.+)$", re.MULTILINE)
 LEXEMES: Final = """
     SELECT place, lexeme, cardinality(positions)
       FROM unnest(%s::text[]) WITH ORDINALITY AS texts (said, place),
-           unnest(to_tsvector('english', said))
+           unnest(to_tsvector(%s::regconfig, said))
 """
 
 
@@ -62,10 +67,21 @@ class Article:
     sections: tuple[Section, ...]
 
 
-@cache
 def articles() -> Mapping[str, Article]:
-    """Return all articles by their slugs, in the order of their titles."""
-    found = [_article(path) for path in FOLDER.glob("*.md")]
+    """Return the reader's articles by their slugs, in the order of their titles."""
+    return articles_in(_language())
+
+
+def _language() -> str:
+    asked = get_language() or ENGLISH
+    return asked if asked in CONFIGURATIONS else ENGLISH
+
+
+@cache
+def articles_in(language: str) -> Mapping[str, Article]:
+    """Return all articles of a language by their slugs, in the order of their titles."""
+    folder = FOLDER if language == ENGLISH else FOLDER / language
+    found = [_article(path, language) for path in folder.glob("*.md")]
     return {article.slug: article for article in sorted(found, key=lambda each: each.title)}
 
 
@@ -73,18 +89,19 @@ def article_of(slug: str) -> Article:
     """Return an article. Raises NotFound."""
     article = articles().get(slug)
     if article is None:
-        raise NotFound("There is no such help page.")
+        raise NotFound(gettext("There is no such help page."))
     return article
 
 
-def _article(path: Path) -> Article:
+def _article(path: Path, language: str) -> Article:
     title, _, text = path.read_text(encoding="utf-8").removeprefix("# ").partition("\n")
     text = text.strip()
     heads = list(_SECTION.finditer(text))
     ends = [head.start() for head in heads[1:]] + [len(text)]
     sections = [_section(text, head, end) for head, end in zip(heads, ends, strict=True)]
     summary = text[: heads[0].start()].strip()
-    return Article(uuid5(HELP, path.stem), path.stem, title.strip(), summary, text, tuple(sections))
+    name = path.stem if language == ENGLISH else f"{language}/{path.stem}"
+    return Article(uuid5(HELP, name), path.stem, title.strip(), summary, text, tuple(sections))
 
 
 def _section(text: str, head: "re.Match[str]", end: int) -> Section:
@@ -101,24 +118,25 @@ class _Index:
     mean_length: float
 
 
-_kept: list[_Index] = []
+_kept: dict[str, _Index] = {}
 _lock = threading.Lock()
 
 
-def _index() -> _Index:
-    """Return the index, made once in a process: one statement."""
+def _index(language: str) -> _Index:
+    """Return the index of a language's articles, made once in a process: one statement."""
     with _lock:
-        if not _kept:
-            _kept.append(_indexed())
-        return _kept[0]
+        if language not in _kept:
+            _kept[language] = _indexed(language)
+        return _kept[language]
 
 
-def _indexed() -> _Index:
-    places = [(article, section) for article in articles().values() for section in article.sections]
+def _indexed(language: str) -> _Index:
+    there = articles_in(language).values()
+    places = [(article, section) for article in there for section in article.sections]
     said = [f"{a.title} {s.heading} {s.heading} {s.text}" for a, s in places]
     counted: dict[str, list[tuple[int, int]]] = {}
     lengths = [0] * len(places)
-    for place, lexeme, times in _lexemes(said):
+    for place, lexeme, times in _lexemes(said, language):
         counted.setdefault(lexeme, []).append((place, times))
         lengths[place] += times
     postings = {
@@ -128,10 +146,10 @@ def _indexed() -> _Index:
     return _Index(places, postings, sum(lengths) / max(len(lengths), 1))
 
 
-def _lexemes(texts: list[str]) -> list[tuple[int, str, int]]:
+def _lexemes(texts: list[str], language: str) -> list[tuple[int, str, int]]:
     """Return (which text, from 0; lexeme; times) of each."""
     with connection.cursor() as cursor:
-        cursor.execute(LEXEMES, [texts])
+        cursor.execute(LEXEMES, [texts, CONFIGURATIONS[language]])
         return [(place - 1, lexeme, times) for place, lexeme, times in cursor.fetchall()]
 
 
@@ -146,10 +164,14 @@ class Found:
     terms: int
 
 
-def help_search(query: str, *, limit: int = 10) -> list[Found]:
-    """Return the sections that fit best, best first; one statement."""
-    index = _index()
-    asked = {lexeme: times for _, lexeme, times in _lexemes([query[:QUERY_CHARACTERS]])}
+def help_search(query: str, *, limit: int = 10, language: str = "") -> list[Found]:
+    """Return the sections that fit best, best first, by default of the reader's language.
+
+    One statement.
+    """
+    language = language or _language()
+    index = _index(language)
+    asked = {lexeme: times for _, lexeme, times in _lexemes([query[:QUERY_CHARACTERS]], language)}
     terms = [
         TermPostings(times, len(entries) // ENTRY.itemsize, entries)
         for lexeme, times in asked.items()
@@ -185,9 +207,12 @@ def help_passages(question: str) -> list[Passage]:
     """Return what the help says about a question that is about the product; mostly nothing."""
     if len(question) > QUERY_CHARACTERS:
         return []
-    found = help_search(question, limit=SECTIONS)
-    fitting = [each for each in found if each.share >= FITS and each.terms >= LEAST_TERMS]
-    return [passage_of_help(each, rank) for rank, each in enumerate(fitting, start=1)]
+    for language in dict.fromkeys((_language(), ENGLISH)):  # one may ask in English in any case
+        found = help_search(question, limit=SECTIONS, language=language)
+        fitting = [each for each in found if each.share >= FITS and each.terms >= LEAST_TERMS]
+        if fitting:
+            return [passage_of_help(each, rank) for rank, each in enumerate(fitting, start=1)]
+    return []
 
 
 def passage_of_help(found: Found, rank: int) -> Passage:
@@ -196,7 +221,7 @@ def passage_of_help(found: Found, rank: int) -> Passage:
     return Passage(
         chunk_id=uuid5(article.id, section.anchor),
         document_id=article.id,
-        document_name=Masked(f"Help: {article.title}"),
+        document_name=Masked(gettext("Help: %(title)s") % {"title": article.title}),
         media_type="text/markdown",
         text=Masked(section.text),
         start=section.start,
@@ -210,8 +235,9 @@ def passage_of_help(found: Found, rank: int) -> Passage:
 
 def helped_line(passages: Sequence[Passage]) -> str:
     """Return what a person reads of a look into the help."""
-    names = list(dict.fromkeys(passage.document_name for passage in passages))
-    return f"Looked into the product's help: {', '.join(n.removeprefix('Help: ') for n in names)}"
+    begins = len(gettext("Help: %(title)s") % {"title": ""})
+    names = list(dict.fromkeys(passage.document_name[begins:] for passage in passages))
+    return gettext("Looked into the product's help: %(names)s") % {"names": ", ".join(names)}
 
 
 def cited(answer: str, passages: Sequence[Passage]) -> tuple[list[Citation], Grounded]:
@@ -225,13 +251,17 @@ def cited(answer: str, passages: Sequence[Passage]) -> tuple[list[Citation], Gro
 
 @cache
 def help_texts() -> dict[UUID, str]:
-    """Return each article's text by its id, for quotations to be verified against."""
-    return {article.id: article.text for article in articles().values()}
+    """Return the text of each article of every language by its id, to verify quotations by."""
+    return {article.id: article.text for article in _all_articles()}
+
+
+def _all_articles() -> list[Article]:
+    return [each for language in CONFIGURATIONS for each in articles_in(language).values()]
 
 
 def help_address(document_id: UUID, start: int) -> str:
     """Return where a place of an article is read; empty for what is no article."""
-    for article in articles().values():
+    for article in _all_articles():
         if article.id == document_id:
             anchors = [each.anchor for each in article.sections if each.start <= start]
             return reverse("help_article", args=[article.slug]) + f"#{anchors[-1]}"

@@ -5,12 +5,14 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from assistant.access import answer_of, conversation_of
 from assistant.models import Conversation, Message, Rating
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor
 from tenants.errors import Invalid
+from tenants.wording import grouped
 
 REASON_CHARACTERS: Final = 1_000
 
@@ -51,10 +53,13 @@ def answer_rate(
     Raises NotFound, Invalid.
     """
     if rating and rating not in Rating.values:
-        raise Invalid("A rating is up, down or empty.")
+        raise Invalid(_("A rating is up, down or empty."))
     said = reason.replace("\x00", "").strip()
     if len(said) > REASON_CHARACTERS:
-        raise Invalid(f"A reason holds at most {REASON_CHARACTERS:,} characters; shorten it.")
+        raise Invalid(
+            _("A reason holds at most %(most)s characters; shorten it.")
+            % {"most": grouped(REASON_CHARACTERS)}
+        )
     message = answer_of(conversation_of(actor, conversation_id), message_id)
     message.rating, message.rating_reason = rating, said if rating else ""
     message.save(update_fields=["rating", "rating_reason"])

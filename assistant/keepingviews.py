@@ -5,6 +5,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from assistant.access import conversation_of, conversation_shared_with
@@ -34,7 +35,11 @@ def conversation_share_submit(request: HttpRequest, conversation_id: UUID) -> Ht
     """Share the conversation inside the workspace, or stop sharing, then show it."""
     shared = request.POST.get("shared") == "1"
     conversation_share(actor=actor_of(request), conversation_id=conversation_id, shared=shared)
-    said = "Everybody in this workspace can read it now" if shared else "Only you can read it now"
+    said = (
+        _("Everybody in this workspace can read it now")
+        if shared
+        else _("Only you can read it now")
+    )
     messages.success(request, said)
     return redirect("conversation", conversation_id)
 
@@ -48,7 +53,7 @@ def attachment_keep_submit(
     kept = attachment_keep(
         actor=actor_of(request), conversation_id=conversation_id, attachment_id=attachment_id
     )
-    messages.success(request, f"“{kept.name}” is among the documents now")
+    messages.success(request, _("“%(name)s” is among the documents now") % {"name": kept.name})
     return redirect("conversation", conversation_id)
 
 

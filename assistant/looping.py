@@ -1,10 +1,13 @@
 """The loop of a turn: ask the model, run the tools it wants, tell each step, ask again; bounded."""
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from django.db import connection
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from assistant.actions import action_propose, allowed, tool_change
 from assistant.errors import PASSING
@@ -19,6 +22,9 @@ from bedrock.prompting import feature_require, system_with
 from bedrock.selectors import capabilities
 from search.retrieval import Passage
 from tenants.errors import TenantryError
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 ANSWER_TOKENS: Final = 1_000  # of one call
 MOST_ROUNDS: Final = 6  # of tools in one turn
@@ -36,9 +42,12 @@ LAST_ROUND: Final = (
     f"These were the {MOST_ROUNDS} rounds of tools that one answer has. Answer now with what you"
     " have, and say what is left to do."
 )
-OUT_OF_ROUNDS: Final = (
-    f"I stopped after {MOST_ROUNDS} rounds of steps, which is the most that one answer has. Ask me"
-    " to go on, and I continue from here."
+OUT_OF_ROUNDS: Final = format_lazy(
+    gettext_lazy(
+        "I stopped after {rounds} rounds of steps, which is the most that one answer "
+        "has. Ask me to go on, and I continue from here."
+    ),
+    rounds=MOST_ROUNDS,
 )
 
 log = structlog.get_logger(__name__)
@@ -72,20 +81,20 @@ class Made:
         return any(step["name"] not in BRING_PASSAGES for step in self.steps)
 
 
-def step_told(running: RunningTurn, made: Made, *, name: str, line: str, at: int = 0,
+def step_told(running: RunningTurn, made: Made, *, name: str, line: "StrOrPromise", at: int = 0,
               status: str = "running", **more: Any) -> int:  # fmt: skip
     """Tell a step, or how the one at `at` went on; return its number in the answer."""
     at = at or len(made.steps) + 1
-    step = {"step": at, "name": name, "status": status, "line": line}
+    step = {"step": at, "name": name, "status": status, "line": str(line)}
     made.steps[at - 1 : at] = [step]
     told = {key: value for key, value in more.items() if value is not None}
     running.frames.send("tool", **step, **told)
     return at
 
 
-def said(running: RunningTurn, made: Made, text: str) -> None:
+def said(running: RunningTurn, made: Made, text: "StrOrPromise") -> None:
     """Show words of the product's own, as a paragraph."""
-    made.shown.append(f"\n\n{text}" if made.text else text)
+    made.shown.append(f"\n\n{text}" if made.text else str(text))
     running.frames.send("delta", text=made.shown[-1])
     running.shown = True
 
@@ -184,7 +193,7 @@ def _run(running: RunningTurn, made: Made, use: ToolUse) -> Outcome | TenantryEr
     """Run one tool and tell it as it happens; a refusal is an outcome that the model is told."""
     tool = TOOLS.get(use.name)
     if tool is None:
-        return ToolRefused(f"There is no tool {use.name[:60]}.")
+        return ToolRefused(_("There is no tool %(tool)s.") % {"tool": use.name[:60]})
     at = step_told(running, made, name=tool.name, line=tool.doing)
     try:
         allowed(running.actor, tool)
@@ -198,7 +207,7 @@ def _run(running: RunningTurn, made: Made, use: ToolUse) -> Outcome | TenantryEr
         raise
     except Exception:  # a defect in one tool does not end the answer; the model goes on without
         log.exception("tool.failed", tool=tool.name)
-        refused = ToolRefused("This did not work because of a fault of ours; it was recorded.")
+        refused = ToolRefused(_("This did not work because of a fault of ours; it was recorded."))
         line = f"{tool.doing}: {refused.detail}"
         step_told(running, made, name=tool.name, line=line, at=at, status="failed")
         return refused
@@ -224,17 +233,24 @@ def _done(
 
 def _proposed(running: RunningTurn, made: Made, tool: Tool, use: ToolUse, plan: Plan) -> Outcome:
     if len(made.waiting) >= MOST_WAITING:
-        raise ToolRefused(f"One answer proposes at most {MOST_WAITING} changes.")
+        raise ToolRefused(
+            _("One answer proposes at most %(most)s changes.") % {"most": MOST_WAITING}
+        )
     action = action_propose(answer=running.turn.answer, tool=tool, plan=plan, use=use)
     made.waiting.append(action)
-    return Outcome("This waits for the user's confirmation.", f"Waits for you: {plan.summary}")
+    return Outcome(
+        "This waits for the user's confirmation.",
+        _("Waits for you: %(summary)s") % {"summary": plan.summary},
+    )
 
 
 def _told_waiting(running: RunningTurn, made: Made, reply: ModelAnswer) -> None:
     """Say what waits, in our own words where the model said nothing, and ask."""
     if not reply.text.strip():
         planned = "; ".join(action.summary for action in made.waiting)
-        said(running, made, f"I need your confirmation first: {planned}.")
+        said(
+            running, made, _("I need your confirmation first: %(changes)s.") % {"changes": planned}
+        )
     for action in made.waiting:
         running.frames.send(
             "confirm", message_id=str(running.turn.answer_id), **action_dict(action)

@@ -6,6 +6,8 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 
 class Conversation(models.Model):
@@ -35,26 +37,26 @@ class Conversation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title or "New conversation"
+        return self.title or _("New conversation")
 
 
 class MessageRole(models.TextChoices):
-    USER = "user", "User"
-    ASSISTANT = "assistant", "Assistant"
+    USER = "user", gettext_lazy("User")
+    ASSISTANT = "assistant", gettext_lazy("Assistant")
 
 
 class MessageStatus(models.TextChoices):
-    STREAMING = "streaming", "Being written"
-    COMPLETE = "complete", "Complete"
-    STOPPED = "stopped", "Stopped"
-    INTERRUPTED = "interrupted", "Interrupted"
-    WITHDRAWN = "withdrawn", "Withdrawn"
-    FAILED = "failed", "Failed"
+    STREAMING = "streaming", gettext_lazy("Being written")
+    COMPLETE = "complete", gettext_lazy("Complete")
+    STOPPED = "stopped", gettext_lazy("Stopped")
+    INTERRUPTED = "interrupted", gettext_lazy("Interrupted")
+    WITHDRAWN = "withdrawn", gettext_lazy("Withdrawn")
+    FAILED = "failed", gettext_lazy("Failed")
 
 
 class Rating(models.TextChoices):
-    UP = "up", "Good"
-    DOWN = "down", "Not good"
+    UP = "up", gettext_lazy("Good")
+    DOWN = "down", gettext_lazy("Not good")
 
 
 class Message(models.Model):
@@ -100,11 +102,11 @@ class Message(models.Model):
 
 
 class ActionState(models.TextChoices):
-    WAITING = "waiting", "Waits for you"
-    APPROVED = "approved", "Confirmed"
-    DECLINED = "declined", "Declined"
-    DONE = "done", "Done"
-    FAILED = "failed", "Not done"
+    WAITING = "waiting", gettext_lazy("Waits for you")
+    APPROVED = "approved", gettext_lazy("Confirmed")
+    DECLINED = "declined", gettext_lazy("Declined")
+    DONE = "done", gettext_lazy("Done")
+    FAILED = "failed", gettext_lazy("Not done")
 
 
 class Action(models.Model):
@@ -170,9 +172,9 @@ class Turn(models.Model):
 
 
 class Origin(models.TextChoices):
-    GIVEN = "given", "What was given"
-    WRITTEN = "written", "Written"
-    RESTORED = "restored", "Restored"
+    GIVEN = "given", gettext_lazy("What was given")
+    WRITTEN = "written", gettext_lazy("Written")
+    RESTORED = "restored", gettext_lazy("Restored")
 
 
 class WrittenText(models.Model):

@@ -9,6 +9,9 @@ from uuid import UUID
 
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from assistant.actions import LIFETIME
 from assistant.attaching import attachment_dict, attachments_unsent
@@ -27,16 +30,19 @@ from documents.rendering import answer_html, viewer_address
 from documents.selectors import documents_ready
 from documents.versions import Standing, standings
 from tenants.context import Actor
+from tenants.wording import month
 
 SUGGESTED_FROM: Final = 3  # documents
 GROUNDED: Final = {
-    "full": ("success", "Backed by your documents"),
-    "partly": ("warning", "Partly backed by your documents"),
-    "none": ("", "Not backed by your documents"),
+    "full": ("success", gettext_lazy("Backed by your documents")),
+    "partly": ("warning", gettext_lazy("Partly backed by your documents")),
+    "none": ("", gettext_lazy("Not backed by your documents")),
 }
 NOTES: Final = {
-    MessageStatus.STOPPED: "Stopped. What had arrived is kept.",
-    MessageStatus.WITHDRAWN: "The workspace's guardrail did not let this answer through.",
+    MessageStatus.STOPPED: gettext_lazy("Stopped. What had arrived is kept."),
+    MessageStatus.WITHDRAWN: gettext_lazy(
+        "The workspace's guardrail did not let this answer through."
+    ),
 }
 
 
@@ -100,8 +106,8 @@ def shown(message: Message, versions: Sequence[UUID] = ()) -> Shown:
         sources=tuple(
             {"citation": citation, "address": viewer_address(citation)} for citation in citations
         ),
-        grounded={"kind": kind, "label": label} if label else None,
-        note=NOTES.get(MessageStatus(message.status), ""),
+        grounded={"kind": kind, "label": str(label)} if label else None,
+        note=str(NOTES.get(MessageStatus(message.status), "")),
         versions=versions,
         steps=tuple({**step, "icon": STEP_ICONS[step["status"]]} for step in message.steps),
         actions=tuple(map(_action, message.actions.all())),
@@ -110,12 +116,15 @@ def shown(message: Message, versions: Sequence[UUID] = ()) -> Shown:
 
 
 ACTION_NOTES: Final = {
-    "waiting": f"Nothing is changed until you confirm, within {LIFETIME.seconds // 60} minutes.",
-    "approved": "Confirmed.",
-    "done": "Confirmed and done.",
-    "failed": "Confirmed, but it could not be done.",
-    "declined": "Declined; nothing was changed.",
-    "expired": "Expired; nothing was changed. Ask again if you still want it.",
+    "waiting": format_lazy(
+        gettext_lazy("Nothing is changed until you confirm, within {minutes} minutes."),
+        minutes=LIFETIME.seconds // 60,
+    ),
+    "approved": gettext_lazy("Confirmed."),
+    "done": gettext_lazy("Confirmed and done."),
+    "failed": gettext_lazy("Confirmed, but it could not be done."),
+    "declined": gettext_lazy("Declined; nothing was changed."),
+    "expired": gettext_lazy("Expired; nothing was changed. Ask again if you still want it."),
 }
 
 
@@ -137,20 +146,20 @@ def grouped(conversations: list[Conversation]) -> list[tuple[str, list[Conversat
 
 
 def _heading(conversation: Conversation, now: datetime) -> str:
-    return "Pinned" if conversation.pinned_at else _age(conversation.updated_at, now)
+    return _("Pinned") if conversation.pinned_at else _age(conversation.updated_at, now)
 
 
 def _age(moment: datetime, now: datetime) -> str:
     days = (now.date() - moment.date()).days
     if days <= 0:
-        return "Today"
+        return _("Today")
     if days == 1:
-        return "Yesterday"
+        return _("Yesterday")
     if now - moment < timedelta(days=7):
-        return "Last 7 days"
+        return _("Last 7 days")
     if now - moment < timedelta(days=30):
-        return "Last 30 days"
-    return moment.strftime("%B %Y")
+        return _("Last 30 days")
+    return month(moment)
 
 
 def marked(actor: Actor, thread: Sequence[Shown]) -> list[Shown]:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from assistant.access import message_address
+from bedrock.namedtexts import reason_told
 from bedrock.selectors import decisions_of, logged_of
 from bedrock.why import request_explained
 from billing.invoices.selectors import lines_of_request
@@ -24,9 +25,12 @@ def request_record(request: HttpRequest, request_id: UUID) -> HttpResponse:
     actor = actor_of(request)
     told = request_explained(actor, request_id)
     admin, owner = role_reaches(actor.role, "admin"), actor.role == "owner"
+    decisions = decisions_of(request_id)
+    for row in decisions:
+        row.reason = reason_told(row.reason)
     context: dict[str, Any] = {
         **told,
-        "decisions": decisions_of(request_id),
+        "decisions": decisions,
         "logged": logged_of(request_id),
         "lines": lines_of_request(request_id) if owner else [],
         "audit": list(AuditEvent.objects.filter(request_id=str(request_id))[:20]) if admin else [],

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from assistant.access import answer_of, conversation_of, message_of, question_of
 from assistant.actions import action_decide
@@ -52,7 +53,9 @@ def title_checked(title: str) -> str:
     """Return a title on one line. Raises Invalid beyond TITLE_CHARACTERS."""
     line = " ".join(title.replace("\x00", "").split())
     if len(line) > TITLE_CHARACTERS:
-        raise Invalid(f"A title holds at most {TITLE_CHARACTERS} characters.")
+        raise Invalid(
+            gettext("A title holds at most %(most)s characters.") % {"most": TITLE_CHARACTERS}
+        )
     return line
 
 
@@ -61,7 +64,7 @@ def conversation_rename(*, actor: Actor, conversation_id: UUID, title: str) -> C
     conversation = conversation_of(actor, conversation_id)
     conversation.title = title_checked(title)
     if not conversation.title:
-        raise Invalid("Write a title.", errors={"title": ["Write a title."]})
+        raise Invalid(gettext("Write a title."), errors={"title": [gettext("Write a title.")]})
     conversation.save(update_fields=["title"])
     return conversation
 
@@ -207,7 +210,10 @@ def turn_decide(
             parent_id=last,
             position=2 * conversation.turns - 1,
             role=MessageRole.USER,
-            text=f"{'Confirmed' if approve else 'Declined'}: {action.summary}.",
+            text=(
+                gettext("Confirmed: %(change)s.") if approve else gettext("Declined: %(change)s.")
+            )
+            % {"change": action.summary},
             decided=action,
         )
         return _turn(conversation, question, [question])
@@ -234,7 +240,7 @@ def _counted(actor: Actor, conversation_id: UUID) -> tuple[Conversation, UUID | 
         cursor.execute(COUNT, [answer_id, conversation_id, actor.user_id])
         found = cursor.fetchone()
     if found is None:
-        raise NotFound("There is no such conversation.")
+        raise NotFound(gettext("There is no such conversation."))
     turns, title, last = found
     assert actor.user_id is not None  # a row's owner is a person
     conversation = Conversation(

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F, Max, QuerySet
+from django.utils.translation import gettext as _
 
 from assistant.errors import VersionUnknown
 from assistant.models import Origin, TextVersion, WrittenText
@@ -35,7 +36,7 @@ def text_of(actor: Actor, text_id: UUID | str) -> WrittenText:
     """Return the text. Raises NotFound for a missing one and another user's alike."""
     text = texts_visible(actor).filter(id=text_id).first()
     if text is None:
-        raise NotFound("There is no such text.")
+        raise NotFound(_("There is no such text."))
     return text
 
 
@@ -111,7 +112,7 @@ def _locked(actor: Actor, text_id: UUID) -> WrittenText:
     owned = WrittenText.objects.select_for_update().filter(owner_id=actor.user_id, id=text_id)
     text = owned.first()
     if text is None:
-        raise NotFound("There is no such text.")
+        raise NotFound(_("There is no such text."))
     return text
 
 
@@ -122,5 +123,5 @@ def _add(text: WrittenText, last: TextVersion | None, **members: Any) -> TextVer
 
 
 def _title(content: str) -> str:
-    line = next((line for line in content.splitlines() if line.strip(" #*->")), "Text")
+    line = next((line for line in content.splitlines() if line.strip(" #*->")), _("Text"))
     return line.strip(" #*->")[:TITLE_CHARACTERS]

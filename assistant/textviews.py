@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from assistant.difference import side_by_side
@@ -71,7 +72,11 @@ def text_restore_submit(request: HttpRequest, text_id: UUID) -> HttpResponse:
     """Make an earlier version the newest, then show it."""
     number = _number(request.POST.get("version"))
     made = text_restore(actor=actor_of(request), text_id=text_id, number=number or 0)
-    messages.success(request, f"Version {number} is back, as version {made.number}")
+    messages.success(
+        request,
+        _("Version %(number)s is back, as version %(made)s")
+        % {"number": number, "made": made.number},
+    )
     return redirect("text", text_id)
 
 
@@ -80,7 +85,7 @@ def text_restore_submit(request: HttpRequest, text_id: UUID) -> HttpResponse:
 def text_delete_submit(request: HttpRequest, text_id: UUID) -> HttpResponse:
     """Delete a text, then show the rest."""
     text_delete(actor=actor_of(request), text_id=text_id)
-    messages.success(request, "The text was deleted")
+    messages.success(request, _("The text was deleted"))
     return redirect("texts")
 
 

@@ -11,6 +11,8 @@ from typing import Final
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from bedrock.models import PolicyDecision
 from bedrock.policy import guardrail_of, policy_of
@@ -24,6 +26,7 @@ from tenants.lifecycle.retention import days_of, kinds
 from tenants.objects import bucket
 from tenants.registry.models import IsolationCheck
 from tenants.registry.regions import NAMES
+from tenants.wording import grouped, minute
 
 TRAINING: Final = "https://docs.aws.amazon.com/bedrock/latest/userguide/data-protection.html"
 DAYS: Final = 30
@@ -53,43 +56,60 @@ def isolation_newest(tenant: TenantContext) -> IsolationCheck | None:
 def trust_of(tenant: TenantContext) -> list[Section]:
     """Return everything that the page and the document say, for the entered workspace."""
     return [
-        Section("Isolation", list(_isolation(tenant))),
-        Section("Where the data is", list(_places(tenant))),
-        Section("The way of a request", list(_flow(tenant))),
-        Section("Models and guardrails", list(_models(tenant))),
-        Section("Encryption", list(_encryption(tenant))),
-        Section("Retention", list(_retention(tenant))),
-        Section("Training", list(_training(tenant))),
-        Section("Sub-processors", list(_processors(tenant))),
-        Section("People and audit", list(_people())),
+        Section(_("Isolation"), list(_isolation(tenant))),
+        Section(_("Where the data is"), list(_places(tenant))),
+        Section(_("The way of a request"), list(_flow(tenant))),
+        Section(_("Models and guardrails"), list(_models(tenant))),
+        Section(_("Encryption"), list(_encryption(tenant))),
+        Section(_("Retention"), list(_retention(tenant))),
+        Section(_("Training"), list(_training(tenant))),
+        Section(_("Sub-processors"), list(_processors(tenant))),
+        Section(_("People and audit"), list(_people())),
     ]
 
 
 def _isolation(tenant: TenantContext) -> Iterator[Line]:
     check = isolation_newest(tenant)
     if check is None:
-        yield Line("Self-test", "Not run yet; it runs every night", "the self-test's records")
+        yield Line(
+            _("Self-test"), _("Not run yet; it runs every night"), _("the self-test's records")
+        )
     else:
-        verdict = "held" if check.passed else "did not hold"
-        at = f"{check.at:%-d %B %Y, %H:%M} UTC"
-        yield Line("Self-test against this workspace", f"{verdict}, {at}", "the self-test's record")
+        verdict = _("held") if check.passed else _("did not hold")
+        at = minute(check.at)
+        yield Line(
+            _("Self-test against this workspace"), f"{verdict}, {at}", _("the self-test's record")
+        )
         for line in check.lines:
-            told = "held" if line["held"] else "did not hold"
-            yield Line(line["layer"], f"{line['attempt']}: {told} ({line['outcome']})", "the same")
+            told = _("held") if line["held"] else _("did not hold")
+            yield Line(
+                _(line["layer"]), f"{_(line['attempt'])}: {told} ({line['outcome']})", _("the same")
+            )
     yield Line(
-        "Every way in, tried by everybody who may not",
-        "shown by a test of the product",
+        _("Every way in, tried by everybody who may not"),
+        _("shown by a test of the product"),
         "tests/isolation/test_matrix.py::test_no_way_in_answers_whom_it_should_not",
     )
 
 
 def _places(tenant: TenantContext) -> Iterator[Line]:
-    yield Line("Region", f"{NAMES.get(tenant.region, tenant.region)} ({tenant.region})",
-               "the workspace's row", "/settings/data/")  # fmt: skip
-    yield Line("Database", f"schema and role {tenant.schema}, its own", "the workspace's row")
-    yield Line("Objects", f"arn:aws:s3:::{bucket(tenant.region)}/tenants/{tenant.id}/*",
-               "the object store's prefix")  # fmt: skip
-    yield Line("Retrieval", tenant.retrieval, "the workspace's row", "/settings/data/")
+    yield Line(
+        _("Region"),
+        f"{NAMES.get(tenant.region, tenant.region)} ({tenant.region})",
+        _("the workspace's row"),
+        "/settings/data/",
+    )
+    yield Line(
+        _("Database"),
+        _("schema and role %(schema)s, its own") % {"schema": tenant.schema},
+        _("the workspace's row"),
+    )
+    yield Line(
+        _("Objects"),
+        f"arn:aws:s3:::{bucket(tenant.region)}/tenants/{tenant.id}/*",
+        _("the object store's prefix"),
+    )
+    yield Line(_("Retrieval"), tenant.retrieval, _("the workspace's row"), "/settings/data/")
 
 
 def _flow(tenant: TenantContext) -> Iterator[Line]:
@@ -101,21 +121,30 @@ def _flow(tenant: TenantContext) -> Iterator[Line]:
         .first()
     )
     if row is None:
-        yield Line("The last answer", "None was asked for yet", "policy decisions")
+        yield Line(_("The last answer"), _("None was asked for yet"), _("policy decisions"))
         return
     href = f"/requests/{row.request_id}/"
-    source = f"the decision of request {row.request_id}"
-    yield Line("1. Asked", f"{row.feature}, {row.created_at:%-d %B %Y, %H:%M} UTC", source, href)
-    yield Line("2. Region called", row.region, source, href)
-    yield Line("3. Inference profile", row.profile_arn, source, href)
-    yield Line("4. Model", row.model_id, source, href)
+    source = _("the decision of request %(request)s") % {"request": row.request_id}
+    yield Line(_("1. Asked"), f"{row.feature}, {minute(row.created_at)}", source, href)
+    yield Line(_("2. Region called"), row.region, source, href)
+    yield Line(_("3. Inference profile"), row.profile_arn, source, href)
+    yield Line(_("4. Model"), row.model_id, source, href)
     guardrail = guardrail_of(tenant)
     arn = guardrail.arn if guardrail.id == row.guardrail_id else row.guardrail_id
-    yield Line("5. Guardrail", f"{arn}, version {row.guardrail_version}", source, href)
+    yield Line(
+        _("5. Guardrail"),
+        _("%(arn)s, version %(version)s") % {"arn": arn, "version": row.guardrail_version},
+        source,
+        href,
+    )
     logs = f"arn:aws:s3:::{bucket(tenant.region)}/tenants/{tenant.id}/invocations/"
-    yield Line("6. Logged to", logs, "the invocation log's reader", href)
-    yield Line("7. Charged in", "the ledger, entry by entry", "the ledger",
-               f"/usage/requests/{row.request_id}/")  # fmt: skip
+    yield Line(_("6. Logged to"), logs, _("the invocation log's reader"), href)
+    yield Line(
+        _("7. Charged in"),
+        _("the ledger, entry by entry"),
+        _("the ledger"),
+        f"/usage/requests/{row.request_id}/",
+    )
 
 
 def _models(tenant: TenantContext) -> Iterator[Line]:
@@ -123,44 +152,84 @@ def _models(tenant: TenantContext) -> Iterator[Line]:
         try:
             policy = policy_of(tenant, role)
         except TenantryError as error:
-            yield Line(f"Model, {role}", error.detail, "provisioning")
+            yield Line(_("Model, %(role)s") % {"role": role}, error.detail, _("provisioning"))
         else:
-            yield Line(f"Model, {role}", f"{policy.model.name}: {policy.profile_arn}",
-                       "the profile in force")  # fmt: skip
+            yield Line(
+                _("Model, %(role)s") % {"role": role},
+                f"{policy.model.name}: {policy.profile_arn}",
+                _("the profile in force"),
+            )
     guardrail = guardrail_of(tenant)
-    yield Line("Posture", tenant.posture, "the workspace's row", "/settings/safety/posture/")
-    yield Line("Guardrail in force", f"{guardrail.arn}, version {guardrail.version}",
-               "the guardrail in force", "/settings/safety/")  # fmt: skip
-    masked = "masked before a model reads it" if guardrail.masks else "not masked by this posture"
-    yield Line("Personal data", masked, "the guardrail's definition", "/settings/safety/posture/")
+    yield Line(_("Posture"), tenant.posture, _("the workspace's row"), "/settings/safety/posture/")
+    yield Line(
+        _("Guardrail in force"),
+        _("%(arn)s, version %(version)s") % {"arn": guardrail.arn, "version": guardrail.version},
+        _("the guardrail in force"),
+        "/settings/safety/",
+    )
+    masked = (
+        _("masked before a model reads it") if guardrail.masks else _("not masked by this posture")
+    )
+    yield Line(
+        _("Personal data"), masked, _("the guardrail's definition"), "/settings/safety/posture/"
+    )
     rules = rules_of(tenant)
-    yield Line("Own rules", f"version {rules.version}: {len(rules.words)} words,"
-               f" {len(rules.thresholds)} thresholds, {len(rules.topics)} topics",
-               "the rules in force", "/settings/safety/")  # fmt: skip
+    yield Line(
+        _("Own rules"),
+        _("version %(version)s: %(words)s words, %(thresholds)s thresholds, %(topics)s topics")
+        % {
+            "version": rules.version,
+            "words": len(rules.words),
+            "thresholds": len(rules.thresholds),
+            "topics": len(rules.topics),
+        },
+        _("the rules in force"),
+        "/settings/safety/",
+    )
 
 
 def _encryption(tenant: TenantContext) -> Iterator[Line]:
     check = isolation_newest(tenant)
-    stored = check.encryption if check and check.encryption else "not read yet: run the self-test"
-    yield Line("At rest, objects", stored, "what the store answered for the self-test's canary")
+    stored = (
+        check.encryption if check and check.encryption else _("not read yet: run the self-test")
+    )
+    yield Line(
+        _("At rest, objects"), stored, _("what the store answered for the self-test's canary")
+    )
     connection.ensure_connection()
     info = connection.connection.info if connection.connection else None
     secure = bool(info and connection.connection.pgconn.ssl_in_use)
-    yield Line("To the database", "TLS" if secure else "no TLS on this connection",
-               "this page's own connection")  # fmt: skip
+    yield Line(
+        _("To the database"),
+        "TLS" if secure else _("no TLS on this connection"),
+        _("this page's own connection"),
+    )
     hsts = getattr(settings, "SECURE_HSTS_SECONDS", 0)
-    web = f"{settings.PUBLIC_SCHEME}, HSTS for {hsts:,} s" if hsts else settings.PUBLIC_SCHEME
-    yield Line("To the browser", web, "the deployment's settings")
+    web = (
+        _("%(scheme)s, HSTS for %(seconds)s s")
+        % {"scheme": settings.PUBLIC_SCHEME, "seconds": grouped(hsts)}
+        if hsts
+        else settings.PUBLIC_SCHEME
+    )
+    yield Line(_("To the browser"), web, _("the deployment's settings"))
 
 
 def _retention(tenant: TenantContext) -> Iterator[Line]:
     policy = data_policy_of(tenant.id)
     for kind in kinds():
         days = days_of(policy, kind, tenant)
-        yield Line(kind.label, "kept for good" if days is None else f"{days} days",
-                   f"the data policy, version {policy.version}", "/settings/data/")  # fmt: skip
-    yield Line("Legal hold", policy.hold_reason if policy.hold else "none",
-               f"the data policy, version {policy.version}", "/settings/data/")  # fmt: skip
+        yield Line(
+            str(kind.label),
+            _("kept for good") if days is None else _("%(days)s days") % {"days": days},
+            _("the data policy, version %(version)s") % {"version": policy.version},
+            "/settings/data/",
+        )
+    yield Line(
+        _("Legal hold"),
+        policy.hold_reason if policy.hold else _("none"),
+        _("the data policy, version %(version)s") % {"version": policy.version},
+        "/settings/data/",
+    )
 
 
 def _training(tenant: TenantContext) -> Iterator[Line]:
@@ -170,44 +239,78 @@ def _training(tenant: TenantContext) -> Iterator[Line]:
     )
     total = rows.count()
     through = rows.filter(profile_arn__startswith="arn:aws:bedrock:").count()
-    yield Line(f"Answers of {DAYS} days made through Amazon Bedrock", f"{through} of {total}",
-               "policy decisions", "/usage/requests/")  # fmt: skip
-    yield Line("Prompts and answers train no model", "as AWS states of Bedrock", TRAINING, TRAINING)
+    yield Line(
+        _("Answers of %(days)s days made through Amazon Bedrock") % {"days": DAYS},
+        _("%(part)s of %(whole)s") % {"part": through, "whole": total},
+        _("policy decisions"),
+        "/usage/requests/",
+    )
+    yield Line(
+        _("Prompts and answers train no model"), _("as AWS states of Bedrock"), TRAINING, TRAINING
+    )
 
 
 def _processors(tenant: TenantContext) -> Iterator[Line]:
-    yield Line("Amazon Web Services", f"Bedrock, S3 and STS in {tenant.region}",
-               "the workspace's Region and the product's own AWS clients")  # fmt: skip
+    yield Line(
+        "Amazon Web Services",
+        _("Bedrock, S3 and STS in %(region)s") % {"region": tenant.region},
+        _("the workspace's Region and the product's own AWS clients"),
+    )
     mail = getattr(settings, "EMAIL_HOST", "") if "smtp" in settings.EMAIL_BACKEND else ""
-    yield Line("Mail", mail or "none: mails stay on this deployment", "the deployment's settings")
-    paid = "a payment provider tells of payments by signed message"
-    yield Line("Payments", paid if settings.PAYMENT_WEBHOOK_SECRET else "none",
-               "the deployment's settings")  # fmt: skip
+    yield Line(
+        _("Mail"), mail or _("none: mails stay on this deployment"), _("the deployment's settings")
+    )
+    paid = _("a payment provider tells of payments by signed message")
+    yield Line(
+        _("Payments"),
+        paid if settings.PAYMENT_WEBHOOK_SECRET else _("none"),
+        _("the deployment's settings"),
+    )
+
+
+def _counted(role: str, count: int) -> str:
+    words = {
+        "owner": ngettext("%(count)s owner", "%(count)s owners", count),
+        "admin": ngettext("%(count)s admin", "%(count)s admins", count),
+        "member": ngettext("%(count)s member", "%(count)s members", count),
+        "viewer": ngettext("%(count)s viewer", "%(count)s viewers", count),
+    }
+    return words[role] % {"count": count}
 
 
 def _people() -> Iterator[Line]:
     people = members()
     roles = {role: sum(user.role == role and user.is_active for user in people)
              for role in ("owner", "admin", "member", "viewer")}  # fmt: skip
-    told = ", ".join(f"{count} {role}{'s' if count != 1 else ''}" for role, count in roles.items())
-    yield Line("Members", told, "the workspace's users", "/settings/members/")
+    told = ", ".join(_counted(role, count) for role, count in roles.items())
+    yield Line(_("Members"), told, _("the workspace's users"), "/settings/members/")
     seal = AuditSeal.objects.order_by("-number").first()
-    sealed = f"{seal.number} seals, the last {seal.at:%-d %B %Y, %H:%M} UTC" if seal else "no seal"
-    yield Line("Audit log", sealed, "the audit's seals", "/settings/audit/")
+    sealed = _("no seal")
+    if seal:
+        sealed = _("%(count)s seals, the last %(at)s") % {
+            "count": seal.number,
+            "at": minute(seal.at),
+        }
+    yield Line(_("Audit log"), sealed, _("the audit's seals"), "/settings/audit/")
 
 
 def document_of(tenant: TenantContext, address: str) -> str:
     """Return the same as Markdown, for a security questionnaire; `address` begins its links."""
     parts = [
-        f"# Trust: {tenant.name}",
-        f"Read from the system on {timezone.now():%-d %B %Y, %H:%M} UTC. Each line names its"
-        " source; links need a sign-in of an admin.",
+        f"# {_('Trust: %(workspace)s') % {'workspace': tenant.name}}",
+        _(
+            "Read from the system on %(at)s. Each line names its source; links need a sign-in of an"
+            " admin."
+        )
+        % {"at": minute(timezone.now())},
     ]
     for section in trust_of(tenant):
         rows = [f"| {_cell(line.name)} | {_cell(line.value)} | {_source(line, address)} |"
                 for line in section.lines]  # fmt: skip
         parts.append(f"## {section.title}")
-        parts.append("\n".join(["| What | As it stands | Source |", "| --- | --- | --- |", *rows]))
+        parts.append(
+            "\n".join([_("| What | As it stands | Source |"), "| --- | --- | --- |", *rows])
+        )
     return "\n\n".join(parts) + "\n"
 
 

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from assistant.trust import document_of, isolation_newest, trust_of
@@ -23,7 +24,7 @@ def trust_page(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         audit_write(actor_of(request), action="isolation.check", object_type="isolation_check")
         isolation_check_task.dispatch()
-        messages.success(request, "The self-test runs; its result appears here")
+        messages.success(request, _("The self-test runs; its result appears here"))
         return redirect("settings-trust")
     context = {"sections": trust_of(tenant), "check": isolation_newest(tenant)}
     return settings_page(request, "assistant/trust.html", context)

@@ -7,6 +7,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from assistant.access import answer_to_explain, conversation_of
@@ -59,9 +61,9 @@ from tenants.errors import NotFound
 QUERY_CHARACTERS: Final = 200
 CHOOSABLE_DOCUMENTS: Final = 200
 ACTIONS: Final = {
-    "summarize": "Summarize",
-    "rewrite": "Rewrite",
-    "draft": "Draft",
+    "summarize": gettext_lazy("Summarize"),
+    "rewrite": gettext_lazy("Rewrite"),
+    "draft": gettext_lazy("Draft"),
 }
 REFUSALS: Final = (
     MessageEmpty,
@@ -71,7 +73,16 @@ REFUSALS: Final = (
     AttachmentNotReady,
     AttachmentFailed,
 )
-LANGUAGES: Final = ("English", "German", "French", "Spanish", "Italian", "Portuguese", "Dutch")
+# What a model is told, and what a person reads.
+LANGUAGES: Final = (
+    ("English", gettext_lazy("English")),
+    ("German", gettext_lazy("German")),
+    ("French", gettext_lazy("French")),
+    ("Spanish", gettext_lazy("Spanish")),
+    ("Italian", gettext_lazy("Italian")),
+    ("Portuguese", gettext_lazy("Portuguese")),
+    ("Dutch", gettext_lazy("Dutch")),
+)
 
 
 def _sidebar(
@@ -198,7 +209,7 @@ def branch_choose_submit(request: HttpRequest, conversation_id: UUID) -> HttpRes
     """Show another version of a question or an answer, and what follows it."""
     given = request.POST.get("message_id", "")
     if not _is_id(given):
-        raise NotFound("There is no such message in this conversation.")
+        raise NotFound(_("There is no such message in this conversation."))
     actor = actor_of(request)
     try:
         branch_choose(actor=actor, conversation_id=conversation_id, message_id=given)
@@ -215,7 +226,7 @@ def conversation_delete_submit(request: HttpRequest, conversation_id: UUID) -> H
     conversation_of(actor, conversation_id)
     turn_stop(conversation_id)
     conversation_delete(actor=actor, conversation_id=conversation_id)
-    messages.success(request, "Conversation deleted")
+    messages.success(request, _("Conversation deleted"))
     return redirect("assistant")
 
 

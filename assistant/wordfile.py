@@ -5,6 +5,7 @@ from io import BytesIO
 from typing import Any, Final
 
 import docx
+from django.utils.translation import gettext as _
 from markdown_it.token import Token
 
 from documents.marks import markdown_parser
@@ -24,9 +25,9 @@ def word_file(title: str, markdown: str, citations: list[dict[str, Any]]) -> byt
     file.core_properties.author = ""
     _Writer(file).write(_parser.parse(_fit(markdown)))
     if citations:
-        file.add_heading("Sources", level=2)
+        file.add_heading(_("Sources"), level=2)
     for source in citations:
-        page = f", page {source['page']}" if source.get("page") else ""
+        page = _(", page %(page)s") % {"page": source["page"]} if source.get("page") else ""
         line = file.add_paragraph(_fit(f"[{source['number']}] "))
         line.add_run(_fit(source["document_name"])).bold = True
         line.add_run(_fit(f"{page}: “{source['quote']}”"))

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from django.utils.translation import gettext_lazy as _
 
 from bedrock.gateway import as_masked
 from documents.prompts import CITE_RULES, DATA_RULES, contained, passages_block
@@ -42,21 +44,30 @@ may ask for a length, a form or a point of view.
 {_TEXT_RULES}""",
 }
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 
 @dataclass(frozen=True, slots=True)
 class Template:
     """Instructions for a kind of text, with the points that its writer fills in."""
 
-    label: str
-    text: str
+    label: "StrOrPromise"
+    text: "StrOrPromise"
 
 
 TEMPLATES: Final = (
-    Template("E-mail", "An e-mail\nTo: \nAbout: \nPoints to make:\n- \nWhat is asked of them: "),
-    Template("Announcement", "An announcement\nWhat changes: \nFrom when: \nFor whom: \nWhy: "),
-    Template("Minutes", "Minutes of a meeting\nDate and people: \nDecisions:\n- \nTasks:\n- "),
-    Template("Report", "A report with a summary first\nSubject: \nFindings:\n- \nAdvice: "),
-    Template("Job advertisement", "A job advertisement\nPosition: \nTasks:\n- \nWe offer: "),
+    Template(
+        _("E-mail"), _("An e-mail\nTo: \nAbout: \nPoints to make:\n- \nWhat is asked of them: ")
+    ),
+    Template(
+        _("Announcement"), _("An announcement\nWhat changes: \nFrom when: \nFor whom: \nWhy: ")
+    ),
+    Template(
+        _("Minutes"), _("Minutes of a meeting\nDate and people: \nDecisions:\n- \nTasks:\n- ")
+    ),
+    Template(_("Report"), _("A report with a summary first\nSubject: \nFindings:\n- \nAdvice: ")),
+    Template(_("Job advertisement"), _("A job advertisement\nPosition: \nTasks:\n- \nWe offer: ")),
 )
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from django.utils.translation import gettext
+
 from assistant.errors import (
     INSTRUCTION_CHARACTERS,
     TEXT_CHARACTERS,
@@ -99,11 +101,11 @@ def task_checked(
     if len(wanted) > WRITE_DOCUMENTS:
         raise TooManyDocuments(limit=WRITE_DOCUMENTS)
     if kind == "draft" and not instructions:
-        raise NothingToWrite("Say what to draft.")
+        raise NothingToWrite(gettext("Say what to draft."))
     if kind == "rewrite" and not text:
-        raise NothingToWrite("Give the text to rewrite.")
+        raise NothingToWrite(gettext("Give the text to rewrite."))
     if kind == "summarize" and bool(text) == bool(wanted):
-        raise NothingToWrite("Give either a text or documents to summarize.")
+        raise NothingToWrite(gettext("Give either a text or documents to summarize."))
     thorough = thorough_checked(thorough, FEATURE)
     if text_id is not None:
         kept_text(actor, text_id)
@@ -115,10 +117,12 @@ def _documents(actor: Actor, wanted: list[UUID]) -> tuple[Document, ...]:
         return ()
     found = documents_visible(actor).in_bulk(wanted)
     if len(found) != len(wanted):
-        raise NotFound("There is no such document in this workspace.")
+        raise NotFound(gettext("There is no such document in this workspace."))
     for document in found.values():
         if document.status != Status.READY:
-            raise DocumentNotReady(f"“{document.name}” has not been read yet.")
+            raise DocumentNotReady(
+                gettext("“%(name)s” has not been read yet.") % {"name": document.name}
+            )
     return tuple(found[document_id] for document_id in wanted)
 
 

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class BedrockConfig(AppConfig):
@@ -32,8 +33,8 @@ class BedrockConfig(AppConfig):
         kind_register(
             Kind(
                 LOGS,
-                "Logged calls",
-                "What was asked of models and what they answered, as AWS logged it.",
+                _("Logged calls"),
+                _("What was asked of models and what they answered, as AWS logged it."),
                 copies_over,
                 copies_retire,
                 order=30,
@@ -44,11 +45,11 @@ class BedrockConfig(AppConfig):
         models_register(frontier_and_small)
         probe_register("drift", "Drift in AWS", drift_probe, order=30)
         probe_register("errors", "Failed calls", errors_probe, order=40)
-        step_register("bedrock.storage", "Storage", tenant_storage_ensure, order=5)
-        step_register("bedrock.guardrail", "Guardrail", tenant_guardrail_ensure, order=10)
-        step_register("bedrock.profiles", "Inference profiles", tenant_profiles_ensure, order=15)
+        step_register("bedrock.storage", _("Storage"), tenant_storage_ensure, order=5)
+        step_register("bedrock.guardrail", _("Guardrail"), tenant_guardrail_ensure, order=10)
+        step_register("bedrock.profiles", _("Inference profiles"), tenant_profiles_ensure, order=15)
         erase_register("batch jobs", jobs_erase, jobs_left, order=40)
-        step_register("bedrock.knowledge", "Knowledge Base", tenant_knowledge_ensure, order=20)
+        step_register("bedrock.knowledge", _("Knowledge Base"), tenant_knowledge_ensure, order=20)
         erase_register("knowledge bases", base_erase, base_left, order=50)
         erase_register("inference profiles", profiles_erase, profiles_left, order=55)
         erase_register("own guardrail", guardrail_erase, guardrail_left, order=56)

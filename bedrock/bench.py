@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from bedrock.errors import InputTooLong
 from bedrock.guarded import actions_of
 from bedrock.guarding import assessed_in_full
@@ -23,6 +25,7 @@ from bedrock.wordmatch import holds
 from billing.selectors import request_cost
 from tenants.context import Actor, TenantContext, current, entered
 from tenants.errors import Invalid
+from tenants.wording import grouped
 
 FEATURE: Final = "bench"
 CHARACTERS: Final = 5_000
@@ -64,9 +67,11 @@ def bench(*, actor: Actor, text: str, side: Side) -> Bench:
     """
     said = text.replace("\x00", "").strip()
     if not said:
-        raise Invalid("Type a text to try.")
+        raise Invalid(_("Type a text to try."))
     if len(said) > CHARACTERS:
-        raise InputTooLong(f"The bench tries at most {CHARACTERS:,} characters.")
+        raise InputTooLong(
+            _("The bench tries at most %(most)s characters.") % {"most": grouped(CHARACTERS)}
+        )
     tenant = current()
     request_id = uuid.uuid4()
     own = guardrail_of(tenant).own
@@ -77,7 +82,12 @@ def bench(*, actor: Actor, text: str, side: Side) -> Bench:
     ]
     if own:
         with_topics = _posture(tenant, tenant.posture, said, side, actor, request_id)
-        tried.append(replace(with_topics, name=f"{tenant.posture} with your denied topics"))
+        tried.append(
+            replace(
+                with_topics,
+                name=_("%(posture)s with your denied topics") % {"posture": tenant.posture},
+            )
+        )
     tried.append(_own_rules(tenant, said, side, actor, request_id))
     return Bench(request_id, tried, f"{request_cost(request_id).usd.normalize():f}")
 
@@ -105,7 +115,8 @@ def _posture(
         verdict=verdict,
         text=shown,
         found=[found for each in answer["assessments"] for found in _found(each)],
-        guardrail=f"{guardrail.id}, version {guardrail.version}",
+        guardrail=_("%(guardrail)s, version %(version)s")
+        % {"guardrail": guardrail.id, "version": guardrail.version},
     )
 
 
@@ -123,10 +134,19 @@ def _found(assessment: Mapping[str, Any]) -> list[Found]:
                     policy=ours,
                     finding=what if ours in ("topic", "word") else finding_named(what),
                     action=words.get(each.get("action", ""), ""),
-                    detail=f"{grade.lower()} confidence" if grade else "",
+                    detail=_confidence(grade) if grade else "",
                 )
             )
     return found
+
+
+def _confidence(grade: str) -> str:
+    told = {
+        "LOW": _("low confidence"),
+        "MEDIUM": _("medium confidence"),
+        "HIGH": _("high confidence"),
+    }
+    return told.get(grade, grade.lower())
 
 
 def _own_rules(
@@ -139,14 +159,16 @@ def _own_rules(
         screen = Screen(rules, actor, FEATURE, request_id)
         found = [
             Found(each.policy, finding_named(each.finding), each.action,
-                  f"from {rules.thresholds.get(each.finding)}")
+                  _("from %(threshold)s") % {"threshold": rules.thresholds.get(each.finding)})
             for each in screen.judged(side, [text])
         ]  # fmt: skip
     return Tried(
-        name="your own words and thresholds",
+        name=_("your own words and thresholds"),
         in_force=True,
         verdict="blocked" if found else "passes",
         text="" if found else text,
         found=found,
-        guardrail=f"rules, version {rules.version}" if rules.version else "no rules of your own",
+        guardrail=_("rules, version %(version)s") % {"version": rules.version}
+        if rules.version
+        else _("no rules of your own"),
     )

@@ -7,18 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from bedrock.postureguard import STRICTNESS
 from bedrock.postures import postures
 from bedrock.told import NAMES, finding_named
+from tenants.numbers import written
 
 GRADES: Final = {
-    "NONE": "not checked",
-    "LOW": "refused where it is plain",
-    "MEDIUM": "refused where it is clear",
-    "HIGH": "refused even where it is only likely",
+    "NONE": gettext_lazy("not checked"),
+    "LOW": gettext_lazy("refused where it is plain"),
+    "MEDIUM": gettext_lazy("refused where it is clear"),
+    "HIGH": gettext_lazy("refused even where it is only likely"),
 }
 ORDER: Final = tuple(GRADES)
-BOTH: Final = "Questions and answers"
+BOTH: Final = gettext_lazy("Questions and answers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +86,14 @@ def _content(kind: str, definitions: Mapping[str, Any]) -> Aspect:
         if asked == answered:
             told[posture] = f"{BOTH}: {GRADES[asked]}"
         elif answered == "NONE":
-            told[posture] = f"Questions: {GRADES[asked]}"
+            told[posture] = _("Questions: %(asked)s") % {"asked": GRADES[asked]}
         else:
-            told[posture] = f"Questions: {GRADES[asked]}. Answers: {GRADES[answered]}"
+            told[posture] = _("Questions: %(asked)s. Answers: %(answered)s") % {
+                "asked": GRADES[asked],
+                "answered": GRADES[answered],
+            }
         strictness[posture] = ORDER.index(asked) + ORDER.index(answered)
-    return Aspect(NAMES[kind], told, strictness)
+    return Aspect(str(NAMES[kind]), told, strictness)
 
 
 def _swearing(definitions: Mapping[str, Any]) -> Aspect:
@@ -95,28 +102,38 @@ def _swearing(definitions: Mapping[str, Any]) -> Aspect:
         for posture, definition in definitions.items()
     }
     return Aspect(
-        "Swear words",
-        {posture: f"{BOTH}: refused" if each else "Not checked" for posture, each in on.items()},
+        _("Swear words"),
+        {
+            posture: f"{BOTH}: {_('refused')}" if each else _("Not checked")
+            for posture, each in on.items()
+        },
         {posture: int(each) for posture, each in on.items()},
     )
 
 
 def _personal(kind: str, definitions: Mapping[str, Any]) -> Aspect:
-    words = {"BLOCK": "refused", "ANONYMIZE": "masked before a model reads it"}
+    words = {"BLOCK": _("refused"), "ANONYMIZE": _("masked before a model reads it")}
+    where = {
+        (True, True): str(BOTH),
+        (True, False): _("Questions"),
+        (False, True): _("Answers"),
+        (False, False): "",
+    }
     grade = {"": 0, "ANONYMIZE": 1, "BLOCK": 2}
     told, strictness = {}, {}
     for posture, definition in definitions.items():
         rule = _rule(PII, kind, definition)
         action = rule.get("action", "")
-        sides = [
-            side
-            for side, on in (("Questions", "inputEnabled"), ("answers", "outputEnabled"))
-            if rule.get(on)
-        ]
-        where = " and ".join(sides).capitalize()
-        told[posture] = f"{where}: {words[action]}" if action else "Not looked for"
+        sides = bool(rule.get("inputEnabled")), bool(rule.get("outputEnabled"))
+        told[posture] = f"{where[sides]}: {words[action]}" if action else _("Not looked for")
         strictness[posture] = grade[action]
     return Aspect(finding_named(kind), told, strictness)
+
+
+def _scored(least: float) -> str:
+    if not least:
+        return _("Not scored")
+    return _("Answers: scored, marked below %(least)s") % {"least": written(f"{least}")}
 
 
 def _grounding(definitions: Mapping[str, Any]) -> Aspect:
@@ -125,11 +142,10 @@ def _grounding(definitions: Mapping[str, Any]) -> Aspect:
         filters = definition.get("contextualGroundingPolicyConfig", {}).get("filtersConfig", ())
         least[posture] = next((f["threshold"] for f in filters if f["type"] == "GROUNDING"), 0)
     return Aspect(
-        "Answers borne out by their sources",
-        {posture: f"Answers: scored, marked below {each}" if each else "Not scored"
-         for posture, each in least.items()},
+        _("Answers borne out by their sources"),
+        {posture: _scored(each) for posture, each in least.items()},
         {posture: int(each * 100) for posture, each in least.items()},
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from bedrock.metering import (
     units_of_usage,
 )
 from bedrock.models import Intervention, Role
+from bedrock.namedtexts import blocked_told
 from bedrock.policy import Policy
 from bedrock.routing import policy_routed, route_of
 from bedrock.screening import BLOCKED_INPUT, BLOCKED_OUTPUT, Side, call_refused, screen_of
@@ -177,7 +178,9 @@ def answer_of(
     blocked = action == "blocked"
     if blocked:
         guardrail = policy.guardrail
-        text = guardrail.blocked_input if side == "input" else guardrail.blocked_output
+        text = blocked_told(
+            guardrail.blocked_input if side == "input" else guardrail.blocked_output
+        )
     return ModelAnswer(
         text=text,
         tool_uses=() if blocked else tool_uses,
@@ -214,7 +217,7 @@ def answer_refused(
 ) -> ModelAnswer:
     """Return the answer that the workspace's own rules leave: a sentence that says so."""
     return ModelAnswer(
-        text=BLOCKED_INPUT if side == "input" else BLOCKED_OUTPUT,
+        text=str(BLOCKED_INPUT if side == "input" else BLOCKED_OUTPUT),
         tool_uses=(),
         stop_reason="guardrail_intervened",
         usage=usage or Usage(),

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django.db.models import Sum
 from django.db.models.functions import TruncDate
+from django.utils.translation import gettext_lazy as _
 
 from bedrock.bench import FEATURE
 from bedrock.models import Intervention
@@ -14,13 +15,13 @@ from tenants.context import current
 DAYS: Final = 30
 LATEST: Final = 50
 POLICIES: Final = {
-    "content": "Harmful content",
-    "attack": "Prompt attacks",
-    "topic": "Denied topics",
-    "word": "Blocked words",
-    "pii": "Personal data",
-    "regex": "Patterns",
-    "grounding": "Grounding",
+    "content": _("Harmful content"),
+    "attack": _("Prompt attacks"),
+    "topic": _("Denied topics"),
+    "word": _("Blocked words"),
+    "pii": _("Personal data"),
+    "regex": _("Patterns"),
+    "grounding": _("Grounding"),
 }
 
 
@@ -50,7 +51,7 @@ def interventions_by_day(days: int = DAYS) -> list[dict[str, Any]]:
         each: dict[str, Any] = found[row["day"]]
         each["total"] += row["times"]
         each[row["action"]] = each.get(row["action"], 0) + row["times"]
-        named = POLICIES.get(row["policy"], row["policy"])
+        named = str(POLICIES.get(row["policy"], row["policy"]))
         each["policies"][named] = each["policies"].get(named, 0) + row["times"]
     return [{"date": day, **told} for day, told in found.items()]
 

@@ -10,6 +10,8 @@ from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from bedrock.conversing import metadata_of
 from bedrock.embedding_formats import Format, Purpose, format_of
 from bedrock.errors import EmbeddingModelChanged, InputTooLong
@@ -22,6 +24,7 @@ from billing.units import Unit
 from tenants.aws import BotoCoreError, ClientError, client
 from tenants.context import Actor, TenantContext, current, entered
 from tenants.errors import Invalid
+from tenants.wording import grouped
 
 DOCUMENT_ATTEMPTS: Final = 4  # nobody waits for a document, and its other calls are paid already
 
@@ -58,7 +61,7 @@ def embed(
     if not texts:
         return []
     if not all(text.strip() for text in texts):
-        raise Invalid("An empty text cannot be embedded.")
+        raise Invalid(_("An empty text cannot be embedded."))
     texts = mask(texts, actor=actor, feature=feature, request_id=request_id)
     tenant = current()
     policy = policy_of(tenant, "embedding")
@@ -66,7 +69,10 @@ def embed(
         raise EmbeddingModelChanged
     form = format_of(policy.model.model_id)
     if any(len(text) > form.characters_at_most for text in texts):
-        raise InputTooLong(f"A text to embed has at most {form.characters_at_most:,} characters.")
+        raise InputTooLong(
+            _("A text to embed has at most %(most)s characters.")
+            % {"most": grouped(form.characters_at_most)}
+        )
     groups = list(_groups(texts, form.texts_per_call))
     bounds = [sum(tokens_of(text, policy.model) for text in group) for group in groups]
     call = call_open(

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 import tenants.errors
 from tenants.errors import TenantryError
 
@@ -16,14 +18,16 @@ class ModelUnavailable(ModelError):
     code = "model_unavailable"
     status = 503
     retryable = True
-    title = "The model is not answering just now; try again in a moment"
+    title = _("The model is not answering just now; try again in a moment")
 
 
 class GuardrailUnavailable(ModelUnavailable):
     """The guardrail did not answer in time; what it was to check is not sent and not shown."""
 
     code = "guardrail_unavailable"
-    title = "The safety check is not answering just now, so nothing was sent; try again in a moment"
+    title = _(
+        "The safety check is not answering just now, so nothing was sent; try again in a moment"
+    )
 
 
 class ModelThrottled(ModelError):
@@ -32,7 +36,7 @@ class ModelThrottled(ModelError):
     code = "model_busy"
     status = 503
     retryable = True
-    title = "The model is busy just now; try again in a moment"
+    title = _("The model is busy just now; try again in a moment")
 
 
 class ModelRefused(ModelError):
@@ -40,7 +44,7 @@ class ModelRefused(ModelError):
 
     code = "model_refused"
     status = 422
-    title = "The model cannot take this request; shorten the text or choose fewer documents"
+    title = _("The model cannot take this request; shorten the text or choose fewer documents")
 
 
 class InputTooLong(ModelError):
@@ -48,7 +52,7 @@ class InputTooLong(ModelError):
 
     code = "input_too_long"
     status = 422
-    title = "This is more text than the model can read; shorten it or choose fewer documents"
+    title = _("This is more text than the model can read; shorten it or choose fewer documents")
 
 
 class ModelStreamInterrupted(ModelError):
@@ -57,7 +61,7 @@ class ModelStreamInterrupted(ModelError):
     code = "stream_interrupted"
     status = 503
     retryable = True
-    title = "The answer broke off; what had arrived is kept"
+    title = _("The answer broke off; what had arrived is kept")
 
     def __init__(self, partial_text: str = "", detail: str | None = None, **extra: Any) -> None:
         self.partial_text = partial_text
@@ -69,7 +73,7 @@ class NotProvisioned(ModelError):
 
     code = "model_not_set_up"
     status = 503
-    title = "The model service of your workspace is not set up yet; tell support"
+    title = _("The model service of your workspace is not set up yet; tell support")
 
 
 class OutsideRegion(ModelError, tenants.errors.OutsideRegion):
@@ -85,7 +89,9 @@ class ChoiceNotInPlan(ModelError):
 
     code = "choice_not_in_plan"
     status = 403
-    title = "Your plan does not include the choice of the thorough model; leave it out or upgrade"
+    title = _(
+        "Your plan does not include the choice of the thorough model; leave it out or upgrade"
+    )
 
 
 class ProfileQuotaReached(ModelError):
@@ -93,7 +99,7 @@ class ProfileQuotaReached(ModelError):
 
     code = "profile_quota_reached"
     status = 503
-    title = (
+    title = _(
         "The account has no inference profile left in this Region; ask AWS for a higher quota, or"
         " let the plan share its profiles"
     )
@@ -105,7 +111,7 @@ class EmbeddingModelChanged(ModelError):
     code = "embedding_model_changed"
     status = 503
     retryable = True
-    title = "The model behind search has just been changed; try again in a moment"
+    title = _("The model behind search has just been changed; try again in a moment")
 
 
 class RulesWrong(ModelError):
@@ -113,7 +119,7 @@ class RulesWrong(ModelError):
 
     code = "rules_wrong"
     status = 422
-    title = "These rules cannot be set"
+    title = _("These rules cannot be set")
 
 
 class RulesChanged(ModelError):
@@ -121,7 +127,7 @@ class RulesChanged(ModelError):
 
     code = "rules_changed"
     status = 409
-    title = "Somebody else changed this meanwhile; look at it again, then change it"
+    title = _("Somebody else changed this meanwhile; look at it again, then change it")
 
 
 class PostureNeedsApproval(ModelError):
@@ -129,7 +135,7 @@ class PostureNeedsApproval(ModelError):
 
     code = "posture_needs_approval"
     status = 403
-    title = "This posture is looser than you may choose"
+    title = _("This posture is looser than you may choose")
 
 
 class SettingsWrong(ModelError):
@@ -137,7 +143,7 @@ class SettingsWrong(ModelError):
 
     code = "settings_wrong"
     status = 422
-    title = "These settings cannot be set"
+    title = _("These settings cannot be set")
 
 
 class FeatureOff(ModelError):
@@ -145,7 +151,7 @@ class FeatureOff(ModelError):
 
     code = "feature_off"
     status = 403
-    title = "This feature is switched off in your workspace"
+    title = _("This feature is switched off in your workspace")
 
 
 class FrontierOff(ModelError):
@@ -153,7 +159,7 @@ class FrontierOff(ModelError):
 
     code = "frontier_off"
     status = 403
-    title = "Your workspace's admins do not allow the thorough model; leave it out"
+    title = _("Your workspace's admins do not allow the thorough model; leave it out")
 
 
 class TopicsNotIncluded(ModelError):
@@ -161,7 +167,7 @@ class TopicsNotIncluded(ModelError):
 
     code = "topics_not_included"
     status = 403
-    title = "Denied topics are not part of your plan; blocked words and thresholds are"
+    title = _("Denied topics are not part of your plan; blocked words and thresholds are")
 
 
 class GuardrailPoolEmpty(ModelError):
@@ -169,7 +175,7 @@ class GuardrailPoolEmpty(ModelError):
 
     code = "guardrail_pool_empty"
     status = 409
-    title = (
+    title = _(
         "All guardrails of your Region are taken just now, so no topic can be denied; tell support"
     )
 
@@ -179,7 +185,7 @@ class KnowledgePoolEmpty(ModelError):
 
     code = "knowledge_pool_empty"
     status = 409
-    title = "Every Knowledge Base of this Region is taken; choose another retrieval target"
+    title = _("Every Knowledge Base of this Region is taken; choose another retrieval target")
 
 
 class KnowledgeBusy(ModelError):
@@ -188,7 +194,7 @@ class KnowledgeBusy(ModelError):
     code = "knowledge_busy"
     status = 503
     retryable = True
-    title = "The search index is busy just now; try again in a moment"
+    title = _("The search index is busy just now; try again in a moment")
 
 
 class TextBlocked(ModelError):
@@ -196,7 +202,7 @@ class TextBlocked(ModelError):
 
     code = "content_blocked"
     status = 422
-    title = "This text goes against your workspace's content rules; rephrase it"
+    title = _("This text goes against your workspace's content rules; rephrase it")
 
 
 class MaskUnproven(ModelError):
@@ -204,7 +210,7 @@ class MaskUnproven(ModelError):
 
     code = "mask_unproven"
     status = 502
-    title = (
+    title = _(
         "Personal data in this text could not be masked reliably, so it was not used. "
         "Save it again as plain text and try that, or tell support"
     )

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from bedrock.calls import Grounding, GuardrailVerdict, Json
 from bedrock.errors import InputTooLong
 from bedrock.guarded import actions_of
@@ -14,6 +16,7 @@ from bedrock.policy import GuardrailPolicy, guardrail_of
 from billing.units import Unit
 from tenants.aws import checking_client
 from tenants.context import Actor, current
+from tenants.wording import grouped
 
 CHECKED_AT_ONCE: Final = 100_000  # characters
 # The service's own limits for a grounding check.
@@ -38,7 +41,10 @@ def apply_guardrail(
     if not present:
         return GuardrailVerdict("none", list(texts), [])
     if sum(map(len, present)) > CHECKED_AT_ONCE:
-        raise InputTooLong(f"At most {CHECKED_AT_ONCE:,} characters are checked at once.")
+        raise InputTooLong(
+            _("At most %(most)s characters are checked at once.")
+            % {"most": grouped(CHECKED_AT_ONCE)}
+        )
     content: list[Json] = [{"text": {"text": text}} for text in present]
     answer = _applied(
         content,

@@ -9,15 +9,16 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 
 class LogObject(models.Model):
     """One delivered file. A file that comes again with other content is read again."""
 
     class State(models.TextChoices):
-        READ = "read", "Read"
-        WAITING = "waiting", "Waits for a body that AWS delivers later"
-        BROKEN = "broken", "Cut short or not readable"
+        READ = "read", _("Read")
+        WAITING = "waiting", _("Waits for a body that AWS delivers later")
+        BROKEN = "broken", _("Cut short or not readable")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     region = models.CharField(max_length=20)
@@ -49,11 +50,11 @@ class LoggedCall(models.Model):
     """
 
     class State(models.TextChoices):
-        NEW = "new", "Not matched yet"
-        MATCHED = "matched", "As in the ledger"
-        TRUED = "trued", "Its estimate was replaced"
-        DIFFERS = "differs", "Other than in the ledger"
-        UNKNOWN = "unknown", "Not in the ledger"
+        NEW = "new", _("Not matched yet")
+        MATCHED = "matched", _("As in the ledger")
+        TRUED = "trued", _("Its estimate was replaced")
+        DIFFERS = "differs", _("Other than in the ledger")
+        UNKNOWN = "unknown", _("Not in the ledger")
 
     aws_request_id = models.CharField(primary_key=True, max_length=80)
     region = models.CharField(max_length=20)

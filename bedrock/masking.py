@@ -17,6 +17,8 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from bedrock.calls import Json, ModelAnswer, ModelRequest, Usage
 from bedrock.errors import ModelRefused, NotProvisioned, TextBlocked
 from bedrock.guarding import apply_guardrail
@@ -233,7 +235,9 @@ def _block(block: Json, change: Change) -> Json:
                 return block
     if block.keys() <= _AS_THEY_ARE:
         return block
-    raise ModelRefused(f"{', '.join(block)} cannot be masked, so it is not sent.")
+    raise ModelRefused(
+        gettext("%(kinds)s cannot be masked, so it is not sent.") % {"kinds": ", ".join(block)}
+    )
 
 
 def _value(value: Any, change: Change) -> Any:

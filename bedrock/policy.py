@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.db.models import F, Q
+from django.utils.translation import gettext
 
 from bedrock.errors import NotProvisioned, OutsideRegion
 from bedrock.models import Guardrail, InferenceProfile, Model, ProvisionedModel
@@ -123,7 +124,10 @@ def policy_of(tenant: TenantContext, role: str) -> Policy:
         .first()
     )
     if profile is None:
-        raise NotProvisioned(f"{tenant.region} has no {role} profile for the plan {tenant.plan}.")
+        raise NotProvisioned(
+            gettext("%(region)s has no %(role)s profile for the plan %(plan)s.")
+            % {"region": tenant.region, "role": role, "plan": tenant.plan}
+        )
     _check_region(tenant.region, profile.arn)
     _check_geography(tenant.region, profile.source)
     provisioned = _provisioned(tenant, role)
@@ -178,7 +182,10 @@ def guardrail_of(tenant: TenantContext) -> GuardrailPolicy:
     shared = Guardrail.objects.filter(tenant_id=None, region=tenant.region, posture=tenant.posture)
     row = own.first() or shared.first()
     if row is None or not row.version.isdecimal():
-        raise NotProvisioned(f"{tenant.region} has no guardrail for the posture {tenant.posture}.")
+        raise NotProvisioned(
+            gettext("%(region)s has no guardrail for the posture %(posture)s.")
+            % {"region": tenant.region, "posture": tenant.posture}
+        )
     _check_region(tenant.region, row.arn)
     filters = row.definition.get("contextualGroundingPolicyConfig", {}).get("filtersConfig", ())
     policy = GuardrailPolicy(

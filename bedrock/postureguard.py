@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from bedrock.errors import PostureNeedsApproval, RulesChanged, RulesWrong
 from bedrock.models import Tier
@@ -36,9 +37,12 @@ def loosening_role(tenant: TenantContext, posture: str) -> str:
 def posture_allowed(actor: Actor, tenant: TenantContext, posture: str) -> None:
     """Refuse what may not be chosen. Raises RulesWrong, PostureNeedsApproval, NotProvisioned."""
     if posture not in postures():
-        raise RulesWrong(f"There is no posture “{posture[:40]}”; choose one of the list.")
+        raise RulesWrong(
+            _("There is no posture “%(posture)s”; choose one of the list.")
+            % {"posture": posture[:40]}
+        )
     if posture == tenant.posture:
-        raise RulesWrong(f"The posture {posture} is in force already.")
+        raise RulesWrong(_("The posture %(posture)s is in force already.") % {"posture": posture})
     guardrail_of(replace(tenant, posture=posture))
     if actor.role == "staff":
         return
@@ -46,10 +50,12 @@ def posture_allowed(actor: Actor, tenant: TenantContext, posture: str) -> None:
     if needed and role_reaches(actor.role, needed):
         return
     how = (
-        "an owner of the workspace may choose it" if needed else "ask for it, and our staff approve"
+        _("%(posture)s is looser than %(now)s: an owner of the workspace may choose it.")
+        if needed
+        else _("%(posture)s is looser than %(now)s: ask for it, and our staff approve.")
     )
     raise PostureNeedsApproval(
-        f"{posture.capitalize()} is looser than {tenant.posture}: {how}.", needs=needed or "staff"
+        how % {"posture": posture.capitalize(), "now": tenant.posture}, needs=needed or "staff"
     )
 
 

@@ -5,17 +5,18 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 
 class PostureRequest(models.Model):
     """One request, from asking to being in force; staff approve or refuse, never the tenant."""
 
     class State(models.TextChoices):
-        ASKED = "asked", "Waiting for staff"
-        APPROVED = "approved", "Approved"
-        APPLIED = "applied", "In force"
-        REFUSED = "refused", "Refused"
-        WITHDRAWN = "withdrawn", "Taken back"
+        ASKED = "asked", _("Waiting for staff")
+        APPROVED = "approved", _("Approved")
+        APPLIED = "applied", _("In force")
+        REFUSED = "refused", _("Refused")
+        WITHDRAWN = "withdrawn", _("Taken back")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant_id = models.UUIDField()

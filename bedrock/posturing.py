@@ -4,6 +4,7 @@ from typing import Final
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from bedrock.errors import RulesWrong
 from bedrock.models import PostureRequest
@@ -25,10 +26,13 @@ def posture_ask(*, actor: Actor, posture: str, reason: str) -> PostureRequest:
     posture_allowed(Actor(None, "staff", "task"), tenant, posture)
     needed = loosening_role(tenant, posture)
     if not looser(tenant.posture, posture) or (needed and role_reaches(actor.role, needed)):
-        raise RulesWrong("You may choose this posture yourself; nobody has to approve it.")
+        raise RulesWrong(_("You may choose this posture yourself; nobody has to approve it."))
     why = " ".join(reason.replace("\x00", "").split())
     if not 10 <= len(why) <= REASON_CHARACTERS:
-        raise Invalid(f"Say why in 10 to {REASON_CHARACTERS} characters; staff decide by it.")
+        raise Invalid(
+            _("Say why in 10 to %(most)s characters; staff decide by it.")
+            % {"most": REASON_CHARACTERS}
+        )
     try:
         with transaction.atomic():
             row = PostureRequest.objects.create(
@@ -43,7 +47,7 @@ def posture_ask(*, actor: Actor, posture: str, reason: str) -> PostureRequest:
                 posture=posture,
             )  # fmt: skip
     except IntegrityError as error:
-        raise Conflict("A request is waiting already; take it back to ask anew.") from error
+        raise Conflict(_("A request is waiting already; take it back to ask anew.")) from error
     return row
 
 
@@ -53,7 +57,7 @@ def posture_withdraw(*, actor: Actor) -> None:
         rows = PostureRequest.objects.filter(tenant_id=current().id, state=State.ASKED)
         row = rows.first()
         if row is None or not rows.update(state=State.WITHDRAWN, decided_at=Now()):
-            raise NotFound("No request is waiting.")
+            raise NotFound(_("No request is waiting."))
         audit_write(
             actor, action="posture.withdrawn", object_type="posture_request", object_id=row.id
         )
@@ -73,7 +77,7 @@ def posture_decide(*, staff: Actor, request: PostureRequest, approve: bool) -> N
         )
         cut_off = approve and request.state == State.APPROVED
         if not (changed or cut_off):
-            raise Conflict("This request was decided or taken back meanwhile; reload the list.")
+            raise Conflict(_("This request was decided or taken back meanwhile; reload the list."))
         audit_write(staff, action=verdict, object_type="posture_request", object_id=request.id,
                     tenant_id=str(request.tenant_id))  # fmt: skip
     tenant = tenant_by_id(request.tenant_id)

@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from bedrock import policy
 from bedrock.errors import FeatureOff, RulesChanged, SettingsWrong, TextBlocked
@@ -18,21 +20,25 @@ from tenants import governance
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, TenantContext, current
 from tenants.errors import NotFound
+from tenants.wording import grouped
 
 log = structlog.get_logger(__name__)
 
 NAME_CHARACTERS: Final = 40
 INSTRUCTION_CHARACTERS: Final = 4_000
 FEATURES: Final = {
-    "assistant": "The assistant's conversations",
-    "ask": "Questions to the documents",
-    "write": "Write",
-    "actions": "Changes that the assistant makes",
+    "assistant": gettext_lazy("The assistant's conversations"),
+    "ask": gettext_lazy("Questions to the documents"),
+    "write": gettext_lazy("Write"),
+    "actions": gettext_lazy("Changes that the assistant makes"),
 }
 LANGUAGES: Final = {
-    "de": "German", "en": "English", "es": "Spanish", "fr": "French", "it": "Italian",
-    "ja": "Japanese", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "zh": "Chinese",
+    "de": gettext_noop("German"), "en": gettext_noop("English"), "es": gettext_noop("Spanish"),
+    "fr": gettext_noop("French"), "it": gettext_noop("Italian"), "ja": gettext_noop("Japanese"),
+    "nl": gettext_noop("Dutch"), "pl": gettext_noop("Polish"), "pt": gettext_noop("Portuguese"),
+    "zh": gettext_noop("Chinese"),
 }  # fmt: skip
+"""By what a model is told; pages translate them."""
 OWN: Final = ("name", "instructions", "language", "frontier", "off")
 _TAG: Final = re.compile(r"<(?=/?\s*workspace_instructions\b)", re.IGNORECASE)
 
@@ -71,7 +77,10 @@ def assistant_newest(tenant: TenantContext) -> AssistantSettings:
 def feature_require(feature: str) -> None:
     """Raise FeatureOff where the workspace's admins have switched the feature off."""
     if feature in assistant_of(current()).off:
-        raise FeatureOff(f"{FEATURES[feature]}: switched off in this workspace by an admin.")
+        raise FeatureOff(
+            _("%(feature)s: switched off in this workspace by an admin.")
+            % {"feature": FEATURES[feature]}
+        )
 
 
 def system_with(system: str, *, actor: Actor, feature: str, request_id: UUID) -> str:
@@ -117,7 +126,7 @@ def assistant_set(
             mask([wanted["instructions"]], actor=actor, feature="assistant", request_id=uuid4())
         except TextBlocked as refused:
             raise SettingsWrong(
-                "The posture refuses these instructions; take secrets and the like out."
+                _("The posture refuses these instructions; take secrets and the like out.")
             ) from refused
     return _stored(actor, before, wanted)
 
@@ -130,7 +139,7 @@ def assistant_restore(
     rows = AssistantSettings.objects.filter(tenant_id=current().id, version=version)
     found = rows.first()
     if found is None:
-        raise NotFound("There is no such version of these settings.")
+        raise NotFound(_("There is no such version of these settings."))
     return _stored(actor, before, {name: getattr(found, name) for name in OWN}, version)
 
 
@@ -138,8 +147,11 @@ def _seen(expected: int | None) -> AssistantSettings:
     found = assistant_newest(current())
     if expected is not None and expected != found.version:
         raise RulesChanged(
-            f"Somebody else changed this meanwhile: version {found.version} is in force, you looked"
-            f" at version {expected}. Nothing of yours was saved; look at it again.",
+            _(
+                "Somebody else changed this meanwhile: version %(version)s is in force, you "
+                "looked at version %(expected)s. Nothing of yours was saved; look at it again."
+            )
+            % {"version": found.version, "expected": expected},
             version=found.version,
         )
     return found
@@ -177,27 +189,37 @@ def _stored(
 def _name(value: Any) -> str:
     name = " ".join(str(value).replace("\x00", "").split())
     if len(name) > NAME_CHARACTERS or "<" in name or ">" in name:
-        raise SettingsWrong(f"A name has up to {NAME_CHARACTERS} characters, without < and >.")
+        raise SettingsWrong(
+            _("A name has up to %(most)s characters, without < and >.") % {"most": NAME_CHARACTERS}
+        )
     return name
 
 
 def _instructions(value: Any) -> str:
     text = str(value).replace("\x00", "").replace("\r\n", "\n").strip()
     if len(text) > INSTRUCTION_CHARACTERS:
-        raise SettingsWrong(f"Instructions have up to {INSTRUCTION_CHARACTERS:,} characters.")
+        raise SettingsWrong(
+            _("Instructions have up to %(most)s characters.")
+            % {"most": grouped(INSTRUCTION_CHARACTERS)}
+        )
     return text
 
 
 def _language(value: Any) -> str:
     if value not in ("", *LANGUAGES):
-        raise SettingsWrong(f"There is no language “{str(value)[:20]}”; choose one of the list.")
+        raise SettingsWrong(
+            _("There is no language “%(code)s”; choose one of the list.")
+            % {"code": str(value)[:20]}
+        )
     return str(value)
 
 
 def _off(value: Sequence[str]) -> list[str]:
     unknown = sorted(set(value) - set(FEATURES))
     if unknown:
-        raise SettingsWrong(f"There is no feature {', '.join(unknown)[:80]}.")
+        raise SettingsWrong(
+            _("There is no feature %(features)s.") % {"features": ", ".join(unknown)[:80]}
+        )
     return sorted(set(value))
 
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -51,7 +52,7 @@ def assistant_page(request: HttpRequest) -> HttpResponse:
         except TenantryError as refused:
             error = refused.detail
         else:
-            messages.success(request, "Saved; in force within five seconds")
+            messages.success(request, _("Saved; in force within five seconds"))
             return redirect("settings-assistant")
     row = assistant_newest(current())
     shown: dict[str, Any] = values if error else {name: getattr(row, name) for name in OWN}
@@ -59,7 +60,9 @@ def assistant_page(request: HttpRequest) -> HttpResponse:
         "error": error,
         "shown": shown,
         "version": row.version,
-        "languages": sorted(LANGUAGES.items(), key=lambda each: each[1]),
+        "languages": sorted(
+            ((code, _(name)) for code, name in LANGUAGES.items()), key=lambda each: each[1]
+        ),
         "features": [(name, told, name not in shown["off"]) for name, told in FEATURES.items()],
         "name_most": NAME_CHARACTERS,
         "instructions_most": INSTRUCTION_CHARACTERS,

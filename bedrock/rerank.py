@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 
+from bedrock import namedtexts
 from bedrock.masking import mask
 from bedrock.metering import call_open, connection_rest, sent
 from bedrock.models import Model, Reranker, Tier
@@ -99,9 +100,9 @@ def _model_of(tenant: TenantContext) -> tuple[str, float]:
 
 def _policy(tenant: TenantContext, model_id: str, count: int) -> Policy:
     reason = (
-        f"the plan has the best {count} passages reranked"
+        namedtexts.RERANKED % {"count": count}
         if model_id
-        else f"not reranked: {tenant.region} offers no reranking model"
+        else namedtexts.NOT_RERANKED % {"region": tenant.region}
     )
     return Policy(
         region=tenant.region,

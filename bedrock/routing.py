@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from django.db.models import Q
 
+from bedrock import namedtexts
 from bedrock.calls import Json, ModelRequest
 from bedrock.errors import ChoiceNotInPlan, FrontierOff
 from bedrock.models import Role, RoutePolicy
@@ -37,7 +38,7 @@ class Route:
 
     def within_budget(self) -> "Route":
         """Return the small role in place of a frontier one that the allowance will not bear."""
-        reason = f"small, since what is left of the allowance does not reach for: {self.reason}"
+        reason = namedtexts.BUDGET % {"reason": self.reason}
         return replace(self, role=Role.SMALL, reason=reason[:200])
 
 
@@ -53,27 +54,27 @@ def route_of(tenant: TenantContext, request: ModelRequest) -> Route:
         raise FrontierOff
     role, reason = _role(row, request)
     if role == Role.FRONTIER and not frontier:
-        role, reason = Role.SMALL, f"small, since your admins allow no other for: {reason}"[:200]
+        role, reason = Role.SMALL, (namedtexts.ADMINS % {"reason": reason})[:200]
     return Route(role, reason, row.service_tier, row.latency, row.effort, row.cache_hour)
 
 
 def _role(row: RoutePolicy, request: ModelRequest) -> tuple[str, str]:
     if request.thorough:
-        return Role.FRONTIER, "frontier, since you asked for a thorough answer"
+        return Role.FRONTIER, namedtexts.THOROUGH
     if row.role == Role.FRONTIER:
-        return Role.FRONTIER, f"frontier, since it serves {request.feature} in this plan"
+        return Role.FRONTIER, namedtexts.SERVES % {"feature": request.feature}
     least, score = row.least_grounding, request.grounding
     if score is not None and least is not None and score < least:
-        reason = f"frontier, since the answer before was grounded to {score:.2f}, below {least:.2f}"
+        reason = namedtexts.GROUNDED % {"score": f"{score:.2f}", "least": f"{least:.2f}"}
         return Role.FRONTIER, reason
     rounds = tool_rounds(request.messages)
     if row.tool_rounds is not None and rounds >= row.tool_rounds:
-        return Role.FRONTIER, f"frontier, after {rounds} rounds of tools"
+        return Role.FRONTIER, namedtexts.ROUNDS % {"rounds": rounds}
     if row.context_tokens is not None:
         tokens = tokens_to_read(request)
         if tokens > row.context_tokens:
-            return Role.FRONTIER, f"frontier, since there are about {tokens:,} tokens to read"
-    return Role.SMALL, "small, the first choice"
+            return Role.FRONTIER, namedtexts.TOKENS % {"tokens": f"{tokens:,}"}
+    return Role.SMALL, namedtexts.FIRST
 
 
 def regenerates_below(tenant: TenantContext, feature: str) -> float | None:

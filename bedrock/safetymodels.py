@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 
 class SafetyRules(models.Model):
@@ -44,9 +45,9 @@ class Intervention(models.Model):
     """What a guardrail or a tenant's own rule did about one call: which policy, never the text."""
 
     class Origin(models.TextChoices):
-        GUARDRAIL = "guardrail", "Guardrail"
-        WORDS = "words", "The workspace's words"
-        THRESHOLDS = "thresholds", "The workspace's thresholds"
+        GUARDRAIL = "guardrail", _("Guardrail")
+        WORDS = "words", _("The workspace's words")
+        THRESHOLDS = "thresholds", _("The workspace's thresholds")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant_id = models.UUIDField()

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy
+
 from bedrock.calls import Json
 from bedrock.estimates import units_of
 from bedrock.interventions import Finding, interventions_record
@@ -31,11 +33,11 @@ UNITS: Final = {
     "promptAttack": Unit.GUARDRAIL_CHECK_ATTACK,
     "sensitiveInformation": Unit.GUARDRAIL_CHECK_PII,
 }
-BLOCKED_INPUT: Final = (
+BLOCKED_INPUT: Final = gettext_lazy(
     "This question cannot be answered here: it goes against your workspace's own rules."
     " Rephrase it, or ask an admin of your workspace."
 )
-BLOCKED_OUTPUT: Final = (
+BLOCKED_OUTPUT: Final = gettext_lazy(
     "The answer was withheld: it goes against your workspace's own rules. Rephrase the question, or"
     " ask an admin of your workspace."
 )

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext as _
 
 from bedrock import policy
 from bedrock.errors import GuardrailPoolEmpty, RulesChanged, RulesWrong, TopicsNotIncluded
@@ -17,6 +18,7 @@ from bedrock.wordmatch import folded
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, TenantContext, current
 from tenants.errors import NotFound
+from tenants.wording import grouped
 
 WORDS_AT_MOST: Final = 1_000
 PHRASE_CHARACTERS: Final = 100
@@ -79,7 +81,7 @@ def safety_restore(*, actor: Actor, version: int, expected: int | None = None) -
     before = seen(tenant, expected)
     found = SafetyRules.objects.filter(tenant_id=tenant.id, version=version).first()
     if found is None:
-        raise NotFound("There is no such version of the rules.")
+        raise NotFound(_("There is no such version of the rules."))
     posture = found.posture or tenant.posture
     if posture != tenant.posture:
         posture_allowed(actor, tenant, posture)
@@ -92,8 +94,11 @@ def seen(tenant: TenantContext, expected: int | None) -> SafetyRules:
     found = newest(tenant)
     if expected is not None and expected != found.version:
         raise RulesChanged(
-            f"Somebody else changed this meanwhile: version {found.version} is in force, you looked"
-            f" at version {expected}. Nothing of yours was saved; look at it again.",
+            _(
+                "Somebody else changed this meanwhile: version %(version)s is in force, you "
+                "looked at version %(expected)s. Nothing of yours was saved; look at it again."
+            )
+            % {"version": found.version, "expected": expected},
             version=found.version,
         )
     return found
@@ -170,21 +175,23 @@ def _words(words: Sequence[str]) -> list[str]:
             continue
         if len(kept) > PHRASE_CHARACTERS or len(kept.split()) > PHRASE_WORDS:
             raise RulesWrong(
-                f"A blocked phrase has at most {PHRASE_WORDS} words and {PHRASE_CHARACTERS}"
-                " characters."
+                _("A blocked phrase has at most %(words)s words and %(characters)s characters.")
+                % {"words": PHRASE_WORDS, "characters": PHRASE_CHARACTERS}
             )
         if not folded(kept).strip():
-            raise RulesWrong("A blocked word must have a letter, a digit or a sign.")
+            raise RulesWrong(_("A blocked word must have a letter, a digit or a sign."))
         found.setdefault(folded(kept), kept)
     if len(found) > WORDS_AT_MOST:
-        raise RulesWrong(f"At most {WORDS_AT_MOST:,} words can be blocked.")
+        raise RulesWrong(
+            _("At most %(most)s words can be blocked.") % {"most": grouped(WORDS_AT_MOST)}
+        )
     return list(found.values())
 
 
 def _thresholds(thresholds: Mapping[str, float | Decimal]) -> dict[str, float]:
     unknown = sorted(set(thresholds) - FINDINGS)
     if unknown:
-        raise RulesWrong(f"There is no check for {', '.join(unknown)}.")
+        raise RulesWrong(_("There is no check for %(checks)s.") % {"checks": ", ".join(unknown)})
     return {name: float(_share(value) or 0) for name, value in thresholds.items()}
 
 
@@ -193,30 +200,31 @@ def _share(value: Decimal | float | None) -> Decimal | None:
         return None
     share = Decimal(str(value))
     if not Decimal("0.05") <= share <= 1:
-        raise RulesWrong("A threshold stands between 0.05 and 1.")
+        raise RulesWrong(_("A threshold stands between 0.05 and 1."))
     return share.quantize(Decimal("0.01"))
 
 
 def _topics(topics: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if len(topics) > TOPICS_AT_MOST:
-        raise RulesWrong(f"At most {TOPICS_AT_MOST} topics can be denied.")
+        raise RulesWrong(_("At most %(most)s topics can be denied.") % {"most": TOPICS_AT_MOST})
     found: dict[str, dict[str, Any]] = {}
     for topic in topics:
         name = " ".join(str(topic.get("name", "")).split())
         definition = " ".join(str(topic.get("definition", "")).split())
         examples = [" ".join(str(e).split()) for e in topic.get("examples", ()) if str(e).strip()]
         if not TOPIC_NAME.fullmatch(name):
-            raise RulesWrong("A topic's name has up to 100 letters, digits, spaces or -_!?.")
+            raise RulesWrong(_("A topic's name has up to 100 letters, digits, spaces or -_!?."))
         if not 1 <= len(definition) <= DEFINITION_CHARACTERS:
             raise RulesWrong(
-                f"Say in up to {DEFINITION_CHARACTERS} characters what “{name}” covers."
+                _("Say in up to %(most)s characters what “%(name)s” covers.")
+                % {"most": DEFINITION_CHARACTERS, "name": name}
             )
         if len(examples) > EXAMPLES_AT_MOST or any(len(e) > EXAMPLE_CHARACTERS for e in examples):
             raise RulesWrong(
-                f"A topic has at most {EXAMPLES_AT_MOST} examples of {EXAMPLE_CHARACTERS}"
-                " characters."
+                _("A topic has at most %(most)s examples of %(characters)s characters.")
+                % {"most": EXAMPLES_AT_MOST, "characters": EXAMPLE_CHARACTERS}
             )
         if name.casefold() in found:
-            raise RulesWrong(f"The topic “{name}” is there twice.")
+            raise RulesWrong(_("The topic “%(name)s” is there twice.") % {"name": name})
         found[name.casefold()] = {"name": name, "definition": definition, "examples": examples}
     return list(found.values())

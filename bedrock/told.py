@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from bedrock.models import Guardrail, SafetyRules
 from bedrock.policy import guardrail_of
 from bedrock.postures import postures
@@ -12,20 +15,24 @@ from tenants.context import TenantContext
 
 HISTORY: Final = 20
 STRENGTHS: Final = {
-    "HIGH": "refused even where it is only likely",
-    "MEDIUM": "refused where it is clear",
-    "LOW": "refused where it is plain",
+    "HIGH": gettext_lazy("refused even where it is only likely"),
+    "MEDIUM": gettext_lazy("refused where it is clear"),
+    "LOW": gettext_lazy("refused where it is plain"),
 }
 NAMES: Final = {
-    "SEXUAL": "Sexual content", "VIOLENCE": "Violence", "HATE": "Hatred", "INSULTS": "Insults",
-    "MISCONDUCT": "Help with crime", "PROMPT_ATTACK": "Attempts to override the assistant's rules",
-}  # fmt: skip
+    "SEXUAL": gettext_lazy("Sexual content"),
+    "VIOLENCE": gettext_lazy("Violence"),
+    "HATE": gettext_lazy("Hatred"),
+    "INSULTS": gettext_lazy("Insults"),
+    "MISCONDUCT": gettext_lazy("Help with crime"),
+    "PROMPT_ATTACK": gettext_lazy("Attempts to override the assistant's rules"),
+}
 
 
 def posture_told(posture: str) -> list[str]:
     """Return what a posture does, a sentence each."""
     definition = postures()[posture]
-    return [definition["description"], *_content(definition), *_personal(definition)]
+    return [_(definition["description"]), *_content(definition), *_personal(definition)]
 
 
 def _content(definition: Mapping[str, Any]) -> list[str]:
@@ -35,11 +42,11 @@ def _content(definition: Mapping[str, Any]) -> list[str]:
         if rule["inputStrength"] in STRENGTHS
     ]
     if definition.get("wordPolicyConfig", {}).get("managedWordListsConfig"):
-        told.append("Swear words are refused.")
+        told.append(_("Swear words are refused."))
     topics = definition.get("topicPolicyConfig", {}).get("topicsConfig", ())
     if topics:
         named = ", ".join(topic["name"].lower() for topic in topics)
-        told.append(f"Not answered here: {named}.")
+        told.append(_("Not answered here: %(topics)s.") % {"topics": named})
     return told
 
 
@@ -47,12 +54,12 @@ def _personal(definition: Mapping[str, Any]) -> list[str]:
     rules = definition.get("sensitiveInformationPolicyConfig", {}).get("piiEntitiesConfig", ())
     told = []
     for action, sentence in (
-        ("ANONYMIZE", "Masked before a model reads it, and in answers: {}."),
-        ("BLOCK", "Refused in questions and answers: {}."),
+        ("ANONYMIZE", _("Masked before a model reads it, and in answers: %(kinds)s.")),
+        ("BLOCK", _("Refused in questions and answers: %(kinds)s.")),
     ):
         found = [_entity(rule["type"]) for rule in rules if rule["action"] == action]
         if found:
-            told.append(sentence.format(", ".join(found)))
+            told.append(sentence % {"kinds": ", ".join(found)})
     return told
 
 
@@ -65,7 +72,7 @@ def finding_named(kind: str) -> str:
 def _entity(kind: str) -> str:
     words = [word if word in ("US", "UK", "CA", "AWS", "IP", "PIN", "CVV") else word.lower()
              for word in kind.split("_")]  # fmt: skip
-    return " ".join(words).replace("credit debit", "credit or debit")
+    return _(" ".join(words).replace("credit debit", "credit or debit"))
 
 
 def safety_told(tenant: TenantContext) -> dict[str, Any]:

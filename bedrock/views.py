@@ -60,7 +60,9 @@ def safety_page(request: HttpRequest) -> HttpResponse:
             for name in told["checks"][kind]
         ])
         for title, kind in (
-            ("Content", "content"), ("Prompt attacks", "attacks"), ("Personal data", "personal"),
+            (_("Content"), "content"),
+            (_("Prompt attacks"), "attacks"),
+            (_("Personal data"), "personal"),
         )
     ]  # fmt: skip
     return settings_page(request, "bedrock/safety.html", context, status=422 if error else 200)
@@ -104,7 +106,7 @@ def _number(value: str) -> Decimal:
     try:
         return Decimal(value)
     except InvalidOperation:
-        raise RulesWrong("A threshold is a number from 0.05 to 1.") from None
+        raise RulesWrong(_("A threshold is a number from 0.05 to 1.")) from None
 
 
 @require_POST

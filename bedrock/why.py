@@ -3,8 +3,11 @@
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from bedrock.interventions import interventions_of
 from bedrock.models import InferenceProfile, Model, PolicyDecision
+from bedrock.namedtexts import reason_told
 from bedrock.selectors import answering, decisions_of
 from billing.selectors import request_cost
 from tenants.accounts.models import role_reaches
@@ -21,7 +24,7 @@ def request_explained(actor: Actor, request_id: UUID) -> dict[str, Any]:
     if not role_reaches(actor.role, "admin"):
         decisions = [row for row in decisions if row.user_id == actor.user_id]
     if not decisions:
-        raise NotFound("There is no such request.")
+        raise NotFound(_("There is no such request."))
     return explained(request_id, decisions)
 
 
@@ -29,7 +32,9 @@ def explained(request_id: UUID, decisions: list[PolicyDecision]) -> dict[str, An
     """Return what is told of a request whose decisions the reader was found to see."""
     names = dict(Model.objects.values_list("model_id", "name"))
     profiles = {
-        row.arn: f"This workspace's own, {row.role}" if row.tenant_id else row.name
+        row.arn: _("This workspace's own, %(role)s") % {"role": row.role}
+        if row.tenant_id
+        else row.name
         for row in InferenceProfile.objects.filter(arn__in=[row.profile_arn for row in decisions])
     }
     cost = request_cost(request_id)
@@ -38,6 +43,7 @@ def explained(request_id: UUID, decisions: list[PolicyDecision]) -> dict[str, An
     return {
         "request_id": str(request_id),
         "decision": main,
+        "reason": reason_told(main.reason) if main else "",
         "model_name": names.get(main.model_id, main.model_id) if main else "",
         "posture": current().posture,
         "profile": _profile_name(main, profiles) if main else "",
@@ -47,7 +53,7 @@ def explained(request_id: UUID, decisions: list[PolicyDecision]) -> dict[str, An
                 "operation": row.operation,
                 "feature": row.feature,
                 "role": row.role,
-                "reason": row.reason,
+                "reason": reason_told(row.reason),
                 "model": row.model_id,
                 "model_name": names.get(row.model_id, row.model_id),
                 "profile": _profile_name(row, profiles),

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Final
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from billing.limitmodels import EVERYONE, MONEY
 
@@ -38,11 +39,11 @@ class Alert(models.Model):
     """
 
     class Kind(models.TextChoices):
-        QUOTA = "quota", "Included in the plan"
-        CAP = "cap", "Spend cap"
-        BUDGET = "budget", "Budget"
-        ALLOWANCE = "allowance", "Allowances of members"
-        STORAGE = "storage", "Storage"
+        QUOTA = "quota", _("Included in the plan")
+        CAP = "cap", _("Spend cap")
+        BUDGET = "budget", _("Budget")
+        ALLOWANCE = "allowance", _("Allowances of members")
+        STORAGE = "storage", _("Storage")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant_id = models.UUIDField()

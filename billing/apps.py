@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class BillingConfig(AppConfig):
@@ -20,7 +21,7 @@ class BillingConfig(AppConfig):
 
         # After batch jobs and whatever else of the workspace runs has been stopped.
         erase_register("reservations", reservations_close, reservations_open, order=60)
-        event_declare("usage.threshold", "A limit of usage came near, or was reached.")
+        event_declare("usage.threshold", _("A limit of usage came near, or was reached."))
         export_register("invoices", invoices_export)
         groups_follow(groups_apply)
         probe_register("spend", "Spend and cap", spend_probe, order=50)

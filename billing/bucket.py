@@ -32,6 +32,8 @@ from uuid import UUID
 import redis
 import structlog
 from django.db import connection
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from billing.catalog import Rates
 from billing.fallback import BUSY_STREAM_WAIT, LEASE, Fallback, capacities
@@ -40,6 +42,7 @@ from billing.units import Metric
 from tenants.context import current
 from tenants.errors import RateLimited
 from tenants.redis import redis_client, region_key, tenant_key
+from tenants.wording import grouped
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +51,8 @@ RETRY_SHARE: Final = 0.2
 RETRIES_AT_LEAST: Final = 10
 REGION_UNITS: Final = "the Region's guardrail units"
 NAMES: Final = (
-    "requests", "model tokens", "embedding tokens", "guardrail units", "streams", REGION_UNITS
+    gettext_noop("requests"), gettext_noop("model tokens"), gettext_noop("embedding tokens"),
+    gettext_noop("guardrail units"), "streams", REGION_UNITS
 )  # fmt: skip
 NOTHING_ELSE: Final[dict[str, Any]] = {
     "percent": 0, "own_streams": 0, "stream": "", "streams": 0, "lease": LEASE * 1000,
@@ -117,21 +121,41 @@ def take(
 
 def _refusal(rates: Rates, which: int, wait: int, shared: Shared) -> RateLimited:
     own, name = which > OWN, NAMES[which % OWN - 1]
-    whose = f"one member {rates.member_percent} % of that" if own else ""
     if name == REGION_UNITS:
-        detail = (
-            f"The guardrails of {shared.region} are busy: {shared.per_second:,} text units a second"
-            " for everybody. Your share comes back in a moment; try again."
-        )
+        detail = _(
+            "The guardrails of %(region)s are busy: %(units)s text units a second for everybody."
+            " Your share comes back in a moment; try again."
+        ) % {"region": shared.region, "units": grouped(shared.per_second)}
         return RateLimited(detail, retry_after=max(1, math.ceil(wait / 1000)), limit=name)
     if name == "streams":
         wait = min(wait, BUSY_STREAM_WAIT)
-        most = f"{rates.member_streams} of yours" if own else f"{rates.streams} answers"
-        detail = f"Your plan runs {most} at once and all are busy; wait until one has finished."
+        detail = (
+            _(
+                "Your plan runs %(most)s of yours at once and all are busy; wait until one has"
+                " finished."
+            )
+            if own
+            else _(
+                "Your plan runs %(most)s answers at once and all are busy; wait until one has"
+                " finished."
+            )
+        ) % {"most": rates.member_streams if own else rates.streams}
     else:
-        limit = capacities(rates)[which % OWN - 1]
-        detail = f"Your plan allows {limit:,} {name} a minute{', ' if own else ''}{whose}"
-        detail += "; wait a moment and try again. A larger plan allows more."
+        detail = (
+            _(
+                "Your plan allows %(limit)s %(name)s a minute, one member %(percent)s %% of that;"
+                " wait a moment and try again. A larger plan allows more."
+            )
+            if own
+            else _(
+                "Your plan allows %(limit)s %(name)s a minute; wait a moment and try again. A"
+                " larger plan allows more."
+            )
+        ) % {
+            "limit": grouped(capacities(rates)[which % OWN - 1]),
+            "name": _(name),
+            "percent": rates.member_percent,
+        }
     return RateLimited(
         detail,
         retry_after=max(1, math.ceil(wait / 1000)),

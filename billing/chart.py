@@ -7,8 +7,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
 from billing.monthly import Part
 from billing.refusals import money
+from tenants.numbers import written
 
 WIDTH: Final = 720
 HEIGHT: Final = 200
@@ -106,16 +110,21 @@ ROUND: Final = tuple(map(Decimal, ("1", "1.5", "2", "2.5", "3", "4", "5", "6", "
 
 def tokens_text(value: Decimal | int) -> str:
     """Return tokens in as few digits as a chart's axis has room for."""
-    for size, letter in ((10**9, " B"), (10**6, " M"), (10**3, " k")):
+    for size, letter in (
+        (10**9, pgettext("10**9", "B")),
+        (10**6, pgettext("10**6", "M")),
+        (10**3, pgettext("10**3", "k")),
+    ):
         if value >= size:
-            return f"{(Decimal(value) / size).quantize(Decimal('0.1')).normalize():f}{letter}"
-    return f"{value:,.0f}"
+            short = (Decimal(value) / size).quantize(Decimal("0.1")).normalize()
+            return f"{written(f'{short:f}')} {letter}"
+    return written(f"{value:,.0f}")
 
 
 def _dollars(value: Decimal) -> str:
     """Return a round sum with two decimals, or with all that it has."""
-    digits = max(2, -int(value.normalize().as_tuple().exponent))
-    return f"${value:,.{digits}f}"
+    places = max(2, -int(value.normalize().as_tuple().exponent))
+    return pgettext("money", "$%(sum)s") % {"sum": written(f"{value:,.{places}f}")}
 
 
 def _round_up(value: Decimal) -> Decimal:
@@ -140,11 +149,37 @@ def _describe(
     by: str,
     step: str,
 ) -> str:
-    name = "Tokens" if by == "tokens" else "Spend"
+    tokens = by == "tokens"
     most = max(days, key=value, default=None)
     if most is None or value(most) <= 0:
-        return f"{name} by {step}: nothing used yet."
-    return (
-        f"{name} by {step}, {days[0].label} to {days[-1].label}: the most on {most.label},"
-        f" {show(value(most))}. The numbers are in the table below."
-    )
+        nothing = {
+            (True, "day"): _("Tokens by day: nothing used yet."),
+            (True, "hour"): _("Tokens by hour: nothing used yet."),
+            (False, "day"): _("Spend by day: nothing used yet."),
+            (False, "hour"): _("Spend by hour: nothing used yet."),
+        }
+        return nothing[tokens, step]
+    told = {
+        (True, "day"): _(
+            "Tokens by day, %(first)s to %(last)s: the most on %(most)s, %(value)s. The numbers are"
+            " in the table below."
+        ),
+        (True, "hour"): _(
+            "Tokens by hour, %(first)s to %(last)s: the most on %(most)s, %(value)s. The numbers"
+            " are in the table below."
+        ),
+        (False, "day"): _(
+            "Spend by day, %(first)s to %(last)s: the most on %(most)s, %(value)s. The numbers are"
+            " in the table below."
+        ),
+        (False, "hour"): _(
+            "Spend by hour, %(first)s to %(last)s: the most on %(most)s, %(value)s. The numbers"
+            " are in the table below."
+        ),
+    }
+    return told[tokens, step] % {
+        "first": days[0].label,
+        "last": days[-1].label,
+        "most": most.label,
+        "value": show(value(most)),
+    }

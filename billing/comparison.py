@@ -3,15 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from billing.catalog import PlanTerms
-from billing.refusals import quantity
+from billing.refusals import quantity, whole_dollars
 from billing.units import METRIC_LABEL, Metric
+from tenants.numbers import written
+from tenants.wording import grouped
 
 BILLING = {
-    "bundled": "One price, usage included",
-    "quota": "Monthly price with included usage",
-    "metered": "Monthly price, AI usage at cost plus markup",
-    "seat": "Price per seat",
+    "bundled": gettext_lazy("One price, usage included"),
+    "quota": gettext_lazy("Monthly price with included usage"),
+    "metered": gettext_lazy("Monthly price, AI usage at cost plus markup"),
+    "seat": gettext_lazy("Price per seat"),
 }
 
 
@@ -28,41 +33,60 @@ def comparison(plans: Sequence[PlanTerms]) -> list[Row]:
         return Row(label, cells)
 
     return [
-        row("Price", [price_text(plan) for plan in plans]),
-        row("How it is charged", [_charged(plan) for plan in plans]),
+        row(_("Price"), [price_text(plan) for plan in plans]),
+        row(_("How it is charged"), [_charged(plan) for plan in plans]),
         *(row(_monthly(metric), [_included(plan, metric) for plan in plans]) for metric in Metric),
-        row("Requests a minute", [f"{plan.rates.requests:,}" for plan in plans]),
-        row("Model tokens a minute", [f"{plan.rates.model_tokens:,}" for plan in plans]),
-        row("Embedding tokens a minute", [f"{plan.rates.embedding_tokens:,}" for plan in plans]),
-        row("Answers at once", [f"{plan.rates.streams:,}" for plan in plans]),
+        row(
+            _("Requests a minute"),
+            [grouped(plan.rates.requests) for plan in plans],
+        ),
+        row(
+            _("Model tokens a minute"),
+            [grouped(plan.rates.model_tokens) for plan in plans],
+        ),
+        row(
+            _("Embedding tokens a minute"),
+            [grouped(plan.rates.embedding_tokens) for plan in plans],
+        ),
+        row(
+            _("Answers at once"),
+            [grouped(plan.rates.streams) for plan in plans],
+        ),
     ]
 
 
 def price_text(plan: PlanTerms) -> str:
     """Return a plan's price as people say it."""
     if plan.seat_price:
-        seat = f"${plan.seat_price:,.0f} a seat beyond those included"
-        return f"${plan.monthly_price:,.0f} a month and {seat}"
-    return f"${plan.monthly_price:,.0f} a month" if plan.monthly_price else "Free"
+        return _("%(price)s a month and %(seat)s a seat beyond those included") % {
+            "price": whole_dollars(plan.monthly_price),
+            "seat": whole_dollars(plan.seat_price),
+        }
+    if not plan.monthly_price:
+        return _("Free")
+    return _("%(price)s a month") % {"price": whole_dollars(plan.monthly_price)}
 
 
 def _charged(plan: PlanTerms) -> str:
-    text = BILLING[plan.pricing_model]
+    text = str(BILLING[plan.pricing_model])
     if plan.pricing_model == "metered":
-        return f"{text} of {plan.markup_percent.normalize():f} %"
-    return f"{text}; more is charged" if plan.charged_beyond else text
+        return _("%(charged)s of %(percent)s %%") % {
+            "charged": text,
+            "percent": written(f"{plan.markup_percent.normalize():f}"),
+        }
+    return _("%(charged)s; more is charged") % {"charged": text} if plan.charged_beyond else text
 
 
 def _monthly(metric: Metric) -> str:
-    label = METRIC_LABEL[metric]
-    return label if metric is Metric.STORAGE else f"{label} a month"
+    label = str(METRIC_LABEL[metric])
+    return label if metric is Metric.STORAGE else _("%(label)s a month") % {"label": label}
 
 
 def _included(plan: PlanTerms, metric: Metric) -> str:
     included = plan.included[metric]
     if included is None:
-        return "No limit"
+        return _("No limit")
     text = quantity(metric, included)
     if metric in plan.charged_beyond:
-        return f"{text.split(' ')[0]}, then charged"
+        return _("%(included)s, then charged") % {"included": text.split(" ")[0]}
     return text.split(" ")[0] if metric not in (Metric.SPEND, Metric.STORAGE) else text

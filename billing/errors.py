@@ -3,6 +3,8 @@
 Refusals of a tenant's request are the root's RateLimited and QuotaExhausted.
 """
 
+from django.utils.translation import gettext_lazy as _
+
 from tenants.errors import TenantryError
 
 
@@ -11,7 +13,7 @@ class PlanMissing(TenantryError):
 
     code = "plan_missing"
     status = 500
-    title = "The plan of this workspace is not set up; the operator has to add it"
+    title = _("The plan of this workspace is not set up; the operator has to add it")
 
 
 class PriceMissing(TenantryError):
@@ -19,7 +21,7 @@ class PriceMissing(TenantryError):
 
     code = "price_missing"
     status = 500
-    title = "This model has no price yet; the operator has to add it to the rate card"
+    title = _("This model has no price yet; the operator has to add it to the rate card")
 
 
 class TermsMissing(TenantryError):
@@ -27,7 +29,7 @@ class TermsMissing(TenantryError):
 
     code = "terms_missing"
     status = 500
-    title = "This plan has no terms for that day; the operator has to add them"
+    title = _("This plan has no terms for that day; the operator has to add them")
 
 
 class NotAllowed(TenantryError):
@@ -35,7 +37,7 @@ class NotAllowed(TenantryError):
 
     code = "invoice_state"
     status = 409
-    title = "The invoice's state does not allow this"
+    title = _("The invoice's state does not allow this")
 
 
 class PlanNotOffered(TenantryError):
@@ -43,7 +45,7 @@ class PlanNotOffered(TenantryError):
 
     code = "plan_not_offered"
     status = 422
-    title = "This plan cannot be chosen"
+    title = _("This plan cannot be chosen")
 
 
 class SignatureRefused(TenantryError):
@@ -51,17 +53,17 @@ class SignatureRefused(TenantryError):
 
     code = "signature_invalid"
     status = 401
-    title = "The signature does not match the body"
+    title = _("The signature does not match the body")
 
 
 class SignatureExpired(SignatureRefused):
     code = "signature_expired"
-    title = "The signature's time is too far from ours"
+    title = _("The signature's time is too far from ours")
 
 
 class SignatureMissing(SignatureRefused):
     code = "signature_missing"
-    title = "The request is not signed"
+    title = _("The request is not signed")
 
 
 class ReconciliationChanged(TenantryError):
@@ -69,4 +71,4 @@ class ReconciliationChanged(TenantryError):
 
     code = "reconciliation_changed"
     status = 409
-    title = "The figures have changed since this page was opened; look at them again and decide"
+    title = _("The figures have changed since this page was opened; look at them again and decide")

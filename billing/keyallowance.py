@@ -8,11 +8,13 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from billing.refusals import money, number
 from billing.units import Metric
 from tenants.context import Actor, current
 from tenants.errors import QuotaExhausted
+from tenants.wording import day_month
 
 KEYS_URL: Final = "/settings/keys/"
 LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))"
@@ -45,10 +47,18 @@ def key_allowance_require(actor: Actor, needed: Decimal) -> None:
     if used + reserved + needed <= actor.allowance_usd:
         return
     raise QuotaExhausted(
-        f"This API key has used its own allowance: {money(used)} of {money(actor.allowance_usd)}"
-        f" this month, {money(reserved)} reserved by its running requests, and this request may"
-        f" need {money(needed)}. It starts afresh on {resets:%-d %B} (UTC); a key with a larger"
-        " allowance can be made at once.",
+        _(
+            "This API key has used its own allowance: %(used)s of %(included)s this month,"
+            " %(reserved)s reserved by its running requests, and this request may need %(needed)s."
+            " It starts afresh on %(day)s (UTC); a key with a larger allowance can be made at once."
+        )
+        % {
+            "used": money(used),
+            "included": money(actor.allowance_usd),
+            "reserved": money(reserved),
+            "needed": money(needed),
+            "day": day_month(resets),
+        },
         upgrade_url=KEYS_URL,
         limit="key",
         metric=Metric.SPEND.value,

@@ -23,11 +23,14 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from billing.catalog import price_of
 from billing.units import Unit
 from tenants.context import current_or_none
 from tenants.registry.models import Tenant
+from tenants.wording import grouped
 
 QUESTIONS: Final = ("ask", "assistant")
 READING: Final = ("input_tokens", "cache_read_tokens", "cache_write_tokens",
@@ -118,11 +121,6 @@ class Savings:
         return self.naive / self.actual if self.actual > 0 else None
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a count with its noun: `1 question`, `2,000 questions`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def savings_of(
     rows: Iterable[UsageRow], *, frontier: str, questions: int, document_tokens: int
 ) -> Savings | None:
@@ -164,36 +162,49 @@ def savings_of(
     batch = [row for row in rows if row.unit in BATCH]
     saved_cache = cost(cached, plain) - cost(cached, lambda row: row.usd)
     saved_batch = cost(batch, plain) - cost(batch, lambda row: row.usd)
+    from_cache = sum(row.quantity for row in cached if row.unit == "cache_read_tokens")
+    in_batch = sum(row.quantity for row in batch)
     naive = naive_text + plain_embedded
     return Savings(
         naive=naive,
         actual=sum((row.usd for row in rows), Decimal(0)),
         levers=(
             Lever(
-                "Retrieval",
+                _("Retrieval"),
                 naive_text - at_frontier,
-                f"{counted(questions, 'question')} asked with the passages that answer,"
-                f" not with a whole document of {document_tokens:,} tokens"
-                if document_tokens
-                else "no document was read yet, so that there is none to compare with",
-            ),
-            Lever(
-                "Small model by default",
-                at_frontier - plain_text,
-                f"beside every token at the price of {frontier}",
-            ),
-            Lever(
-                "Caching",
-                saved_cache,
-                counted(
-                    sum(row.quantity for row in cached if row.unit == "cache_read_tokens"), "token"
+                ngettext(
+                    "%(count)s question asked with the passages that answer, not with a whole"
+                    " document of %(tokens)s tokens",
+                    "%(count)s questions asked with the passages that answer, not with a whole"
+                    " document of %(tokens)s tokens",
+                    questions,
                 )
-                + " read from the cache",
+                % {"count": grouped(questions), "tokens": grouped(document_tokens)}
+                if document_tokens
+                else _("no document was read yet, so that there is none to compare with"),
             ),
             Lever(
-                "Batch",
+                _("Small model by default"),
+                at_frontier - plain_text,
+                _("beside every token at the price of %(model)s") % {"model": frontier},
+            ),
+            Lever(
+                _("Caching"),
+                saved_cache,
+                ngettext(
+                    "%(count)s token read from the cache",
+                    "%(count)s tokens read from the cache",
+                    from_cache,
+                )
+                % {"count": grouped(from_cache)},
+            ),
+            Lever(
+                _("Batch"),
                 saved_batch,
-                f"{counted(sum(row.quantity for row in batch), 'token')} at batch prices",
+                ngettext(
+                    "%(count)s token at batch prices", "%(count)s tokens at batch prices", in_batch
+                )
+                % {"count": grouped(in_batch)},
             ),
         ),
         frontier=frontier,

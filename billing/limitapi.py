@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.fields import empty
@@ -24,7 +25,7 @@ class AmountField(serializers.DecimalField):
 
     def run_validation(self, data: Any = empty) -> Any:
         if isinstance(data, str) and not data.strip():
-            raise serializers.ValidationError("Give an amount, or null to remove it.")
+            raise serializers.ValidationError(_("Give an amount, or null to remove it."))
         return super().run_validation(data)
 
 
@@ -157,7 +158,7 @@ class SeriesView(APIView):
         """The running month by day, or the last 48 hours by hour."""
         step = request.query_params.get("step", "day")
         if step not in ("day", "hour"):
-            raise Invalid("The step is day or hour.", errors={"step": ["Give day or hour."]})
+            raise Invalid(_("The step is day or hour."), errors={"step": [_("Give day or hour.")]})
         parts = month_usage().days if step == "day" else hours()
         points = [
             {

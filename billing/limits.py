@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from billing.limitmodels import EVERYONE
 from billing.meters import Meter, database_now, next_month
@@ -64,7 +65,7 @@ class SumMeter(Meter):
 
     @property
     def more_label(self) -> str:
-        return "See limits"
+        return _("See limits")
 
     @property
     def over_text(self) -> str:
@@ -121,14 +122,14 @@ def own_limits(user_id: UUID | None) -> OwnLimits:
     found = [
         SumMeter(metric, used, reserved, limit, resets, name, over)
         for metric, used, reserved, limit, name, over in (
-            (Metric.SPEND, spend, held, cap, "Spend cap (stops usage)",
-             "Requests are refused until the owner raises the cap, or until {resets}."),
-            (Metric.SPEND, spend, held, budget, "Budget (stops nothing)",
-             "Usage goes on: a budget only measures. It begins again on {resets}."),
-            (Metric.MODEL_TOKENS, t_used, t_held, tokens, "Your allowance: model tokens",
-             "Your requests are refused until an admin raises it, or until {resets}."),
-            (Metric.SPEND, m_used, m_held, usd, "Your allowance: spend",
-             "Your requests are refused until an admin raises it, or until {resets}."),
+            (Metric.SPEND, spend, held, cap, _("Spend cap (stops usage)"),
+             _("Requests are refused until the owner raises the cap, or until {resets}.")),
+            (Metric.SPEND, spend, held, budget, _("Budget (stops nothing)"),
+             _("Usage goes on: a budget only measures. It begins again on {resets}.")),
+            (Metric.MODEL_TOKENS, t_used, t_held, tokens, _("Your allowance: model tokens"),
+             _("Your requests are refused until an admin raises it, or until {resets}.")),
+            (Metric.SPEND, m_used, m_held, usd, _("Your allowance: spend"),
+             _("Your requests are refused until an admin raises it, or until {resets}.")),
         )
         if limit is not None
     ]  # fmt: skip

@@ -8,6 +8,8 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from billing.exports import usage_csv
 from billing.groupallowance import group_allowances
@@ -56,14 +58,14 @@ def _set(actor: Actor, form: Any) -> None:
     part = form.get("part", "")
     needed = {"cap": "owner", "budget": "owner", "allowance": "admin"}.get(part)
     if needed is None and role_reaches(actor.role, "admin"):
-        raise Invalid("Say which limit: cap, budget or allowance.")
+        raise Invalid(_("Say which limit: cap, budget or allowance."))
     if needed is None or not role_reaches(actor.role, needed):
         raise Forbidden
     if part == "allowance":
         try:
             user_id = UUID(form["user_id"]) if form.get("user_id") else None
         except ValueError:
-            raise Invalid("There is no such member; reload the page.") from None
+            raise Invalid(_("There is no such member; reload the page.")) from None
         allowance_set(
             actor=actor,
             user_id=user_id,
@@ -73,7 +75,7 @@ def _set(actor: Actor, form: Any) -> None:
         return
     usd = None if form.get("remove") else _amount(form.get("usd"))
     if usd is None and not form.get("remove"):
-        raise Invalid("Give a sum in dollars.")
+        raise Invalid(_("Give a sum in dollars."))
     (cap_set if part == "cap" else budget_set)(actor=actor, usd=usd)
 
 
@@ -82,7 +84,9 @@ def _amount(text: str | None) -> Decimal | None:
     try:
         return typed(text) if text and text.strip() else None
     except InvalidOperation:
-        raise Invalid(f"“{text[:40] if text else ''}” is no amount; give digits.") from None
+        raise Invalid(
+            _("“%(text)s” is no amount; give digits.") % {"text": text[:40] if text else ""}
+        ) from None
 
 
 @role_required("viewer")
@@ -116,9 +120,10 @@ def request_page(request: HttpRequest, request_id: UUID) -> HttpResponse:
 def usage_export(request: HttpRequest) -> HttpResponse:
     """Answer one table of the usage page as CSV."""
     table = request.GET.get("table", "")
-    usage = month_usage()
     members = role_reaches(actor_of(request).role, "admin")
-    text = usage_csv(usage, table, sees_members=members)
+    with override("en"):  # programs read it: the same in every language
+        usage = month_usage()
+        text = usage_csv(usage, table, sees_members=members)
     response = HttpResponse(text, content_type="text/csv; charset=utf-8")
     name = f"usage-{usage.month:%Y-%m}-{table}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from billing.catalog import PlanTerms, plan_terms
 from billing.clock import database_now as database_now
@@ -16,6 +17,7 @@ from billing.refusals import UPGRADE_URL, amount, compact, number, quantity
 from billing.storage import STANDING
 from billing.units import METRIC_LABEL, METRIC_UNIT, Metric
 from tenants.context import current
+from tenants.wording import day_month
 
 NEAR: Final = 80
 """Percent of a quota from which a meter says that it is close to the limit."""
@@ -40,7 +42,7 @@ class Meter:
 
     @property
     def label(self) -> str:
-        return METRIC_LABEL[self.metric]
+        return str(METRIC_LABEL[self.metric])
 
     @property
     def used_text(self) -> str:
@@ -53,21 +55,23 @@ class Meter:
     @property
     def included_text(self) -> str:
         if self.included is None:
-            return "no limit"
+            return _("no limit")
         if self.metric in (Metric.SPEND, Metric.STORAGE):
             return quantity(self.metric, self.included)
         return compact(self.included)
 
     @property
     def resets_text(self) -> str:
-        return f"{self.resets_on:%-d %B}" if self.resets_on else ""
+        return day_month(self.resets_on) if self.resets_on else ""
 
     @property
     def over_text(self) -> str:
         """What a meter that is used up means, and until when."""
         if self.metric is Metric.STORAGE:
-            return "New documents are refused until you delete some or move to a larger plan."
-        return f"Requests that need more are refused until {self.resets_text}, midnight UTC."
+            return _("New documents are refused until you delete some or move to a larger plan.")
+        return _("Requests that need more are refused until %(until)s, midnight UTC.") % {
+            "until": self.resets_text
+        }
 
     @property
     def more_href(self) -> str:
@@ -76,7 +80,7 @@ class Meter:
 
     @property
     def more_label(self) -> str:
-        return "Compare plans"
+        return _("Compare plans")
 
     @property
     def used_percent(self) -> float:

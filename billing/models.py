@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from billing.alertmodels import Alert as Alert
 from billing.alertmodels import AlertSettings as AlertSettings
@@ -49,10 +50,10 @@ class Plan(models.Model):
     """What a workspace has bought: rates per minute here, amounts per month in `limits`."""
 
     class Pricing(models.TextChoices):
-        BUNDLED = "bundled", "Bundled: one price, usage included"
-        QUOTA = "quota", "Quota, more of it billed as overage"
-        METERED = "metered", "Metered: usage passed through with markup"
-        SEAT = "seat", "Add-on per seat"
+        BUNDLED = "bundled", _("Bundled: one price, usage included")
+        QUOTA = "quota", _("Quota, more of it billed as overage")
+        METERED = "metered", _("Metered: usage passed through with markup")
+        SEAT = "seat", _("Add-on per seat")
 
     code = models.SlugField(primary_key=True, max_length=40)
     name = models.CharField(max_length=80)

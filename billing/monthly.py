@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from django.db import connection
+from django.utils.translation import gettext, gettext_lazy
 
 from billing.catalog import PlanTerms, plan_terms
 from billing.limitmodels import EVERYONE
@@ -19,6 +20,9 @@ from billing.meters import TENTH, Meter, database_now, meters_of, next_month
 from billing.units import Unit
 from tenants.accounts.models import ApiKey, User
 from tenants.context import current
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 BREAKDOWN: Final = """
     SELECT grouping(feature, user_id, api_key_id, model, day, unit) AS set,
@@ -162,15 +166,15 @@ def _parts(rows: list[dict[str, Any]], name: str, spend: Decimal) -> list[Part]:
     return sorted(found, key=lambda part: (-part.usd, -part.tokens, part.key))
 
 
-FEATURES: Final[Mapping[str, str]] = {
-    "assistant": "Assistant",
-    "ask": "Ask",
-    "write": "Write",
-    "search": "Search",
-    "ingest": "Reading documents",
-    "title": "Naming conversations",
-    "bench": "Safety bench",
-    "reconciliation": "Corrections to AWS's bill",
+FEATURES: Final[Mapping[str, "StrOrPromise"]] = {
+    "assistant": gettext_lazy("Assistant"),
+    "ask": gettext_lazy("Ask"),
+    "write": gettext_lazy("Write"),
+    "search": gettext_lazy("Search"),
+    "ingest": gettext_lazy("Reading documents"),
+    "title": gettext_lazy("Naming conversations"),
+    "bench": gettext_lazy("Safety bench"),
+    "reconciliation": gettext_lazy("Corrections to AWS's bill"),
 }
 
 
@@ -180,7 +184,7 @@ def _user_parts(
     found = []
     for row in rows:
         user = users.get(row["user"])
-        label = "The workspace itself" if row["user"] is None else "Former member"
+        label = gettext("The workspace itself") if row["user"] is None else gettext("Former member")
         found.append(
             Part(
                 key=user.email if user else "",
@@ -207,7 +211,12 @@ def _key_parts(
         if row["key"] is None:
             continue
         key = keys.get(row["key"])
-        label = f"{key.name} ({key.prefix}…) of {users[key.user_id]}" if key else "Deleted key"
+        label = (
+            gettext("%(name)s (%(prefix)s…) of %(owner)s")
+            % {"name": key.name, "prefix": key.prefix, "owner": users[key.user_id]}
+            if key
+            else gettext("Deleted key")
+        )
         found.append(
             Part(
                 key=key.name if key else "",

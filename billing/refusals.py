@@ -6,13 +6,16 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, pgettext
 
 from billing.catalog import PlanTerms
 from billing.limitmodels import EVERYONE
-from billing.units import METRIC_LABEL, METRIC_UNIT, Metric
+from billing.units import METRIC_INSIDE, METRIC_UNIT, Metric
 from tenants.context import current
 from tenants.errors import QuotaExhausted
 from tenants.numbers import written
+from tenants.wording import day_month
 
 UPGRADE_URL: Final = "/usage/plans/"
 LIMITS_URL: Final = "/usage/limits/"
@@ -64,19 +67,30 @@ def exhausted(
         else:
             included = plan.included[metric] or Decimal(0)
     used, reserved = used or Decimal(0), reserved or Decimal(0)
-    begins = (
-        f"Your workspace has reached the spend cap that its owner set: {money(used)} of"
-        f" {money(included)} this month"
+    said = (
+        _(
+            "Your workspace has reached the spend cap that its owner set: %(used)s of %(included)s"
+            " this month, %(reserved)s reserved by running requests, and this request may need"
+            " %(needed)s. It starts afresh on %(day)s (UTC); the owner can raise the cap at once."
+        )
         if name == CAP
-        else f"Your workspace has used what the {plan.name} plan includes of"
-        f" {METRIC_LABEL[metric].lower()}: {quantity(metric, used)} of"
-        f" {quantity(metric, included)} this month"
+        else _(
+            "Your workspace has used what the %(plan)s plan includes of %(metric)s: %(used)s of"
+            " %(included)s this month, %(reserved)s reserved by running requests, and this request"
+            " may need %(needed)s. It starts afresh on %(day)s (UTC); a larger plan includes more."
+        )
     )
-    ends = "the owner can raise the cap at once" if name == CAP else "a larger plan includes more"
     return QuotaExhausted(
-        f"{begins}, {quantity(metric, reserved)} reserved by running requests, and this request"
-        f" may need {quantity(metric, needed[metric])}. It starts afresh on {resets:%-d %B}"
-        f" (UTC); {ends}.",
+        said
+        % {
+            "plan": plan.name,
+            "metric": METRIC_INSIDE[metric],
+            "used": quantity(metric, used),
+            "included": quantity(metric, included),
+            "reserved": quantity(metric, reserved),
+            "needed": quantity(metric, needed[metric]),
+            "day": day_month(resets),
+        },
         upgrade_url=LIMITS_URL if name == CAP else UPGRADE_URL,
         limit="cap" if name == CAP else "plan",
         metric=metric.value,
@@ -96,11 +110,19 @@ def _own_exhausted(
         used, reserved, resets, allowed = cursor.fetchone()
     allowed = allowed or Decimal(0)
     return QuotaExhausted(
-        f"You have used your own allowance of {METRIC_LABEL[metric].lower()}:"
-        f" {quantity(metric, used)} of {quantity(metric, allowed)} this month,"
-        f" {quantity(metric, reserved)} reserved by your running requests, and this request may"
-        f" need {quantity(metric, needed[metric])}. It starts afresh on {resets:%-d %B} (UTC); an"
-        " admin of your workspace can raise it at once.",
+        _(
+            "You have used your own allowance of %(metric)s: %(used)s of %(included)s this month,"
+            " %(reserved)s reserved by your running requests, and this request may need %(needed)s."
+            " It starts afresh on %(day)s (UTC); an admin of your workspace can raise it at once."
+        )
+        % {
+            "metric": METRIC_INSIDE[metric],
+            "used": quantity(metric, used),
+            "included": quantity(metric, allowed),
+            "reserved": quantity(metric, reserved),
+            "needed": quantity(metric, needed[metric]),
+            "day": day_month(resets),
+        },
         upgrade_url=LIMITS_URL,
         limit="allowance",
         metric=metric.value,
@@ -128,7 +150,7 @@ def quantity(metric: Metric, value: Decimal) -> str:
         return money(value)
     if metric is Metric.STORAGE:
         return stored(value)
-    return f"{whole(value)} {METRIC_UNIT[metric]}"
+    return f"{whole(value)} {_(METRIC_UNIT[metric])}"
 
 
 def amount(metric: Metric, value: Decimal) -> str:
@@ -138,7 +160,8 @@ def amount(metric: Metric, value: Decimal) -> str:
 
 def compact(value: Decimal) -> str:
     """Return a round number in few digits (100 M), any other one in full."""
-    for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+    for size, letter in ((10**9, pgettext("10**9", "B")), (10**6, pgettext("10**6", "M")),
+                         (10**3, pgettext("10**3", "k"))):  # fmt: skip
         if value >= size and value % (size // 100) == 0:
             return f"{written(f'{(value / size).normalize():f}')} {letter}"
     return whole(value)
@@ -146,22 +169,34 @@ def compact(value: Decimal) -> str:
 
 def money(value: Decimal) -> str:
     """Return dollars to the cent, and small sums with as many digits as say something."""
+    # Translators: a sum of US dollars.
+    return pgettext("money", "$%(sum)s") % {"sum": written(_sum(value))}
+
+
+def whole_dollars(value: Decimal) -> str:
+    """Return dollars without cents, as prices of plans are."""
+    return pgettext("money", "$%(sum)s") % {"sum": whole(value)}
+
+
+def _sum(value: Decimal) -> str:
     size = abs(value)
     if size == 0 or size >= 1:
-        return f"${written(f'{value:,.2f}')}"
-    for digits in (4, 6):
-        if size >= Decimal(10) ** (1 - digits):
-            return f"${written(f'{value:.{digits}f}')}"
-    return f"${written(f'{value.normalize():f}')}"
+        return f"{value:,.2f}"
+    for places in (4, 6):
+        if size >= Decimal(10) ** (1 - places):
+            return f"{value:.{places}f}"
+    return f"{value.normalize():f}"
 
 
 def stored(value: Decimal | int) -> str:
     """Return bytes in the unit that people use for them (1 KB = 1,024 bytes)."""
     size = float(value)
-    for unit in ("bytes", "KB", "MB", "GB"):
+    for unit in (gettext_noop("bytes"), "KB", "MB", "GB"):
         if size < 1024:
             return (
-                f"{written(f'{size:,.0f}')} {unit}" if unit == "bytes" else f"{_short(size)} {unit}"
+                f"{written(f'{size:,.0f}')} {_(unit)}"
+                if unit == "bytes"
+                else f"{_short(size)} {unit}"
             )
         size /= 1024
     return f"{_short(size)} TB"

@@ -5,16 +5,19 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from billing.catalog import PlanTerms, PriceTerms, plan_terms, plans_offered, prices_on
 from billing.errors import PlanMissing
 from billing.meters import Meter, database_now, meter_summary, meters
 from billing.monthly import MonthUsage, Part, month_usage
-from billing.refusals import quantity
+from billing.refusals import quantity, whole_dollars
 from billing.settlement import settlement_write
 from billing.units import Metric
 from tenants.accounts.models import role_reaches
 from tenants.context import Actor, current
+from tenants.numbers import written
+from tenants.wording import grouped
 
 __all__ = [
     "Meter", "MonthUsage", "Part", "RequestCost", "meter_summary", "meters", "month_usage",
@@ -56,8 +59,8 @@ def plans_on_offer() -> list[dict[str, Any]]:
     return [
         {
             "name": plan.name,
-            "price": "Free" if not plan.monthly_price else f"${plan.monthly_price:,.0f}",
-            "period": "" if not plan.monthly_price else "a month",
+            "price": _("Free") if not plan.monthly_price else whole_dollars(plan.monthly_price),
+            "period": "" if not plan.monthly_price else _("a month"),
             "summary": plan.description,
             "features": plan_features(plan),
         }
@@ -68,30 +71,37 @@ def plans_on_offer() -> list[dict[str, Any]]:
 def plan_features(plan: PlanTerms) -> list[str]:
     """Return what a plan includes, in a few lines."""
     lines = []
-    for metric, word in ((Metric.MODEL_TOKENS, "model"), (Metric.EMBEDDING_TOKENS, "embedding")):
+    for metric, line in (
+        (Metric.MODEL_TOKENS, _("%(amount)s model tokens a month")),
+        (Metric.EMBEDDING_TOKENS, _("%(amount)s embedding tokens a month")),
+    ):
         included = plan.included[metric]
-        amount = "Unlimited" if included is None else _short(included)
-        lines.append(f"{amount} {word} tokens a month")
+        amount = _("Unlimited") if included is None else _short(included)
+        lines.append(line % {"amount": amount})
     storage = plan.included[Metric.STORAGE]
-    amount = "Unlimited" if storage is None else quantity(Metric.STORAGE, storage)
-    lines.append(f"{amount} of documents")
-    lines.append(f"{plan.rates.requests:,} requests a minute, {plan.rates.streams} answers at once")
+    amount = _("Unlimited") if storage is None else quantity(Metric.STORAGE, storage)
+    lines.append(_("%(amount)s of documents") % {"amount": amount})
+    lines.append(
+        _("%(requests)s requests a minute, %(streams)s answers at once")
+        % {"requests": grouped(plan.rates.requests), "streams": plan.rates.streams}
+    )
     spend = plan.included[Metric.SPEND]
     lines.append(
-        f"AI usage at cost plus {plan.markup_percent.normalize():f} %"
+        _("AI usage at cost plus %(markup)s %%")
+        % {"markup": written(f"{plan.markup_percent.normalize():f}")}
         if plan.pricing_model == "metered"
-        else "AI usage without a cap"
+        else _("AI usage without a cap")
         if spend is None
-        else f"Up to {quantity(Metric.SPEND, spend)} of AI usage included"
+        else _("Up to %(spend)s of AI usage included") % {"spend": quantity(Metric.SPEND, spend)}
     )
     return lines
 
 
 def _short(value: Decimal) -> str:
-    for size, word in ((10**9, "billion"), (10**6, "million")):
+    for size, word in ((10**9, _("billion")), (10**6, _("million"))):
         if value >= size:
-            return f"{(value / size).normalize():f} {word}"
-    return f"{value:,.0f}"
+            return f"{written(f'{(value / size).normalize():f}')} {word}"
+    return written(f"{value:,.0f}")
 
 
 def usage_summary(actor: Actor) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from billing.groupallowance import groups_apply
 from billing.limitmodels import EVERYONE, Allowance
@@ -79,7 +80,7 @@ def allowance_set(
         "spend_usd": checked_amount(spend_usd, "spend_usd"),
     }
     if sums["model_tokens"] is not None and sums["model_tokens"] % 1:
-        raise Invalid("Tokens are whole.", errors={"model_tokens": ["Give a whole number."]})
+        raise Invalid(_("Tokens are whole."), errors={"model_tokens": [_("Give a whole number.")]})
     subject = user_id or EVERYONE
     with transaction.atomic():
         if sums["model_tokens"] is None and sums["spend_usd"] is None:
@@ -106,12 +107,12 @@ def checked_amount(value: Decimal | None, field: str) -> Decimal | None:
         return None
     if not value.is_finite() or value < 0 or value > MOST:
         raise Invalid(
-            "The amount must be between 0 and 1,000,000,000,000.",
-            errors={field: ["Give an amount from 0 to 1,000,000,000,000, or nothing."]},
+            _("The amount must be between 0 and 1,000,000,000,000."),
+            errors={field: [_("Give an amount from 0 to 1,000,000,000,000, or nothing.")]},
         )
     if value != round(value, 6):
         raise Invalid(
-            "The amount has more than six decimals.",
-            errors={field: ["Give at most six decimals."]},
+            _("The amount has more than six decimals."),
+            errors={field: [_("Give at most six decimals.")]},
         )
     return value

@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from billing.catalog import plan_terms, price_of
 from billing.clock import database_now
@@ -54,9 +55,16 @@ def reserve_storage(size: int) -> None:
     used = stored_bytes()
     left = max(Decimal(0), (included or Decimal(0)) - used)
     raise QuotaExhausted(
-        f"The {plan.name} plan stores {stored(included or 0)} and {stored(left)} of it are free;"
-        f" this needs {stored(size)}. Delete documents you no longer need, or move to a larger"
-        " plan.",
+        _(
+            "The %(plan)s plan stores %(stored)s and %(free)s of it are free; this needs "
+            "%(needed)s. Delete documents you no longer need, or move to a larger plan."
+        )
+        % {
+            "plan": plan.name,
+            "stored": stored(included or 0),
+            "free": stored(left),
+            "needed": stored(size),
+        },
         upgrade_url=UPGRADE_URL,
         metric=Metric.STORAGE.value,
         used=number(used),

@@ -7,7 +7,13 @@ meter shows: several units add up to one metric.
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class Unit(StrEnum):
@@ -72,18 +78,28 @@ METRIC_OF: Final[Mapping[Unit, Metric]] = {
     **{unit: Metric.GUARDRAIL_UNITS for unit in Unit if unit.startswith("guardrail_")},
 }
 
-METRIC_LABEL: Final[Mapping[Metric, str]] = {
-    Metric.MODEL_TOKENS: "Model tokens",
-    Metric.EMBEDDING_TOKENS: "Embedding tokens",
-    Metric.GUARDRAIL_UNITS: "Guardrail text units",
-    Metric.SPEND: "AI spend",
-    Metric.STORAGE: "Storage",
+METRIC_LABEL: Final[Mapping[Metric, "StrOrPromise"]] = {
+    Metric.MODEL_TOKENS: _("Model tokens"),
+    Metric.EMBEDDING_TOKENS: _("Embedding tokens"),
+    Metric.GUARDRAIL_UNITS: _("Guardrail text units"),
+    Metric.SPEND: _("AI spend"),
+    Metric.STORAGE: _("Storage"),
 }
 
+METRIC_INSIDE: Final[Mapping[Metric, "StrOrPromise"]] = {
+    Metric.MODEL_TOKENS: _("model tokens"),
+    Metric.EMBEDDING_TOKENS: _("embedding tokens"),
+    Metric.GUARDRAIL_UNITS: _("guardrail text units"),
+    Metric.SPEND: _("ai spend"),
+    Metric.STORAGE: _("storage"),
+}
+"""The same inside a sentence."""
+
+# Stable: REST gives them too. `billing.refusals.quantity` writes them for people.
 METRIC_UNIT: Final[Mapping[Metric, str]] = {
-    Metric.MODEL_TOKENS: "tokens",
-    Metric.EMBEDDING_TOKENS: "tokens",
-    Metric.GUARDRAIL_UNITS: "text units",
+    Metric.MODEL_TOKENS: gettext_noop("tokens"),
+    Metric.EMBEDDING_TOKENS: gettext_noop("tokens"),
+    Metric.GUARDRAIL_UNITS: gettext_noop("text units"),
     Metric.SPEND: "USD",
     Metric.STORAGE: "bytes",
 }

@@ -18,6 +18,8 @@ from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from psycopg_pool import PoolTimeout
 from redis import RedisError
 from rest_framework import exceptions as drf
@@ -61,7 +63,7 @@ class _Wrapped(TenantryError):
 class ServerError(TenantryError):
     code = "server_error"
     status = 500
-    title = "Something went wrong on our side; it has been recorded"
+    title = gettext_lazy("Something went wrong on our side; it has been recorded")
 
 
 def ours(error: BaseException) -> TenantryError:
@@ -84,7 +86,7 @@ def ours(error: BaseException) -> TenantryError:
         case drf.ValidationError():
             return Invalid(errors=error.detail)
         case drf.ParseError():
-            return Invalid(f"The body could not be read: {_text(error)}")
+            return Invalid(_("The body could not be read: %(why)s") % {"why": _text(error)})
         case drf.MethodNotAllowed():
             return _Wrapped("method_not_allowed", 405, _text(error))
         case drf.UnsupportedMediaType():
@@ -92,11 +94,11 @@ def ours(error: BaseException) -> TenantryError:
         case drf.NotAcceptable():
             return _Wrapped("not_acceptable", 406, _text(error))
         case RequestDataTooBig():
-            return _Wrapped("too_large", 413, "The body is too large; files go to documents/.")
+            return _Wrapped("too_large", 413, _("The body is too large; files go to documents/."))
         case RecursionError():  # json's answer to a body nested thousands deep
-            return Invalid("The body is nested too deeply.")
+            return Invalid(_("The body is nested too deeply."))
         case SuspiciousOperation() | DataError() | ValidationError():  # NUL in a text, a bad id
-            return Invalid("The request holds a value that cannot be read or stored.")
+            return Invalid(_("The request holds a value that cannot be read or stored."))
         case drf.APIException():
             return _Wrapped(str(error.default_code), error.status_code, _text(error))
     if isinstance(error, PASSING):
@@ -115,7 +117,7 @@ def problem(error: TenantryError) -> dict[str, Any]:
     """Return the RFC 9457 document of an error."""
     return {
         "type": "about:blank",
-        "title": error.title,
+        "title": str(error.title),
         "status": error.status,
         "code": error.code,
         "detail": error.detail,
@@ -192,5 +194,5 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     log.info("csrf.refused", reason=reason)
     return error_page(
         request,
-        _Wrapped("csrf_failed", 403, "This form is out of date: reload the page, then send it."),
+        _Wrapped("csrf_failed", 403, _("This form is out of date: reload the page, then send it.")),
     )

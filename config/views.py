@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.generators import SchemaGenerator
 
@@ -34,4 +35,6 @@ def api_docs(request: HttpRequest) -> HttpResponse:
 
 @csrf_exempt  # a program with a key is told that there is nothing, not that it lacks a cookie
 def api_not_found(_request: HttpRequest, _rest: str) -> HttpResponse:
-    raise NotFound("There is no such address in the API; the reference is at /api/v1/docs/.")
+    raise NotFound(
+        gettext("There is no such address in the API; the reference is at /api/v1/docs/.")
+    )

@@ -4,6 +4,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from documents.errors import DocumentReadOnly
 from documents.models import Document
@@ -45,7 +46,7 @@ def document_of(actor: Actor, document_id: UUID | str) -> Document:
     """
     document = documents_visible(actor).select_related("created_by").filter(id=document_id).first()
     if document is None:
-        raise NotFound("There is no such document in this workspace.")
+        raise NotFound(_("There is no such document in this workspace."))
     return document
 
 

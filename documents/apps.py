@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class DocumentsConfig(AppConfig):
@@ -17,14 +18,14 @@ class DocumentsConfig(AppConfig):
         restored_register("documents", files_missing)
         probe_register("queue", "Documents", queue_probe, order=60)
 
-        event_declare("document.ready", "A document can be searched and asked.")
-        event_declare("document.failed", "A document could not be read, and why.")
-        event_declare("document.deleted", "A document was deleted.")
+        event_declare("document.ready", _("A document can be searched and asked."))
+        event_declare("document.failed", _("A document could not be read, and why."))
+        event_declare("document.deleted", _("A document was deleted."))
         kind_register(
             Kind(
                 "documents",
-                "Documents",
-                "Counted from the upload, with all that was made of them.",
+                _("Documents"),
+                _("Counted from the upload, with all that was made of them."),
                 documents_over,
                 documents_retire,
                 order=20,

@@ -2,7 +2,13 @@
 
 from typing import Any, Final
 
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, gettext_lazy, override
+from django.utils.translation import gettext as _
+
+from documents.parsing.errors import BY_CODE
 from tenants.errors import Conflict, Forbidden, Invalid, NotFound, TenantryError, Unavailable
+from tenants.wording import grouped_lazy
 
 QUESTION_CHARACTERS: Final = 4_000
 CHOSEN_DOCUMENTS: Final = 200
@@ -13,7 +19,7 @@ class UploadInterrupted(Conflict):
     """The stored bytes were swept away before the upload finished (it took over an hour)."""
 
     code = "upload_interrupted"
-    title = "The upload took too long and was given up; upload the file again"
+    title = gettext_lazy("The upload took too long and was given up; upload the file again")
 
 
 class Duplicate(Conflict):
@@ -23,7 +29,8 @@ class Duplicate(Conflict):
 
     def __init__(self, same: Any) -> None:
         super().__init__(
-            f"The same content is here already as “{same.name}”. Keep both, or leave it at that.",
+            _("The same content is here already as “%(name)s”. Keep both, or leave it at that.")
+            % {"name": same.name},
             document_id=str(same.id),
             document_name=same.name,
         )
@@ -33,51 +40,63 @@ class SameVersion(Conflict):
     """The file equals the newest version, byte for byte; nothing was stored."""
 
     code = "same_version"
-    title = "This file has the same content as the newest version, so nothing was replaced"
+    title = gettext_lazy(
+        "This file has the same content as the newest version, so nothing was replaced"
+    )
 
 
 class TooManyAtOnce(Invalid):
-    title = f"Choose from 1 to {BULK_AT_MOST} documents at once"
+    title = format_lazy(
+        gettext_lazy("Choose from 1 to {most} documents at once"), most=BULK_AT_MOST
+    )
 
 
 class NotRetryable(Conflict):
     code = "not_retryable"
-    title = "Only a document that failed, or was masked by older rules, can be tried again"
+    title = gettext_lazy(
+        "Only a document that failed, or was masked by older rules, can be tried again"
+    )
 
 
 class DocumentReadOnly(Forbidden):
     """The actor may read the document's collection, and not add to it."""
 
-    title = "You may read this document, not change it; ask the owner of its collection"
+    title = gettext_lazy(
+        "You may read this document, not change it; ask the owner of its collection"
+    )
 
 
 class UnmaskForbidden(Forbidden):
     """Personal data in documents is for a few roles: see `documents.access.UNMASK_ROLES`."""
 
     code = "forbidden"
-    title = "Personal data in this workspace's documents is shown to owners and admins only"
+    title = gettext_lazy(
+        "Personal data in this workspace's documents is shown to owners and admins only"
+    )
 
 
 class PageMissing(NotFound):
-    title = "This document has no such page, or the page cannot be drawn"
+    title = gettext_lazy("This document has no such page, or the page cannot be drawn")
 
 
 class PagesHidden(Conflict):
     """Pages as they look are of PDF files that are ready, and that hold nothing masked."""
 
     code = "pages_not_shown"
-    title = "The pages of this document are not shown as they look; read its text"
+    title = gettext_lazy("The pages of this document are not shown as they look; read its text")
 
 
 class PagesBusy(Unavailable):
     code = "pages_busy"
-    title = "Too many pages are being drawn just now; try again in a moment"
+    title = gettext_lazy("Too many pages are being drawn just now; try again in a moment")
 
 
 class StoredFileMissing(TenantryError):
     code = "stored_file_missing"
     status = 422
-    title = "The uploaded file is no longer in storage. Delete this entry and upload it again."
+    title = gettext_lazy(
+        "The uploaded file is no longer in storage. Delete this entry and upload it again."
+    )
 
 
 class Quarantined(TenantryError):
@@ -85,7 +104,7 @@ class Quarantined(TenantryError):
 
     code = "quarantined"
     status = 422
-    title = (
+    title = gettext_lazy(
         "Reading this document stopped the reader several times, so it was set aside. "
         "Save it again in its own program and upload that, or try again."
     )
@@ -95,7 +114,9 @@ class ServiceBusy(Unavailable):
     """A needed service kept refusing for longer than the ingestion waits."""
 
     code = "service_busy"
-    title = "A service that reads documents did not answer for a long time. Try again."
+    title = gettext_lazy(
+        "A service that reads documents did not answer for a long time. Try again."
+    )
 
 
 class CopyRefused(TenantryError):
@@ -103,7 +124,7 @@ class CopyRefused(TenantryError):
 
     code = "copy_refused"
     status = 422
-    title = "The search index did not take a passage of this document. Try again."
+    title = gettext_lazy("The search index did not take a passage of this document. Try again.")
 
 
 class LeaseLost(Exception):
@@ -112,14 +133,30 @@ class LeaseLost(Exception):
 
 class QuestionEmpty(Invalid):
     code = "question_empty"
-    title = "Write a question"
+    title = gettext_lazy("Write a question")
 
 
 class QuestionTooLong(Invalid):
     code = "question_too_long"
-    title = f"A question may have {QUESTION_CHARACTERS:,} characters; shorten it"
+    title = format_lazy(
+        gettext_lazy("A question may have {most} characters; shorten it"),
+        most=grouped_lazy(QUESTION_CHARACTERS),
+    )
 
 
 class TooManyChosen(Invalid):
     code = "too_many_documents"
-    title = f"Choose {CHOSEN_DOCUMENTS} documents or fewer, or ask them all"
+    title = format_lazy(
+        gettext_lazy("Choose {most} documents or fewer, or ask them all"), most=CHOSEN_DOCUMENTS
+    )
+
+
+def reason_told(document: Any) -> str:
+    """Return why a document failed, in the reader's language; rows keep it in English."""
+    named = BY_CODE.get(document.error_code)
+    if named is not None:
+        with override("en"):
+            usual = str(named.title) == document.error
+        if usual:
+            return str(named.title)
+    return gettext(document.error) if document.error else ""

@@ -7,23 +7,24 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class Status(models.TextChoices):
-    QUEUED = "queued", "Queued"
-    PARSING = "parsing", "Parsing"
-    EMBEDDING = "embedding", "Embedding"
-    READY = "ready", "Ready"
-    FAILED = "failed", "Failed"
+    QUEUED = "queued", _("Queued")
+    PARSING = "parsing", _("Parsing")
+    EMBEDDING = "embedding", _("Embedding")
+    READY = "ready", _("Ready")
+    FAILED = "failed", _("Failed")
 
 
 class Way(models.TextChoices):
     """How a document's passages get their vectors; see `documents/batching.py`."""
 
-    UNDECIDED = "", "Not decided"
-    COLLECTING = "collecting", "Waits for a batch job"
-    SENT = "sent", "In a batch job"
-    CALLS = "calls", "By calls"
+    UNDECIDED = "", _("Not decided")
+    COLLECTING = "collecting", _("Waits for a batch job")
+    SENT = "sent", _("In a batch job")
+    CALLS = "calls", _("By calls")
 
 
 IN_FLIGHT: Final = (Status.QUEUED, Status.PARSING, Status.EMBEDDING)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import QueryDict
+from django.utils.translation import gettext, gettext_lazy
 
 from bedrock.embedding_rule import bulk_documents
 from billing.catalog import plan_terms
@@ -29,15 +30,24 @@ from tenants.keyset import Page, page_of, position_of
 
 PAGE_ROWS: Final = 50
 QUERY_CHARACTERS: Final = 200
-STATES: Final = {"": "All", "in_flight": "In progress", "ready": "Ready", "failed": "Failed"}
-COLUMNS: Final = {"name": "Name", "size": "Size", "created": "Added"}
+STATES: Final = {
+    "": gettext_lazy("All"),
+    "in_flight": gettext_lazy("In progress"),
+    "ready": gettext_lazy("Ready"),
+    "failed": gettext_lazy("Failed"),
+}
+COLUMNS: Final = {
+    "name": gettext_lazy("Name"),
+    "size": gettext_lazy("Size"),
+    "created": gettext_lazy("Added"),
+}
 SUFFIXES: Final = ".pdf,.docx,.pptx,.xlsx,.md,.markdown,.txt,.text,.html,.htm,.csv,.eml" + (
     ",.png,.jpg,.jpeg,.webp" if ocr_installed() else ""
 )
 GROUNDED: Final = {
-    "full": ("success", "Supported by the documents"),
-    "partly": ("warning", "Partly supported"),
-    "none": ("", "Not supported by the documents"),
+    "full": ("success", gettext_lazy("Supported by the documents")),
+    "partly": ("warning", gettext_lazy("Partly supported")),
+    "none": ("", gettext_lazy("Not supported by the documents")),
 }
 
 
@@ -82,7 +92,12 @@ class Listing:
         by, falling = sorting(self.sort)
         page = page_of(found, cursor, by=by, falling=falling, rows=PAGE_ROWS)
         first, every = position_of(found, page, by=by, falling=falling)
-        return page, f"{first}–{first + len(page.rows) - 1} of {every}"
+        summary = gettext("%(first)s–%(last)s of %(count)s") % {
+            "first": first,
+            "last": first + len(page.rows) - 1,
+            "count": every,
+        }
+        return page, summary
 
     def address(self, **changed: Any) -> str:
         """Return the list's address with some values changed."""
@@ -118,7 +133,7 @@ class Listing:
             if key == "name" and not current:
                 turned = key
             found[key] = {
-                "label": label,
+                "label": str(label),
                 "href": self.address(sort=turned),
                 "sorted": ("descending" if falling else "ascending") if current else "",
             }
@@ -221,5 +236,8 @@ def suggestions(ready: Sequence[Document], chosen: Sequence[UUID]) -> list[str]:
         inner = [title for title in titles if title != document.title]
         if inner:
             name = document.title or document.name
-            found.append(f"What does “{name[:80]}” say about {inner[len(inner) // 2]}?")
+            found.append(
+                gettext("What does “%(name)s” say about %(heading)s?")
+                % {"name": name[:80], "heading": inner[len(inner) // 2]}
+            )
     return found

@@ -9,6 +9,7 @@ import nh3
 from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from documents.citations import Citation
 from documents.highlighting import TOKEN, highlighted
@@ -72,7 +73,10 @@ def _inert(link: re.Match[str]) -> str:
 
 
 def _chip(citation: Citation) -> str:
-    page = f", page {citation.page}" if citation.page is not None else ""
-    label = escape(f"Source {citation.number}: {citation.document_name}{page}")
+    told = {"number": citation.number, "document": citation.document_name, "page": citation.page}
+    if citation.page is None:
+        label = escape(_("Source %(number)s: %(document)s") % told)
+    else:
+        label = escape(_("Source %(number)s: %(document)s, page %(page)s") % told)
     address = escape(viewer_address(citation))
     return f'<a class="cite" href="{address}" aria-label="{label}">{citation.number}</a>'

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Case, Count, F, Q, QuerySet, Value, When
 from django.db.models.functions import Lower
+from django.utils.translation import gettext
 
 from bedrock.offsets import Masking
 from documents.access import documents_current
@@ -37,7 +38,7 @@ def document_text(document_id: UUID | str) -> DocumentText:
     """
     content = DocumentText.objects.filter(document_id=document_id).first()
     if content is None:
-        raise NotFound("The text of this document is not available yet.")
+        raise NotFound(gettext("The text of this document is not available yet."))
     return content
 
 

@@ -3,14 +3,16 @@
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from documents.errors import BULK_AT_MOST, CHOSEN_DOCUMENTS
+from documents.errors import BULK_AT_MOST, CHOSEN_DOCUMENTS, reason_told
 from documents.masking import mask_stale
 from documents.models import Document, Status
 from documents.services import ACTIONS
 from search.tagging import TAG_CHARACTERS, TAGS_AT_MOST
+from tenants.wording import grouped
 
 TEXT_WINDOW = 100_000  # characters that one request for text may span
 
@@ -61,7 +63,7 @@ class DocumentSerializer(serializers.Serializer[Document]):
     url = serializers.SerializerMethodField(help_text="The viewer's path.")
 
     def get_error(self, document: Document) -> str | None:
-        return document.error or None
+        return reason_told(document) or None
 
     def get_error_code(self, document: Document) -> str | None:
         return document.error_code or None
@@ -151,10 +153,13 @@ class TextQuerySerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs.setdefault("end", attrs["start"] + TEXT_WINDOW)
         if attrs["end"] < attrs["start"]:
-            raise serializers.ValidationError({"end": "Must not be smaller than start."})
+            raise serializers.ValidationError({"end": gettext("Must not be smaller than start.")})
         if attrs["end"] - attrs["start"] > TEXT_WINDOW:
             raise serializers.ValidationError(
-                {"end": f"At most {TEXT_WINDOW:,} characters a request."}
+                {
+                    "end": gettext("At most %(most)s characters a request.")
+                    % {"most": grouped(TEXT_WINDOW)}
+                }
             )
         return attrs
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import structlog
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 from kombu.exceptions import OperationalError as BrokerError
 
 from bedrock.batch import job_stop
@@ -288,7 +289,7 @@ def document_rename(*, actor: Actor, document_id: UUID | str, name: str) -> Docu
     with transaction.atomic():
         document = document_locked(actor, document_id)
         if document.in_flight:
-            raise Conflict("This document is being read; rename it once it is ready.")
+            raise Conflict(gettext("This document is being read; rename it once it is ready."))
         document.name, document.masked_name = wanted, masked if document.masked_with else ""
         document.save(update_fields=["name", "masked_name", "updated_at"])
         source_rename(document.id, name=wanted, masked_name=masked)

@@ -1,11 +1,14 @@
 """Pages: the list with uploads, the viewer, and questions."""
 
+import json
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from bedrock.embedding_rule import bulk_documents
@@ -48,7 +51,6 @@ from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.errors import TenantryError
 
-DONE: Final = {"delete": "deleted", "move": "moved", "tag": "tagged", "untag": "untagged"}
 LIVE_ROWS: Final = 100  # rows that one look at the states may ask for
 
 
@@ -106,9 +108,9 @@ def _upload(request: HttpRequest) -> HttpResponse:
         except TenantryError as error:
             messages.error(request, f"{file.name}: {error.detail}", extra_tags="danger")
     if taken:
-        messages.success(request, f"{taken} uploaded")
+        messages.success(request, _("%(count)s uploaded") % {"count": taken})
     elif not request.FILES:
-        messages.warning(request, "Choose a file first")
+        messages.warning(request, _("Choose a file first"))
     return redirect("document_list")
 
 
@@ -135,9 +137,10 @@ def document_delete_submit(request: HttpRequest, document_id: UUID) -> HttpRespo
     document_delete(actor=actor_of(request), document_id=document_id)
     if request.headers.get("HX-Request"):
         response = HttpResponse()
-        response["HX-Trigger"] = '{"toast": {"text": "Document deleted", "kind": "success"}}'
+        toast = {"text": _("Document deleted"), "kind": "success"}
+        response["HX-Trigger"] = json.dumps({"toast": toast})  # ASCII alone, as headers are
         return response
-    messages.success(request, "Document deleted")
+    messages.success(request, _("Document deleted"))
     return redirect("document_list")
 
 
@@ -149,7 +152,7 @@ def document_bulk_submit(request: HttpRequest) -> HttpResponse:
     wanted = ids_of(request.POST.getlist("document"))[:BULK_AT_MOST]
     there = list(documents_visible(actor).filter(id__in=wanted).values_list("id", flat=True))
     if action not in ACTIONS or not there:
-        messages.warning(request, "Choose documents that are still here")
+        messages.warning(request, _("Choose documents that are still here"))
         return redirect("document_list")
     collection = ids_of([request.POST.get("collection", "")])
     try:
@@ -163,9 +166,18 @@ def document_bulk_submit(request: HttpRequest) -> HttpResponse:
     except TagsWrong as error:
         messages.warning(request, error.detail)
         return redirect("document_list")
-    done = DONE[action]
-    messages.success(request, f"{len(there)} document{'s' if len(there) > 1 else ''} {done}")
+    messages.success(request, _done(action, len(there)))
     return redirect("document_list")
+
+
+def _done(action: str, count: int) -> str:
+    told = {
+        "delete": ngettext("%(count)s document deleted", "%(count)s documents deleted", count),
+        "move": ngettext("%(count)s document moved", "%(count)s documents moved", count),
+        "tag": ngettext("%(count)s document tagged", "%(count)s documents tagged", count),
+        "untag": ngettext("%(count)s document untagged", "%(count)s documents untagged", count),
+    }
+    return told[action] % {"count": count}
 
 
 @require_POST
@@ -183,7 +195,7 @@ def document_tags_submit(request: HttpRequest, document_id: UUID) -> HttpRespons
     except TagsWrong as error:
         messages.warning(request, error.detail)
     else:
-        messages.success(request, "Tags saved")
+        messages.success(request, _("Tags saved"))
     return redirect("document_view", document_id)
 
 
@@ -195,7 +207,7 @@ def document_rename_submit(request: HttpRequest, document_id: UUID) -> HttpRespo
     renamed = document_rename(
         actor=actor, document_id=document_id, name=request.POST.get("name", "")
     )
-    messages.success(request, f"Renamed to “{renamed.name}”")
+    messages.success(request, _("Renamed to “%(name)s”") % {"name": renamed.name})
     return redirect("document_view", document_id)
 
 
@@ -208,7 +220,7 @@ def document_replace_submit(request: HttpRequest, document_id: UUID) -> HttpResp
     document_of(actor, document_id)
     file = request.FILES.get("file")
     if file is None:
-        messages.warning(request, "Choose a file first")
+        messages.warning(request, _("Choose a file first"))
         return redirect("document_view", document_id)
     try:
         made = document_upload(
@@ -220,7 +232,11 @@ def document_replace_submit(request: HttpRequest, document_id: UUID) -> HttpResp
     except TenantryError as error:
         messages.error(request, f"{file.name}: {error.detail}", extra_tags="danger")
         return redirect("document_view", document_id)
-    messages.success(request, f"Version {made.version} uploaded; it is searched once it is ready")
+    messages.success(
+        request,
+        _("Version %(version)s uploaded; it is searched once it is ready")
+        % {"version": made.version},
+    )
     return redirect("document_view", made.id)
 
 

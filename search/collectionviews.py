@@ -64,7 +64,7 @@ def _create(request: HttpRequest) -> HttpResponse:
         made = collection_create(actor=actor_of(request), name=name, open=not closed)
     except TenantryError as error:
         return _list(request, error=error, name=name, closed=closed)
-    messages.success(request, f"Collection “{made.name}” made")
+    messages.success(request, _("Collection “%(name)s” made") % {"name": made.name})
     return redirect("collection", made.id)
 
 
@@ -108,7 +108,7 @@ def _change(request: HttpRequest, collection_id: UUID) -> HttpResponse:
         if error.status not in (400, 409):
             raise
         return _one(request, collection_id, error=error)
-    messages.success(request, "Collection saved")
+    messages.success(request, _("Collection saved"))
     return redirect("collection", collection_id)
 
 
@@ -121,7 +121,7 @@ def collection_delete_submit(request: HttpRequest, collection_id: UUID) -> HttpR
         if error.status != 409:
             raise
         return _one(request, collection_id, error=error)
-    messages.success(request, "Collection deleted; its documents are kept")
+    messages.success(request, _("Collection deleted; its documents are kept"))
     return redirect("collections")
 
 
@@ -136,7 +136,7 @@ def member_set_submit(request: HttpRequest, collection_id: UUID) -> HttpResponse
         collection_shown(actor, collection_id)
         raise MemberNotFound from None
     member_set(actor=actor, collection_id=collection_id, user_id=user_id, right=right)
-    messages.success(request, "Members saved")
+    messages.success(request, _("Members saved"))
     return redirect("collection", collection_id)
 
 
@@ -147,7 +147,7 @@ def member_remove_submit(request: HttpRequest, collection_id: UUID, user_id: UUI
     member_remove(actor=actor, collection_id=collection_id, user_id=user_id)
     if not collection_overview(actor).filter(id=collection_id).exists():
         return redirect("collections")
-    messages.success(request, "No longer shared with them")
+    messages.success(request, _("No longer shared with them"))
     return redirect("collection", collection_id)
 
 

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from search.access import collection_of, sources_visible
 from search.errors import CollectionNotFound, FilterUnknown
@@ -14,13 +15,16 @@ from search.retrieval import RetrievalScope
 from tenants.accounts.models import User
 from tenants.context import Actor
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of document that one can filter by, in a person's words."""
 
     key: str
-    label: str
+    label: "StrOrPromise"
     icon: str
     media_types: frozenset[str]
 
@@ -35,25 +39,30 @@ KINDS: Final = (
     ),
     Kind(
         "slides",
-        "Slides",
+        _("Slides"),
         "file-slides",
         frozenset({"application/vnd.openxmlformats-officedocument.presentationml.presentation"}),
     ),
     Kind(
         "table",
-        "Table",
+        _("Table"),
         "file-table",
         frozenset(
             {"text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
         ),
     ),
-    Kind("mail", "E-mail", "file-mail", frozenset({"message/rfc822"})),
-    Kind("web", "Web page", "file-code", frozenset({"text/html"})),
+    Kind("mail", _("E-mail"), "file-mail", frozenset({"message/rfc822"})),
+    Kind("web", _("Web page"), "file-code", frozenset({"text/html"})),
     Kind("markdown", "Markdown", "file-text", frozenset({"text/markdown"})),
-    Kind("text", "Text", "file-text", frozenset({"text/plain"})),
-    Kind("picture", "Picture", "file-image", frozenset({"image/png", "image/jpeg", "image/webp"})),
+    Kind("text", _("Text"), "file-text", frozenset({"text/plain"})),
+    Kind(
+        "picture",
+        _("Picture"),
+        "file-image",
+        frozenset({"image/png", "image/jpeg", "image/webp"}),
+    ),
 )
-OTHER: Final = Kind("other", "Other", "file", frozenset())
+OTHER: Final = Kind("other", _("Other"), "file", frozenset())
 _KIND_OF: Final = {media_type: kind for kind in KINDS for media_type in kind.media_types}
 
 
@@ -62,15 +71,15 @@ class Age:
     """How long ago a document was added at most."""
 
     key: str
-    label: str
+    label: "StrOrPromise"
     days: int
 
 
 AGES: Final = (
-    Age("day", "Past 24 hours", 1),
-    Age("week", "Past week", 7),
-    Age("month", "Past month", 30),
-    Age("year", "Past year", 365),
+    Age("day", _("Past 24 hours"), 1),
+    Age("week", _("Past week"), 7),
+    Age("month", _("Past month"), 30),
+    Age("year", _("Past year"), 365),
 )
 
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
 from search.languages import USUAL
@@ -46,8 +47,8 @@ class Collection(models.Model):
 class Right(models.TextChoices):
     """What a member may do with a collection's documents; a viewer's role allows reading only."""
 
-    READ = "read", "Can read"
-    ADD = "add", "Can add and change"
+    READ = "read", _("Can read")
+    ADD = "add", _("Can add and change")
 
 
 class CollectionMember(models.Model):

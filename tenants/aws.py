@@ -20,6 +20,7 @@ import structlog
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
+from django.utils.translation import gettext_lazy
 
 from tenants.context import current
 from tenants.errors import TenantryError
@@ -63,7 +64,7 @@ class AwsError(TenantryError):
     code = "aws_error"
     status = 503
     retryable = True
-    title = "The cloud service behind this is not answering; try again shortly"
+    title = gettext_lazy("The cloud service behind this is not answering; try again shortly")
 
     def __init__(self, detail: str | None = None, *, aws_code: str = "", **extra: Any) -> None:
         self.aws_code = aws_code
@@ -98,7 +99,9 @@ class Unguarded(TenantryError):
 
     code = "model_unguarded"
     status = 500
-    title = "This request would have gone to a model without its guardrail, so it was not sent"
+    title = gettext_lazy(
+        "This request would have gone to a model without its guardrail, so it was not sent"
+    )
 
 
 def _refuse_unguarded(params: dict[str, Any], **_: Any) -> None:

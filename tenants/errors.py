@@ -4,7 +4,12 @@ Each app grows its own branch in its `errors.py`. `config/errors.py` renders the
 problem+json for REST and as a page for people; `assistant/errors.py` as a socket's `error` frame.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class TenantryError(Exception):
@@ -17,12 +22,20 @@ class TenantryError(Exception):
     code: str = "error"
     status: int = 400
     retryable: bool = False
-    title: str = "The request could not be carried out"
+    title: "StrOrPromise" = _("The request could not be carried out")
 
-    def __init__(self, detail: str | None = None, **extra: Any) -> None:
-        self.detail = detail or self.title
+    def __init__(self, detail: "StrOrPromise | None" = None, **extra: Any) -> None:
+        self._detail = detail
         self.extra = extra
-        super().__init__(self.detail)
+        super().__init__(detail)
+
+    @property
+    def detail(self) -> str:
+        """What is said of this case, in the reader's language where the title says it."""
+        return str(self._detail or self.title)
+
+    def __str__(self) -> str:
+        return self.detail
 
 
 class Invalid(TenantryError):
@@ -30,19 +43,19 @@ class Invalid(TenantryError):
 
     code = "invalid"
     status = 400
-    title = "A value in the request is missing or malformed"
+    title = _("A value in the request is missing or malformed")
 
 
 class NotAuthenticated(TenantryError):
     code = "not_authenticated"
     status = 401
-    title = "Sign in, or send a valid API key"
+    title = _("Sign in, or send a valid API key")
 
 
 class Forbidden(TenantryError):
     code = "forbidden"
     status = 403
-    title = "Your role does not allow this; ask an admin of your workspace"
+    title = _("Your role does not allow this; ask an admin of your workspace")
 
 
 class NotFound(TenantryError):
@@ -50,13 +63,13 @@ class NotFound(TenantryError):
 
     code = "not_found"
     status = 404
-    title = "There is nothing here that you can see"
+    title = _("There is nothing here that you can see")
 
 
 class Conflict(TenantryError):
     code = "conflict"
     status = 409
-    title = "The object has changed meanwhile; reload and try again"
+    title = _("The object has changed meanwhile; reload and try again")
 
 
 class LegalHold(TenantryError):
@@ -64,7 +77,7 @@ class LegalHold(TenantryError):
 
     code = "legal_hold"
     status = 409
-    title = "This workspace is under a legal hold, so nothing is deleted"
+    title = _("This workspace is under a legal hold, so nothing is deleted")
 
 
 class RateLimited(TenantryError):
@@ -73,9 +86,11 @@ class RateLimited(TenantryError):
     code = "rate_limited"
     status = 429
     retryable = True
-    title = "Too many requests for your plan just now; wait and try again"
+    title = _("Too many requests for your plan just now; wait and try again")
 
-    def __init__(self, detail: str | None = None, *, retry_after: int, **extra: Any) -> None:
+    def __init__(
+        self, detail: "StrOrPromise | None" = None, *, retry_after: int, **extra: Any
+    ) -> None:
         super().__init__(detail, retry_after=retry_after, **extra)
 
 
@@ -84,9 +99,11 @@ class QuotaExhausted(TenantryError):
 
     code = "quota_exhausted"
     status = 402
-    title = "Your plan's allowance for this period is used up"
+    title = _("Your plan's allowance for this period is used up")
 
-    def __init__(self, detail: str | None = None, *, upgrade_url: str, **extra: Any) -> None:
+    def __init__(
+        self, detail: "StrOrPromise | None" = None, *, upgrade_url: str, **extra: Any
+    ) -> None:
         super().__init__(detail, upgrade_url=upgrade_url, **extra)
 
 
@@ -96,7 +113,7 @@ class Unavailable(TenantryError):
     code = "unavailable"
     status = 503
     retryable = True
-    title = "A service that this needs is not answering; try again shortly"
+    title = _("A service that this needs is not answering; try again shortly")
 
 
 class NoTenant(TenantryError):
@@ -104,7 +121,7 @@ class NoTenant(TenantryError):
 
     code = "no_tenant"
     status = 500
-    title = "No tenant is entered"
+    title = _("No tenant is entered")
 
 
 class WrongTenant(TenantryError):
@@ -112,7 +129,7 @@ class WrongTenant(TenantryError):
 
     code = "wrong_tenant"
     status = 500
-    title = "The database connection stands in another tenant"
+    title = _("The database connection stands in another tenant")
 
 
 class TenantUnavailable(TenantryError):
@@ -120,7 +137,7 @@ class TenantUnavailable(TenantryError):
 
     code = "tenant_unavailable"
     status = 404
-    title = "This workspace is not available"
+    title = _("This workspace is not available")
 
 
 class UnderMaintenance(TenantryError):
@@ -129,12 +146,14 @@ class UnderMaintenance(TenantryError):
     code = "maintenance"
     status = 503
     retryable = True
-    title = "This workspace is being updated"
+    title = _("This workspace is being updated")
 
     def __init__(self) -> None:
         super().__init__(
-            "This workspace is being updated to a newer version. Nothing is lost; try again in a"
-            " minute.",
+            _(
+                "This workspace is being updated to a newer version. Nothing is lost; try again in"
+                " a minute."
+            ),
             retry_after=30,
         )
 
@@ -144,4 +163,4 @@ class OutsideRegion(TenantryError):
 
     code = "outside_region"
     status = 500
-    title = "This request would have left your workspace's Region, so it was not sent"
+    title = _("This request would have left your workspace's Region, so it was not sent")

@@ -17,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext, gettext_lazy
 
 from tenants.errors import Invalid, TenantryError
 
@@ -36,7 +37,7 @@ class Unreachable(TenantryError):
     code = "unreachable"
     status = 502
     retryable = True
-    title = "The address did not answer"
+    title = gettext_lazy("The address did not answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +57,19 @@ def url_check(url: str) -> SplitResult:
         host, port = parts.hostname, parts.port
     except ValueError:
         raise AddressRefused(
-            "This is no address; give one like https://example.com/hook."
+            gettext("This is no address; give one like https://example.com/hook.")
         ) from None
     if len(url) > LONGEST_URL or not url.isascii() or any(c <= " " for c in url):
-        raise AddressRefused(f"An address has at most {LONGEST_URL} plain characters, no spaces.")
+        raise AddressRefused(
+            gettext("An address has at most %(most)s plain characters, no spaces.")
+            % {"most": LONGEST_URL}
+        )
     if parts.scheme not in _schemes() or not host:
-        raise AddressRefused("Give an address that begins with https://.")
+        raise AddressRefused(gettext("Give an address that begins with https://."))
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise AddressRefused("The address may hold no user, password or fragment.")
+        raise AddressRefused(gettext("The address may hold no user, password or fragment."))
     if port == 0:
-        raise AddressRefused("Port 0 cannot be called.")
+        raise AddressRefused(gettext("Port 0 cannot be called."))
     literal = _literal(host)
     if literal is not None:
         _judge(literal)
@@ -111,13 +115,21 @@ def fetch(
             named = {name.lower(): value for name, value in answer.getheaders()}
             return Answer(answer.status, named, read)
     except ssl.SSLCertVerificationError as error:
-        raise Unreachable(f"The certificate is not valid: {error.verify_message}.") from error
+        raise Unreachable(
+            gettext("The certificate is not valid: %(reason)s.") % {"reason": error.verify_message}
+        ) from error
     except TimeoutError as error:
-        raise Unreachable(f"No answer within {seconds:g} seconds.") from error
+        raise Unreachable(
+            gettext("No answer within %(seconds)s seconds.") % {"seconds": f"{seconds:g}"}
+        ) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         if asked.late:
-            raise Unreachable(f"No whole answer within {seconds:g} seconds.") from error
-        raise Unreachable(f"The connection failed: {_told(error)}.") from error
+            raise Unreachable(
+                gettext("No whole answer within %(seconds)s seconds.") % {"seconds": f"{seconds:g}"}
+            ) from error
+        raise Unreachable(
+            gettext("The connection failed: %(reason)s.") % {"reason": _told(error)}
+        ) from error
     finally:
         ended.cancel()
         asked.close()
@@ -125,11 +137,11 @@ def fetch(
 
 def _told(error: Exception) -> str:
     if isinstance(error, ConnectionRefusedError):
-        return "it was refused"
+        return gettext("it was refused")
     if isinstance(error, ssl.SSLError):
         return f"TLS: {error.reason or error}"
     if isinstance(error, http.client.HTTPException | ConnectionError):
-        return "it broke off"
+        return gettext("it broke off")
     return type(error).__name__
 
 
@@ -149,7 +161,9 @@ def _judge(address: Any) -> None:
     if settings.OUTBOUND_PRIVATE or _public(address):
         return
     raise AddressRefused(
-        "This address leads to a private, local or reserved network; give one on the internet."
+        gettext(
+            "This address leads to a private, local or reserved network; give one on the internet."
+        )
     )
 
 
@@ -175,7 +189,7 @@ def _resolved(host: str, port: int) -> tuple[int, Any]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise Unreachable(f"The name {host} is not known.") from None
+        raise Unreachable(gettext("The name %(host)s is not known.") % {"host": host}) from None
     for _family, _, _, _, address in found:
         _judge(ipaddress.ip_address(str(address[0])))
     family, _, _, _, address = found[0]

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from tenants.context import current, in_staff_scope
 from tenants.errors import Unavailable
@@ -41,7 +42,7 @@ def secret_open(sealed: str, *, purpose: str) -> str:
     try:
         opened = _cipher(settings.SECRET_KEY).decrypt(raw[:NONCE], raw[NONCE:], _bound(purpose))
     except InvalidTag as error:
-        raise Unavailable("A stored secret cannot be read any more; set it anew.") from error
+        raise Unavailable(_("A stored secret cannot be read any more; set it anew.")) from error
     return opened.decode()
 
 

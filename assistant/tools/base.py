@@ -3,12 +3,18 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
+
+from django.utils.translation import gettext as _
 
 from search.retrieval import Passage, RetrievalScope
 from tenants.context import Actor
 from tenants.errors import Invalid
+from tenants.wording import grouped
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 Args = Mapping[str, Any]
 ARGUMENT_CHARACTERS: Final = 400  # of a name, a question; a text has its own limit
@@ -70,7 +76,7 @@ class Tool:
     description: str
     properties: dict[str, Any]
     required: tuple[str, ...]
-    doing: str  # what a person reads meanwhile
+    doing: "StrOrPromise"  # what a person reads meanwhile
     role: str = "viewer"
     confirms: bool = False  # always asks first
     read: Callable[[Calling, Args], Outcome] | None = None
@@ -99,9 +105,12 @@ def text_in(args: Args, name: str, *, limit: int = ARGUMENT_CHARACTERS) -> str:
     value = args.get(name)
     said = value.replace("\x00", "").strip() if isinstance(value, str) else ""
     if not said:
-        raise ToolRefused(f"{name} is missing.")
+        raise ToolRefused(_("%(name)s is missing.") % {"name": name})
     if len(said) > limit:
-        raise ToolRefused(f"{name} holds at most {limit:,} characters.")
+        raise ToolRefused(
+            _("%(name)s holds at most %(most)s characters.")
+            % {"name": name, "most": grouped(limit)}
+        )
     return said
 
 

@@ -10,6 +10,8 @@ from typing import Final
 from uuid import UUID
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from assistant.access import conversation_of
 from assistant.keeping import conversation_share
@@ -28,6 +30,7 @@ from assistant.tools.finding import document_meant, document_named, document_unc
 from assistant.tools.reading import DOCUMENT
 from documents.services import document_delete, document_rename, document_upload
 from tenants.context import Actor
+from tenants.wording import grouped
 
 DRAFT_CHARACTERS: Final = 20_000
 NAME_CHARACTERS: Final = 120
@@ -37,32 +40,36 @@ _UNFIT: Final = re.compile(r"[\\/:*?\"<>|\x00-\x1f]+")
 def _plan_rename(calling: Calling, args: Args) -> Plan:
     document = document_meant(calling.actor, text_in(args, "document"))
     name = text_in(args, "new_name", limit=NAME_CHARACTERS)
-    asked = speaks_of(calling.said, "renam", "call", "nam") and names_it(
-        calling.said, document.name, name
-    )
+    asked = speaks_of(
+        calling.said, "renam", "call", "nam", "umbenenn", "benenn", "nenn"
+    ) and names_it(calling.said, document.name, name)
     return Plan(
-        f"Rename “{document.name}” to “{name}”", {**document_named(document), "name": name}, asked
+        _("Rename “%(before)s” to “%(name)s”") % {"before": document.name, "name": name},
+        {**document_named(document), "name": name},
+        asked,
     )
 
 
 def _rename(actor: Actor, args: Args) -> Outcome:
     before = document_unchanged(actor, args)
     renamed = document_rename(actor=actor, document_id=before.id, name=str(args["name"]))
-    said = f"Renamed “{before.name}” to “{renamed.name}”"
+    said = _("Renamed “%(before)s” to “%(name)s”") % {"before": before.name, "name": renamed.name}
     return Outcome(f"{said}.", said)
 
 
 def _plan_delete(calling: Calling, args: Args) -> Plan:
     document = document_meant(calling.actor, text_in(args, "document"))
     return Plan(
-        f"Delete the document “{document.name}” for good", document_named(document), asked=False
+        _("Delete the document “%(name)s” for good") % {"name": document.name},
+        document_named(document),
+        asked=False,
     )
 
 
 def _delete(actor: Actor, args: Args) -> Outcome:
     document = document_unchanged(actor, args)
     document_delete(actor=actor, document_id=document.id)
-    said = f"Deleted the document “{document.name}”"
+    said = _("Deleted the document “%(name)s”") % {"name": document.name}
     return Outcome(f"{said}. Nothing can be found or cited from it any more.", said)
 
 
@@ -70,13 +77,14 @@ def _plan_draft(calling: Calling, args: Args) -> Plan:
     title = " ".join(_UNFIT.sub(" ", text_in(args, "title", limit=NAME_CHARACTERS)).split())
     text = text_in(args, "text", limit=DRAFT_CHARACTERS)
     if not title:
-        raise ToolRefused("title is missing.")
+        raise ToolRefused(_("title is missing."))
     name = f"{title.removesuffix('.md')}.md"
-    asked = speaks_of(calling.said, "save", "saving", "keep", "store") and names_it(
+    asked = speaks_of(calling.said, "save", "saving", "keep", "store", "speicher") and names_it(
         calling.said, title
     )
     return Plan(
-        f"Save a draft of {len(text):,} characters as “{name}” in Documents",
+        _("Save a draft of %(characters)s characters as “%(name)s” in Documents")
+        % {"characters": grouped(len(text)), "name": name},
         {"name": name, "text": text},
         asked,
     )
@@ -85,13 +93,15 @@ def _plan_draft(calling: Calling, args: Args) -> Plan:
 def _save_draft(actor: Actor, args: Args) -> Outcome:
     text = str(args["text"])
     document = document_upload(actor=actor, file=io.BytesIO(text.encode()), name=str(args["name"]))
-    said = f"Saved the draft “{document.name}” in Documents"
+    said = _("Saved the draft “%(name)s” in Documents") % {"name": document.name}
     return Outcome(f"{said}. Its id is {document.id}.", said)
 
 
 def _plan_share(calling: Calling, args: Args) -> Plan:
     conversation = conversation_of(calling.actor, calling.conversation_id)
-    summary = f"Share the conversation “{conversation}” with everybody in this workspace, to read"
+    summary = _(
+        "Share the conversation “%(conversation)s” with everybody in this workspace, to read"
+    ) % {"conversation": conversation}
     return Plan(summary, {"conversation_id": str(conversation.id)}, asked=False)
 
 
@@ -99,7 +109,7 @@ def _share(actor: Actor, args: Args) -> Outcome:
     given = UUID(str(args["conversation_id"]))
     conversation_share(actor=actor, conversation_id=given, shared=True)
     address = reverse("conversation_shared", args=[given])
-    said = "Shared this conversation with everybody in this workspace"
+    said = _("Shared this conversation with everybody in this workspace")
     return Outcome(f"{said}. They read it at {address}.", said)
 
 
@@ -110,7 +120,7 @@ CHANGING: Final = (
         " confirm it first.",
         properties={},
         required=(),
-        doing="Sharing this conversation",
+        doing=gettext_lazy("Sharing this conversation"),
         confirms=True,
         plan=_plan_share,
         change=_share,
@@ -123,7 +133,7 @@ CHANGING: Final = (
             "text": {"type": "string", "description": "The whole text, in Markdown."},
         },
         required=("title", "text"),
-        doing="Saving a draft",
+        doing=gettext_lazy("Saving a draft"),
         role="member",
         plan=_plan_draft,
         change=_save_draft,
@@ -136,7 +146,7 @@ CHANGING: Final = (
             "new_name": {"type": "string", "description": "What it is to be called."},
         },
         required=("document", "new_name"),
-        doing="Renaming a document",
+        doing=gettext_lazy("Renaming a document"),
         role="member",
         plan=_plan_rename,
         change=_rename,
@@ -146,7 +156,7 @@ CHANGING: Final = (
         description="Delete a document for good. The person is asked to confirm it first.",
         properties={"document": DOCUMENT},
         required=("document",),
-        doing="Deleting a document",
+        doing=gettext_lazy("Deleting a document"),
         role="member",
         confirms=True,
         plan=_plan_delete,

@@ -6,6 +6,9 @@ A move that would show a document to more people is never made without asking.
 from typing import Any, Final
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
+
 from assistant.tools.base import (
     Args,
     Calling,
@@ -29,7 +32,6 @@ from search.tagging import tags_checked
 from tenants.context import Actor
 
 NAMED: Final = 5  # collections that a refusal lists
-EVERYBODY: Final = "out of all collections, so that everybody in this workspace reads it"
 
 
 def _collection_meant(actor: Actor, given: str) -> Collection:
@@ -40,10 +42,15 @@ def _collection_meant(actor: Actor, given: str) -> Collection:
         wanted = words_of(given)
         fitting = [each for each in visible if wanted and wanted <= words_of(each.name)]
     if not fitting:
-        raise ToolRefused(f"There is no collection called “{given}” in this workspace.")
+        raise ToolRefused(
+            _("There is no collection called “%(name)s” in this workspace.") % {"name": given}
+        )
     if len(fitting) > 1:
         names = ", ".join(f"“{each.name}”" for each in fitting[:NAMED])
-        raise ToolRefused(f"Several collections fit “{given}”: {names}. Say which one.")
+        raise ToolRefused(
+            _("Several collections fit “%(name)s”: %(names)s. Say which one.")
+            % {"name": given, "names": names}
+        )
     return fitting[0]
 
 
@@ -61,13 +68,20 @@ def _plan_move(calling: Calling, args: Args) -> Plan:
     collection = _collection_meant(calling.actor, given) if given else None
     if collection is not None:
         collection_to_add(calling.actor, collection.id)
-        closed = "" if collection.open else ", which its members alone read"
-        where = f"into the collection “{collection.name}”{closed}"
+        said = (
+            _("Move “%(name)s” into the collection “%(collection)s”")
+            if collection.open
+            else _(
+                "Move “%(name)s” into the collection “%(collection)s”, which its members alone read"
+            )
+        )
     else:
-        where = EVERYBODY
+        said = _("Move “%(name)s” out of all collections, so that everybody in this workspace"
+                 " reads it")  # fmt: skip
+    summary = said % {"name": document.name, "collection": collection.name if collection else ""}
     asked = (
         collection is not None
-        and speaks_of(calling.said, "mov", "put", "file", "filing")
+        and speaks_of(calling.said, "mov", "put", "file", "filing", "verschieb", "schieb")
         and names_it(calling.said, document.name, collection.name)
         and not _shown_to_more(document, collection)
     )
@@ -77,7 +91,7 @@ def _plan_move(calling: Calling, args: Args) -> Plan:
         "collection_name": collection.name if collection else "",
         "collection_open": collection.open if collection else True,
     }
-    return Plan(f"Move “{document.name}” {where}", arguments, asked)
+    return Plan(summary, arguments, asked)
 
 
 def _move(actor: Actor, args: Args) -> Outcome:
@@ -87,12 +101,18 @@ def _move(actor: Actor, args: Args) -> Outcome:
         collection = collection_to_add(actor, str(args["collection_id"]))
         if (collection.name, collection.open) != (args["collection_name"], args["collection_open"]):
             raise ToolRefused(
-                f"“{args['collection_name']}” has changed meanwhile, so nothing was done."
+                _("“%(name)s” has changed meanwhile, so nothing was done.")
+                % {"name": args["collection_name"]}
             )
         wanted = [collection.id]
     documents_move(actor=actor, document_ids=[document.id], collection_ids=wanted)
-    where = f"into “{args['collection_name']}”" if wanted else EVERYBODY
-    said = f"Moved “{document.name}” {where}"
+    moved = (
+        _("Moved “%(name)s” into “%(collection)s”")
+        if wanted
+        else _("Moved “%(name)s” out of all collections, so that everybody in this workspace"
+               " reads it")
+    )  # fmt: skip
+    said = moved % {"name": document.name, "collection": args["collection_name"]}
     return Outcome(f"{said}.", said)
 
 
@@ -100,13 +120,14 @@ def _plan_tag(calling: Calling, args: Args) -> Plan:
     document = document_meant(calling.actor, text_in(args, "document"))
     tags = tags_checked(each for each in text_in(args, "tags").split(",") if each.strip())
     if not tags:
-        raise ToolRefused("tags is missing.")
+        raise ToolRefused(_("tags is missing."))
     off = args.get("take_off") is True
     listed = ", ".join(f"“{tag}”" for tag in tags)
-    summary = f"{'Take' if off else 'Put'} {listed} {'off' if off else 'on'} “{document.name}”"
-    asked = speaks_of(calling.said, "tag", "label", "untag") and names_it(
-        calling.said, document.name, *tags
-    )
+    told = _("Take %(tags)s off “%(name)s”") if off else _("Put %(tags)s on “%(name)s”")
+    summary = told % {"tags": listed, "name": document.name}
+    asked = speaks_of(
+        calling.said, "tag", "label", "untag", "schlagwort", "verschlagwort"
+    ) and names_it(calling.said, document.name, *tags)
     return Plan(summary, {**document_named(document), "tags": tags, "take_off": off}, asked)
 
 
@@ -115,7 +136,10 @@ def _tag(actor: Actor, args: Args) -> Outcome:
     tags, off = [str(tag) for tag in args["tags"]], bool(args["take_off"])
     documents_tag(actor=actor, document_ids=[document.id], tags=tags, way="untag" if off else "tag")
     listed = ", ".join(f"“{tag}”" for tag in tags)
-    said = f"{'Took' if off else 'Put'} {listed} {'off' if off else 'on'} “{document.name}”"
+    told = (
+        _("Took %(tags)s off “%(name)s”") if off else pgettext("done", "Put %(tags)s on “%(name)s”")
+    )
+    said = told % {"tags": listed, "name": document.name}
     return Outcome(f"{said}.", said)
 
 
@@ -130,7 +154,7 @@ FILING: Final = (
                            " to take the document out of all collections."},
         },
         required=("document",),
-        doing="Moving a document",
+        doing=gettext_lazy("Moving a document"),
         role="member",
         plan=_plan_move,
         change=_move,
@@ -144,7 +168,7 @@ FILING: Final = (
             "take_off": {"type": "boolean", "description": "Take them off instead."},
         },
         required=("document", "tags"),
-        doing="Tagging a document",
+        doing=gettext_lazy("Tagging a document"),
         role="member",
         plan=_plan_tag,
         change=_tag,

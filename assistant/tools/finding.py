@@ -3,6 +3,8 @@
 from typing import Final
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from assistant.tools.base import Args, ToolRefused, words_of
 from documents.access import document_of, documents_current
 from documents.models import Document
@@ -25,10 +27,15 @@ def document_meant(actor: Actor, given: str) -> Document:
     exact = list(visible.filter(name__iexact=given)[: NAMED + 1])
     fitting = exact or _by_words(list(visible[:LOOKED_AT]), given)
     if not fitting:
-        raise ToolRefused(f"There is no document called “{given}” in this workspace.")
+        raise ToolRefused(
+            _("There is no document called “%(name)s” in this workspace.") % {"name": given}
+        )
     if len(fitting) > 1:
         names = ", ".join(f"“{each.name}”" for each in fitting[:NAMED])
-        raise ToolRefused(f"Several documents fit “{given}”: {names}. Say which one.")
+        raise ToolRefused(
+            _("Several documents fit “%(name)s”: %(names)s. Say which one.")
+            % {"name": given, "names": names}
+        )
     return fitting[0]
 
 
@@ -42,7 +49,8 @@ def document_unchanged(actor: Actor, args: Args) -> Document:
     document = document_of(actor, str(args["document_id"]))
     if document.name != args["document_name"]:
         raise ToolRefused(
-            f"“{args['document_name']}” is called “{document.name}” meanwhile, so nothing was done."
+            _("“%(before)s” is called “%(now)s” meanwhile, so nothing was done.")
+            % {"before": args["document_name"], "now": document.name}
         )
     return document
 

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
 from assistant.helping import SECTIONS, help_search, helped_line, passage_of_help
 from assistant.tools.base import Args, Calling, Outcome, Tool, ToolRefused, optional_text, text_in
 from assistant.tools.finding import document_meant
@@ -18,6 +21,7 @@ from search.copies import stored_text
 from search.models import Chunk
 from search.retrieval import Passage, retrieve
 from tenants.context import current
+from tenants.wording import grouped
 
 FOUND: Final = 6  # passages of one search
 READ_CHARACTERS: Final = 6_000  # of a document in one call
@@ -57,9 +61,14 @@ def _searched(calling: Calling, args: Args) -> Outcome:
 def searched_line(passages: int, documents: int) -> str:
     """Return what a person reads of a search."""
     if not passages:
-        return "Searched your documents: nothing found"
-    found = f"{many(passages, 'passage')} in {many(documents, 'document')}"
-    return f"Searched your documents: {found}"
+        return _("Searched your documents: nothing found")
+    # Two sentences' halves: each has its own plural.
+    found = ngettext("%(count)s passage", "%(count)s passages", passages)
+    where = ngettext("in %(count)s document", "in %(count)s documents", documents)
+    return _("Searched your documents: %(passages)s %(in_documents)s") % {
+        "passages": found % {"count": grouped(passages)},
+        "in_documents": where % {"count": grouped(documents)},
+    }
 
 
 def _added(calling: Calling, found: Sequence[Passage], *, again: bool = False) -> str:
@@ -83,20 +92,33 @@ def _read(calling: Calling, args: Args) -> Outcome:
     document = document_meant(calling.actor, text_in(args, "document"))
     part = args.get("part", 1)
     if not isinstance(part, int) or isinstance(part, bool) or part < 1:
-        raise ToolRefused("part counts from 1.")
+        raise ToolRefused(_("part counts from 1."))
     if document.status != Status.READY:
         raise ToolRefused(
-            f"“{document.name}” has not been read yet; its state is {document.status}."
+            _("“%(name)s” has not been read yet; its state is %(state)s.")
+            % {"name": document.name, "state": document.status}
         )
     chunks = Chunk.objects.filter(source__in=sources_visible(calling.actor), source_id=document.id)
     parts = _parts(list(chunks.select_related("source").order_by("ordinal")))
     if part > len(parts):
-        raise ToolRefused(f"“{document.name}” has {many(len(parts), 'part')}.")
+        raise ToolRefused(
+            ngettext(
+                "“%(name)s” has %(count)s part.", "“%(name)s” has %(count)s parts.", len(parts)
+            )
+            % {"name": document.name, "count": grouped(len(parts))}
+        )
     passages = [passage_of(chunk, rank) for rank, chunk in enumerate(parts[part - 1], start=1)]
     text = _added(calling, passages, again=True)
     if not text:
-        raise ToolRefused(f"An answer reads at most {MOST_PASSAGES} passages. Answer with these.")
-    line = f"Read {document.name}, part {part} of {len(parts)}"
+        raise ToolRefused(
+            _("An answer reads at most %(most)s passages. Answer with these.")
+            % {"most": MOST_PASSAGES}
+        )
+    line = _("Read %(name)s, part %(part)s of %(parts)s") % {
+        "name": document.name,
+        "part": part,
+        "parts": len(parts),
+    }
     told = f"Part {part} of {len(parts)} of the document.\n{text}"
     return Outcome(as_masked(told, text), line)
 
@@ -146,11 +168,16 @@ def _listed(calling: Calling, args: Args) -> Outcome:
     of_them = f" whose names contain “{contained(named)}”" if named else ""
     if not total:
         said = f"There are no documents{of_them} in this workspace."
-        return Outcome(said, "Listed your documents: none", documents=0)
+        return Outcome(said, _("Listed your documents: none"), documents=0)
     head = f"This workspace has {many(total, 'document')}{of_them}:"
     rest = [f"- and {total - LISTED:,} more"] if total > LISTED else []
     text = "\n".join([head, *lines, *rest])
-    return Outcome(text, f"Listed {many(total, 'document')}", documents=total)
+    return Outcome(text, _listed_line(total), documents=total)
+
+
+def _listed_line(total: int) -> str:
+    line = ngettext("Listed %(count)s document", "Listed %(count)s documents", total)
+    return line % {"count": grouped(total)}
 
 
 def _state(document: Any) -> str:
@@ -163,7 +190,7 @@ def _usage(calling: Calling, args: Args) -> Outcome:
     plan = plan_name(current().plan)
     lines = [f"Usage of this workspace on the {plan} plan this month:"]
     lines += [f"- {_meter(meter)}" for meter in meters()]
-    return Outcome("\n".join(lines), "Looked up usage and limits")
+    return Outcome("\n".join(lines), _("Looked up usage and limits"))
 
 
 def _meter(meter: Meter) -> str:
@@ -179,7 +206,9 @@ def _helped(calling: Calling, args: Args) -> Outcome:
     found = help_search(text_in(args, "query"), limit=SECTIONS)
     passages = [passage_of_help(each, rank) for rank, each in enumerate(found, start=1)]
     if not passages:
-        return Outcome("The help says nothing about it.", "Looked into the product's help: nothing")
+        return Outcome(
+            "The help says nothing about it.", _("Looked into the product's help: nothing")
+        )
     text = _added(calling, passages, again=True) or "No more passages can be added."
     return Outcome(text, helped_line(passages))
 
@@ -195,7 +224,7 @@ READING: Final = (
             "document": {"type": "string", "description": "Only in this document."},
         },
         required=("query",),
-        doing="Searching your documents",
+        doing=gettext_lazy("Searching your documents"),
         read=_searched,
     ),
     Tool(
@@ -206,7 +235,7 @@ READING: Final = (
             "part": {"type": "integer", "minimum": 1, "description": "Which part, from 1."},
         },
         required=("document",),
-        doing="Reading a document",
+        doing=gettext_lazy("Reading a document"),
         read=_read,
     ),
     Tool(
@@ -216,7 +245,7 @@ READING: Final = (
             "name_contains": {"type": "string", "description": "Only names with these words."},
         },
         required=(),
-        doing="Listing your documents",
+        doing=gettext_lazy("Listing your documents"),
         read=_listed,
     ),
     Tool(
@@ -225,7 +254,7 @@ READING: Final = (
         " its buttons, roles, plans and limits mean.",
         properties={"query": {"type": "string", "description": "What to look for."}},
         required=("query",),
-        doing="Looking into the product's help",
+        doing=gettext_lazy("Looking into the product's help"),
         read=_helped,
     ),
     Tool(
@@ -234,7 +263,7 @@ READING: Final = (
         " used and left this month.",
         properties={},
         required=(),
-        doing="Looking up usage and limits",
+        doing=gettext_lazy("Looking up usage and limits"),
         read=_usage,
     ),
 )

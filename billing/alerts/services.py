@@ -11,12 +11,14 @@ from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models.functions import Now
 from django.template.loader import render_to_string
+from django.utils.translation import gettext, override
 
 from billing.alertmodels import Alert, AlertSettings, AlertsRead
 from billing.alerts.selectors import reader, recipients
 from billing.alerts.words import Said
 from tenants.accounts.audit import audit_write
 from tenants.accounts.models import User
+from tenants.accounts.readers import by_language
 from tenants.context import Actor, current
 from tenants.errors import Invalid
 from tenants.lifecycle.naming import url_for
@@ -45,12 +47,14 @@ def alert_tell(alert_id: UUID) -> bool:
         said, to = _said(alert), recipients(alert)
         if to:
             told = {"said": said, "workspace": current().name, "url": url_for(current().slug)}
-            send_mail(
-                f"{current().name}: {said.title}",
-                render_to_string("billing/alert_email.txt", told),
-                settings.DEFAULT_FROM_EMAIL,
-                to,
-            )
+            for language, addresses in by_language(to).items():
+                with override(language):
+                    send_mail(
+                        f"{current().name}: {said.title}",
+                        render_to_string("billing/alert_email.txt", told),
+                        settings.DEFAULT_FROM_EMAIL,
+                        addresses,
+                    )
     log.info("alerts.told", kind=alert.kind, threshold=alert.threshold, mails=len(to))
     return True
 
@@ -86,17 +90,28 @@ def alerts_choose(
     kept: dict[str, list[int]] = {}
     for kind, percents in thresholds.items():
         if kind not in Alert.Kind.values:
-            raise Invalid(f"“{kind[:40]}” is no kind of limit.", errors={"thresholds": [kind[:40]]})
+            raise Invalid(
+                gettext("“%(kind)s” is no kind of limit.") % {"kind": kind[:40]},
+                errors={"thresholds": [kind[:40]]},
+            )
         kept[kind] = sorted(set(percents))
         if len(kept[kind]) > MOST_THRESHOLDS or not all(one in PERCENTS for one in percents):
             raise Invalid(
-                f"{Alert.Kind(kind).label}: give at most {MOST_THRESHOLDS} whole percents from 1"
-                " to 100.",
-                errors={"thresholds": [f"{kind}: 1 to 100, {MOST_THRESHOLDS} at most."]},
+                gettext("%(kind)s: give at most %(most)s whole percents from 1 to 100.")
+                % {"kind": Alert.Kind(kind).label, "most": MOST_THRESHOLDS},
+                errors={
+                    "thresholds": [
+                        gettext("%(kind)s: 1 to 100, %(most)s at most.")
+                        % {"kind": kind, "most": MOST_THRESHOLDS}
+                    ]
+                },
             )
     wanted = set(members)
     if User.objects.filter(pk__in=wanted, is_active=True).count() != len(wanted):
-        raise Invalid("One of the recipients is no member.", errors={"members": ["No member."]})
+        raise Invalid(
+            gettext("One of the recipients is no member."),
+            errors={"members": [gettext("No member.")]},
+        )
     with transaction.atomic():
         AlertSettings.objects.update_or_create(
             tenant_id=current().id,

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from billing.alertmodels import Alert
@@ -77,7 +78,9 @@ def moment(text: str) -> datetime:
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
-        raise Invalid("Give the time of the latest alert that was read.", errors={"until": ["?"]})
+        raise Invalid(
+            _("Give the time of the latest alert that was read."), errors={"until": ["?"]}
+        )
     return found
 
 
@@ -85,11 +88,13 @@ def _percents(text: str) -> list[int]:
     try:
         return [int(part.strip().removesuffix("%")) for part in text.split(",") if part.strip()]
     except ValueError:
-        raise Invalid(f"“{text[:40]}” is no list of percents; write 50, 80, 100.") from None
+        raise Invalid(
+            _("“%(text)s” is no list of percents; write 50, 80, 100.") % {"text": text[:40]}
+        ) from None
 
 
 def _members(given: list[str]) -> list[UUID]:
     try:
         return [UUID(one) for one in given]
     except ValueError:
-        raise Invalid("There is no such member; reload the page.") from None
+        raise Invalid(_("There is no such member; reload the page.")) from None

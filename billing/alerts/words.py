@@ -4,17 +4,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from billing.alertmodels import Alert
 from billing.refusals import LIMITS_URL, UPGRADE_URL, number, quantity
-from billing.units import METRIC_LABEL, METRIC_UNIT, Metric
+from billing.units import METRIC_INSIDE, METRIC_UNIT, Metric
 
 Kind = Alert.Kind
 AFTER: Final = {
-    Kind.QUOTA: "Requests that no longer fit are refused, unless the plan charges for more.",
-    Kind.CAP: "Requests are refused at the cap, until the owner raises it or the month ends.",
-    Kind.BUDGET: "Usage goes on: a budget only measures.",
-    Kind.ALLOWANCE: "The member's requests are refused at it, until an admin raises it.",
-    Kind.STORAGE: "New documents are refused once it is full.",
+    Kind.QUOTA: gettext_lazy(
+        "Requests that no longer fit are refused, unless the plan charges for more."
+    ),
+    Kind.CAP: gettext_lazy(
+        "Requests are refused at the cap, until the owner raises it or the month ends."
+    ),
+    Kind.BUDGET: gettext_lazy("Usage goes on: a budget only measures."),
+    Kind.ALLOWANCE: gettext_lazy(
+        "The member's requests are refused at it, until an admin raises it."
+    ),
+    Kind.STORAGE: gettext_lazy("New documents are refused once it is full."),
 }
 MORE: Final = {Kind.QUOTA: UPGRADE_URL, Kind.STORAGE: UPGRADE_URL}
 
@@ -38,21 +47,28 @@ class Said:
     @property
     def title(self) -> str:
         alert = self.alert
-        label = METRIC_LABEL[Metric(alert.metric)].lower()
-        what = {
-            Kind.QUOTA: f"of the plan's {label}",
-            Kind.CAP: "of the spend cap",
-            Kind.BUDGET: "of the budget",
-            Kind.ALLOWANCE: f"of {self.member or 'a former member'}'s allowance ({label})",
-            Kind.STORAGE: "of the plan's storage",
+        told = {
+            Kind.QUOTA: _("%(percent)s %% of the plan's %(metric)s used"),
+            Kind.CAP: _("%(percent)s %% of the spend cap used"),
+            Kind.BUDGET: _("%(percent)s %% of the budget used"),
+            Kind.ALLOWANCE: _("%(percent)s %% of %(member)s's allowance (%(metric)s) used"),
+            Kind.STORAGE: _("%(percent)s %% of the plan's storage used"),
         }[Kind(alert.kind)]
-        return f"{alert.threshold} % {what} used"
+        return told % {
+            "percent": alert.threshold,
+            "metric": METRIC_INSIDE[Metric(alert.metric)],
+            "member": self.member or _("a former member"),
+        }
 
     @property
     def text(self) -> str:
         metric = Metric(self.alert.metric)
         used, most = quantity(metric, self.alert.used), quantity(metric, self.alert.most)
-        return f"{used} of {most}. {AFTER[Kind(self.alert.kind)]}"
+        return _("%(used)s of %(most)s. %(after)s") % {
+            "used": used,
+            "most": most,
+            "after": AFTER[Kind(self.alert.kind)],
+        }
 
     @property
     def href(self) -> str:

@@ -6,21 +6,25 @@ from uuid import UUID
 from django.conf import settings
 from django.core.cache import cache
 from django.core.mail import EmailMessage
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, override
 
 from billing.invoices.money import money_in
 from billing.invoices.pdf import invoice_pdf
 from billing.invoices.selectors import invoice_of
 from tenants.accounts.models import Role, User
+from tenants.accounts.readers import by_language
 from tenants.context import current
 from tenants.errors import NotFound
+from tenants.wording import day, month
 
 REMEMBERED: Final = 30 * 24 * 3600
-BODY: Final = """\
-Invoice {name} of {workspace} for {period:%B %Y} is {total}, due on {due:%-d %B %Y}.
-
-It is attached, and every line of it opens down to its requests here:
-{address}
-"""
+BODY: Final = gettext_noop(
+    "Invoice %(name)s of %(workspace)s for %(month)s is %(total)s, due on %(due)s.\n"
+    "\n"
+    "It is attached, and every line of it opens down to its requests here:\n"
+    "%(address)s\n"
+)
 
 
 def invoice_send(invoice_id: str) -> None:
@@ -37,18 +41,19 @@ def invoice_send(invoice_id: str) -> None:
     port = settings.BASE_URL.removeprefix(f"{settings.PUBLIC_SCHEME}://{settings.BASE_HOST}")
     host = f"{current().slug}.{settings.BASE_HOST}{port}"
     total = money_in(invoice.bill_to.get("locale", ""), invoice.total)
-    message = EmailMessage(
-        f"Invoice {invoice.name} for {invoice.period:%B %Y}",
-        BODY.format(
-            name=invoice.name,
-            workspace=invoice.workspace,
-            period=invoice.period,
-            total=total,
-            due=invoice.due_on,
-            address=f"{settings.PUBLIC_SCHEME}://{host}/usage/invoices/{invoice.id}/",
-        ),
-        to=to,
-    )
+    readers = by_language(to)
+    # One mail to all of them: in their language where it is the same, else in English.
+    with override(next(iter(readers)) if len(readers) == 1 else settings.LANGUAGE_CODE):
+        told = {
+            "name": invoice.name,
+            "workspace": invoice.workspace,
+            "month": month(invoice.period),
+            "total": total,
+            "due": day(invoice.due_on),
+            "address": f"{settings.PUBLIC_SCHEME}://{host}/usage/invoices/{invoice.id}/",
+        }
+        subject = _("Invoice %(name)s for %(month)s") % told
+        message = EmailMessage(subject, _(BODY) % told, to=to)
     message.attach(
         f"invoice-{invoice.name}.pdf", invoice_pdf(invoice, list(invoice.lines.all())),
         "application/pdf",

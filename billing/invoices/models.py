@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 USD: Any = {"max_digits": 14, "decimal_places": 2}
 
@@ -128,11 +129,11 @@ class Invoice(models.Model):
     """
 
     class State(models.TextChoices):
-        DRAFT = "draft", "Draft"
-        HELD = "held", "Held"
-        ISSUED = "issued", "Issued"
-        PAID = "paid", "Paid"
-        VOID = "void", "Void"
+        DRAFT = "draft", _("Draft")
+        HELD = "held", _("Held")
+        ISSUED = "issued", _("Issued")
+        PAID = "paid", _("Paid")
+        VOID = "void", _("Void")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant_id = models.UUIDField()
@@ -205,12 +206,12 @@ class InvoiceLine(models.Model):
     """
 
     class Kind(models.TextChoices):
-        FEE = "fee", "Plan"
-        SEATS = "seats", "Seats"
-        OVERAGE = "overage", "Beyond what is included"
-        USAGE = "usage", "Usage"
-        CORRECTION = "correction", "Correction of an earlier month"
-        CREDIT = "credit", "Credit"
+        FEE = "fee", _("Plan")
+        SEATS = "seats", _("Seats")
+        OVERAGE = "overage", _("Beyond what is included")
+        USAGE = "usage", _("Usage")
+        CORRECTION = "correction", _("Correction of an earlier month")
+        CREDIT = "credit", _("Credit")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")

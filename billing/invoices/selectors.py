@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from billing.invoices.models import BillingAccount, Invoice, InvoiceLine
 from billing.invoices.pricing import Charge, month_price
@@ -122,7 +123,9 @@ def line_requests(
     try:
         cursor_id = UUID(after) if after else None
     except ValueError:
-        raise Invalid("The cursor is none of this list.", errors={"after": "unknown"}) from None
+        raise Invalid(
+            _("The cursor is none of this list."), errors={"after": _("unknown")}
+        ) from None
     plans = InvoiceLine.objects.filter(invoice=invoice, starts_at__isnull=False)
     lasts = plans.order_by("-ends_at").values_list("ends_at", flat=True).first()
     starts = plans.order_by("starts_at").values_list("starts_at", flat=True).first()

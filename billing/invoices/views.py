@@ -6,6 +6,7 @@ from uuid import UUID
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from billing.invoices.models import Invoice, InvoiceLine
@@ -34,16 +35,16 @@ OPENS = (Kind.SEATS, Kind.OVERAGE, Kind.USAGE)
 class AccountForm(forms.Form):
     """To whom invoices are addressed, and how sums are written."""
 
-    name = forms.CharField(max_length=200, required=False, label="Name on invoices")
+    name = forms.CharField(max_length=200, required=False, label=_("Name on invoices"))
     address = forms.CharField(
         max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 3})
     )
-    tax_number = forms.CharField(max_length=40, required=False, label="Tax number")
+    tax_number = forms.CharField(max_length=40, required=False, label=_("Tax number"))
     email = forms.EmailField(
-        max_length=254, required=False, help_text="Invoices go here; otherwise to every owner."
+        max_length=254, required=False, help_text=_("Invoices go here; otherwise to every owner.")
     )
     locale = forms.ChoiceField(
-        choices=[(key, name[0]) for key, name in LOCALES.items()], label="Sums are written as in"
+        choices=[(key, name[0]) for key, name in LOCALES.items()], label=_("Sums are written as in")
     )
 
 

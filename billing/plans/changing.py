@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import structlog
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from billing import catalog
 from billing.catalog import PlanTerms, plan_terms, plans_offered
@@ -23,6 +24,8 @@ from billing.units import METRIC_LABEL, Metric
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, current
 from tenants.errors import Invalid, NotFound
+from tenants.numbers import written
+from tenants.wording import day, grouped
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +93,7 @@ def plan_effect(code: str, *, members: int) -> Effect:
     now = database_now()
     month = now.date().replace(day=1)
     if code == current().plan:
-        raise PlanNotOffered("The workspace is on this plan already.", plan=code)
+        raise PlanNotOffered(_("The workspace is on this plan already."), plan=code)
     if code not in {plan.code for plan in plans_offered()}:
         raise NotFound
     book = Book()
@@ -100,7 +103,7 @@ def plan_effect(code: str, *, members: int) -> Effect:
     except TermsMissing as error:
         raise PlanNotOffered(error.detail, plan=code) from error
     if new.trial_days is not None:
-        raise PlanNotOffered("A trial can be had once, at the beginning.", plan=code)
+        raise PlanNotOffered(_("A trial can be had once, at the beginning."), plan=code)
     upgrade = _monthly(new, members) >= _monthly(old, members)
     begins = now.date() if upgrade else next_month(month)
     length = (next_month(month) - month).days
@@ -130,20 +133,27 @@ def _words(
 ) -> list[str]:
     if not upgrade:
         return [
-            f"Nothing changes until {ends:%-d %B %Y}: you keep what the {old.name} plan includes,"
-            " and this month's invoice stays as it is.",
-            f"From then on the {new.name} plan is charged and limits what is used.",
+            _(
+                "Nothing changes until %(day)s: you keep what the %(plan)s plan includes, and "
+                "this month's invoice stays as it is."
+            )
+            % {"day": day(ends), "plan": old.name},
+            _("From then on the %(plan)s plan is charged and limits what is used.")
+            % {"plan": new.name},
         ]
     said = [
-        "The new limits hold at once; answers that are running finish as they began.",
-        f"This month's invoice charges {left} of {length} days of the {new.name} plan from today:"
-        f" {money(difference)} more than without the change. Nothing is charged today.",
-        "What has been used this month stays counted, whichever plan it was used under.",
+        _("The new limits hold at once; answers that are running finish as they began."),
+        _(
+            "This month's invoice charges %(left)s of %(length)s days of the %(plan)s plan "
+            "from today: %(money)s more than without the change. Nothing is charged today."
+        )
+        % {"left": left, "length": length, "plan": new.name, "money": money(difference)},
+        _("What has been used this month stays counted, whichever plan it was used under."),
     ]
     if new.metered:
         said.append(
-            f"Usage admitted from now on is passed through at cost plus"
-            f" {new.markup_percent.normalize():f} %."
+            _("Usage admitted from now on is passed through at cost plus %(markup)s %%.")
+            % {"markup": written(f"{new.markup_percent.normalize():f}")}
         )
     return said
 
@@ -160,25 +170,36 @@ def _differences(
             continue
         more = new is None or (old is not None and new > old)
         label = METRIC_LABEL[metric]
-        said = f"{label}: {_amount(metric, new)} instead of {_amount(metric, old)}"
+        told = {"label": label, "new": _amount(metric, new), "old": _amount(metric, old)}
+        said = _("%(label)s: %(new)s instead of %(old)s")
         if new is not None and used[metric] > new:
-            said += f"; {quantity(metric, used[metric])} are in use now"
-            said += (
-                ", so uploads are refused until some is deleted"
+            told["used"] = quantity(metric, used[metric])
+            said = (
+                _(
+                    "%(label)s: %(new)s instead of %(old)s; %(used)s are in use now, so uploads are"
+                    " refused until some is deleted"
+                )
                 if metric is Metric.STORAGE
-                else ", so requests would be refused in a month like this one"
+                else _(
+                    "%(label)s: %(new)s instead of %(old)s; %(used)s are in use now, so requests"
+                    " would be refused in a month like this one"
+                )
             )
-        (gained if more else lost).append(said)
-    for label, name in (("Requests a minute", "requests"), ("Answers at once", "streams")):
+        (gained if more else lost).append(said % told)
+    for label, name in ((_("Requests a minute"), "requests"), (_("Answers at once"), "streams")):
         old_rate, new_rate = getattr(before.rates, name), getattr(after.rates, name)
         if old_rate != new_rate:
-            said = f"{label}: {new_rate:,} instead of {old_rate:,}"
+            said = _("%(label)s: %(new)s instead of %(old)s") % {
+                "label": label,
+                "new": grouped(new_rate),
+                "old": grouped(old_rate),
+            }
             (gained if new_rate > old_rate else lost).append(said)
     return gained, lost
 
 
 def _amount(metric: Metric, value: Decimal | None) -> str:
-    return "no limit" if value is None else quantity(metric, value)
+    return _("no limit") if value is None else quantity(metric, value)
 
 
 @transaction.atomic

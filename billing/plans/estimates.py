@@ -6,6 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from billing.catalog import PlanTerms, plan_terms, plans_offered
 from billing.errors import TermsMissing
 from billing.invoices.pricing import Segment, Use, month_price, used
@@ -71,7 +73,13 @@ def _stops(terms: Terms, uses: Sequence[Use]) -> list[str]:
         if allowance is None or allowance.included is None or allowance.overage_price is not None:
             continue
         if used(metric, uses) > allowance.included:
-            said.append(f"{METRIC_LABEL[metric]} at {amount(metric, allowance.included)}")
+            said.append(
+                _("%(metric)s at %(most)s")
+                % {
+                    "metric": METRIC_LABEL[metric],
+                    "most": amount(metric, allowance.included),
+                }
+            )
     return said
 
 

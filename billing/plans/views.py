@@ -4,6 +4,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.catalog import plan_terms
@@ -51,18 +53,29 @@ def plans_page(request: HttpRequest) -> HttpResponse:
     )
 
 
+def _cost(one: Any) -> str:
+    if not one.stopped:
+        return money(one.usd)
+    return _("%(sum)s; stops %(stopped)s") % {
+        "sum": money(one.usd),
+        "stopped": ", ".join(one.stopped),
+    }
+
+
 def _estimates(plans: list[Any]) -> list[Row]:
     this, last = months_compared()
     count = members()
     rows = []
-    for month, label in ((this, "so far would cost"), (last, "would have cost")):
+    for month, label in (
+        (this, _("%(month)s so far would cost")),
+        (last, _("%(month)s would have cost")),
+    ):
         found = plan_estimates(month, members=count)
         cells = []
         for plan in plans:
             one = found.get(plan.code)
-            stops = f"; stops {', '.join(one.stopped)}" if one and one.stopped else ""
-            cells.append(f"{money(one.usd)}{stops}" if one else "–")
-        rows.append(Row(f"{month:%B} {label}", cells))
+            cells.append(_cost(one) if one else "–")
+        rows.append(Row(label % {"month": date_format(month, "F")}, cells))
     return rows
 
 

@@ -3,6 +3,8 @@
 from decimal import Decimal
 
 from django import template
+from django.utils.translation import gettext, gettext_noop, pgettext
+from django.utils.translation import gettext_lazy as _
 
 from billing.invoices.money import money_in
 from billing.monthly import FEATURES
@@ -11,7 +13,35 @@ from tenants.numbers import written
 
 register = template.Library()
 
-ROUTES = {"region": "in one Region", "geo": "within a geography", "global": "globally"}
+ROUTES = {"region": _("in one Region"), "geo": _("within a geography"), "global": _("globally")}
+
+
+# What `unit_name` makes of the units.
+UNITS = (
+    gettext_noop("input tokens"),
+    gettext_noop("output tokens"),
+    gettext_noop("cache read tokens"),
+    gettext_noop("cache write tokens"),
+    gettext_noop("cache write 1h tokens"),
+    gettext_noop("batch input tokens"),
+    gettext_noop("batch output tokens"),
+    gettext_noop("embedding tokens"),
+    gettext_noop("batch embedding tokens"),
+    gettext_noop("guardrail units"),
+    gettext_noop("guardrail content units"),
+    gettext_noop("guardrail topic units"),
+    gettext_noop("guardrail PII units"),
+    gettext_noop("guardrail PII regex units"),
+    gettext_noop("guardrail word units"),
+    gettext_noop("guardrail grounding units"),
+    gettext_noop("guardrail check content units"),
+    gettext_noop("guardrail check attack units"),
+    gettext_noop("guardrail check PII units"),
+    gettext_noop("rerank queries"),
+    gettext_noop("knowledge base retrievals"),
+    gettext_noop("storage byte days"),
+    gettext_noop("seats"),
+)
 
 
 @register.filter
@@ -48,7 +78,7 @@ def sum_text(value: Decimal) -> str:
 @register.filter
 def feature_name(value: str) -> str:
     """Return a feature as people call it."""
-    return FEATURES.get(value, value.replace("_", " ").capitalize())
+    return str(FEATURES.get(value, value.replace("_", " ").capitalize()))
 
 
 @register.filter
@@ -56,19 +86,20 @@ def price(value: Decimal) -> str:
     """Return a price with all its digits, two at least: it is multiplied as it stands."""
     text = f"{value.normalize():f}"
     decimals = len(text.partition(".")[2])
-    return f"${written(f'{value:.{max(2, decimals)}f}')}"
+    return pgettext("money", "$%(sum)s") % {"sum": written(f"{value:.{max(2, decimals)}f}")}
 
 
 @register.filter
 def unit_name(value: str) -> str:
     """Return a unit's name in words: `cache_read_tokens` becomes `cache read tokens`."""
-    return str(value).replace("_", " ").replace("pii", "PII").replace("kb ", "knowledge base ")
+    text = str(value).replace("_", " ").replace("pii", "PII").replace("kb ", "knowledge base ")
+    return gettext(text)
 
 
 @register.filter
 def route_name(value: str) -> str:
     """Return how a model is reached, in words."""
-    return ROUTES.get(value, value)
+    return str(ROUTES.get(value, value))
 
 
 @register.filter

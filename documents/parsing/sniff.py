@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from django.utils.translation import gettext as _
+
 from documents.parsing.clean import INVISIBLE
 from documents.parsing.errors import (
     PICTURE_WITHOUT_OCR,
@@ -89,8 +91,11 @@ def detect(name: str, head: bytes, size: int, *, max_bytes: int = MAX_FILE_BYTES
         raise EmptyFile
     if size > max_bytes:
         raise FileTooLarge(
-            f"This file is larger than {max_bytes / 1024 / 1024:g} MB. "
-            "Split it or reduce its images, then upload it again.",
+            _(
+                "This file is larger than %(most)s MB. Split it or reduce its images, then "
+                "upload it again."
+            )
+            % {"most": f"{max_bytes / 1024 / 1024:g}"},
             limit=max_bytes,
         )
     extension = name.rpartition(".")[2].lower() if "." in name else ""

@@ -5,7 +5,10 @@ from datetime import datetime
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
 
+from documents.errors import reason_told
 from documents.models import Document
 from documents.parsing import MediaType
 
@@ -32,6 +35,12 @@ def file_icon(document: Document) -> str:
 
 
 @register.filter
+def reason(document: Document) -> str:
+    """Return why the document failed."""
+    return reason_told(document)
+
+
+@register.filter
 def percent(share: float) -> int:
     """Return 0 to 100 for a share of 0 to 1."""
     return round(share * 100)
@@ -42,12 +51,12 @@ def ago(moment: datetime) -> str:
     """Return a short age for the last week, a date before that."""
     seconds = (timezone.now() - moment).total_seconds()
     if seconds < 60:
-        return "just now"
+        return _("just now")
     if seconds < 3600:
-        return f"{int(seconds // 60)} min ago"
+        return _("%(count)s min ago") % {"count": int(seconds // 60)}
     if seconds < 86400:
-        return f"{int(seconds // 3600)} h ago"
+        return _("%(count)s h ago") % {"count": int(seconds // 3600)}
     if seconds < 7 * 86400:
         days = int(seconds // 86400)
-        return f"{days} day{'s' if days > 1 else ''} ago"
-    return date_format(moment, "j M Y")
+        return ngettext("%(count)s day ago", "%(count)s days ago", days) % {"count": days}
+    return date_format(moment, pgettext("day", "j M Y"))

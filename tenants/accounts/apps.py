@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class AccountsConfig(AppConfig):
@@ -11,6 +12,6 @@ class AccountsConfig(AppConfig):
         from tenants.webhooks.events import event_declare
 
         event_declare(SEALED, TOLD)
-        event_declare("member.joined", "Somebody has joined the workspace.")
-        event_declare("member.changed", "A member's role has changed.")
-        event_declare("member.deactivated", "A member was deactivated.")
+        event_declare("member.joined", _("Somebody has joined the workspace."))
+        event_declare("member.changed", _("A member's role has changed."))
+        event_declare("member.deactivated", _("A member was deactivated."))

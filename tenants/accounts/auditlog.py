@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from tenants.accounts.models import AuditEvent, User
 from tenants.accounts.sealing import event_told
@@ -72,7 +73,7 @@ def _uuid(text: str) -> UUID | None:
     try:
         return UUID(text) if text else None
     except ValueError:
-        raise Invalid("actor is a member's id; choose one of the list.") from None
+        raise Invalid(gettext("actor is a member's id; choose one of the list.")) from None
 
 
 def _day(name: str, text: str) -> date | None:
@@ -81,7 +82,7 @@ def _day(name: str, text: str) -> date | None:
     except ValueError:
         day = date.max
     if day is not None and not 2000 <= day.year <= 2999:
-        raise Invalid(f"{name} is a day like 2026-11-25.")
+        raise Invalid(gettext("%(name)s is a day like 2026-11-25.") % {"name": name})
     return day
 
 
@@ -97,13 +98,6 @@ def names_of(events: list[AuditEvent]) -> dict[UUID, str]:
 def actions_seen() -> list[str]:
     """Return every kind of deed that was recorded here, by name."""
     return sorted(AuditEvent.objects.order_by().values_list("action", flat=True).distinct())
-
-
-def action_told(action: str) -> str:
-    """Return a deed's name in words: `document.unmask` is "Document: unmask"."""
-    what, _, deed = action.partition(".")
-    what = what.replace("_", " ").capitalize().replace("Api", "API")
-    return f"{what}: {deed.replace('_', ' ')}" if deed else what
 
 
 def exported(tenant: TenantContext, wanted: AuditFilter, form: str) -> Iterator[bytes]:

@@ -8,13 +8,17 @@ it: an endpoint for all events is not flooded.
 from collections.abc import Sequence
 from typing import Any, Final
 
+from django.utils.translation import gettext_lazy as _
+
 from tenants.accounts.models import AuditSeal
 from tenants.webhooks.models import Endpoint
 from tenants.webhooks.publishing import delivery_queue
 
 SEALED: Final = "audit.sealed"
-TOLD: Final = "Audit entries were sealed, at the latest two minutes after the deed; sent only to \
+TOLD: Final = _(
+    "Audit entries were sealed, at the latest two minutes after the deed; sent only to \
 endpoints that name this type."
+)
 
 
 def audit_stream(seal: AuditSeal, before: str, told: Sequence[dict[str, Any]]) -> None:

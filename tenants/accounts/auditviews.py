@@ -4,16 +4,17 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.auditlog import (
     AuditFilter,
-    action_told,
     actions_seen,
     exported,
     names_of,
 )
+from tenants.accounts.deeds import deed_told
 from tenants.accounts.permissions import role_required
 from tenants.accounts.sealing import audit_check, audit_seal
 from tenants.accounts.selectors import actor_of, members
@@ -56,7 +57,7 @@ def audit_page(request: HttpRequest) -> HttpResponse:
             "newest": _query(request),
             "filtered": bool(_query(request)),
             "people": members(),
-            "actions": [(action, action_told(action)) for action in actions_seen()],
+            "actions": [(action, deed_told(action)) for action in actions_seen()],
             "asked": request.GET,
             "error": error,
             "check": check,
@@ -73,7 +74,7 @@ def audit_export(request: HttpRequest) -> Any:
     wanted = AuditFilter.of(request.GET)
     form = request.GET.get("form", "csv")
     if form not in FORMS:
-        raise Invalid("form is csv or jsonl.")
+        raise Invalid(_("form is csv or jsonl."))
     tenant = current()
     filters = {name: request.GET[name] for name in FILTERS if request.GET.get(name)}
     audit_write(actor_of(request), action="audit.export", object_type="audit", filters=filters)
@@ -88,7 +89,7 @@ def _told(events: list[Any]) -> list[dict[str, Any]]:
         {
             "event": event,
             "who": names.get(event.actor_id) or (str(event.actor_id) if event.actor_id else ""),
-            "deed": action_told(event.action),
+            "deed": deed_told(event.action),
             "data": sorted(event.data.items()),
         }
         for event in events

@@ -1,5 +1,6 @@
 """REST by API key; the browser's session is DRF's own SessionAuthentication, with CSRF check."""
 
+from django.utils.translation import gettext
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -17,7 +18,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         key = api_key_check(secret.strip())
         if key is None:
-            raise AuthenticationFailed("This API key is unknown, expired or revoked.")
+            raise AuthenticationFailed(gettext("This API key is unknown, expired or revoked."))
         return key.user, key
 
     def authenticate_header(self, request: Request) -> str:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count, QuerySet
+from django.utils.translation import gettext
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.models import GroupMember, MemberGroup, Role, User, role_reaches
@@ -32,7 +33,7 @@ def group_of(group_id: UUID | str) -> MemberGroup:
     """Return the group. Raises NotFound."""
     group = groups().filter(id=group_id).first()
     if group is None:
-        raise NotFound("There is no such group in this workspace.")
+        raise NotFound(gettext("There is no such group in this workspace."))
     return group
 
 
@@ -41,7 +42,9 @@ def group_create(*, actor: Actor, name: str) -> MemberGroup:
     """Make a group. Raises Forbidden, Invalid, Conflict."""
     _require_admin(actor)
     if MemberGroup.objects.count() >= MOST:
-        raise Conflict(f"A workspace has {MOST} groups at most; delete one first.")
+        raise Conflict(
+            gettext("A workspace has %(most)s groups at most; delete one first.") % {"most": MOST}
+        )
     group = MemberGroup(name=_named(name))
     _save(group)
     _audit(actor, group, "create", name=group.name)
@@ -75,7 +78,7 @@ def group_add(*, actor: Actor, group_id: UUID, user_id: UUID) -> None:
     _require_admin(actor)
     group = group_of(group_id)
     if not User.objects.filter(id=user_id, is_active=True, is_service=False).exists():
-        raise NotFound("There is no such active member in this workspace.")
+        raise NotFound(gettext("There is no such active member in this workspace."))
     GroupMember.objects.get_or_create(group=group, user_id=user_id)
     _audit(actor, group, "add", user_id=str(user_id))
     _changed()
@@ -88,7 +91,7 @@ def group_take(*, actor: Actor, group_id: UUID, user_id: UUID) -> None:
     group = group_of(group_id)
     taken, _ = GroupMember.objects.filter(group=group, user_id=user_id).delete()
     if not taken:
-        raise NotFound("This member is not in the group.")
+        raise NotFound(gettext("This member is not in the group."))
     _audit(actor, group, "take", user_id=str(user_id))
     _changed()
 
@@ -99,7 +102,9 @@ def groups_named(names: Iterable[str]) -> list[MemberGroup]:
     known = {group.name.lower(): group for group in MemberGroup.objects.all()} if wanted else {}
     for name in wanted:
         if name.lower() not in known:
-            raise Invalid(f"There is no group {name[:80]}; make it first.")
+            raise Invalid(
+                gettext("There is no group %(name)s; make it first.") % {"name": name[:80]}
+            )
     return [known[name.lower()] for name in wanted]
 
 
@@ -129,7 +134,10 @@ def _require_admin(actor: Actor) -> None:
 def _named(name: str) -> str:
     name = " ".join(name.replace("\x00", "").split())
     if not 1 <= len(name) <= NAME_CHARACTERS:
-        raise Invalid(f"Give the group a name of 1 to {NAME_CHARACTERS} characters.")
+        raise Invalid(
+            gettext("Give the group a name of 1 to %(most)s characters.")
+            % {"most": NAME_CHARACTERS}
+        )
     return name
 
 
@@ -138,4 +146,6 @@ def _save(group: MemberGroup) -> None:
         with transaction.atomic():
             group.save()
     except IntegrityError as error:
-        raise Conflict("A group of this name exists already; choose another name.") from error
+        raise Conflict(
+            gettext("A group of this name exists already; choose another name.")
+        ) from error

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -72,7 +73,7 @@ def group_action(request: HttpRequest, group_id: UUID) -> HttpResponse:
         elif act == "delete":
             group_delete(actor=actor, group_id=group_id)
         else:
-            raise Invalid("Say what to change: rename, add, take or delete.")
+            raise Invalid(gettext("Say what to change: rename, add, take or delete."))
     except (Invalid, Conflict) as refused:
         return _page(request, refused.detail)
     messages.success(request, _("Groups saved"))
@@ -83,4 +84,4 @@ def _user(request: HttpRequest) -> UUID:
     try:
         return UUID(request.POST.get("user", ""))
     except ValueError:
-        raise NotFound("There is no such active member in this workspace.") from None
+        raise NotFound(gettext("There is no such active member in this workspace.")) from None

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext, gettext_lazy
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -67,21 +68,25 @@ class KeyReused(TenantryError):
 
     code = "idempotency_key_reused"
     status = 422
-    title = "This Idempotency-Key was sent with another request; use a new key for each"
+    title = gettext_lazy(
+        "This Idempotency-Key was sent with another request; use a new key for each"
+    )
 
 
 class InProgress(Conflict):
     """The first request with this key is not answered yet."""
 
     code = "idempotency_in_progress"
-    title = "The first request with this Idempotency-Key is still being carried out; ask again"
+    title = gettext_lazy(
+        "The first request with this Idempotency-Key is still being carried out; ask again"
+    )
 
 
 class AnswerNotKept(Conflict):
     """What was asked is done; only its answer is not there any more."""
 
     code = "idempotency_answer_not_kept"
-    title = (
+    title = gettext_lazy(
         "This was carried out already; its answer was a stream, too large to be kept, or may hold"
         " what was deleted or closed since"
     )
@@ -143,7 +148,8 @@ def answers_forget() -> int:
 def _key(given: str) -> str:
     if not (0 < len(given) <= KEY_CHARACTERS and given.isascii() and given.isprintable()):
         raise Invalid(
-            f"Idempotency-Key is 1 to {KEY_CHARACTERS} printable ASCII characters, a UUID say."
+            gettext("Idempotency-Key is 1 to %(most)s printable ASCII characters, a UUID say.")
+            % {"most": KEY_CHARACTERS}
         )
     return given
 

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.groups import groups_join, groups_named
@@ -49,13 +50,15 @@ def invitation_create(
     try:
         validate_email(email)
     except ValidationError:
-        raise Invalid(f"{email[:80] or 'An empty line'} is not an e-mail address.") from None
+        raise Invalid(
+            _("%(email)s is not an e-mail address.") % {"email": email[:80] or _("An empty line")}
+        ) from None
     if role not in Role.values:
-        raise Invalid(f"A role is one of {', '.join(Role.values)}.")
+        raise Invalid(_("A role is one of %(roles)s.") % {"roles": ", ".join(Role.values)})
     if role == Role.OWNER and actor.role != Role.OWNER:
-        raise Forbidden("Only an owner invites another owner.")
+        raise Forbidden(_("Only an owner invites another owner."))
     if User.objects.filter(email=email).exists():
-        raise Invalid(f"{email} belongs to this workspace already.")
+        raise Invalid(_("%(email)s belongs to this workspace already.") % {"email": email})
     into = groups_named(groups)
     with transaction.atomic():
         invitations_open().filter(email=email).update(revoked_at=timezone.now())
@@ -84,9 +87,12 @@ def invitations_create(*, actor: Actor, lines: str, role: str) -> list[Invited]:
     if rows and rows[0][0].strip().lower() in ("email", "e-mail", "address"):
         rows = rows[1:]
     if not rows:
-        raise Invalid("Write at least one e-mail address.")
+        raise Invalid(_("Write at least one e-mail address."))
     if len(rows) > AT_ONCE:
-        raise Invalid(f"At most {AT_ONCE} people are invited at once; these are {len(rows)}.")
+        raise Invalid(
+            _("At most %(most)s people are invited at once; these are %(count)s.")
+            % {"most": AT_ONCE, "count": len(rows)}
+        )
     return [_invited(actor, row, role) for row in rows]
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.models import ApiKey, Role, User, role_reaches
@@ -51,12 +52,12 @@ def api_key_create(
     """
     name = " ".join(name.split())
     if not 1 <= len(name) <= 120:
-        raise Invalid("Give the key a name of 1 to 120 characters.")
+        raise Invalid(_("Give the key a name of 1 to 120 characters."))
     scopes = scopes_checked(terms.scopes)
     if terms.expires_at is not None and terms.expires_at <= timezone.now():
-        raise Invalid("A key expires in the future.")
+        raise Invalid(_("A key expires in the future."))
     if terms.allowance_usd is not None and not 0 < terms.allowance_usd <= DEAREST:
-        raise Invalid("An allowance is more than 0 dollars; leave it out for no limit.")
+        raise Invalid(_("An allowance is more than 0 dollars; leave it out for no limit."))
     if actor.user_id != user.id:
         _service_of(actor, user)
     _no_more_than(actor, scopes, terms)
@@ -64,7 +65,7 @@ def api_key_create(
     with transaction.atomic():
         User.objects.select_for_update().get(id=user.id)
         if ApiKey.objects.filter(user=user, revoked_at=None).count() >= MOST:
-            raise Conflict(f"At most {MOST} keys; revoke one first.")
+            raise Conflict(_("At most %(most)s keys; revoke one first.") % {"most": MOST})
         key = ApiKey.objects.create(
             user=user,
             name=name,
@@ -103,7 +104,7 @@ def _no_more_than(actor: Actor, scopes: list[str] | None, terms: KeyTerms) -> No
     )
     dearer = own.allowance_usd is not None
     if wider or longer or dearer:
-        raise Forbidden("A key makes none that may more, longer or for more than itself.")
+        raise Forbidden(_("A key makes none that may more, longer or for more than itself."))
 
 
 def key_found(actor: Actor, key_id: UUID) -> ApiKey:

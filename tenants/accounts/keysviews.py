@@ -9,6 +9,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from tenants.accounts.keys import KeyTerms, api_key_create, api_key_revoke, key_found
@@ -21,7 +23,12 @@ from tenants.accounts.settingspages import settings_page
 from tenants.errors import Conflict, Forbidden, Invalid
 from tenants.numbers import typed
 
-LASTING: Final = {"30": "30 days", "90": "90 days", "365": "A year", "": "It does not expire"}
+LASTING: Final = {
+    "30": gettext_lazy("30 days"),
+    "90": gettext_lazy("90 days"),
+    "365": gettext_lazy("A year"),
+    "": gettext_lazy("It does not expire"),
+}
 
 
 @role_required("viewer")
@@ -61,10 +68,10 @@ def _made(request: HttpRequest) -> tuple[ApiKey, str]:
         try:
             user = program_of(actor, UUID(program))
         except ValueError:
-            raise Invalid("Choose one of the service accounts.") from None
+            raise Invalid(_("Choose one of the service accounts.")) from None
     days = request.POST.get("days", "")
     if days not in LASTING:
-        raise Invalid("Choose one of the times after which the key expires.")
+        raise Invalid(_("Choose one of the times after which the key expires."))
     return api_key_create(
         actor=actor,
         user=user,
@@ -83,7 +90,7 @@ def _dollars(text: str) -> Decimal | None:
     except InvalidOperation:
         amount = Decimal("NaN")
     if amount is not None and (not amount.is_finite() or amount != round(amount, 2)):
-        raise Invalid("An allowance is an amount of dollars like 25 or 12.50.")
+        raise Invalid(_("An allowance is an amount of dollars like 25 or 12.50."))
     return amount
 
 
@@ -108,7 +115,7 @@ def program_create_action(request: HttpRequest) -> HttpResponse:
         )
     except (Invalid, Conflict, Forbidden) as refused:
         return _page(request, {"error": refused.detail, "typed": {}})
-    messages.success(request, f"{made.name} is made; make a key for it.")
+    messages.success(request, _("%(name)s is made; make a key for it.") % {"name": made.name})
     return redirect("settings-keys")
 
 
@@ -117,5 +124,5 @@ def program_create_action(request: HttpRequest) -> HttpResponse:
 def program_delete_action(request: HttpRequest, program_id: UUID) -> HttpResponse:
     """Delete a service account with its keys."""
     program_delete(actor=actor_of(request), user_id=program_id)
-    messages.success(request, "The service account is deleted; its keys are refused.")
+    messages.success(request, _("The service account is deleted; its keys are refused."))
     return redirect("settings-keys")

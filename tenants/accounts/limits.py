@@ -6,13 +6,18 @@ and the client alone, so that one password is not tried on many addresses.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from django.core.cache import cache
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from tenants.errors import RateLimited
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +28,39 @@ class AttemptLimit:
     per_address: int
     per_client: int
     window: int
-    advice: str
+    advice: "StrOrPromise"
 
 
-SIGN_IN: Final = AttemptLimit("sign-in", 10, 50, 300, "wait five minutes, or reset the password")
-RESET: Final = AttemptLimit("reset", 5, 30, 3600, "look for the mail already sent, or wait an hour")
-FIND: Final = AttemptLimit("find", 5, 30, 3600, "look for the mail already sent, or wait an hour")
-SIGN_UP: Final = AttemptLimit("sign-up", 5, 20, 3600, "wait an hour before making another")
-LOOK: Final = AttemptLimit("look", 120, 120, 60, "wait a minute, or just send the form")
-AGAIN: Final = AttemptLimit("again", 5, 30, 600, "it is tried by itself too; wait ten minutes")
-CONFIRM: Final = AttemptLimit("confirm", 5, 30, 3600, "look for the mail already sent")
+SIGN_IN: Final = AttemptLimit(
+    "sign-in", 10, 50, 300, gettext_lazy("wait five minutes, or reset the password")
+)
+RESET: Final = AttemptLimit(
+    "reset", 5, 30, 3600, gettext_lazy("look for the mail already sent, or wait an hour")
+)
+FIND: Final = AttemptLimit(
+    "find", 5, 30, 3600, gettext_lazy("look for the mail already sent, or wait an hour")
+)
+SIGN_UP: Final = AttemptLimit(
+    "sign-up", 5, 20, 3600, gettext_lazy("wait an hour before making another")
+)
+LOOK: Final = AttemptLimit(
+    "look", 120, 120, 60, gettext_lazy("wait a minute, or just send the form")
+)
+AGAIN: Final = AttemptLimit(
+    "again", 5, 30, 600, gettext_lazy("it is tried by itself too; wait ten minutes")
+)
+CONFIRM: Final = AttemptLimit(
+    "confirm", 5, 30, 3600, gettext_lazy("look for the mail already sent")
+)
 
-SSO: Final = AttemptLimit("sso", 60, 60, 300, "wait five minutes, then start signing in again")
-LOGOUT: Final = AttemptLimit("logout", 600, 600, 60, "wait a minute")
-HOOK: Final = AttemptLimit("hook", 30, 60, 60, "wait a minute before sending another")
-SECOND: Final = AttemptLimit("second", 10, 10, 900, "wait a quarter of an hour, or ask an admin")
+SSO: Final = AttemptLimit(
+    "sso", 60, 60, 300, gettext_lazy("wait five minutes, then start signing in again")
+)
+LOGOUT: Final = AttemptLimit("logout", 600, 600, 60, gettext_lazy("wait a minute"))
+HOOK: Final = AttemptLimit("hook", 30, 60, 60, gettext_lazy("wait a minute before sending another"))
+SECOND: Final = AttemptLimit(
+    "second", 10, 10, 900, gettext_lazy("wait a quarter of an hour, or ask an admin")
+)
 
 
 def attempts_count_user(limit: AttemptLimit, user_id: UUID) -> None:
@@ -52,7 +75,9 @@ def attempts_count_user(limit: AttemptLimit, user_id: UUID) -> None:
     except ValueError:  # the window ended between the two
         return
     if count > limit.per_address:
-        raise RateLimited(f"Too many attempts; {limit.advice}.", retry_after=limit.window)
+        raise RateLimited(
+            _("Too many attempts; %(advice)s.") % {"advice": limit.advice}, retry_after=limit.window
+        )
 
 
 def attempts_forgive_user(limit: AttemptLimit, user_id: UUID) -> None:
@@ -77,7 +102,10 @@ def attempt_count(limit: AttemptLimit, request: HttpRequest, address: str) -> No
         except ValueError:  # the window ended between the two
             continue
         if count > most:
-            raise RateLimited(f"Too many attempts; {limit.advice}.", retry_after=limit.window)
+            raise RateLimited(
+                _("Too many attempts; %(advice)s.") % {"advice": limit.advice},
+                retry_after=limit.window,
+            )
 
 
 def attempt_forgive(limit: AttemptLimit, request: HttpRequest, address: str) -> None:

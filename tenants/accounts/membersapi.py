@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.generics import GenericAPIView
@@ -79,7 +80,7 @@ class MemberView(APIView):
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data
         if not wanted:
-            raise Invalid("Say what to change: role or active.")
+            raise Invalid(_("Say what to change: role or active."))
         actor, user = actor_of(request), None
         if "role" in wanted:
             user = role_set(actor=actor, user_id=user_id, role=wanted["role"])

@@ -8,6 +8,7 @@ from functools import partial
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.models import Role, User, role_reaches
@@ -25,9 +26,9 @@ def role_set(*, actor: Actor, user_id: UUID, role: str) -> User:
     with transaction.atomic():
         user = _changeable(actor, user_id)
         if role not in Role.values:
-            raise Invalid(f"A role is one of {', '.join(Role.values)}.")
+            raise Invalid(_("A role is one of %(roles)s.") % {"roles": ", ".join(Role.values)})
         if role == Role.OWNER and actor.role != Role.OWNER:
-            raise Forbidden("Only an owner makes another owner.")
+            raise Forbidden(_("Only an owner makes another owner."))
         if user.role == role:
             return user
         _owner_left(user, becomes=role, active=user.is_active)
@@ -52,15 +53,17 @@ def active_set(*, actor: Actor, user_id: UUID, active: bool) -> User:
 def ownership_transfer(*, actor: Actor, user_id: UUID) -> None:
     """Make another member an owner and oneself an admin, in one step. Owners only."""
     if actor.role != Role.OWNER or actor.user_id is None:
-        raise Forbidden("Only an owner hands the workspace on.")
+        raise Forbidden(_("Only an owner hands the workspace on."))
     own = actor.user_id
     with transaction.atomic():
         _owners_lock()
         heir = member_of(user_id)
         if heir.id == own:
-            raise Invalid("Choose somebody else to hand the workspace to.")
+            raise Invalid(_("Choose somebody else to hand the workspace to."))
         if not heir.is_active:
-            raise Invalid(f"{heir.email} is deactivated; let them in again first.")
+            raise Invalid(
+                _("%(email)s is deactivated; let them in again first.") % {"email": heir.email}
+            )
         User.objects.filter(id=heir.id).update(role=Role.OWNER)
         User.objects.filter(id=own).update(role=Role.ADMIN)
         audit_write(
@@ -85,9 +88,9 @@ def _changeable(actor: Actor, user_id: UUID) -> User:
     _owners_lock()
     user = member_of(user_id)
     if user.id == actor.user_id:
-        raise Invalid("Nobody changes their own membership; ask another admin or owner.")
+        raise Invalid(_("Nobody changes their own membership; ask another admin or owner."))
     if user.role == Role.OWNER and actor.role != Role.OWNER:
-        raise Forbidden("Only an owner changes an owner.")
+        raise Forbidden(_("Only an owner changes an owner."))
     return user
 
 
@@ -102,4 +105,4 @@ def _owner_left(user: User, *, becomes: str, active: bool) -> None:
     if user.role != Role.OWNER or not user.is_active or stays:
         return
     if not User.objects.filter(role=Role.OWNER, is_active=True).exclude(id=user.id).exists():
-        raise Invalid("A workspace needs an active owner; make somebody else owner first.")
+        raise Invalid(_("A workspace needs an active owner; make somebody else owner first."))

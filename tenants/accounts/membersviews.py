@@ -7,6 +7,8 @@ from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
@@ -63,11 +65,14 @@ def _file(request: HttpRequest) -> str:
     if file is None:
         return ""
     if file.size > FILE_BYTES:
-        raise Invalid(f"The file may have {FILE_BYTES // 1024} KB; {AT_ONCE} lines are enough.")
+        raise Invalid(
+            _("The file may have %(size)s KB; %(lines)s lines are enough.")
+            % {"size": FILE_BYTES // 1024, "lines": AT_ONCE}
+        )
     try:
         return str(file.read().decode("utf-8-sig"))
     except UnicodeDecodeError:
-        raise Invalid("The file is not text in UTF-8; save it as CSV (UTF-8).") from None
+        raise Invalid(_("The file is not text in UTF-8; save it as CSV (UTF-8).")) from None
 
 
 def _page(
@@ -102,7 +107,7 @@ def member_action(request: HttpRequest, user_id: UUID) -> HttpResponse:
         elif request.POST.get("transfer") == "yes":
             ownership_transfer(actor=actor, user_id=user_id)
         else:
-            raise Invalid("Say what to change: role, active or transfer.")
+            raise Invalid(_("Say what to change: role, active or transfer."))
     except Invalid as refused:
         return _page(request, admin=True, context={"error": refused.detail}, status=422)
     return redirect("settings-members")
@@ -119,7 +124,7 @@ def invitation_revoke_action(request: HttpRequest, invitation_id: UUID) -> HttpR
 class JoinForm(forms.Form):
     """A name and a password."""
 
-    name = forms.CharField(max_length=120, label="Your name")
+    name = forms.CharField(max_length=120, label=gettext_lazy("Your name"))
     password = forms.CharField(
         max_length=200,
         strip=False,

@@ -7,6 +7,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from tenants.accounts.groupmodels import GroupMember as GroupMember
 from tenants.accounts.groupmodels import MemberGroup as MemberGroup
@@ -15,10 +16,10 @@ from tenants.accounts.groupmodels import MemberGroup as MemberGroup
 class Role(models.TextChoices):
     """From least to most; each may do what those before it may."""
 
-    VIEWER = "viewer", "Viewer"
-    MEMBER = "member", "Member"
-    ADMIN = "admin", "Admin"
-    OWNER = "owner", "Owner"
+    VIEWER = "viewer", _("Viewer")
+    MEMBER = "member", _("Member")
+    ADMIN = "admin", _("Admin")
+    OWNER = "owner", _("Owner")
 
 
 class StaffRole(models.TextChoices):

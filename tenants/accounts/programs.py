@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.models import ApiKey, Role, User, role_reaches
@@ -39,11 +40,14 @@ def program_create(*, actor: Actor, name: str, role: str) -> User:
     _admin(actor)
     name = " ".join(name.split())
     if not 1 <= len(name) <= 120:
-        raise Invalid("Give the service account a name of 1 to 120 characters.")
+        raise Invalid(_("Give the service account a name of 1 to 120 characters."))
     if role not in (Role.VIEWER, Role.MEMBER, Role.ADMIN):
-        raise Invalid("The role of a service account is viewer, member or admin.")
+        raise Invalid(_("The role of a service account is viewer, member or admin."))
     if User.objects.filter(is_service=True, is_active=True).count() >= MOST:
-        raise Conflict(f"A workspace has at most {MOST} service accounts; delete one first.")
+        raise Conflict(
+            _("A workspace has at most %(most)s service accounts; delete one first.")
+            % {"most": MOST}
+        )
     user_id = uuid4()
     user = User(
         id=user_id,

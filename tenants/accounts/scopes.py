@@ -7,20 +7,23 @@ is not named here belongs to `workspace`, so that a new one opens to no key by a
 
 from typing import Final
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from tenants.accounts.models import ApiKey
 from tenants.errors import Forbidden, Invalid
 
 SCOPES: Final = {
-    "documents:read": "Read documents and collections",
-    "documents:write": "Upload, change and delete documents and collections",
-    "search": "Search",
-    "ask": "Ask documents",
-    "chat": "Conversations, by REST and socket",
-    "write": "Draft, rewrite and summarize",
-    "usage:read": "Read usage, limits, plans and invoices",
-    "usage:write": "Change limits, caps and plans",
-    "workspace:read": "Read members, safety, webhooks, keys and the audit log",
-    "workspace:write": "Change them",
+    "documents:read": gettext_lazy("Read documents and collections"),
+    "documents:write": gettext_lazy("Upload, change and delete documents and collections"),
+    "search": gettext_lazy("Search"),
+    "ask": gettext_lazy("Ask documents"),
+    "chat": gettext_lazy("Conversations, by REST and socket"),
+    "write": gettext_lazy("Draft, rewrite and summarize"),
+    "usage:read": gettext_lazy("Read usage, limits, plans and invoices"),
+    "usage:write": gettext_lazy("Change limits, caps and plans"),
+    "workspace:read": gettext_lazy("Read members, safety, webhooks, keys and the audit log"),
+    "workspace:write": gettext_lazy("Change them"),
 }
 AREAS: Final = {
     "documents": "documents",
@@ -41,7 +44,7 @@ class ScopeMissing(Forbidden):
     """The key was not made for this; `scope` names what it lacks."""
 
     code = "scope_missing"
-    title = "This API key was not made for that; make one with the scope it needs"
+    title = gettext_lazy("This API key was not made for that; make one with the scope it needs")
 
 
 def scope_needed(path: str, method: str) -> str:
@@ -69,7 +72,8 @@ def scope_require(key: object, path: str, method: str) -> None:
     scope = scope_needed(path, method)
     if not key_allows(key, scope):
         raise ScopeMissing(
-            f"This API key lacks the scope {scope}; make one that has it.", scope=scope
+            _("This API key lacks the scope %(scope)s; make one that has it.") % {"scope": scope},
+            scope=scope,
         )
 
 
@@ -79,7 +83,10 @@ def scopes_checked(wanted: list[str] | None) -> list[str] | None:
         return None
     unknown = sorted(set(wanted) - set(SCOPES))
     if unknown:
-        raise Invalid(f"There is no scope {unknown[0]}; choose among {', '.join(SCOPES)}.")
+        raise Invalid(
+            _("There is no scope %(scope)s; choose among %(scopes)s.")
+            % {"scope": unknown[0], "scopes": ", ".join(SCOPES)}
+        )
     if not wanted:
-        raise Invalid("Choose at least one scope, or leave scopes out for all of them.")
+        raise Invalid(_("Choose at least one scope, or leave scopes out for all of them."))
     return sorted(set(wanted))

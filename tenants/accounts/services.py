@@ -9,6 +9,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from tenants.accounts.addresses import address_add, address_remove
 from tenants.accounts.audit import audit_write
@@ -90,7 +91,9 @@ def language_choose(*, user: User, language: str) -> None:
     """Keep the user's language; empty: as their browser asks. Raises Invalid."""
     if language and language not in dict(settings.LANGUAGES):
         known = ", ".join(code for code, _ in settings.LANGUAGES)
-        raise Invalid(f"There is no such language here; choose one of {known}.")
+        raise Invalid(
+            gettext("There is no such language here; choose one of %(codes)s.") % {"codes": known}
+        )
     user.language = language
     user.save(update_fields=["language"])
 

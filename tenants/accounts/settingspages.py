@@ -4,22 +4,23 @@ from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 
 from tenants.accounts.models import role_reaches
 from tenants.accounts.selectors import actor_of
 
-NAV: Final = [
-    {"label": "Members", "href": "/settings/members/", "icon": "users"},
-    {"label": "Groups", "href": "/settings/groups/", "icon": "users"},
-    {"label": "Sign-in", "href": "/settings/security/", "icon": "lock"},
-    {"label": "API keys", "href": "/settings/keys/", "icon": "key"},
-    {"label": "Webhooks", "href": "/settings/webhooks/", "icon": "bolt", "role": "admin"},
-    {"label": "Safety", "href": "/settings/safety/", "icon": "shield"},
-    {"label": "Assistant", "href": "/settings/assistant/", "icon": "assistant", "role": "admin"},
-    {"label": "Data", "href": "/settings/data/", "icon": "database", "role": "admin"},
-    {"label": "Trust", "href": "/settings/trust/", "icon": "lock", "role": "admin"},
-    {"label": "Audit log", "href": "/settings/audit/", "icon": "history", "role": "admin"},
-    {"label": "Workspace", "href": "/settings/workspace/", "icon": "settings"},
+NAV: Final[list[dict[str, Any]]] = [
+    {"label": _("Members"), "href": "/settings/members/", "icon": "users"},
+    {"label": _("Groups"), "href": "/settings/groups/", "icon": "users"},
+    {"label": _("Sign-in"), "href": "/settings/security/", "icon": "lock"},
+    {"label": _("API keys"), "href": "/settings/keys/", "icon": "key"},
+    {"label": _("Webhooks"), "href": "/settings/webhooks/", "icon": "bolt", "role": "admin"},
+    {"label": _("Safety"), "href": "/settings/safety/", "icon": "shield"},
+    {"label": _("Assistant"), "href": "/settings/assistant/", "icon": "assistant", "role": "admin"},
+    {"label": _("Data"), "href": "/settings/data/", "icon": "database", "role": "admin"},
+    {"label": _("Trust"), "href": "/settings/trust/", "icon": "lock", "role": "admin"},
+    {"label": _("Audit log"), "href": "/settings/audit/", "icon": "history", "role": "admin"},
+    {"label": _("Workspace"), "href": "/settings/workspace/", "icon": "settings"},
 ]
 
 

@@ -9,13 +9,16 @@ from django.conf import settings
 from django.contrib.auth.forms import PasswordResetForm
 from django.core.mail import send_mail
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from tenants.accounts.addresses import addresses_sync, workspaces_of
 from tenants.accounts.handover import confirm_make
 from tenants.accounts.invitations import invitations_open, token_of
 from tenants.accounts.models import Role, User
 from tenants.accounts.sealing import audit_seal
-from tenants.context import current, public_scope
+from tenants.context import current, entered, public_scope
+from tenants.languages import language_of
 from tenants.lifecycle.naming import url_for
 from tenants.registry.models import Impersonation
 from tenants.tasks import in_each_tenant, tenant_task
@@ -38,12 +41,13 @@ def password_mail(email: str, host: str) -> None:
     form = ResetForm({"email": email})
     if form.is_valid():
         port = settings.BASE_URL.removeprefix(f"{settings.PUBLIC_SCHEME}://{settings.BASE_HOST}")
-        form.save(
-            domain_override=f"{host}{port}",
-            use_https=settings.PUBLIC_SCHEME == "https",
-            subject_template_name="auth/password_reset_subject.txt",
-            email_template_name="auth/password_reset_email.txt",
-        )
+        with override(language_of(User.objects.filter(email=email.lower()).first())):
+            form.save(
+                domain_override=f"{host}{port}",
+                use_https=settings.PUBLIC_SCHEME == "https",
+                subject_template_name="auth/password_reset_subject.txt",
+                email_template_name="auth/password_reset_email.txt",
+            )
 
 
 @tenant_task(name="accounts.confirm_mail")
@@ -59,8 +63,10 @@ def confirm_mail(user_id: str) -> None:
         "url": url,
         "confirm_url": f"{url}/confirm/{confirm_make(user, current())}/",
     }
-    text = render_to_string("auth/confirm_email.txt", context)
-    send_mail(f"Your workspace {_line(current().name)} is ready", text, None, [user.email])
+    with override(language_of(user)):
+        subject = _("Your workspace %(workspace)s is ready") % {"workspace": _line(current().name)}
+        text = render_to_string("auth/confirm_email.txt", context)
+        send_mail(subject, text, None, [user.email])
 
 
 @shared_task(name="accounts.find_mail")
@@ -69,10 +75,15 @@ def find_mail(email: str) -> None:
 
     Outside every tenant: the index says where to look, each workspace's users decide.
     """
-    found = [{"name": each.name, "url": url_for(each.slug)} for each in workspaces_of(email)]
-    if found:
+    there = workspaces_of(email)
+    if not there:
+        return
+    with entered(there[0]):  # the language chosen there; workspaces know nothing of each other
+        reader = User.objects.filter(email=email.strip().lower()).first()
+    found = [{"name": each.name, "url": url_for(each.slug)} for each in there]
+    with override(language_of(reader)):
         text = render_to_string("public/find_email.txt", {"workspaces": found})
-        send_mail("Your workspaces", text, None, [email])
+        send_mail(_("Your workspaces"), text, None, [email])
 
 
 def _line(text: str) -> str:
@@ -99,12 +110,13 @@ def invitation_mail(invitation_id: str) -> None:
         "tenant": current(),
         "link": f"{url_for(current().slug)}/invitation/{token_of(invitation)}/",
     }
-    send_mail(
-        f"Join {_line(current().name)} on Tenantry",
-        render_to_string("auth/invitation_email.txt", context),
-        None,
-        [invitation.email],
-    )
+    with override(language_of(inviter)):  # whoever is invited has chosen none yet
+        send_mail(
+            _("Join %(workspace)s on Tenantry") % {"workspace": _line(current().name)},
+            render_to_string("auth/invitation_email.txt", context),
+            None,
+            [invitation.email],
+        )
 
 
 @tenant_task(name="accounts.staff_visit_mail")
@@ -119,10 +131,12 @@ def staff_visit_mail(visit_id: str) -> None:
         "workspace": current().name,
         "url": url_for(current().slug),
     }
-    text = render_to_string("auth/staff_visit_email.txt", context)
     owners = User.objects.filter(role=Role.OWNER, is_active=True, is_service=False)
     for owner in owners:
-        send_mail(f"Our staff look at {_line(current().name)}", text, None, [owner.email])
+        with override(language_of(owner)):
+            subject = _("Our staff look at %(workspace)s") % {"workspace": _line(current().name)}
+            text = render_to_string("auth/staff_visit_email.txt", context)
+            send_mail(subject, text, None, [owner.email])
 
 
 @shared_task(name="accounts.seal_audit")

@@ -189,7 +189,7 @@ def setup_action(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     attempt_count(AGAIN, request, str(actor.user_id))
     setup_again(actor=actor)
-    messages.success(request, "The set-up is being tried again.")
+    messages.success(request, _("The set-up is being tried again."))
     return redirect("settings-workspace")
 
 
@@ -200,5 +200,7 @@ def confirm_again_action(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
     attempt_count(CONFIRM, request, request.user.email)
     confirm_mail.dispatch(str(request.user.id))
-    messages.success(request, f"The mail is on its way to {request.user.email}.")
+    messages.success(
+        request, _("The mail is on its way to %(email)s.") % {"email": request.user.email}
+    )
     return redirect("settings-workspace")

@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, TenantContext, current, entered
@@ -28,7 +29,7 @@ State = DataExport.State
 def export_ask(*, actor: Actor) -> DataExport:
     """Note that an archive is wanted; the caller sends the task. Raises Forbidden, Conflict."""
     if actor.role != "owner":
-        raise Forbidden("Only an owner takes everything out.")
+        raise Forbidden(_("Only an owner takes everything out."))
     rows = DataExport.objects.filter(tenant_id=current().id, state=State.WAITING)
     rows.filter(asked_at__lt=timezone.now() - STUCK).update(state=State.FAILED)
     try:
@@ -36,7 +37,7 @@ def export_ask(*, actor: Actor) -> DataExport:
             row = DataExport.objects.create(tenant_id=current().id, asked_by=actor.user_id)
             audit_write(actor, action="data.export", object_type="data_export", object_id=row.id)
     except IntegrityError as error:
-        raise Conflict("An archive is being made already; it appears here.") from error
+        raise Conflict(_("An archive is being made already; it appears here.")) from error
     return row
 
 
@@ -67,7 +68,7 @@ def export_parts(*, actor: Actor, export_id: UUID) -> tuple[DataExport, Iterator
     row = DataExport.objects.filter(tenant_id=current().id, id=export_id, state=State.READY).first()
     parts = object_parts(_key(row)) if row else None
     if row is None or parts is None:
-        raise NotFound("There is no such archive, or its week is over; ask for a new one.")
+        raise NotFound(_("There is no such archive, or its week is over; ask for a new one."))
     audit_write(actor, action="data.export_download", object_type="data_export", object_id=row.id)
     return row, parts
 

@@ -6,6 +6,8 @@ a whole workspace reads it too.
 
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from tenants.context import current
 from tenants.errors import LegalHold
 from tenants.registry.models import DataPolicy
@@ -25,6 +27,8 @@ def hold_refuse(tenant_id: UUID | None = None) -> None:
     policy = data_policy_of(tenant_id or current().id)
     if policy.hold:
         raise LegalHold(
-            "This workspace is under a legal hold, so nothing is deleted. An owner can lift it in"
-            " Settings, Data."
+            _(
+                "This workspace is under a legal hold, so nothing is deleted. An owner can lift it"
+                " in Settings, Data."
+            )
         )

@@ -4,15 +4,20 @@ import re
 from typing import Final, Literal, NamedTuple
 
 from django.conf import settings
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from tenants.context import public_scope
 from tenants.registry.models import Domain, Onboarding, Tenant
 
 SHAPE: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?")
 SHORTEST: Final = 3
-INVALID: Final = (
-    f"Use {SHORTEST} to 40 small letters, digits and hyphens; begin with a letter and end with a"
-    " letter or digit."
+INVALID: Final = format_lazy(
+    gettext_lazy(
+        "Use {shortest} to 40 small letters, digits and hyphens; begin with a letter "
+        "and end with a letter or digit."
+    ),
+    shortest=SHORTEST,
 )
 # Names under which people expect the operator: what stands there could be taken for theirs.
 RESERVED: Final = frozenset(
@@ -37,13 +42,15 @@ def slug_verdict(slug: str) -> Verdict:
     Whoever is quicker gets it: the row that asks for it decides.
     """
     if len(slug) < SHORTEST or not SHAPE.fullmatch(slug):
-        return Verdict("invalid", INVALID)
+        return Verdict("invalid", str(INVALID))
     if slug in RESERVED:
-        told = f"“{slug}” is kept for the product's own addresses; choose another."
+        told = gettext("“%(slug)s” is kept for the product's own addresses; choose another.") % {
+            "slug": slug
+        }
         return Verdict("reserved", told)
     if is_taken(slug):
-        return Verdict("taken", f"“{slug}” is taken; choose another.")
-    return Verdict("free", f"{host_for(slug)} is free.")
+        return Verdict("taken", gettext("“%(slug)s” is taken; choose another.") % {"slug": slug})
+    return Verdict("free", gettext("%(host)s is free.") % {"host": host_for(slug)})
 
 
 def is_taken(slug: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, current
@@ -36,7 +37,7 @@ def offboarding_request(*, actor: Actor, wait: timedelta = WAIT) -> Offboarding:
             )
             audit_write(actor, action="workspace.leaving", due_at=asked.due_at.isoformat())
     except IntegrityError as error:
-        raise Conflict("This workspace is leaving already.") from error
+        raise Conflict(_("This workspace is leaving already.")) from error
     return asked
 
 
@@ -48,7 +49,7 @@ def offboarding_cancel(*, actor: Actor) -> None:
             tenant_id=current().id, state=Offboarding.State.WAITING
         ).update(state=Offboarding.State.CANCELLED)
         if not changed:
-            raise NotFound("No erasure of this workspace is waiting.")
+            raise NotFound(_("No erasure of this workspace is waiting."))
         audit_write(actor, action="workspace.staying")
 
 
@@ -61,4 +62,4 @@ def offboarding_waiting() -> Offboarding | None:
 
 def _require_owner(actor: Actor) -> None:
     if actor.role != "owner":
-        raise Forbidden("Only an owner may have the workspace erased.")
+        raise Forbidden(_("Only an owner may have the workspace erased."))

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy, override
 from psycopg import sql
 
 from tenants.accounts.models import Role, User
@@ -28,6 +29,9 @@ from tenants.lifecycle.schema import schema_make
 from tenants.lifecycle.steps import steps
 from tenants.registry.models import Domain, Onboarding, Status, Tenant
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 log = structlog.get_logger(__name__)
 
 LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended('tenants.onboarding:' || %s, 0))"
@@ -39,7 +43,7 @@ class Step:
     """A step as the engine runs it: `label` is what people read."""
 
     name: str
-    label: str
+    label: "StrOrPromise"
     run: Callable[[], None]
 
 
@@ -98,7 +102,9 @@ def onboarding_add(asked: Onboarding) -> None:
         with transaction.atomic():
             asked.save(force_insert=True)
     except IntegrityError as error:
-        raise Conflict(f"The address {asked.slug} is taken; choose another name.") from error
+        raise Conflict(
+            gettext("The address %(slug)s is taken; choose another name.") % {"slug": asked.slug}
+        ) from error
 
 
 def onboard(asked: Onboarding, *, until_ready: bool = False) -> None:
@@ -142,7 +148,8 @@ def _do(asked: Onboarding, step: Step) -> None:
     try:
         step.run()
     except Exception as error:
-        asked.error = f"{step.label}: {type(error).__name__}: {error}"[:1000]
+        with override("en"):  # what is stored; `failed_label` says it in the reader's language
+            asked.error = f"{step.label}: {type(error).__name__}: {error}"[:1000]
         asked.attempts += 1
         with public_scope("owner"):
             asked.save(update_fields=["error", "attempts"])
@@ -164,23 +171,36 @@ def _ready(asked: Onboarding) -> None:
 
 def _making(asked: Onboarding) -> list[Step]:
     return [
-        Step("registry", "Name and address", partial(_registry, asked)),
-        Step("role", "Database role", partial(_role, asked)),
-        Step("schema", "Database schema", partial(_schema, asked)),
-        Step("owner", "Owner", partial(_owner, asked)),
+        Step("registry", gettext_lazy("Name and address"), partial(_registry, asked)),
+        Step("role", gettext_lazy("Database role"), partial(_role, asked)),
+        Step("schema", gettext_lazy("Database schema"), partial(_schema, asked)),
+        Step("owner", gettext_lazy("Owner"), partial(_owner, asked)),
     ]
 
 
 def following(asked: Onboarding) -> list[Step]:
     """Return the steps that follow once the workspace is usable, the apps' ones among them."""
-    found = [Step("mail", "Welcome mail", partial(_mail, asked))]
+    found = [Step("mail", gettext_lazy("Welcome mail"), partial(_mail, asked))]
     found += [Step(step.name, step.label, partial(_entered, asked, step.run)) for step in steps()]
     return found
 
 
+def failed_label(asked: Onboarding) -> str:
+    """Return what people call the step that failed last; empty where none has."""
+    stored = asked.error.partition(":")[0]
+    for step in _making(asked) + following(asked):
+        with override("en"):
+            failed = str(step.label) == stored
+        if failed:
+            return str(step.label)
+    return stored
+
+
 def open_labels(asked: Onboarding) -> list[str]:
     """Return what people call the steps still open."""
-    return [step.label for step in _making(asked) + following(asked) if step.name not in asked.done]
+    return [
+        str(step.label) for step in _making(asked) + following(asked) if step.name not in asked.done
+    ]
 
 
 def _registry(asked: Onboarding) -> None:

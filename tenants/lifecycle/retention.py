@@ -6,11 +6,12 @@ Apps register the kinds of data that they erase by age; the audit is registered 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext, override
 
 from tenants.accounts.audit import audit_write
 from tenants.context import SYSTEM, Actor, TenantContext, current, entered
@@ -18,6 +19,10 @@ from tenants.errors import Conflict, Forbidden, Invalid
 from tenants.lifecycle.holding import data_policy_of, hold_refuse
 from tenants.registry.datamodels import StaffAccess
 from tenants.registry.models import DataPolicy, RetentionReport
+from tenants.wording import grouped
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +39,8 @@ class Kind:
     """
 
     name: str
-    label: str
-    told: str
+    label: "StrOrPromise"
+    told: "StrOrPromise"
     count: Callable[[TenantContext, datetime], int]
     erase: Callable[[TenantContext, datetime], int]
     order: int
@@ -81,8 +86,11 @@ def data_policy_set(
     before = data_policy_of(tenant.id)
     if expected is not None and expected != before.version:
         raise Conflict(
-            f"Somebody else changed this meanwhile: version {before.version} is in force, you"
-            f" looked at version {expected}. Nothing of yours was saved; look at it again."
+            gettext(
+                "Somebody else changed this meanwhile: version %(version)s is in force, you "
+                "looked at version %(expected)s. Nothing of yours was saved; look at it again."
+            )
+            % {"version": before.version, "expected": expected}
         )
     wanted = dict(before.days)
     for name, value in (days or {}).items():
@@ -90,16 +98,22 @@ def data_policy_set(
     held, why = before.hold, before.hold_reason
     if hold is not None and hold != before.hold:
         if actor.role != "owner":
-            raise Forbidden("Only an owner sets or lifts a legal hold.")
+            raise Forbidden(gettext("Only an owner sets or lifts a legal hold."))
         held, why = hold, " ".join(reason.replace("\x00", "").split())
         if not 3 <= len(why) <= REASON_CHARACTERS:
-            raise Invalid(f"Say why in 3 to {REASON_CHARACTERS} characters; it is kept on record.")
+            raise Invalid(
+                gettext("Say why in 3 to %(most)s characters; it is kept on record.")
+                % {"most": REASON_CHARACTERS}
+            )
     access = before.staff_access
     if staff_access is not None and staff_access != access:
         if actor.role != "owner":
-            raise Forbidden("Only an owner says what our staff may look at.")
+            raise Forbidden(gettext("Only an owner says what our staff may look at."))
         if staff_access not in StaffAccess.values:
-            raise Invalid(f"staff_access is one of {', '.join(StaffAccess.values)}.")
+            raise Invalid(
+                gettext("staff_access is one of %(choices)s.")
+                % {"choices": ", ".join(StaffAccess.values)}
+            )
         access = staff_access
     try:
         with transaction.atomic():
@@ -138,17 +152,21 @@ def _deed(before: DataPolicy, row: DataPolicy) -> str:
 def _days_checked(tenant: TenantContext, name: str, value: int | None) -> int | None:
     kind = _kinds.get(name)
     if kind is None:
-        raise Invalid(f"There is no kind of data “{name[:40]}”.")
+        raise Invalid(gettext("There is no kind of data “%(name)s”.") % {"name": name[:40]})
     if value is None:
         return None
     most = kind.most(tenant)
     if not kind.least <= value <= most:
         raise Invalid(
-            f"{kind.label} are kept from {kind.least} to {most:,} days. Zero would erase them as"
-            " they are made; to keep them for good, leave the field empty."
+            gettext(
+                "%(kind)s are kept from %(least)s to %(most)s days. Zero would erase them as "
+                "they are made; to keep them for good, leave the field empty."
+            )
+            % {"kind": kind.label, "least": kind.least, "most": grouped(most)}
             if kind.usual(tenant) is None
-            else f"{kind.label} are kept from {kind.least} to {most:,} days on your plan.",
-            errors={name: [f"{kind.least} to {most}"]},
+            else gettext("%(kind)s are kept from %(least)s to %(most)s days on your plan.")
+            % {"kind": kind.label, "least": kind.least, "most": grouped(most)},
+            errors={name: [gettext("%(least)s to %(most)s") % {"least": kind.least, "most": most}]},
         )
     return value
 
@@ -171,7 +189,8 @@ def retention_apply(tenant: TenantContext) -> RetentionReport:
     """
     with entered(tenant):
         policy = data_policy_of(tenant.id)
-        lines = [] if policy.hold else [*_applied(tenant, policy)]
+        with override("en"):  # what is stored; pages say it in the reader's language
+            lines = [] if policy.hold else [*_applied(tenant, policy)]
         report = RetentionReport.objects.create(
             tenant_id=tenant.id, policy_version=policy.version, held=policy.hold, lines=lines
         )
@@ -194,7 +213,7 @@ def _applied(tenant: TenantContext, policy: DataPolicy) -> Iterator[dict[str, An
             continue
         before = now - timedelta(days=days)
         line: dict[str, Any] = {
-            "kind": kind.name, "label": kind.label, "days": days,
+            "kind": kind.name, "label": str(kind.label), "days": days,
             "before": before.isoformat(timespec="seconds"), "count": 0,
         }  # fmt: skip
         try:

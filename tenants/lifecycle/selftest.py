@@ -14,6 +14,7 @@ import structlog
 from django.contrib.sessions.models import Session
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 from psycopg import sql
 
 from tenants.context import TenantContext, entered
@@ -50,7 +51,14 @@ def isolation_check(tenant: TenantContext) -> IsolationCheck:
     canary = f"canary-{secrets.token_hex(12)}"
     attempts, encryption = [], ""
     if other is None:
-        attempts = [Attempt("All", "From another workspace", "There is no other one yet.", False)]
+        attempts = [
+            Attempt(
+                gettext_noop("All"),
+                gettext_noop("From another workspace"),
+                "There is no other one yet.",
+                False,
+            )
+        ]
     else:
         attempts = [*_schema(tenant, other, canary), *_rows(tenant, other)]
         found, encryption = _objects(tenant, other, canary)
@@ -86,8 +94,8 @@ def _schema(tenant: TenantContext, other: TenantContext, canary: str) -> Iterato
     with entered(tenant):
         Session.objects.filter(session_key=key).delete()
     yield Attempt(
-        "Database schema",
-        "Read a row of this workspace's schema with another workspace's role",
+        gettext_noop("Database schema"),
+        gettext_noop("Read a row of this workspace's schema with another workspace's role"),
         outcome,
         held and inside == 1,
     )
@@ -111,7 +119,7 @@ def _rows(tenant: TenantContext, other: TenantContext) -> Iterator[Attempt]:
                 continue
             own, seen = (own + count, seen) if standing is tenant else (own, seen + count)
     yield Attempt(
-        "Row-level security",
+        gettext_noop("Row-level security"),
         f"Count this workspace's rows in {len(tables)} shared tables with another's role",
         f"{seen} seen, {refused} tables refused; from inside {own}",
         seen == 0 and own > 0,
@@ -130,8 +138,8 @@ def _objects(tenant: TenantContext, other: TenantContext, canary: str) -> tuple[
     with entered(tenant):
         objects_delete([key])
     attempt = Attempt(
-        "Object store",
-        "Open an object of this workspace with another workspace's AWS session",
+        gettext_noop("Object store"),
+        gettext_noop("Open an object of this workspace with another workspace's AWS session"),
         outcome,
         inside and outcome in REFUSED,
     )

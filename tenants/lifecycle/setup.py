@@ -6,7 +6,7 @@ import structlog
 
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, current
-from tenants.lifecycle.onboarding import open_labels
+from tenants.lifecycle.onboarding import failed_label, open_labels
 from tenants.registry.models import Onboarding
 from tenants.registry.tasks import onboarding_dispatch
 
@@ -26,7 +26,7 @@ def setup_of() -> Setup | None:
     asked = _unfinished()
     if asked is None:
         return None
-    return Setup(open_labels(asked), asked.error.partition(":")[0])
+    return Setup(open_labels(asked), failed_label(asked))
 
 
 def setup_again(*, actor: Actor) -> None:

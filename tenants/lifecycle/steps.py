@@ -6,8 +6,12 @@ The ground floor never imports upwards: each app registers its steps in `AppConf
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from tenants.context import TenantContext
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +19,7 @@ class Step:
     """One idempotent piece of onboarding; `order` sorts, lower first; people read `label`."""
 
     name: str
-    label: str
+    label: "StrOrPromise"
     run: Callable[[TenantContext], None]
     order: int
 
@@ -24,7 +28,7 @@ _steps: dict[str, Step] = {}
 
 
 def step_register(
-    name: str, label: str, run: Callable[[TenantContext], None], *, order: int
+    name: str, label: "StrOrPromise", run: Callable[[TenantContext], None], *, order: int
 ) -> None:
     """Add an onboarding step, run under the owner's login inside the new tenant.
 

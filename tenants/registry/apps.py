@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.core.checks import Tags, register
+from django.utils.translation import gettext_lazy as _
 
 
 class RegistryConfig(AppConfig):
@@ -26,8 +27,8 @@ class RegistryConfig(AppConfig):
         kind_register(
             Kind(
                 "audit",
-                "Audit entries",
-                "Whole sealed runs are let go; what is left can still be verified.",
+                _("Audit entries"),
+                _("Whole sealed runs are let go; what is left can still be verified."),
                 audit_count,
                 audit_prune,
                 order=90,

@@ -1,11 +1,13 @@
 """Settings, Data: where the data is, how long it is kept, legal hold, archives, and leaving."""
 
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -38,11 +40,15 @@ from tenants.registry.regions import region_choices
 from tenants.registry.tasks import export_make_task
 from tenants.signin.impersonating import visits_of
 from tenants.streaming import streamed
+from tenants.wording import day
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 RETRIEVAL: Final = {
-    "schema": "Vectors and text in the workspace's own database schema",
-    "kb_shared": "A Knowledge Base shared by workspaces, filtered by workspace",
-    "kb_dedicated": "A Knowledge Base of the workspace's own",
+    "schema": gettext_lazy("Vectors and text in the workspace's own database schema"),
+    "kb_shared": gettext_lazy("A Knowledge Base shared by workspaces, filtered by workspace"),
+    "kb_dedicated": gettext_lazy("A Knowledge Base of the workspace's own"),
 }
 
 
@@ -56,7 +62,7 @@ def data_page(request: HttpRequest) -> HttpResponse:
         except TenantryError as refused:
             error = refused.detail
         else:
-            messages.success(request, "Saved")
+            messages.success(request, _("Saved"))
             return redirect("settings-data")
     return _page(request, actor.role == "owner", error, tenant)
 
@@ -81,12 +87,15 @@ def _changed(request: HttpRequest) -> None:
     data_policy_set(actor=actor, days=days, expected=expected)
 
 
-def _days(label: str, text: str) -> int | None:
+def _days(label: "StrOrPromise", text: str) -> int | None:
     text = text.strip()
     if not text:
         return None
     if not text.isdecimal() or len(text) > 6:
-        raise Invalid(f"{label}: give a whole number of days, or nothing to keep them for good.")
+        raise Invalid(
+            _("%(kind)s: give a whole number of days, or nothing to keep them for good.")
+            % {"kind": label}
+        )
     return int(text)
 
 
@@ -138,7 +147,7 @@ def export_submit(request: HttpRequest) -> HttpResponse:
         messages.warning(request, refused.detail)
     else:
         export_make_task.dispatch(str(row.id))
-        messages.success(request, "The archive is being made; it appears here")
+        messages.success(request, _("The archive is being made; it appears here"))
     return redirect("settings-data")
 
 
@@ -162,12 +171,17 @@ def leave_submit(request: HttpRequest) -> HttpResponse:
     try:
         if request.POST.get("part") == "stay":
             offboarding_cancel(actor=actor)
-            messages.success(request, "The workspace stays")
+            messages.success(request, _("The workspace stays"))
         elif request.POST.get("slug", "").strip() != current().slug:
-            messages.warning(request, f"Type {current().slug} to confirm; nothing was asked for.")
+            messages.warning(
+                request,
+                _("Type %(slug)s to confirm; nothing was asked for.") % {"slug": current().slug},
+            )
         else:
             asked = offboarding_request(actor=actor)
-            messages.success(request, f"All of it is erased on {asked.due_at:%-d %B %Y}")
+            messages.success(
+                request, _("All of it is erased on %(day)s") % {"day": day(asked.due_at)}
+            )
     except TenantryError as refused:
         messages.warning(request, refused.detail)
     return redirect("settings-data")

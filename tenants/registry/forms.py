@@ -6,6 +6,7 @@ from typing import Any, Final
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from tenants.accounts.models import User
 from tenants.lifecycle.naming import slug_verdict
@@ -27,7 +28,7 @@ class SignUpForm(forms.Form):
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         if ADDRESS_LIKE.search(name):
-            raise ValidationError("Give the workspace a plain name, without a link.")
+            raise ValidationError(_("Give the workspace a plain name, without a link."))
         return name
 
     def clean_slug(self) -> str:

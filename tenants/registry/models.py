@@ -7,6 +7,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django_tenants.models import DomainMixin, TenantMixin
 
 from tenants.context import TenantContext
@@ -21,22 +22,22 @@ from tenants.registry.quarantinemodels import QuarantinedDocument as Quarantined
 
 
 class Posture(models.TextChoices):
-    GENERAL = "general", "General"
-    REGULATED = "regulated", "Regulated"
-    INTERNAL = "internal", "Internal"
+    GENERAL = "general", _("General")
+    REGULATED = "regulated", _("Regulated")
+    INTERNAL = "internal", _("Internal")
 
 
 class Retrieval(models.TextChoices):
-    SCHEMA = "schema", "Own schema"
-    KB_SHARED = "kb_shared", "Shared Knowledge Base"
-    KB_DEDICATED = "kb_dedicated", "Dedicated Knowledge Base"
+    SCHEMA = "schema", _("Own schema")
+    KB_SHARED = "kb_shared", _("Shared Knowledge Base")
+    KB_DEDICATED = "kb_dedicated", _("Dedicated Knowledge Base")
 
 
 class Status(models.TextChoices):
-    PROVISIONING = "provisioning", "Being set up"
-    ACTIVE = "active", "Active"
-    SUSPENDED = "suspended", "Suspended"
-    DELETED = "deleted", "Deleted"
+    PROVISIONING = "provisioning", _("Being set up")
+    ACTIVE = "active", _("Active")
+    SUSPENDED = "suspended", _("Suspended")
+    DELETED = "deleted", _("Deleted")
 
 
 class Tenant(TenantMixin):
@@ -135,9 +136,9 @@ class Onboarding(models.Model):
     """
 
     class State(models.TextChoices):
-        WAITING = "waiting", "Waiting"
-        READY = "ready", "In use, resources in AWS follow"
-        DONE = "done", "Complete"
+        WAITING = "waiting", _("Waiting")
+        READY = "ready", _("In use, resources in AWS follow")
+        DONE = "done", _("Complete")
 
     tenant_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     slug = models.CharField(max_length=40, unique=True)
@@ -184,10 +185,10 @@ class Offboarding(models.Model):
     """
 
     class State(models.TextChoices):
-        WAITING = "waiting", "Waiting"
-        RUNNING = "running", "Being erased"
-        DONE = "done", "Erased"
-        CANCELLED = "cancelled", "Cancelled"
+        WAITING = "waiting", _("Waiting")
+        RUNNING = "running", _("Being erased")
+        DONE = "done", _("Erased")
+        CANCELLED = "cancelled", _("Cancelled")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant_id = models.UUIDField()
@@ -223,10 +224,10 @@ class Relocation(models.Model):
     """
 
     class State(models.TextChoices):
-        WAITING = "waiting", "Waiting"
-        RUNNING = "running", "Moving"
-        FAILED = "failed", "Stopped"
-        DONE = "done", "Moved"
+        WAITING = "waiting", _("Waiting")
+        RUNNING = "running", _("Moving")
+        FAILED = "failed", _("Stopped")
+        DONE = "done", _("Moved")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant_id = models.UUIDField()

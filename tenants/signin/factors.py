@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.membership import member_of
@@ -25,7 +26,9 @@ from tenants.signin.webauthn import State, assert_check, register_check
 PURPOSE: Final = "totp"  # of the sealed secret
 CODES: Final = 10
 MOST: Final = 10  # factors of one user
-WRONG: Final = "That code does not fit. Wait for the next one, and check the device's clock."
+WRONG: Final = gettext_lazy(
+    "That code does not fit. Wait for the next one, and check the device's clock."
+)
 
 
 def factors_of(user: User) -> list[Factor]:
@@ -46,7 +49,7 @@ def app_add(*, actor: Actor, user: User, name: str, secret: str, code: str) -> l
         Factor(
             user=user,
             kind=Factor.Kind.APP,
-            name=_named(name, "Authenticator app"),
+            name=_named(name, gettext("Authenticator app")),
             secret=secret_seal(secret, purpose=PURPOSE),
             last_step=step,
             last_used_at=timezone.now(),
@@ -64,7 +67,7 @@ def key_add(
         Factor(
             user=user,
             kind=Factor.Kind.KEY,
-            name=_named(name, "Security key"),
+            name=_named(name, gettext("Security key")),
             credential=credential,
             last_used_at=timezone.now(),
         ),
@@ -76,7 +79,9 @@ def _add(actor: Actor, factor: Factor) -> list[str]:
     User.objects.select_for_update().get(id=factor.user_id)
     others = Factor.objects.filter(user_id=factor.user_id).count()
     if others >= MOST:
-        raise Conflict(f"You have {MOST} factors already; remove one first.")
+        raise Conflict(
+            gettext("You have %(most)s factors already; remove one first.") % {"most": MOST}
+        )
     factor.save(force_insert=True)
     audit_write(
         actor, action="factor.add", object_type="factor", object_id=factor.id, kind=factor.kind
@@ -90,7 +95,7 @@ def _add(actor: Actor, factor: Factor) -> list[str]:
 def codes_renew(*, actor: Actor, user: User) -> list[str]:
     """Make new recovery codes; the ones before stop working."""
     if not Factor.objects.filter(user=user).exists():
-        raise Conflict("Add an authenticator app or a security key first.")
+        raise Conflict(gettext("Add an authenticator app or a security key first."))
     audit_write(actor, action="factor.codes", object_type="user", object_id=user.id)
     return _codes(user.id)
 
@@ -119,7 +124,7 @@ def _plain(code: str) -> str:
 def _named(name: str, default: str) -> str:
     name = " ".join(name.split()) or default
     if len(name) > 60:
-        raise Invalid("The name may have 60 characters.")
+        raise Invalid(gettext("The name may have 60 characters."))
     return name
 
 
@@ -132,7 +137,9 @@ def factor_remove(*, actor: Actor, user: User, factor_id: UUID) -> None:
         raise NotFound
     last = not Factor.objects.filter(user=user).exclude(id=factor_id).exists()
     if last and second_needed(user):
-        raise Conflict("This workspace asks you for a second factor; add another one first.")
+        raise Conflict(
+            gettext("This workspace asks you for a second factor; add another one first.")
+        )
     found.delete()
     if last:
         RecoveryCode.objects.filter(user=user).delete()
@@ -151,9 +158,11 @@ def factors_reset(*, actor: Actor, user_id: UUID) -> User:
         raise Forbidden
     user = member_of(user_id)
     if user.id == actor.user_id:
-        raise Invalid("Ask another admin, or use a recovery code: nobody resets their own.")
+        raise Invalid(
+            gettext("Ask another admin, or use a recovery code: nobody resets their own.")
+        )
     if user.role == Role.OWNER and actor.role != Role.OWNER:
-        raise Forbidden("Only an owner resets an owner's second factor.")
+        raise Forbidden(gettext("Only an owner resets an owner's second factor."))
     Factor.objects.filter(user=user).delete()
     RecoveryCode.objects.filter(user=user).delete()
     audit_write(actor, action="factor.reset", object_type="user", object_id=user.id)
@@ -188,6 +197,8 @@ def key_use(*, user: User, origin: str, state: State, answer: Any) -> str:
     keys = keys_among(factors_of(user))
     factor, count = assert_check(origin, state, keys, answer)
     if count and count <= factor.sign_count:
-        raise Invalid("This security key looks copied: its count went back. Use another factor.")
+        raise Invalid(
+            gettext("This security key looks copied: its count went back. Use another factor.")
+        )
     Factor.objects.filter(id=factor.id).update(sign_count=count, last_used_at=timezone.now())
     return "key"

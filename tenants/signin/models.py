@@ -5,14 +5,15 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Factor(models.Model):
     """A second factor of a user: an authenticator app, or a security key or passkey."""
 
     class Kind(models.TextChoices):
-        APP = "app", "Authenticator app"
-        KEY = "key", "Security key or passkey"
+        APP = "app", _("Authenticator app")
+        KEY = "key", _("Security key or passkey")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
@@ -51,9 +52,9 @@ class SignInPolicy(models.Model):
     """Who must have a second factor; one row, made when it is first set."""
 
     class Second(models.TextChoices):
-        OPTIONAL = "optional", "Nobody must"
-        ADMINS = "admins", "Admins and owners"
-        EVERYONE = "everyone", "Everyone"
+        OPTIONAL = "optional", _("Nobody must")
+        ADMINS = "admins", _("Admins and owners")
+        EVERYONE = "everyone", _("Everyone")
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     second = models.CharField(max_length=10, choices=Second, default=Second.OPTIONAL)
@@ -106,13 +107,13 @@ class Provider(models.Model):
         SAML = "saml", "SAML 2.0"
 
     class State(models.TextChoices):
-        OFF = "off", "Off"
-        ON = "on", "On"
-        REQUIRED = "required", "Required"
+        OFF = "off", _("Off")
+        ON = "on", _("On")
+        REQUIRED = "required", _("Required")
 
     class Role(models.TextChoices):
-        VIEWER = "viewer", "Viewer"
-        MEMBER = "member", "Member"
+        VIEWER = "viewer", _("Viewer")
+        MEMBER = "member", _("Member")
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     kind = models.CharField(max_length=4, choices=Kind)

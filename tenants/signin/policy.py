@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.models import Role, User, role_reaches
@@ -42,10 +43,10 @@ def policy_set(*, actor: Actor, second: str) -> None:
     if not role_reaches(actor.role, Role.ADMIN):
         raise Forbidden
     if second not in Second.values:
-        raise Invalid(f"Choose one of {', '.join(Second.values)}.")
+        raise Invalid(_("Choose one of %(choices)s.") % {"choices": ", ".join(Second.values)})
     own = Factor.objects.filter(user_id=actor.user_id) if actor.user_id else Factor.objects.none()
     if second != Second.OPTIONAL and not own.exists():
-        raise Conflict("Add a second factor of your own first, so that you are not locked out.")
+        raise Conflict(_("Add a second factor of your own first, so that you are not locked out."))
     with transaction.atomic():
         was = policy()
         SignInPolicy.objects.update_or_create(id=1, defaults={"second": second})

@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
@@ -94,7 +96,7 @@ def confirm_password_page(request: HttpRequest) -> HttpResponse:
             attempt_forgive(SIGN_IN, request, user.email)
             request.session[PROVED] = timezone.now().isoformat()
             return redirect("settings-security")
-        error = "That is not your password."
+        error = _("That is not your password.")
     return settings_page(
         request,
         "settings/security_confirm.html",
@@ -118,7 +120,7 @@ def factor_add_page(request: HttpRequest) -> HttpResponse:
         else:
             if codes:
                 return _page(request, {"codes": codes})
-            messages.success(request, "The factor is added.")
+            messages.success(request, _("The factor is added."))
             return redirect("settings-security")
     context = {"error": error, **set_up_context(request, user)}
     return settings_page(
@@ -132,7 +134,7 @@ def factor_add_page(request: HttpRequest) -> HttpResponse:
 def factor_remove_action(request: HttpRequest, factor_id: UUID) -> HttpResponse:
     """Remove one of one's own factors."""
     factor_remove(actor=actor_of(request), user=_user(request), factor_id=factor_id)
-    messages.success(request, "The factor is removed.")
+    messages.success(request, _("The factor is removed."))
     return redirect("settings-security")
 
 
@@ -150,7 +152,7 @@ def codes_action(request: HttpRequest) -> HttpResponse:
 def session_end_action(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """End one of one's own sessions."""
     session_end(actor=actor_of(request), user=_user(request), session_id=session_id)
-    messages.success(request, "The session has ended.")
+    messages.success(request, _("The session has ended."))
     return redirect("settings-security")
 
 
@@ -163,7 +165,11 @@ def sessions_end_action(request: HttpRequest) -> HttpResponse:
         user=_user(request),
         session_key=request.session.session_key or "",
     )
-    messages.success(request, f"{ended} other session{'' if ended == 1 else 's'} ended.")
+    messages.success(
+        request,
+        ngettext("%(count)s other session ended.", "%(count)s other sessions ended.", ended)
+        % {"count": ended},
+    )
     return redirect("settings-security")
 
 
@@ -175,7 +181,7 @@ def policy_action(request: HttpRequest) -> HttpResponse:
         policy_set(actor=actor_of(request), second=request.POST.get("second", ""))
     except (Conflict, Invalid) as refused:
         return _page(request, {"error": refused.detail}, status=422)
-    messages.success(request, "The policy is set.")
+    messages.success(request, _("The policy is set."))
     return redirect("settings-security")
 
 
@@ -184,5 +190,5 @@ def policy_action(request: HttpRequest) -> HttpResponse:
 def factors_reset_action(request: HttpRequest, user_id: UUID) -> HttpResponse:
     """Take a member's factors, who has lost them."""
     user = factors_reset(actor=actor_of(request), user_id=user_id)
-    messages.success(request, f"The second factor of {user.email} is reset.")
+    messages.success(request, _("The second factor of %(email)s is reset.") % {"email": user.email})
     return redirect("settings-security")

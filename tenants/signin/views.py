@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
@@ -100,7 +101,7 @@ def factor_from(request: HttpRequest, user: User) -> list[str]:
         )
     secret = request.session.get(APP_SECRET, "")
     if not secret:
-        raise Invalid("The page is too old; scan the new code and try again.")
+        raise Invalid(_("The page is too old; scan the new code and try again."))
     code = request.POST.get("code", "")
     codes = app_add(actor=actor, user=user, name=name, secret=secret, code=code)
     request.session.pop(APP_SECRET, None)
@@ -126,5 +127,5 @@ def answer_of(request: HttpRequest) -> Any:
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise Invalid("The security key's answer does not fit; try again.")
+        raise Invalid(_("The security key's answer does not fit; try again."))
     return answer

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from fido2.server import Fido2Server
 from fido2.webauthn import (
     AttestedCredentialData,
@@ -60,9 +61,9 @@ def register_check(origin: str, state: State, answer: Any) -> bytes:
     try:
         data = _server(origin).register_complete(state, answer)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Invalid("The security key's answer does not fit; try again.") from error
+        raise Invalid(_("The security key's answer does not fit; try again.")) from error
     if data.credential_data is None:
-        raise Invalid("The security key gave no credential; try again.")
+        raise Invalid(_("The security key gave no credential; try again."))
     return bytes(data.credential_data)
 
 
@@ -84,8 +85,8 @@ def assert_check(
         used = _server(origin).authenticate_complete(state, _known(factors), answer)
         count = AuthenticationResponse.from_dict(answer).response.authenticator_data.counter
     except Exception as error:  # fido2 raises cryptography's InvalidSignature and its own
-        raise Invalid("The security key's answer does not fit; try again.") from error
+        raise Invalid(_("The security key's answer does not fit; try again.")) from error
     for factor, known in zip(factors, _known(factors), strict=True):
         if known.credential_id == used.credential_id:
             return factor, count
-    raise Invalid("This security key is not known here.")
+    raise Invalid(_("This security key is not known here."))

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.generics import GenericAPIView
@@ -109,7 +110,7 @@ class WebhookView(APIView):
         asked = WebhookChangeSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         if not asked.validated_data:
-            raise Invalid("Say what to change: url, events, description or enabled.")
+            raise Invalid(_("Say what to change: url, events, description or enabled."))
         changed = endpoint_change(actor=actor, endpoint_id=endpoint_id, **asked.validated_data)
         return Response(WebhookSerializer(changed).data)
 

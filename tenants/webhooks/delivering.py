@@ -9,6 +9,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from tenants.accounts.audit import audit_write
 from tenants.context import SYSTEM
@@ -27,6 +28,9 @@ WAITS: Final = tuple(
 )
 LEASE: Final = timedelta(seconds=3 * SECONDS)  # an attempt that is cut off is made again after it
 DISABLED_AFTER: Final = timedelta(days=5)
+# Stored; pages translate them.
+FAILED_LONG: Final = gettext_noop("Nothing was delivered for 5 days.")
+GONE: Final = gettext_noop("It answered 410 Gone.")
 ANSWER_KEPT: Final = 500  # characters
 LOG_KEPT: Final = 12  # attempts
 KEPT: Final = timedelta(days=30)
@@ -122,9 +126,9 @@ def _disable_if_due(endpoint: Endpoint, attempt: dict[str, Any], now: datetime) 
     if not endpoint.enabled:
         return
     if attempt["status"] == 410:
-        why = "It answered 410 Gone."
+        why = GONE
     elif endpoint.failing_since and now - endpoint.failing_since >= DISABLED_AFTER:
-        why = f"Nothing was delivered for {DISABLED_AFTER.days} days."
+        why = FAILED_LONG
     else:
         return
     endpoint.disabled_at, endpoint.disabled_why = now, why

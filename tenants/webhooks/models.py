@@ -5,6 +5,8 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 
 class Endpoint(models.Model):
@@ -29,6 +31,11 @@ class Endpoint(models.Model):
         return self.url
 
     @property
+    def why_told(self) -> str:
+        """Why it is switched off, in the reader's language; rows keep it in English."""
+        return gettext(self.disabled_why) if self.disabled_why else ""
+
+    @property
     def enabled(self) -> bool:
         return self.disabled_at is None
 
@@ -45,9 +52,9 @@ class Delivery(models.Model):
     """One event for one endpoint. Its id is the `webhook-id`, the same at every attempt."""
 
     class State(models.TextChoices):
-        WAITING = "waiting", "Waiting"
-        DELIVERED = "delivered", "Delivered"
-        FAILED = "failed", "Failed"
+        WAITING = "waiting", _("Waiting")
+        DELIVERED = "delivered", _("Delivered")
+        FAILED = "failed", _("Failed")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries")

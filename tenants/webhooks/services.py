@@ -10,6 +10,8 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.models import Role, role_reaches
@@ -23,6 +25,7 @@ from tenants.webhooks.publishing import delivery_queue
 from tenants.webhooks.signing import PURPOSE, secret_make
 
 MOST: Final = 10  # endpoints of a workspace
+SWITCHED_OFF: Final = gettext_noop("An admin switched it off.")  # stored; pages translate it
 OVERLAP: Final = timedelta(hours=24)  # during which the secret before signs too
 
 
@@ -52,7 +55,9 @@ def endpoint_create(
     _fill(endpoint, {"url": url, "events": list(events), "description": description})
     with transaction.atomic():
         if Endpoint.objects.count() >= MOST:
-            raise Conflict(f"A workspace has at most {MOST} webhooks; delete one first.")
+            raise Conflict(
+                _("A workspace has at most %(most)s webhooks; delete one first.") % {"most": MOST}
+            )
         endpoint.save(force_insert=True)
         _audit(actor, "webhook.create", endpoint, url=endpoint.url)
     return endpoint, secret
@@ -74,7 +79,7 @@ def _changed(actor: Actor, endpoint_id: UUID, wanted: dict[str, Any]) -> Endpoin
     if enabled is True and not endpoint.enabled:
         endpoint.disabled_at, endpoint.disabled_why, endpoint.failing_since = None, "", None
     elif enabled is False and endpoint.enabled:
-        endpoint.disabled_at, endpoint.disabled_why = timezone.now(), "An admin switched it off."
+        endpoint.disabled_at, endpoint.disabled_why = timezone.now(), SWITCHED_OFF
     endpoint.save()
     _audit(actor, "webhook.change", endpoint, changed=sorted(wanted))
     return endpoint
@@ -105,7 +110,7 @@ def endpoint_test(*, actor: Actor, endpoint_id: UUID) -> Delivery:
     """Queue a test event for the endpoint, whatever types it wants."""
     endpoint = _locked(actor, endpoint_id)
     if not endpoint.enabled:
-        raise Conflict("This webhook is switched off; switch it on first.")
+        raise Conflict(_("This webhook is switched off; switch it on first."))
     return delivery_queue(endpoint, TEST, {"endpoint_id": str(endpoint.id)})
 
 
@@ -120,7 +125,7 @@ def delivery_replay(*, actor: Actor, endpoint_id: UUID, delivery_id: UUID) -> De
     if found is None:
         raise NotFound
     if not endpoint.enabled:
-        raise Conflict("This webhook is switched off; switch it on first.")
+        raise Conflict(_("This webhook is switched off; switch it on first."))
     found.state, found.attempts = Delivery.State.WAITING, 0
     found.due_at, found.ended_at = timezone.now(), None
     found.save(update_fields=["state", "attempts", "due_at", "ended_at"])
@@ -157,12 +162,15 @@ def _fill(endpoint: Endpoint, wanted: dict[str, Any]) -> None:
         known = event_types()
         unknown = sorted(set(wanted["events"]) - set(known))
         if unknown:
-            raise Invalid(f"There is no event {unknown[0]}; choose among {', '.join(known)}.")
+            raise Invalid(
+                _("There is no event %(event)s; choose among %(events)s.")
+                % {"event": unknown[0], "events": ", ".join(known)}
+            )
         endpoint.events = sorted(set(wanted["events"]))
     if "description" in wanted:
         endpoint.description = wanted["description"].strip()
         if len(endpoint.description) > 120:
-            raise Invalid("The description may have 120 characters.")
+            raise Invalid(_("The description may have 120 characters."))
 
 
 def _audit(actor: Actor, action: str, endpoint: Endpoint, **data: Any) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 from celery import shared_task
 from django.core.mail import send_mail
 from django.template.loader import render_to_string
+from django.utils.translation import gettext
 
 from tenants.accounts.models import Role, User
 from tenants.context import current
@@ -35,7 +36,7 @@ def webhook_disabled_mail(endpoint_id: str) -> None:
     text = render_to_string("settings/webhook_disabled_email.txt", context)
     admins = User.objects.filter(role__in=[Role.ADMIN, Role.OWNER], is_active=True)
     for admin in admins.filter(is_service=False):
-        send_mail("A webhook was switched off", text, None, [admin.email])
+        send_mail(gettext("A webhook was switched off"), text, None, [admin.email])
 
 
 def _send_due() -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from tenants.accounts.limits import HOOK, attempt_count
@@ -80,15 +81,22 @@ def _act(request: HttpRequest, endpoint: Endpoint, context: dict[str, Any]) -> H
         return None
     if act == "delete":
         endpoint_delete(actor=actor, endpoint_id=endpoint.id)
-        messages.success(request, "The webhook is deleted.")
+        messages.success(request, gettext("The webhook is deleted."))
         return redirect("settings-webhooks")
     if act == "test":
         attempt_count(HOOK, request, str(actor.user_id))
         endpoint_test(actor=actor, endpoint_id=endpoint.id)
-        messages.success(request, "The test event is on its way; reload to see what came of it.")
+        messages.success(
+            request, gettext("The test event is on its way; reload to see what came of it.")
+        )
     elif act in ("on", "off"):
         endpoint_change(actor=actor, endpoint_id=endpoint.id, enabled=act == "on")
-        messages.success(request, f"The webhook is switched {act}.")
+        messages.success(
+            request,
+            gettext("The webhook is switched on.")
+            if act == "on"
+            else gettext("The webhook is switched off."),
+        )
     elif act == "change":
         endpoint_change(
             actor=actor,
@@ -97,9 +105,9 @@ def _act(request: HttpRequest, endpoint: Endpoint, context: dict[str, Any]) -> H
             events=request.POST.getlist("events"),
             description=request.POST.get("description", ""),
         )
-        messages.success(request, "The webhook is changed.")
+        messages.success(request, gettext("The webhook is changed."))
     else:
-        raise Invalid("Choose one of the page's buttons.")
+        raise Invalid(gettext("Choose one of the page's buttons."))
     return redirect("settings-webhook", endpoint.id)
 
 
@@ -112,7 +120,9 @@ def delivery_replay_action(
     actor = actor_of(request)
     attempt_count(HOOK, request, str(actor.user_id))
     delivery_replay(actor=actor, endpoint_id=endpoint_id, delivery_id=delivery_id)
-    messages.success(request, "The event is on its way again; reload to see what came of it.")
+    messages.success(
+        request, gettext("The event is on its way again; reload to see what came of it.")
+    )
     return redirect("settings-webhook", endpoint_id)
 
 

@@ -192,7 +192,7 @@ def test_several_steps_are_told_escalate_and_end(server: Server, localaws: Local
         frames = talk.ask("Work through everything.")
     end = frames[-1]
     assert end["text"].startswith("Step 0.\n\nStep 1.")
-    assert end["text"].endswith(OUT_OF_ROUNDS)
+    assert end["text"].endswith(str(OUT_OF_ROUNDS))
     assert len(end["steps"]) == 1 + 2 * MOST_ROUNDS
     answer = said_in(MAX, conversation)[1]
     assert answer.steps == end["steps"]

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext_lazy
+
 from tenants.errors import TenantryError
 
 
@@ -11,7 +13,7 @@ class SsoRefused(TenantryError):
     """The provider's answer is not taken. The code is one of `sso_…`."""
 
     status = 403
-    title = "Signing in with your provider did not work"
+    title = gettext_lazy("Signing in with your provider did not work")
 
     def __init__(self, code: str, detail: str, *, status: int = 403) -> None:
         super().__init__(detail)

@@ -7,6 +7,7 @@ import dns.name
 import dns.nameserver
 import dns.resolver
 from django.conf import settings
+from django.utils.translation import gettext
 
 from tenants.outbound import Unreachable
 
@@ -21,7 +22,10 @@ def txt_of(name: str) -> list[str]:
         return []
     except (dns.exception.DNSException, OSError) as error:
         raise Unreachable(
-            "The name servers did not answer; the domain stands as it was. Try again in a minute."
+            gettext(
+                "The name servers did not answer; the domain stands as it was. Try again in a"
+                " minute."
+            )
         ) from error
     return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
 

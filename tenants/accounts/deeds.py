@@ -1,0 +1,128 @@
+"""What the deeds of the audit are called, so that translations of them are found."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+DEEDS: Final[Mapping[str, "StrOrPromise"]] = {
+    "alerts.set": _("Alerts: set"),
+    "allowance.set": _("Allowance: set"),
+    "api_key.create": _("API key: create"),
+    "api_key.revoke": _("API key: revoke"),
+    "assistant.changed": _("Assistant: changed"),
+    "assistant.restored": _("Assistant: restored"),
+    "assistant.delete_document": _("Assistant: delete document"),
+    "assistant.rename_document": _("Assistant: rename document"),
+    "assistant.move_document": _("Assistant: move document"),
+    "assistant.tag_document": _("Assistant: tag document"),
+    "assistant.save_draft": _("Assistant: save draft"),
+    "assistant.share_conversation": _("Assistant: share conversation"),
+    "audit.export": _("Audit: export"),
+    "billing.addressed": _("Billing: addressed"),
+    "budget.set": _("Budget: set"),
+    "cap.set": _("Cap: set"),
+    "collection.create": _("Collection: create"),
+    "collection.change": _("Collection: change"),
+    "collection.delete": _("Collection: delete"),
+    "collection.share": _("Collection: share"),
+    "collection.unshare": _("Collection: unshare"),
+    "conversation.delete": _("Conversation: delete"),
+    "conversation.share": _("Conversation: share"),
+    "conversation.unshare": _("Conversation: unshare"),
+    "credit.grant": _("Credit: grant"),
+    "data.export": _("Data: export"),
+    "data.export_download": _("Data: export download"),
+    "data.hold_lifted": _("Data: hold lifted"),
+    "data.hold_set": _("Data: hold set"),
+    "data.retention": _("Data: retention"),
+    "data.retention_applied": _("Data: retention applied"),
+    "document.delete": _("Document: delete"),
+    "document.move": _("Document: move"),
+    "document.rename": _("Document: rename"),
+    "document.replace": _("Document: replace"),
+    "document.retry": _("Document: retry"),
+    "document.tag": _("Document: tag"),
+    "document.unmask": _("Document: unmask"),
+    "document.upload": _("Document: upload"),
+    "factor.add": _("Factor: add"),
+    "factor.codes": _("Factor: codes"),
+    "factor.remove": _("Factor: remove"),
+    "factor.reset": _("Factor: reset"),
+    "invitation.accept": _("Invitation: accept"),
+    "invitation.create": _("Invitation: create"),
+    "invitation.revoke": _("Invitation: revoke"),
+    "isolation.check": _("Isolation: check"),
+    "plan.downgrade": _("Plan: downgrade"),
+    "plan.kept": _("Plan: kept"),
+    "plan.upgrade": _("Plan: upgrade"),
+    "policy.sign_in": _("Policy: sign in"),
+    "posture.approved": _("Posture: approved"),
+    "posture.asked": _("Posture: asked"),
+    "posture.refused": _("Posture: refused"),
+    "posture.withdrawn": _("Posture: withdrawn"),
+    "program.create": _("Program: create"),
+    "program.delete": _("Program: delete"),
+    "safety.changed": _("Safety: changed"),
+    "safety.restored": _("Safety: restored"),
+    "session.end": _("Session: end"),
+    "session.revoke": _("Session: revoke"),
+    "session.start": _("Session: start"),
+    "sso.join": _("Sso: join"),
+    "sso.link": _("Sso: link"),
+    "sso.logout": _("Sso: logout"),
+    "sso.refresh": _("Sso: refresh"),
+    "sso.refuse": _("Sso: refuse"),
+    "sso.remove": _("Sso: remove"),
+    "sso.set": _("Sso: set"),
+    "sso.state": _("Sso: state"),
+    "sso.test": _("Sso: test"),
+    "sso.unlink": _("Sso: unlink"),
+    "attachment.keep": _("Attachment: keep"),
+    "attachment.delete": _("Attachment: delete"),
+    "document.release": _("Document: release"),
+    "document.quarantine_delete": _("Document: quarantine delete"),
+    "staff.add": _("Staff: add"),
+    "staff.change": _("Staff: change"),
+    "staff.enter": _("Staff: enter"),
+    "staff.leave": _("Staff: leave"),
+    "staff.visit": _("Staff: visit"),
+    "workspace.visit": _("Workspace: visit"),
+    "workspace.visit_stop": _("Workspace: visit stop"),
+    "trust.document": _("Trust: document"),
+    "user.confirm": _("User: confirm"),
+    "user.create": _("User: create"),
+    "user.disable": _("User: disable"),
+    "user.enable": _("User: enable"),
+    "user.password": _("User: password"),
+    "user.role": _("User: role"),
+    "webhook.change": _("Webhook: change"),
+    "webhook.create": _("Webhook: create"),
+    "webhook.delete": _("Webhook: delete"),
+    "webhook.disable": _("Webhook: disable"),
+    "webhook.replay": _("Webhook: replay"),
+    "webhook.rotate": _("Webhook: rotate"),
+    "webhook.test": _("Webhook: test"),
+    "workspace.leaving": _("Workspace: leaving"),
+    "workspace.relocated": _("Workspace: relocated"),
+    "workspace.relocation": _("Workspace: relocation"),
+    "workspace.restored": _("Workspace: restored"),
+    "workspace.setup_again": _("Workspace: setup again"),
+    "workspace.staying": _("Workspace: staying"),
+    "workspace.transfer": _("Workspace: transfer"),
+}
+
+
+def deed_told(action: str) -> str:
+    """Return a deed's name in words: `document.unmask` is "Document: unmask".
+
+    One that is not listed is told by its English words.
+    """
+    if action in DEEDS:
+        return str(DEEDS[action])
+    what, _dot, deed = action.partition(".")
+    what = what.replace("_", " ").capitalize().replace("Api", "API")
+    return f"{what}: {deed.replace('_', ' ')}" if deed else what

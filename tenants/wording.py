@@ -1,0 +1,65 @@
+"""Numbers and days inside sentences, as the reader's language writes them.
+
+Each has a lazy form for texts that are made at import and read later.
+"""
+
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import zip_longest
+
+from django.utils.formats import date_format
+from django.utils.functional import lazy
+from django.utils.translation import gettext, pgettext
+
+from tenants.numbers import written
+
+
+def grouped(value: int | float | Decimal) -> str:
+    """Return a number with its thousands apart: 1,000, or 1.000 in German."""
+    return written(f"{value:,}")
+
+
+def day(moment: date | datetime) -> str:
+    """Return a day: 5 November 2026, or 5. November 2026 in German."""
+    # Translators: Django's format of a day.
+    return date_format(moment, pgettext("day", "j F Y"))
+
+
+def day_month(moment: date | datetime) -> str:
+    """Return a day without its year: 5 November, or 5. November in German."""
+    # Translators: Django's format of a day without its year.
+    return date_format(moment, pgettext("day", "j F"))
+
+
+def month(moment: date | datetime) -> str:
+    """Return a month: November 2026."""
+    # Translators: Django's format of a month.
+    return date_format(moment, pgettext("month", "F Y"))
+
+
+def minute(moment: datetime) -> str:
+    """Return a moment: 5 November 2026, 14:30 UTC; `moment` is in UTC."""
+    return gettext("%(day)s, %(time)s UTC") % {"day": day(moment), "time": f"{moment:%H:%M}"}
+
+
+def retold(stored: str, *templates: str) -> str:
+    """Return a stored English sentence in the reader's language.
+
+    `templates` are the sentences it may have been made of, with their named places
+    (`%(name)s`); what fits none is returned as it stands.
+    """
+    for template in templates:
+        places = re.split(r"%\((\w+)\)s", template.replace("%%", "%"))
+        fixed = map(re.escape, places[::2])
+        named = [f"(?P<{name}>.+)" for name in places[1::2]]
+        pattern = "".join(part for pair in zip_longest(fixed, named, fillvalue="") for part in pair)
+        found = re.fullmatch(pattern, stored, re.DOTALL)
+        if found and named:
+            return gettext(template) % found.groupdict()
+        if found:
+            return gettext(template)
+    return stored
+
+
+grouped_lazy = lazy(grouped, str)
