@@ -74,6 +74,7 @@ def _move(actor: Actor, tenant: Tenant, target: str) -> str:
 
 MOVE = Step(
     "move", "Move vectors", "move", _told, _move,
-    choices=lambda: Retrieval.choices, after="admin:registry_relocation_changelist",
+    choices=lambda: [(value, str(label)) for value, label in Retrieval.choices],
+    after="admin:registry_relocation_changelist",
 )  # fmt: skip
 TenantAdmin.actions = [*TenantAdmin.actions, step_action(MOVE)]
