@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class AssistantConfig(AppConfig):
@@ -19,8 +20,8 @@ class AssistantConfig(AppConfig):
         kind_register(
             Kind(
                 "conversations",
-                "Conversations",
-                "Counted from the last message.",
+                _("Conversations"),
+                _("Counted from the last message."),
                 conversations_over,
                 conversations_retire,
                 order=10,

@@ -37,11 +37,17 @@ class AccountForm(forms.Form):
 
     name = forms.CharField(max_length=200, required=False, label=_("Name on invoices"))
     address = forms.CharField(
-        max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 3})
+        max_length=500,
+        required=False,
+        label=_("Address"),
+        widget=forms.Textarea(attrs={"rows": 3}),
     )
     tax_number = forms.CharField(max_length=40, required=False, label=_("Tax number"))
     email = forms.EmailField(
-        max_length=254, required=False, help_text=_("Invoices go here; otherwise to every owner.")
+        max_length=254,
+        required=False,
+        label=_("Email"),
+        help_text=_("Invoices go here; otherwise to every owner."),
     )
     locale = forms.ChoiceField(
         choices=[(key, name[0]) for key, name in LOCALES.items()], label=_("Sums are written as in")
