@@ -7,14 +7,14 @@ class AssistantConfig(AppConfig):
     verbose_name = "Assistant"
 
     def ready(self) -> None:
-        from assistant.attaching import attachment_address
+        from assistant.attaching import attachment_address, holders_seen
         from assistant.exporting import conversations_export, texts_export
         from assistant.retention import conversations_over, conversations_retire
-        from documents.attaching import authority_register
+        from documents.attaching import Authority, authority_register
         from tenants.lifecycle.export import export_register
         from tenants.lifecycle.retention import Kind, kind_register
 
-        authority_register(attachment_address)
+        authority_register(Authority(holders_seen, attachment_address))
         export_register("conversations", conversations_export)
         export_register("texts", texts_export)
         kind_register(

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -174,6 +175,12 @@ def attachment_dict(document: Document) -> dict[str, Any]:
         "error": {"code": document.error_code, "detail": document.error} if failed else None,
         "url": reverse("document_view", args=[document.id]),
     }
+
+
+def holders_seen(actor: Actor) -> QuerySet[Any]:
+    """Return the ids of the conversations that the actor may read, of shared ones a branch."""
+    seen = Q(owner_id=actor.user_id) | Q(shared_at__isnull=False)
+    return Conversation.objects.filter(seen).values("id")
 
 
 def attachment_address(actor: Actor, document: Document) -> str:

@@ -6,10 +6,11 @@ the holders decides (`authority_register`).
 """
 
 from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from documents.access import document_of
 from documents.models import Document
@@ -19,12 +20,19 @@ from tenants.accounts.audit import audit_write
 from tenants.context import Actor
 from tenants.errors import NotFound
 
-Authority = Callable[[Actor, Document], str]
+
+class Authority(NamedTuple):
+    """What an app tells of the holders of attachments."""
+
+    holders: Callable[[Actor], QuerySet[Any]]  # ids of those that the actor sees, wholly or not
+    address: Callable[[Actor, Document], str]  # where one is shown; "" to whoever may not see it
+
+
 _authorities: list[Authority] = []
 
 
 def authority_register(authority: Authority) -> None:
-    """Let an app say where the holder of an attachment is shown; "" to whoever may not see it."""
+    """Let an app say who sees the holders of attachments, and where."""
     _authorities.append(authority)
 
 
@@ -32,20 +40,24 @@ def holder_address(actor: Actor, document: Document) -> str:
     """Return where the actor sees what the document is attached to; "" where nothing is."""
     if document.attached_to is None:
         return ""
-    found = (authority(actor, document) for authority in _authorities)
+    found = (authority.address(actor, document) for authority in _authorities)
     return next((address for address in found if address), "")
 
 
 def document_readable(actor: Actor, document_id: UUID | str) -> Document:
     """Return a document that the actor may read: one of the workspace's, or an attachment.
 
-    Raises NotFound.
+    Raises NotFound: of an attachment to what the actor does not see by the same statements as of
+    an id that nothing has.
     """
     try:
         return document_of(actor, document_id)
     except NotFound:
-        attached = Document.objects.filter(id=document_id, attached_to__isnull=False)
-        document = attached.select_related("created_by").first()
+        held = Q(pk__in=[])
+        for authority in _authorities:
+            held |= Q(attached_to__in=authority.holders(actor))
+        attached = Document.objects.filter(held, id=document_id).select_related("created_by")
+        document = attached.first()
         if document is None or not holder_address(actor, document):
             raise
     return document

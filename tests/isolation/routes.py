@@ -192,6 +192,9 @@ def ids_in_paths(world: World, entry: Entry) -> Iterator[str]:
             tries.append((BOB, "a colleague's", world.colleagues))
         if name in world.hidden:
             tries += [(person, "a hidden", world.hidden) for person in unaware(entry)]
+        if name == "document_id":  # a file of a conversation is one, and nobody else's
+            attached = {name: world.colleagues["attachment_id"]}
+            tries += [(person, "a colleague's attached", attached) for person in unaware(entry)]
         for person, whose, ids in tries:
             who = by(world, entry, person)
 
