@@ -6,10 +6,11 @@ from uuid import UUID
 from celery import shared_task
 from django.core.mail import send_mail
 from django.template.loader import render_to_string
-from django.utils.translation import gettext
+from django.utils.translation import gettext, override
 
 from tenants.accounts.models import Role, User
 from tenants.context import current
+from tenants.languages import language_of
 from tenants.lifecycle.naming import url_for
 from tenants.tasks import in_each_tenant, tenant_task
 from tenants.webhooks.delivering import deliver, deliveries_due, deliveries_tidy
@@ -33,10 +34,11 @@ def webhook_disabled_mail(endpoint_id: str) -> None:
     if endpoint is None:
         return
     context = {"endpoint": endpoint, "workspace": current().name, "url": url_for(current().slug)}
-    text = render_to_string("settings/webhook_disabled_email.txt", context)
     admins = User.objects.filter(role__in=[Role.ADMIN, Role.OWNER], is_active=True)
     for admin in admins.filter(is_service=False):
-        send_mail(gettext("A webhook was switched off"), text, None, [admin.email])
+        with override(language_of(admin)):
+            text = render_to_string("settings/webhook_disabled_email.txt", context)
+            send_mail(gettext("A webhook was switched off"), text, None, [admin.email])
 
 
 def _send_due() -> None:

@@ -80,7 +80,7 @@ def test_the_form_uploads_without_scripts() -> None:
         {
             "file": [
                 SimpleUploadedFile("a.md", HANDBOOK.encode()),
-                SimpleUploadedFile("b.png", b"x"),
+                SimpleUploadedFile("b.xyz", b"x"),
             ]
         },
         follow=True,
@@ -88,7 +88,7 @@ def test_the_form_uploads_without_scripts() -> None:
     html = answer.content.decode()
     assert names(html) == ["a.md"]
     assert "1 uploaded" in html
-    assert "b.png: This kind of file is not supported" in html
+    assert "b.xyz: This kind of file is not supported" in html
 
 
 def test_a_name_is_shown_never_run() -> None:
