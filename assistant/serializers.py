@@ -134,8 +134,9 @@ class BooleanOf(serializers.BooleanField):
     def __init__(self, source: str, **more: Any) -> None:
         super().__init__(source=source, required=False, **more)
 
-    def to_representation(self, value: Any) -> bool:
-        return value is not None and value is not False
+    def get_attribute(self, instance: Any) -> bool:
+        # Here, since a serializer writes null for what is None and asks the field no further.
+        return super().get_attribute(instance) is not None
 
 
 class ListQuerySerializer(serializers.Serializer[Any]):

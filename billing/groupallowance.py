@@ -59,8 +59,8 @@ def _most(amounts: list[Decimal | None]) -> Decimal | None:
     return max(known) if len(known) == len(amounts) else None
 
 
-def group_allowances() -> list[tuple[MemberGroup, Allowance | None]]:
-    """Return every group with its allowance, if it has one."""
+def group_allowances() -> list[tuple[MemberGroup, Allowance]]:
+    """Return every group with its allowance; an unsaved one without limits where it has none."""
     rows = Allowance.objects.filter(tenant_id=current().id, group_id__isnull=False)
     found = {row.user_id: row for row in rows if row.group_id == row.user_id}
-    return [(group, found.get(group.id)) for group in MemberGroup.objects.all()]
+    return [(group, found.get(group.id) or Allowance()) for group in MemberGroup.objects.all()]

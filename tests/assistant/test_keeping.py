@@ -62,6 +62,9 @@ def test_conversations_are_pinned_found_exported_and_judged(server: Server) -> N
         answer = talk.ask(QUESTION)[-1]
     browser = browser_of(BOB)
     assert browser.post(f"/assistant/{old}/pin/", {"pinned": "1"}).status_code == 302
+    told = {each["id"]: each for each in api(BOB).get(HOME).json()["results"]}
+    assert [told[str(each)]["pinned"] for each in (old, new)] == [True, False]
+    assert told[str(new)]["shared"] is False
     rows = browser.get("/assistant/list/").content.decode()
     assert rows.index("Pinned") < rows.index("Journeys") < rows.index("Newer")
     assert send(BOB, "PATCH", f"{HOME}{new}/", {"title": "Newer still"}).json()["pinned"] is False

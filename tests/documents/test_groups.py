@@ -149,5 +149,6 @@ def test_a_groups_allowance_is_its_peoples_unless_they_have_their_own() -> None:
     assert allowed(BOB) == (0, 5)
     assert api(ADA).delete(f"/api/v1/groups/{small}/").status_code == 204
     assert allowed(BOB) is None
+    group(name="Without limits")
     page = browser_of(ADA).get("/usage/limits/").content.decode()
-    assert "Large" in page and "each of the group" in page
+    assert "Without limits" in page and "Large" in page and "each of the group" in page
