@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -71,7 +72,7 @@ class ExportView(APIView):
     @extend_schema(
         operation_id="conversations_export",
         parameters=[OpenApiParameter("as", enum=["markdown", "json"])],
-        responses={(200, "text/markdown"): str, (200, "application/json"): str},
+        responses={(200, "text/markdown"): str, (200, "application/json"): OpenApiTypes.OBJECT},
     )
     def get(self, request: Request, conversation_id: UUID) -> HttpResponse:
         """The branch that is shown in Markdown, or every branch in JSON."""
