@@ -180,7 +180,9 @@ def whole_dollars(value: Decimal) -> str:
 
 def _sum(value: Decimal) -> str:
     size = abs(value)
-    if size == 0 or size >= 1:
+    if size == 0:
+        return "0.00"  # a difference of nothing may be a negative zero
+    if size >= 1:
         return f"{value:,.2f}"
     for places in (4, 6):
         if size >= Decimal(10) ** (1 - places):

@@ -147,6 +147,10 @@ class AccountCreditAdmin(FixedRows):
     search_fields: ClassVar = ["tenant_id", "reason"]
     readonly_fields: ClassVar = ["granted_at"]
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        given = ["tenant_id", "usd", "reason", "expires_on"]
+        return [*given, "granted_at"] if obj else given
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(ModelAdmin.has_add_permission(self, request))
 

@@ -10,7 +10,8 @@ import pytest
 
 from billing.credits.burning import Day, burned
 from billing.models import CreditGrant
-from tests.support.clients import staff_client
+from tests.support.cast import ADA
+from tests.support.clients import staff_client, tenant_of
 
 Manage = Callable[..., str]
 TODAY = date(2026, 11, 20)
@@ -98,3 +99,12 @@ def test_staff_add_a_grant_see_it_burn_and_take_the_funding_pack_away(manage: Ma
     twelve = sum(month * Decimal("1.1") ** number for number in range(12))
     assert f"| Twelve months | ${twelve:,.2f} |" in text
     assert "growth is assumed" in staff.get(f"{PAGE}funding-pack.md?growth=zzz").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_staff_grant_a_workspace_a_credit() -> None:
+    staff, page = staff_client(), "/admin/billing/accountcredit/add/"
+    assert "object at 0x" not in staff.get(page).content.decode(), "the moment is the database's"
+    form = {"tenant_id": str(tenant_of(ADA).id), "usd": "12.50", "reason": uuid.uuid4().hex}
+    assert staff.post(page, form).status_code == 302
+    assert form["reason"] in staff.get("/admin/billing/accountcredit/").content.decode()

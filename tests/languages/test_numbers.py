@@ -5,6 +5,7 @@ from decimal import Decimal, InvalidOperation
 import pytest
 from django.utils import translation
 
+from billing.refusals import money
 from tenants.numbers import typed, written
 
 
@@ -47,3 +48,4 @@ def test_a_number_is_written_as_the_language_has_it() -> None:
         assert written("$0.0025") == "$0,0025"
     with translation.override("en"):
         assert written("1,234.5") == "1,234.5"
+        assert money(Decimal("-0.000")) == "$0.00", "a difference of nothing"
