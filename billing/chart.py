@@ -10,8 +10,8 @@ from typing import Final
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from billing.money import all_digits, money
 from billing.monthly import Part
-from billing.refusals import money
 from tenants.numbers import written
 
 WIDTH: Final = 720
@@ -79,7 +79,7 @@ def _chart(
     show = tokens_text if by == "tokens" else money
     top = _round_up(max((value(day) for day in days), default=ZERO))
     scale = Decimal(BOTTOM - TOP) / top
-    axis = tokens_text if by == "tokens" else _dollars
+    axis = tokens_text if by == "tokens" else all_digits
     lines = [
         Line(_text(BOTTOM - top * third / 3 * scale), axis(top * third / 3)) for third in (1, 2, 3)
     ]
@@ -119,12 +119,6 @@ def tokens_text(value: Decimal | int) -> str:
             short = (Decimal(value) / size).quantize(Decimal("0.1")).normalize()
             return f"{written(f'{short:f}')} {letter}"
     return written(f"{value:,.0f}")
-
-
-def _dollars(value: Decimal) -> str:
-    """Return a round sum with two decimals, or with all that it has."""
-    places = max(2, -int(value.normalize().as_tuple().exponent))
-    return pgettext("money", "$%(sum)s") % {"sum": written(f"{value:,.{places}f}")}
 
 
 def _round_up(value: Decimal) -> Decimal:

@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.catalog import PlanTerms
-from billing.refusals import quantity, whole_dollars
+from billing.money import whole_dollars
+from billing.refusals import quantity
 from billing.units import METRIC_LABEL, Metric
 from tenants.numbers import written
 from tenants.wording import grouped

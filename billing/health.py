@@ -1,7 +1,7 @@
 """Spend of the month against the owner's cap, for staff."""
 
 from billing.limits import own_limits
-from billing.refusals import money
+from billing.money import money
 from tenants.lifecycle.health import BAD, FINE, LOOK, Finding
 
 

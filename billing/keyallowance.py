@@ -10,7 +10,8 @@ from typing import Any, Final
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from billing.refusals import money, number
+from billing.money import money
+from billing.refusals import number
 from billing.units import Metric
 from tenants.context import Actor, current
 from tenants.errors import QuotaExhausted

@@ -12,6 +12,8 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
+from billing.money import all_digits
+
 
 class LoggedUsage(models.Model):
     """What the invocation log counts of a day, in the ledger's units; pushed by who reads it."""
@@ -191,4 +193,4 @@ class ReconciliationPolicy(models.Model):
         verbose_name_plural = "reconciliation policy"
 
     def __str__(self) -> str:
-        return f"{self.tolerance_percent.normalize():f} % or ${self.tolerance_usd.normalize():f}"
+        return f"{self.tolerance_percent.normalize():f} % or {all_digits(self.tolerance_usd)}"

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_noop, pgettext
 
 from billing.catalog import PlanTerms
 from billing.limitmodels import EVERYONE
+from billing.money import money
 from billing.units import METRIC_INSIDE, METRIC_UNIT, Metric
 from tenants.context import current
 from tenants.errors import QuotaExhausted
@@ -165,29 +166,6 @@ def compact(value: Decimal) -> str:
         if value >= size and value % (size // 100) == 0:
             return f"{written(f'{(value / size).normalize():f}')} {letter}"
     return whole(value)
-
-
-def money(value: Decimal) -> str:
-    """Return dollars to the cent, and small sums with as many digits as say something."""
-    # Translators: a sum of US dollars.
-    return pgettext("money", "$%(sum)s") % {"sum": written(_sum(value))}
-
-
-def whole_dollars(value: Decimal) -> str:
-    """Return dollars without cents, as prices of plans are."""
-    return pgettext("money", "$%(sum)s") % {"sum": whole(value)}
-
-
-def _sum(value: Decimal) -> str:
-    size = abs(value)
-    if size == 0:
-        return "0.00"  # a difference of nothing may be a negative zero
-    if size >= 1:
-        return f"{value:,.2f}"
-    for places in (4, 6):
-        if size >= Decimal(10) ** (1 - places):
-            return f"{value:.{places}f}"
-    return f"{value.normalize():f}"
 
 
 def stored(value: Decimal | int) -> str:

@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from billing.catalog import PlanTerms, PriceTerms, plan_terms, plans_offered, prices_on
 from billing.errors import PlanMissing
 from billing.meters import Meter, database_now, meter_summary, meters
+from billing.money import whole_dollars
 from billing.monthly import MonthUsage, Part, month_usage
-from billing.refusals import quantity, whole_dollars
+from billing.refusals import quantity
 from billing.settlement import settlement_write
 from billing.units import Metric
 from tenants.accounts.models import role_reaches

@@ -9,8 +9,8 @@ from billing.alerts.selectors import alerts_unread
 from billing.chart import chart_of_days, chart_of_hours, tokens_text
 from billing.levers import savings
 from billing.limits import own_limits
+from billing.money import money
 from billing.monthly import hours
-from billing.refusals import money
 from billing.selectors import meter_summary, meters, month_usage, rate_card
 from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required

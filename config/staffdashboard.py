@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from bedrock.models import FailedAttempt, Intervention
 from billing.models import MarginLine
-from billing.refusals import money
+from billing.money import money
 from config.celery import app
 from tenants.redis import redis_client
 from tenants.registry.models import DeadTask, Offboarding, Onboarding, Status, Tenant, TenantHealth
@@ -96,7 +96,7 @@ def _money() -> list[Figure]:
             money(whole["cost"]), f"spend this month, as of {whole['at']:%-d %b, %H:%M} UTC", href
         ),
         Figure(money(whole["revenue"]), "charged this month so far", href),
-        Figure(("−" if margin < 0 else "") + money(abs(margin)), "margin", href, bad=margin < 0),
+        Figure(money(margin), "margin", href, bad=margin < 0),
     ]
 
 

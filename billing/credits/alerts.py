@@ -9,7 +9,7 @@ from django.db import transaction
 
 from billing.credits.burning import Burn, BurnDown, burn_down
 from billing.models import CreditAlert
-from billing.refusals import money
+from billing.money import money
 
 log = structlog.get_logger(__name__)
 Kind = CreditAlert.Kind

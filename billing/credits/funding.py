@@ -15,7 +15,7 @@ from django.db import connection
 from billing.credits.burning import BurnDown, burn_down
 from billing.meters import next_month
 from billing.models import AwsCostLine
-from billing.refusals import money
+from billing.money import money
 
 MISSING: Final = "AWS has not billed a whole day yet: there is no use to project from."
 MONTHS_AHEAD: Final = 12

@@ -13,8 +13,8 @@ from billing.invoices.pricing import Use, month_price
 from billing.invoices.timeline import month_bounds, segments_of
 from billing.invoices.usage import gather, seats_of
 from billing.levers import READING, WRITING, UsageRow, models_of, usage_rows
+from billing.money import money
 from billing.plans.terms import Book
-from billing.refusals import money
 from billing.units import Unit
 from tenants.registry.models import Tenant
 

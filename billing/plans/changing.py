@@ -18,8 +18,9 @@ from billing.invoices.models import BillingAccount, PlanVersion
 from billing.invoices.pricing import EXACT, cents
 from billing.meters import database_now, meters_of, next_month
 from billing.models import Plan, PlanLimit
+from billing.money import money
 from billing.plans.terms import Book, Terms, terms_read
-from billing.refusals import money, quantity
+from billing.refusals import quantity
 from billing.units import METRIC_LABEL, Metric
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, current

@@ -20,6 +20,7 @@ from billing import catalog
 from billing.invoices.models import PlanVersion
 from billing.meters import database_now
 from billing.models import Plan, Price
+from billing.money import all_digits
 from billing.plans.terms import amount_of, terms_read
 from billing.units import Unit
 from tenants.errors import Conflict, Invalid
@@ -221,7 +222,7 @@ def _paired(preview: Preview, known: Iterable[Key], by_key: dict[Key, list[_Row]
 
 
 def _said(usd: Decimal, per: int) -> str:
-    return f"${usd.normalize():f} for {per:,}"
+    return f"{all_digits(usd)} for {per:,}"
 
 
 def _terms(preview: Preview, given: Sequence[dict[str, Any]]) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from billing.catalog import plans_offered
+from billing.money import money
 from billing.plans.changing import plan_change, plan_effect
-from billing.refusals import money
 from tenants.accounts.models import User
 from tenants.context import Actor, entered
 from tenants.errors import Conflict

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.catalog import plan_terms
 from billing.comparison import Row, comparison
+from billing.money import money
 from billing.plans.changing import (
     plan_change,
     plan_change_cancel,
@@ -18,7 +19,6 @@ from billing.plans.changing import (
     trial_end,
 )
 from billing.plans.estimates import months_compared, plan_estimates, plans_compared
-from billing.refusals import money
 from tenants.accounts.models import Role, User, role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of

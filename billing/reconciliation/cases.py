@@ -16,6 +16,7 @@ from django.db import connection
 from billing.invoices.holds import Hold
 from billing.meters import next_month
 from billing.models import ReconciliationLine, ReconciliationPolicy, ReconciliationRun
+from billing.money import all_digits
 
 Cause = ReconciliationLine.Cause
 PASSING: Final = (Cause.PENDING, Cause.LATE)
@@ -229,7 +230,7 @@ def _reasons(
         found.append("A true-up is under way.")
     if not terms.allows(exposed, ledger):
         found.append(
-            f"AWS's bill and the ledger differ by ${exposed:,.6f} in {len(open_cases)}"
+            f"AWS's bill and the ledger differ by {all_digits(exposed)} in {len(open_cases)}"
             f" {'case' if len(open_cases) == 1 else 'cases'}, more than {terms.policy} allows."
         )
     return found

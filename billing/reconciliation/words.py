@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from billing.models import ReconciliationLine
+from billing.money import all_digits
 from billing.reconciliation.cases import Case
 
 Cause = ReconciliationLine.Cause
@@ -47,12 +48,12 @@ def cause_text(line: ReconciliationLine) -> str:
     if line.cause == Cause.PRICE and line.ledger_quantity:
         ours = _per_million(line.ledger_usd, line.ledger_quantity)
         theirs = _per_million(line.aws_usd, line.aws_quantity)
-        return f"{text} Ours ${ours}, AWS's ${theirs} for 1,000,000."
+        return f"{text} Ours {ours}, AWS's {theirs} for 1,000,000."
     return text
 
 
 def _per_million(usd: Decimal, quantity: Decimal) -> str:
-    return f"{(usd * 1_000_000 / quantity).quantize(Decimal('0.000001')).normalize():f}"
+    return all_digits((usd * 1_000_000 / quantity).quantize(Decimal("0.000001")))
 
 
 def state_text(case: Case) -> str:

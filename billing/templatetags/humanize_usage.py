@@ -3,12 +3,13 @@
 from decimal import Decimal
 
 from django import template
-from django.utils.translation import gettext, gettext_noop, pgettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from billing.invoices.money import money_in
+from billing.money import all_digits, money
 from billing.monthly import FEATURES
-from billing.refusals import money
+from billing.refusals import stored
 from tenants.numbers import written
 
 register = template.Library()
@@ -53,14 +54,13 @@ def whole(value: int | Decimal) -> str:
 @register.filter
 def signed_dollars(value: Decimal) -> str:
     """Return a difference of money with its sign."""
-    sign = "+" if value > 0 else "\u2212" if value < 0 else ""
-    return f"{sign}{money(abs(value))}"
+    return f"+{money(value)}" if value > 0 else money(value)
 
 
 @register.filter
-def dollars(value: Decimal) -> str:
-    """Return a sum of money."""
-    return money(value)
+def dollars(value: Decimal | str) -> str:
+    """Return a sum of money; a request's own costs come as text."""
+    return money(Decimal(value))
 
 
 @register.filter
@@ -82,11 +82,9 @@ def feature_name(value: str) -> str:
 
 
 @register.filter
-def price(value: Decimal) -> str:
+def price(value: Decimal | str) -> str:
     """Return a price with all its digits, two at least: it is multiplied as it stands."""
-    text = f"{value.normalize():f}"
-    decimals = len(text.partition(".")[2])
-    return pgettext("money", "$%(sum)s") % {"sum": written(f"{value:.{max(2, decimals)}f}")}
+    return all_digits(Decimal(value))
 
 
 @register.filter
@@ -112,3 +110,9 @@ def money_as(value: Decimal, locale: str) -> str:
 def amount_text(value: Decimal) -> str:
     """Return a quantity without zeros at its end, with separators."""
     return written(f"{value.normalize():,f}")
+
+
+@register.filter
+def bytes_text(value: int) -> str:
+    """Return bytes in the unit that people use for them: 1,023.9 GB, 1 TB."""
+    return stored(value)

@@ -12,7 +12,7 @@ from bedrock.gateway import embed
 from billing.levers import savings
 from billing.meters import database_now
 from billing.models import LedgerEntry
-from billing.refusals import money
+from billing.money import money
 from documents.ask import ask
 from search.retrieval import EVERYTHING
 from search.services import NewChunk, source_index, source_remove

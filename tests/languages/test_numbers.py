@@ -5,7 +5,7 @@ from decimal import Decimal, InvalidOperation
 import pytest
 from django.utils import translation
 
-from billing.refusals import money
+from billing.money import money
 from tenants.numbers import typed, written
 
 
@@ -49,3 +49,11 @@ def test_a_number_is_written_as_the_language_has_it() -> None:
     with translation.override("en"):
         assert written("1,234.5") == "1,234.5"
         assert money(Decimal("-0.000")) == "$0.00", "a difference of nothing"
+
+
+def test_a_sum_below_nothing_has_its_minus_before_the_currency() -> None:
+    debts = [Decimal("-1234.5"), Decimal("-0.0025")]
+    with translation.override("en"):
+        assert [money(each) for each in debts] == ["\u2212$1,234.50", "\u2212$0.0025"]
+    with translation.override("de"):
+        assert [money(each) for each in debts] == ["\u22121.234,50 $", "\u22120,0025 $"]

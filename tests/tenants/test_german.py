@@ -13,7 +13,8 @@ from bedrock import namedtexts
 from billing.admission import Estimate, admit
 from billing.errors import PlanMissing
 from billing.keyallowance import QuotaExhausted
-from billing.refusals import compact, money, stored
+from billing.money import money
+from billing.refusals import compact, stored
 from billing.services import cap_set
 from billing.units import Unit
 from documents.errors import reason_told
