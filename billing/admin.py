@@ -24,6 +24,7 @@ from billing.models import (
 from billing.plans.admin import Importing
 from billing.plans.staffstep import PLAN
 from billing.reconciliation import staff as reconciliation_pages  # noqa: F401 - the same
+from billing.stafflists import InDollars
 from tenants.registry.admin import TenantAdmin
 from tenants.registry.staffsteps import step_action
 from tenants.staffpages import ReadOnly
@@ -100,7 +101,7 @@ class PriceForm(forms.ModelForm):
 
 
 @admin.register(Price)
-class PriceAdmin(Importing, ModelAdmin):
+class PriceAdmin(Importing, InDollars, ModelAdmin):
     """Add a row that begins on a later day; a price that has begun stays as it was."""
 
     form = PriceForm
@@ -109,7 +110,9 @@ class PriceAdmin(Importing, ModelAdmin):
         "CSV or a JSON list with model, route, unit, usd, per, effective_from, and if you like"
         " effective_until (the last day) and source."
     )
-    list_display: ClassVar = ["model", "route", "unit", "usd", "per", "effective_from", "source"]
+    list_display: ClassVar = [
+        "model", "route", "unit", "usd_told", "per", "effective_from", "source",
+    ]  # fmt: skip
     list_filter: ClassVar = ["route", "unit", "effective_from"]
     search_fields: ClassVar = ["model"]
     date_hierarchy = "effective_from"
@@ -126,21 +129,22 @@ def _begun(price: Price | None) -> bool:
 
 
 @admin.register(LedgerLine)
-class LedgerAdmin(ReadOnly):
+class LedgerAdmin(InDollars, ReadOnly):
     list_display: ClassVar = [
-        "created_at", "tenant", "feature", "model", "unit", "quantity", "usd", "kind", "estimated",
+        "created_at", "tenant", "feature", "model", "unit", "quantity", "usd_told", "kind",
+        "estimated",
     ]  # fmt: skip
     list_filter: ClassVar = ["month", "kind", "estimated"]
     search_fields: ClassVar = ["request_id", "reservation_id", "tenant", "model"]
 
 
 @admin.register(AwsCostLine)
-class AwsCostLineAdmin(ReadOnly):
+class AwsCostLineAdmin(InDollars, ReadOnly):
     """AWS's own bill, per tenant, model and day."""
 
     list_display: ClassVar = [
-        "day", "source", "tenant_id", "model", "unit", "quantity", "usd", "entity", "usage_type",
-        "attributed_by", "estimated",
+        "day", "source", "tenant_id", "model", "unit", "quantity", "usd_told", "entity",
+        "usage_type", "attributed_by", "estimated",
     ]  # fmt: skip
     list_filter: ClassVar = ["source", "period", "entity", "attributed_by", "region"]
     search_fields: ClassVar = ["tenant_id", "model", "usage_type"]
@@ -148,8 +152,8 @@ class AwsCostLineAdmin(ReadOnly):
 
 
 @admin.register(AwsCostDelivery)
-class AwsCostDeliveryAdmin(ReadOnly):
-    list_display: ClassVar = ["period", "read_at", "lines", "repeated", "usd", "execution_id"]
+class AwsCostDeliveryAdmin(InDollars, ReadOnly):
+    list_display: ClassVar = ["period", "read_at", "lines", "repeated", "usd_told", "execution_id"]
 
 
 @admin.register(Reservation)

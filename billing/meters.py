@@ -53,6 +53,10 @@ class Meter:
         return amount(self.metric, self.reserved) if self.reserved > 0 else ""
 
     @property
+    def endless(self) -> bool:
+        return self.included is None
+
+    @property
     def included_text(self) -> str:
         if self.included is None:
             return _("no limit")

@@ -24,6 +24,7 @@ from billing.invoices.states import (
     invoice_void,
 )
 from billing.plans.admin import staff_of
+from billing.stafflists import InDollars
 from tenants.accounts.audit import audit_write
 from tenants.errors import TenantryError
 from tenants.staffpages import FixedRows, ReadOnly
@@ -45,9 +46,9 @@ WORK: Final[dict[str, Callable[..., Invoice]]] = {
 }
 
 
-class LineInline(TabularInline):
+class LineInline(InDollars, TabularInline):
     model = InvoiceLine
-    fields: ClassVar = ["position", "kind", "text", "quantity", "usd"]
+    fields: ClassVar = ["position", "kind", "text", "quantity", "usd_told"]
     readonly_fields: ClassVar = fields
     extra = 0
     can_delete = False
@@ -140,10 +141,10 @@ class BillingAccountAdmin(ModelAdmin):
 
 
 @admin.register(AccountCredit)
-class AccountCreditAdmin(FixedRows):
+class AccountCreditAdmin(InDollars, FixedRows):
     """Grant a credit: it is taken off the next invoices, and stays as it was granted."""
 
-    list_display: ClassVar = ["granted_at", "tenant_id", "usd", "reason", "expires_on"]
+    list_display: ClassVar = ["granted_at", "tenant_id", "usd_told", "reason", "expires_on"]
     search_fields: ClassVar = ["tenant_id", "reason"]
     readonly_fields: ClassVar = ["granted_at"]
 

@@ -188,6 +188,7 @@ USE_I18N = True
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 # Texts of templates and scripts, then those of the code. The compiled catalogues are kept with
 # their sources: nothing has to be compiled where the product is installed.
+FORMAT_MODULE_PATH = "config.formats"
 LOCALE_PATHS = [ROOT / "config" / "locale", ROOT / "tenants" / "locale"]
 
 # Uploads stream to disk, and a body that is not a file upload stays small.
@@ -255,6 +256,7 @@ UNFOLD = {
             "href": lambda _request: static("favicon.svg"),
         }
     ],
+    "STYLES": [lambda _request: static("billing/staff.css")],
     "SHOW_HISTORY": True,
     "DASHBOARD_CALLBACK": "config.staffdashboard.dashboard",
     "SHOW_VIEW_ON_SITE": False,

@@ -1,0 +1,1 @@
+"""Formats of languages that Django has otherwise than the product writes them."""
