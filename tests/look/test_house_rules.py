@@ -14,6 +14,7 @@ TEMPLATES = sorted(
     for path in (ROOT / "templates").rglob("*.html")
     if not path.is_relative_to(ROOT / "templates" / "admin")
 )
+MAILS = sorted((ROOT / "templates").rglob("*.txt"))
 STATIC = ROOT / "static"
 # Staff's pages wear django-unfold: its templates, and its tokens beside a few tones of ours.
 STAFF_SHEET = STATIC / "billing" / "staff.css"
@@ -41,6 +42,14 @@ def test_a_template_loads_nothing_from_elsewhere(template: Path) -> None:
         r"<(?:script|img|link|iframe)\b[^>]*?(?:src|href)=\"([^\"]*)", template.read_text()
     )
     assert [address for address in loaded if "//" in address] == []
+
+
+@pytest.mark.parametrize("template", MAILS, ids=named)
+def test_a_mail_is_text_and_escapes_nothing(template: Path) -> None:
+    """A workspace called Bits & Pieces is called so in its mails too, not Bits &amp; Pieces."""
+    text = template.read_text().strip()
+    assert re.match(r"{% load [a-z0-9 ]+ %}{% autoescape off %}", text)
+    assert text.endswith("{% endautoescape %}")
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=named)
