@@ -26,7 +26,7 @@ from tenants.lifecycle.retention import days_of, kinds
 from tenants.objects import bucket
 from tenants.registry.models import IsolationCheck
 from tenants.registry.regions import NAMES
-from tenants.wording import grouped, minute
+from tenants.wording import RETRIEVAL, grouped, minute
 
 TRAINING: Final = "https://docs.aws.amazon.com/bedrock/latest/userguide/data-protection.html"
 DAYS: Final = 30
@@ -109,7 +109,12 @@ def _places(tenant: TenantContext) -> Iterator[Line]:
         f"arn:aws:s3:::{bucket(tenant.region)}/tenants/{tenant.id}/*",
         _("the object store's prefix"),
     )
-    yield Line(_("Retrieval"), tenant.retrieval, _("the workspace's row"), "/settings/data/")
+    yield Line(
+        _("Retrieval"),
+        str(RETRIEVAL.get(tenant.retrieval, tenant.retrieval)),
+        _("the workspace's row"),
+        "/settings/data/",
+    )
 
 
 def _flow(tenant: TenantContext) -> Iterator[Line]:

@@ -1,18 +1,23 @@
-"""Numbers and days inside sentences, as the reader's language writes them.
-
-Each has a lazy form for texts that are made at import and read later.
-"""
+"""Numbers and days inside sentences, as the reader's language writes them, and names of codes."""
 
 import re
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import zip_longest
+from typing import Final
 
 from django.utils.formats import date_format
 from django.utils.functional import lazy
-from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext, gettext_lazy, pgettext
 
 from tenants.numbers import written
+
+# How a workspace's people are told where its passages are looked for.
+RETRIEVAL: Final = {
+    "schema": gettext_lazy("Vectors and text in the workspace's own database schema"),
+    "kb_shared": gettext_lazy("A Knowledge Base shared by workspaces, filtered by workspace"),
+    "kb_dedicated": gettext_lazy("A Knowledge Base of the workspace's own"),
+}
 
 
 def grouped(value: int | float | Decimal) -> str:

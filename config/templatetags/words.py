@@ -1,10 +1,15 @@
-"""Words that pages make of codes, and names within sentences."""
+"""Words that pages make of codes, names within sentences, and code within texts."""
 
+import re
 from typing import Final
 
 from django import template
+from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
+
+from tenants.wording import RETRIEVAL
 
 register = template.Library()
 
@@ -28,6 +33,7 @@ WORDS: Final = {
     "owner": _("Owner"),
     "small": _("Small"),
     "frontier": _("Frontier"),
+    **RETRIEVAL,
 }
 
 
@@ -43,3 +49,10 @@ def midsentence(name: object) -> str:
     """Return a name as it stands within a sentence: German writes its nouns large there too."""
     text = str(name)
     return text if get_language() == "de" else text.lower()
+
+
+@register.filter
+def code_spans(text: str) -> SafeString:
+    """Return a text of the API's document with what stands between backticks as code."""
+    escaped = str(conditional_escape(text))
+    return mark_safe(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", escaped))  # noqa: S308 - escaped

@@ -10,7 +10,7 @@ from tenants.accounts.models import role_reaches
 from tenants.accounts.selectors import actor_of
 
 NAV: Final[list[dict[str, Any]]] = [
-    {"label": _("Members"), "href": "/settings/members/", "icon": "users"},
+    {"label": _("Members"), "href": "/settings/members/", "icon": "user"},
     {"label": _("Groups"), "href": "/settings/groups/", "icon": "users"},
     {"label": _("Sign-in"), "href": "/settings/security/", "icon": "lock"},
     {"label": _("API keys"), "href": "/settings/keys/", "icon": "key"},
@@ -18,9 +18,9 @@ NAV: Final[list[dict[str, Any]]] = [
     {"label": _("Safety"), "href": "/settings/safety/", "icon": "shield"},
     {"label": _("Assistant"), "href": "/settings/assistant/", "icon": "assistant", "role": "admin"},
     {"label": _("Data"), "href": "/settings/data/", "icon": "database", "role": "admin"},
-    {"label": _("Trust"), "href": "/settings/trust/", "icon": "lock", "role": "admin"},
+    {"label": _("Trust"), "href": "/settings/trust/", "icon": "success", "role": "admin"},
     {"label": _("Audit log"), "href": "/settings/audit/", "icon": "history", "role": "admin"},
-    {"label": _("Workspace"), "href": "/settings/workspace/", "icon": "settings"},
+    {"label": _("Workspace"), "href": "/settings/workspace/", "icon": "home"},
 ]
 
 

@@ -1,13 +1,12 @@
 """Settings, Data: where the data is, how long it is kept, legal hold, archives, and leaving."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -44,12 +43,6 @@ from tenants.wording import day
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
-
-RETRIEVAL: Final = {
-    "schema": gettext_lazy("Vectors and text in the workspace's own database schema"),
-    "kb_shared": gettext_lazy("A Knowledge Base shared by workspaces, filtered by workspace"),
-    "kb_dedicated": gettext_lazy("A Knowledge Base of the workspace's own"),
-}
 
 
 @role_required("admin")
@@ -108,7 +101,6 @@ def _page(request: HttpRequest, owner: bool, error: str, tenant: Any) -> HttpRes
         "error": error,
         "policy": policy,
         "region": regions.get(tenant.region, tenant.region),
-        "retrieval": RETRIEVAL.get(tenant.retrieval, tenant.retrieval),
         "kinds": [
             {
                 "kind": kind,

@@ -1,10 +1,12 @@
 """Visits of staff to a workspace, as one of its members."""
 
 import uuid
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 
 
 class Impersonation(models.Model):
@@ -30,3 +32,12 @@ class Impersonation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.started_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def over_at(self) -> datetime:
+        """When it ended, or ends by itself."""
+        return min(self.ended_at or self.expires_at, self.expires_at)
+
+    @property
+    def goes_on(self) -> bool:
+        return self.over_at > timezone.now()
