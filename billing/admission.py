@@ -34,7 +34,7 @@ from billing.shared import (
     PATIENCE_OF_TASKS,
     shared_of,
 )
-from billing.units import Metric, amounts, checked
+from billing.units import Metric, amounts, array, checked
 from tenants.context import Actor, current
 
 __all__ = ["Along", "Estimate", "Reservation", "admit"]
@@ -153,9 +153,9 @@ def _reserve(
     metrics = sorted(held)
     parameters = [
         *row,
-        [metric.value for metric in metrics],
-        [held[metric] for metric in metrics],
-        [plan.stops_at(metric) for metric in metrics],
+        array(metrics),
+        array(held[metric] for metric in metrics),
+        array(plan.stops_at(metric) for metric in metrics),
     ]
     rider = settlement_taken()
     statement = RESERVE if rider is None else RESERVE_AFTER

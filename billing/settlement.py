@@ -33,7 +33,7 @@ from billing.reservations import (
     outside_transactions,
 )
 from billing.shared import unshared_of
-from billing.units import METRIC_OF, Unit, amounts, checked
+from billing.units import METRIC_OF, Unit, amounts, array, checked
 from tenants.context import current
 
 log = structlog.get_logger(__name__)
@@ -236,14 +236,13 @@ def _parameters(held: Held, usage: Usage, *, final: bool, resolved: str) -> list
         held.feature,
         held.user_id,
         held.api_key_id,
-        [unit.value for unit in units],
-        [usage.units[unit] for unit in units],
-        [price.id if price else None for price in prices],
-        [price.usd if price else None for price in prices],
-        [price.per if price else None for price in prices],
-        [
-            price.of(usage.units[unit]) if price else None
-            for unit, price in zip(units, prices, strict=True)
-        ],
+        array(units),
+        array(usage.units[unit] for unit in units),
+        array(price and price.id for price in prices),
+        array(price and price.usd for price in prices),
+        array(price and price.per for price in prices),
+        array(
+            price and price.of(usage.units[unit]) for unit, price in zip(units, prices, strict=True)
+        ),
         METRICS,
     ]

@@ -4,7 +4,7 @@ A *unit* is what a price row prices and a ledger row counts. A *metric* is what 
 meter shows: several units add up to one metric.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -116,6 +116,11 @@ def amounts(units: Mapping[Unit, int]) -> dict[Metric, Decimal]:
         if metric is not None:
             found[metric] = found.get(metric, Decimal(0)) + quantity
     return found
+
+
+def array(values: Iterable[object]) -> str:
+    """Return names or numbers as PostgreSQL writes an array: a list takes the driver far longer."""
+    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
 
 
 def checked(units: Mapping[Unit, int]) -> dict[Unit, int]:
