@@ -7,10 +7,11 @@ As a program it reads a Region's log and may die by SIGKILL at a function of `be
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
+
+from tests.support.services import Worker
 
 Manage = Callable[..., str]
 
@@ -51,16 +52,10 @@ def reading(
     return told
 
 
-def killed(environment: dict[str, str], folder: str, *arguments: str) -> None:
+def killed(worker: Worker, *arguments: str) -> None:
     """Read a Region's log in a process that dies on its way."""
-    died = subprocess.run(
-        [sys.executable, "-m", "tests.bedrock.logreader", *arguments],
-        env=environment,
-        cwd=folder,
-        timeout=60,
-        capture_output=True,
-    )
-    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    status, said = worker.run("ops", "tests.bedrock.logreader", *arguments)
+    assert status == -signal.SIGKILL, said
 
 
 if __name__ == "__main__":

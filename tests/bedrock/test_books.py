@@ -8,8 +8,6 @@ hundred thousand, whose log is read for longer than a command may usually take:
 import os
 import random
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +19,6 @@ import pytest
 from django.db.models import Sum
 
 from billing.models import LedgerEntry
-from config.stack.options import REPOSITORY
 from tenants.context import TenantContext, entered
 from tenants.registry.selectors import tenant_by_host
 from tests.bedrock import driving, test_costs
@@ -55,15 +52,10 @@ def test_ledger_log_and_bill_agree_after_throttling_cut_streams_and_kills(
     before = test_costs.billed(test_costs.reading(manage))
 
     def make(number: int, point: str, tenant: TenantContext) -> None:
-        died = subprocess.run(
-            [sys.executable, "-m", "tests.bedrock.driving", str(tenant.id),
-             str(CALLS // KILLS), str(number), point],
-            env=worker.environment("app"),
-            cwd=REPOSITORY,
-            timeout=300 + CALLS,
-            capture_output=True,
-        )  # fmt: skip
-        assert died.returncode == -signal.SIGKILL, died.stderr.decode()[-2000:]
+        status, said = worker.run(
+            "app", "tests.bedrock.driving", str(tenant.id), str(CALLS // KILLS), str(number), point
+        )
+        assert status == -signal.SIGKILL, said[-2000:]
 
     worker.empty_redis()
     began = perf_counter()

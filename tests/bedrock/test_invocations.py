@@ -17,7 +17,6 @@ from bedrock.policy import Policy, policy_of
 from billing.models import Reservation
 from billing.selectors import request_cost
 from billing.units import Unit
-from config.stack.options import REPOSITORY
 from tenants.aws import client, ops_client
 from tenants.context import SYSTEM, TenantContext, entered, public_scope
 from tenants.deployment_objects import deployment_objects, deployment_objects_delete
@@ -194,7 +193,7 @@ def test_a_reader_that_is_killed_is_followed_by_one_that_ends_its_work(
     for _ in range(3):
         ask(acme)
     localaws.logs()
-    killed(worker.environment("ops"), str(REPOSITORY), "us-east-1", *stage.split())
+    killed(worker, "us-east-1", *stage.split())
     told = reading(manage)
     assert [state for _, state, *_ in told["calls"]] == ["matched"] * 3
     assert told["findings"] == []

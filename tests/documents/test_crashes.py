@@ -1,15 +1,12 @@
 """A worker that is killed at any stage loses nothing and doubles nothing."""
 
 import signal
-import subprocess
-import sys
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from bedrock.models import BatchJob, PolicyDecision
-from config.stack.options import REPOSITORY
 from documents.models import Document, StagedBatch
 from documents.vectors import BATCH
 from tenants.context import entered
@@ -28,17 +25,9 @@ DATA = files.long_pdf(50)
 
 def killed(worker: Worker, subject_id: str, stage: str) -> None:
     """Run the ingestion, or a job's steps, in a process of its own that dies at the stage."""
-    died = subprocess.run(
-        [
-            sys.executable,
-            *("-m", "tests.documents.crash", str(tenant_of(MAX).id), subject_id, *stage.split()),
-        ],
-        env=worker.environment("app"),
-        cwd=REPOSITORY,
-        timeout=60,
-        capture_output=True,
-    )
-    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    tenant_id = str(tenant_of(MAX).id)
+    status, said = worker.run("app", "tests.documents.crash", tenant_id, subject_id, *stage.split())
+    assert status == -signal.SIGKILL, said
 
 
 @pytest.mark.parametrize(

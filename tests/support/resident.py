@@ -1,14 +1,15 @@
-"""A process of the product that loads once and runs each management command in a fork of itself.
+"""A process of the product that loads once and runs each command or module in a fork of itself.
 
-Loading Django anew for every command took a quarter of the suite's time. The process that forks
-holds no connection and no thread, so each command starts as it would from a shell, under the
-database login of the environment that the process was started with.
+Loading Django anew for every one took a quarter of the suite's time. The process that forks holds
+no connection and no thread, so each one starts as it would from a shell, under the database login
+of the environment that the process was started with.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
-WITHIN: Final = int(os.environ.get("COMMAND_WITHIN", "120"))  # seconds that one command may take
+WITHIN: Final = int(os.environ.get("COMMAND_WITHIN", "120"))  # seconds that one may take
 
 
 class Resident:
@@ -34,11 +35,14 @@ class Resident:
             text=True,
         )
 
-    def run(self, arguments: tuple[str, ...], log: Path) -> int:
-        """Run `manage.py` with the arguments, its output going to `log`; return its exit status."""
+    def run(self, argv: tuple[str, ...], log: Path) -> int:
+        """Run `manage.py` or a module with its arguments; return its exit status.
+
+        Its output goes to `log`. The status of a process that a signal killed is -signal.
+        """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        order = json.dumps({"argv": ["manage.py", *arguments], "log": str(log)})
+        order = json.dumps({"argv": argv, "log": str(log)})
         self.process.stdin.write(f"{order}\n")
         self.process.stdin.flush()
         return int(self.process.stdout.readline())
@@ -68,7 +72,7 @@ def main() -> None:
 
 
 def _run(argv: list[str], log: str) -> None:
-    """Become the command: its output to `log`, its exit status ours."""
+    """Become the command or the module: its output to `log`, its exit status ours."""
     from signal import alarm
 
     from django.core.management import execute_from_command_line
@@ -81,7 +85,10 @@ def _run(argv: list[str], log: str) -> None:
     sys.argv = argv
     status = 0
     try:
-        execute_from_command_line(argv)
+        if argv[0] == "manage.py":
+            execute_from_command_line(argv)
+        else:
+            runpy.run_module(argv[0], run_name="__main__", alter_sys=True)
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         if isinstance(ended.code, str):

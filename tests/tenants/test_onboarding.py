@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -12,7 +10,6 @@ import pytest
 from django.core import mail
 from django.db import connection
 
-from config.stack.options import REPOSITORY
 from tenants.accounts.models import User
 from tenants.accounts.tasks import confirm_mail
 from tenants.context import entered, public_scope
@@ -53,11 +50,8 @@ def test_a_making_killed_at_every_step_is_finished_and_happens_once(
 ) -> None:
     """One workspace: killed before and after each of its steps, then left to finish."""
     steps = ["registry", "role", "schema", "owner", "mail", "bedrock.storage", "bedrock.knowledge"]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.tenants.onboarding_crash", "made-hard", *steps],
-        env=worker.environment("owner"), cwd=REPOSITORY, timeout=90, capture_output=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    status, said = worker.run("owner", "tests.tenants.onboarding_crash", "made-hard", *steps)
+    assert status == 0, said[-2000:]
     finished = row("made-hard")
     assert finished.state == Onboarding.State.DONE
     assert set(steps) <= set(finished.done)
@@ -103,11 +97,8 @@ def _pool_emptied(worker: Worker) -> bool:
 
 def _worked(worker: Worker) -> None:
     """Do what waits in the provisioning queue, under the owner's login, and end."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.support.work", "provisioning"],
-        env=worker.environment("owner"), cwd=REPOSITORY, timeout=60, capture_output=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    status, said = worker.run("owner", "tests.support.work", "provisioning")
+    assert status == 0, said[-2000:]
 
 
 def test_an_address_is_confirmed_by_its_mail_and_its_mail_alone() -> None:
