@@ -2,6 +2,9 @@
 
 BIN := .venv/bin
 
+# Each of the stack's processes would compile the product anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test test-clients test-schema test-ocr messages bench isolation clean .run .dev .chromium .pgbouncer
 .SILENT:
 .DEFAULT_GOAL := run

@@ -37,6 +37,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Servers that do not start fail the tests that need them, and no others.
     """
+    # Else each of the run's many processes would compile the product anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     told = getattr(config, "workerinput", None)
     if told is None and not _runs_tests(config):
         return

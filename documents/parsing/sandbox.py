@@ -40,6 +40,8 @@ from documents.parsing.model import (
 _ROOT = str(Path(__file__).resolve().parents[2])
 _PATH = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
 _START = "from documents.parsing.child import main; main()"
+# As this process does, a child keeps what it compiles: all of it before a byte of the file is read.
+_KEEPS = ("-B",) if sys.dont_write_bytecode else ()
 _ANSWER_FACTOR = 6
 """Bytes of JSON that one character may take, headings and pages included."""
 
@@ -101,7 +103,7 @@ def child_answer(
         child = subprocess.Popen(
             [
                 sys.executable,
-                *("-I", "-B", "-X", "utf8", "-c", _PATH + start, _ROOT),
+                *("-I", *_KEEPS, "-X", "utf8", "-c", _PATH + start, _ROOT),
                 *arguments,
             ],
             stdin=source,
