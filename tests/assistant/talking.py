@@ -20,6 +20,7 @@ from assistant.services import conversation_create
 from tenants.context import Actor, entered
 from tests.support.cast import Person
 from tests.support.clients import browser_of, tenant_of, user_of
+from tests.support.plain import NO_TLS
 
 PATIENCE = 15  # seconds
 
@@ -32,7 +33,7 @@ class Server:
 
     def wait(self) -> None:
         """Return when it serves."""
-        transport = httpx.HTTPTransport(retries=20)
+        transport = httpx.HTTPTransport(retries=20, verify=NO_TLS)
         with httpx.Client(transport=transport, trust_env=False) as client:
             client.get(f"http://127.0.0.1:{self.port}/healthz", timeout=PATIENCE)
 
@@ -46,6 +47,7 @@ class Server:
             headers={"Host": self.host(person), "Authorization": f"Bearer {person.key}"},
             timeout=PATIENCE,
             trust_env=False,
+            verify=NO_TLS,
         )
 
 

@@ -21,6 +21,7 @@ import psycopg
 from config.stack.options import REPOSITORY
 from config.stack.ports import LOOPBACK, free_port
 from tests.support.localaws import LocalAws
+from tests.support.plain import NO_TLS
 
 START_WITHIN = 90  # seconds
 
@@ -97,7 +98,8 @@ class LiveStack:
         """Return the status of GET `path` at `host` (`acme.localhost`, say)."""
         headers = {"Host": f"{host}:{self.port}"}
         url = f"http://{LOOPBACK}:{self.port}{path}"
-        return httpx.get(url, headers=headers, timeout=10, trust_env=False).status_code
+        answer = httpx.get(url, headers=headers, timeout=10, trust_env=False, verify=NO_TLS)
+        return answer.status_code
 
     def stop(self, within: float = 15) -> int:
         """Stop it as an operator would and return its exit status."""
@@ -129,7 +131,7 @@ class LiveStack:
         headers = {"Host": person.host}
         if secret:
             headers["Authorization"] = f"Bearer {secret}"
-        options: dict[str, Any] = {"timeout": 60, "trust_env": False, **more}
+        options: dict[str, Any] = {"timeout": 60, "trust_env": False, "verify": NO_TLS, **more}
         return httpx.Client(base_url=f"http://{LOOPBACK}:{self.port}", headers=headers, **options)
 
     def session(self, person: DemoPerson) -> str:

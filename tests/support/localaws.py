@@ -9,13 +9,17 @@ from typing import Any
 
 import httpx
 
+from tests.support.plain import NO_TLS
+
 
 class LocalAws:
     """A client of `/_localaws/` at `url`."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._http = httpx.Client(base_url=f"{url}/_localaws", timeout=10, trust_env=False)
+        self._http = httpx.Client(
+            base_url=f"{url}/_localaws", timeout=10, trust_env=False, verify=NO_TLS
+        )
 
     def script(self, **members: Any) -> None:
         """Queue one scripted answer: `script(text="Hello", match={"operation": "Converse"})`."""

@@ -16,6 +16,7 @@ from tenants.accounts.models import User
 from tenants.accounts.services import user_create, user_disable
 from tenants.accounts.tasks import find_mail
 from tenants.context import SYSTEM, entered, public_scope
+from tenants.registry import signup
 from tenants.registry.models import AddressEntry, Onboarding
 from tests.support.cast import ALICE, BOB, CHARLIE
 from tests.support.clients import browser_of, code_of, stranger, tenant_of, user_of
@@ -28,6 +29,12 @@ FORM = {
     "password": "a long enough password",
     "region": "eu-central-1",
 }
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody makes the workspaces that are asked for here, so nobody waits for them."""
+    monkeypatch.setattr(signup, "PATIENCE", 0.0)
 
 
 def public() -> Client:
