@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from tests.isolation.world import World
     from tests.support.services import Worker
 
-pytestmark = pytest.mark.xdist_group("layers")
 # These also read who the owner is, or write beside: with every layer off they break off, since the
 # other tenant's people are not in the asker's schema.
 JOINED = {
