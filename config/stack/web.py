@@ -10,6 +10,7 @@ closed at its other end: never on an old schema.
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import sys
@@ -17,6 +18,8 @@ from collections.abc import Callable
 from importlib import import_module
 
 import uvicorn
+
+FILES = 65_536  # open at once; a socket is one
 
 
 def main(descriptors: list[str]) -> None:
@@ -29,6 +32,7 @@ def serve(sockets: list[socket.socket], wait: Callable[[], object]) -> None:
     """Load, wait for `wait`, and serve until SIGTERM; open requests have three seconds to end."""
     application = import_module("config.asgi").application
     _load_what_first_requests_need()
+    files_raise()
     wait()
     import_module("tenants.backend.sessions").sessions_require()
     import_module("config.telemetry").traces_export("web")
@@ -54,6 +58,14 @@ def serve(sockets: list[socket.socket], wait: Callable[[], object]) -> None:
 
     turns_end(within=2)
     drains_finish(within=1)
+
+
+def files_raise() -> None:
+    """Let the process hold more sockets than the shell's usual thousand, where the system may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _load_what_first_requests_need() -> None:

@@ -188,20 +188,24 @@ class LiveStack:
         url = f"postgresql://postgres:{passwords['postgres']}@{LOOPBACK}:{port}/tenantry"
         return psycopg.connect(url, connect_timeout=5)
 
-    def manage(self, login: str, *arguments: str) -> str:
-        """Run a management command beside the running stack, under one of its logins.
-
-        Returns what it printed; fails with it when the command fails.
-        """
+    def environment(self, login: str) -> dict[str, str]:
+        """Return the environment of a process beside the running stack, under one of its logins."""
         env = {k: v for k, v in os.environ.items() if not k.startswith(("DATABASE_", "AWS_"))}
         for line in (self.var / "env" / f"{login}.env").read_text().splitlines():
             name, _, value = line.partition("=")
             env[name] = "".join(shlex.split(value))
         env["DJANGO_SETTINGS_MODULE"] = "config.settings.local"
+        return env
+
+    def manage(self, login: str, *arguments: str) -> str:
+        """Run a management command beside the running stack, under one of its logins.
+
+        Returns what it printed; fails with it when the command fails.
+        """
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=REPOSITORY,
-            env=env,
+            env=self.environment(login),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
