@@ -84,6 +84,28 @@ QUESTIONS: Final = (
     Question("What does asn1_create_element return if source_name is not known?",
              "libtasn1-doc libtasn1.pdf", 13, "ASN1_ELEMENT_NOT_FOUND"),
 )  # fmt: skip
+# Written down before the product was asked any of them, so that nothing can be fitted to them.
+UNSEEN: Final = (
+    Question("How many of the languages named in ISO 639-1 does fontconfig support?",
+             "fontconfig fontconfig-user.pdf", 4, "122"),
+    Question("Which version number do fontconfig's cache files currently have?",
+             "fontconfig fontconfig-user.pdf", 5, "currently 7"),
+    Question("When do applications have to match globs case-sensitively?",
+             "shared-mime-info shared-mime-info-spec.pdf", 7, "case-sensitive attribute"),
+    Question("In which byte order are the numbers in mime.cache files?",
+             "shared-mime-info shared-mime-info-spec.pdf", 13, "big-endian"),
+    Question("How long may a compressed file be for bzip2recover versions prior to 1.0.2?",
+             "bzip2 manual.pdf", 10, "512 megabytes"),
+    Question("How much larger than the uncompressed data should an output buffer be so that"
+             " compressed data will fit?", "bzip2 manual.pdf", 30, "1% larger"),
+    Question("Who constructed the message digest function MD5?",
+             "nettle-dev nettle.pdf", 21, "Rivest"),
+    Question("What is the block size of CMAC-64?", "nettle-dev nettle.pdf", 71, "64 bits"),
+    Question("Which constant is the maximum number of characters of an ASN.1 identifier?",
+             "libtasn1-doc libtasn1.pdf", 7, "ASN1_MAX_NAME_SIZE"),
+    Question("By how much did reading 32 bits at once improve on computing a CRC byte by byte?",
+             "zlib1g-dev crc-doc.1.0.pptx", 12, "20-25%"),
+)  # fmt: skip
 
 
 def real_files() -> list[RealFile]:
