@@ -55,16 +55,26 @@ def passages_block(passages: Sequence[Passage]) -> str:
 
 
 def passages_numbered(passages: Sequence[tuple[int, Passage]]) -> str:
-    """Return the passages with the numbers given."""
+    """Return the passages with the numbers given.
+
+    A passage alone often does not say what it is about: the headings above it do.
+    """
     parts = ["<passages>"]
     for number, passage in passages:
         name = escape(passage.document_name, {'"': "&quot;"})
         page = f' page="{passage.page}"' if passage.page is not None else ""
-        parts.append(f'<passage id="{number}" document="{name}"{page}>')
+        heading = escape(contained(passage.heading), {'"': "&quot;"})
+        section = f' section="{heading}"' if heading else ""
+        parts.append(f'<passage id="{number}" document="{name}"{page}{section}>')
         parts.append(contained(passage.text))
         parts.append("</passage>")
     parts.append("</passages>")
-    given = [part for _, passage in passages for part in (passage.document_name, passage.text)]
+    given = [
+        part
+        for _, passage in passages
+        for part in (passage.document_name, passage.heading, passage.text)
+        if part
+    ]
     return as_masked("\n".join(parts), *given)
 
 

@@ -20,6 +20,7 @@ class Passage:
     id: str
     text: str
     document: str = ""
+    section: str = ""  # the headings above it, outermost first
 
 
 @dataclass
@@ -146,7 +147,8 @@ def _read_passages(text: str, prompt: Prompt) -> None:
         attributes = dict(_ATTRIBUTE.findall(found[1]))
         number = attributes.get("id") or str(len(prompt.passages) + 1)
         document = html.unescape(attributes.get("document", ""))
-        prompt.passages.append(Passage(number, html.unescape(found[2]).strip(), document))
+        section = html.unescape(attributes.get("section", ""))
+        prompt.passages.append(Passage(number, html.unescape(found[2]).strip(), document, section))
 
 
 def _read_tags(text: str, prompt: Prompt) -> None:

@@ -2,7 +2,8 @@
 
 The score is the share of the question's weight that a sentence carries. A word weighs by its
 rarity among the sentences given; it is carried by the same stem, by a word for the same, by one of
-close meaning, and in part by the heading, the document's name and the sentence before.
+close meaning, and in part by the heading, the document's name and the sentence before. Terms that
+are neighbours in the question count more where they are neighbours too.
 Whole-sentence similarity and the kind of answer (a number to "how many", a name to "who") order
 sentences that say similar things. What the passages never speak of holds the score down.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -30,6 +32,7 @@ _SOFT_WORTH = 0.75
 _COLUMN_WORTH = 0.9
 _KEY_WORTH = 0.7
 _HEADING_WORTH = 0.6
+_PAIR_WORTH = 0.08
 _NAMED_WORTH = 1.5  # times that of a heading
 _NEAR_WORTH = 0.4
 _UNCOUNTED = -0.30
@@ -116,6 +119,7 @@ def rank(
     absent = [_unnamed(named, passage) for passage in passages]
     meaning = _meaning(question, asked, usable, embedder)
     unit = counted(question)
+    paired = _paired(question, usable, passages)
     scored = []
     for row, sentence in enumerate(usable):
         score = 0.66 * coverage[row] + 0.24 * meaning[row]
@@ -126,6 +130,7 @@ def rank(
             score -= 0.10
         score += bonus * min(1.0, float(coverage[row]) * 1.5)
         score -= _shape_costs(sentence, len(bags[row]), question)
+        score += _PAIR_WORTH * paired[row]
         score -= 0.32 * absent[sentence.passage]
         score -= 0.006 * min(sentence.passage, 10)
         scored.append(
@@ -182,12 +187,35 @@ def _headed(asked: list[str], usable: list[Sentence], passages: list[Passage]) -
         key = (sentence.heading, sentence.passage)
         if key not in known:
             name = _name(passages[sentence.passage])
-            held, named = bag(f"{sentence.heading} {name}"), bag(name)
+            above = f"{sentence.heading} {passages[sentence.passage].section}"
+            held, named = bag(f"{above} {name}"), bag(name)
             whole = len(named) > 1 and named <= set(asked)  # the question names the document
             worth = [_NAMED_WORTH if whole and t in named else closeness(t, held) for t in asked]
             known[key] = np.array(worth, dtype=np.float32)
         headed[row] = known[key]
     return headed
+
+
+def _paired(question: str, usable: list[Sentence], passages: list[Passage]) -> list[float]:
+    """The share of the question's neighbouring terms that are neighbours in or above a sentence.
+
+    `magic file` is more than a magic and a file.
+    """
+    wanted = _pairs(question)
+    if not wanted:
+        return [0.0] * len(usable)
+    found = []
+    for sentence in usable:
+        passage = passages[sentence.passage]
+        held = _pairs(sentence.row.values if sentence.row else sentence.text)
+        for above in (sentence.heading, *passage.section.split("\u203a"), _name(passage)):
+            held |= _pairs(above)
+        found.append(len(wanted & held) / len(wanted))
+    return found
+
+
+def _pairs(text: str) -> frozenset[tuple[str, str]]:
+    return frozenset(pairwise(terms(text)))
 
 
 def _near(usable: list[Sentence], own: Vectors) -> Vectors:

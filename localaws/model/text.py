@@ -22,7 +22,7 @@ STOPWORDS = frozenset(
     under out up down what which who whom whose when where why how there here not no nor can
     could may might must shall should will would s t re ve ll d m please tell show give find
     list explain describe per any some each every all such only own same just also very much many
-    get got let long often say says said according does there's what's need
+    get got let long often say says said according does there's what's need against
     """.split()
 )
 

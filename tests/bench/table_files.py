@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from tests.bench import live
-from tests.bench.realfiles import QUESTIONS, Question, RealFile, real_files
+from tests.bench.realfiles import QUESTIONS, UNSEEN, Question, RealFile, real_files
 from tests.bench.table import Table
 from tests.support.live import LiveStack
 
@@ -35,6 +35,7 @@ def run() -> Table:
             rows.append((file.name, str(state["pages"] or ""), str(state["chunks"]),
                          state["status"], "yes" if found else "NO"))  # fmt: skip
         answered = [_answered(client, stack, question, ids) for question in QUESTIONS]
+        unseen = [_answered(client, stack, question, ids) for question in UNSEEN]
     fine = [row for row in rows if row[3] == "ready" and row[4] == "yes"]
     right = [said for said in answered if said[0]]
     return Table(
@@ -52,6 +53,9 @@ def run() -> Table:
             f"{len(fine)} of {len(files)} files read and found;"
             f" {len(right)} of {len(QUESTIONS)} questions answered, the right page cited.",
             *(said for _, said in answered),
+            f"Of {len(UNSEEN)} more, written down before any of them was asked:"
+            f" {sum(right for right, _ in unseen)}.",
+            *(said for _, said in unseen),
         ],
     )
 

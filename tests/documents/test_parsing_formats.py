@@ -162,6 +162,31 @@ def test_a_table_row_whose_cells_wrap_stays_one_row(read: Read) -> None:
     assert parsed.text == "\n".join(" | ".join(row) for row in rows)
 
 
+def test_a_stretched_line_and_one_that_begins_in_small_type_stay_in_their_paragraph(
+    read: Read,
+) -> None:
+    parsed = read(
+        files.set_pdf(
+            [
+                [(90, 11, "The digest was constructed by Ronald Rivest and is described in the")],
+                # Justified: wider than a column's gap behind the sentence.
+                [(90, 11, "standard."), (148, 11, "It outputs 128 bits, which are 16 octets, and")],
+                # Small capitals are set in a smaller size than their line.
+                [(90, 9.5, "CMAC"), (124, 11, "was specified later, for systems that prefer a")],
+                [(90, 11, "cipher over a digest.")],
+            ]
+        ),
+        MediaType.PDF,
+    )
+    assert parsed.text == (
+        "The digest was constructed by Ronald Rivest and is described in the standard. It outputs"
+        " 128 bits, which are 16 octets, and CMAC was specified later, for systems that prefer a"
+        " cipher over a digest."
+    )
+    rows = [[(90, 11, "Zone"), (180, 11, "Fee")], [(90, 11, "North."), (180, 11, "12.50")]]
+    assert read(files.set_pdf(rows), MediaType.PDF).text == "Zone | Fee\nNorth. | 12.50"
+
+
 def test_what_pages_repeat_goes_and_what_differs_only_in_numbers_stays(read: Read) -> None:
     parsed = read(files.pdf([f"Invoice number {n}." for n in range(1, 6)]), MediaType.PDF)
     assert parsed.text.split("\n\n") == [f"Invoice number {n}." for n in range(1, 6)]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from openpyxl import Workbook
+from pptx.util import Inches, Pt
 
 from documents.parsing import MediaType, ParsedText, detect, parse
 from documents.parsing.errors import ParsingError
@@ -69,6 +70,39 @@ def test_a_slide_inside_a_group_is_read_and_its_title_comes_first(read: Read) ->
         tree.insert(2, group._element)
 
     assert read(office.pptx(build), MediaType.PPTX).text == "Title\n\nInside the group"
+
+
+def test_slides_that_were_made_of_pages_are_read_as_those_pages(read: Read) -> None:
+    pages = [
+        [
+            (1, 1, 16, "Related work"),
+            (1, 1.5, 10, "Cyclic checks"), (2, 1.5, 10, "(CRCs)"),
+            (2.5, 1.5, 10, "were proposed by Peterson and"),
+            (1, 1.68, 10, "Brown in 1961."), (2.3, 1.68, 10, "They were imple-"),
+            (1, 1.86, 10, "mented by Hill [PB"), (2.1, 1.86, 7, "+"), (2.2, 1.86, 10, "79]."),
+        ],
+        [(1, 1 + 0.18 * line, 10, f"Line {line} of the second page goes") for line in range(9)],
+    ]  # fmt: skip
+
+    def build(show: Any) -> None:
+        for lines in pages:
+            made = show.slides.add_slide(show.slide_layouts[6])
+            for left, top, size, text in lines:
+                # As wide as a wrong type's measure says: over the next piece's beginning.
+                box = made.shapes.add_textbox(Inches(left), Inches(top), Inches(1.2), Pt(size))
+                box.text_frame.text = text
+                box.text_frame.paragraphs[0].runs[0].font.size = Pt(size)
+
+    parsed = read(office.pptx(build), MediaType.PPTX)
+    assert parsed.text.startswith(
+        "Related work\n\nCyclic checks (CRCs) were proposed by Peterson and Brown in 1961."
+        " They were implemented by Hill [PB+79]."
+    )
+    assert [heading.title for heading in parsed.headings] == ["Related work"]
+    second = parsed.pages[1]
+    assert parsed.text[second.start : second.end].startswith(
+        "Line 0 of the second page goes Line 1"
+    )
 
 
 def test_a_workbook_gives_rows_that_carry_their_columns_as_they_are_shown(read: Read) -> None:

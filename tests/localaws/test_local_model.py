@@ -164,3 +164,14 @@ def test_a_question_goes_to_the_search_tool_where_there_is_one(runtime):
 def test_the_same_request_gets_the_same_answer(ask):
     asked = (PASSAGES, "<task>summarize</task>")
     assert ask(*asked) == ask(*asked)
+
+
+def test_the_headings_above_a_passage_tell_which_of_two_alike_is_meant(ask):
+    files = "".join(
+        f'<passage id="{number}" document="spec.pdf" section="System \u203a The {kind} files">'
+        f"The file starts with the string {start}.</passage>"
+        for number, kind, start in ((1, "tree", "TREE-1"), (2, "magic", "MAGIC-2"))
+    )
+    for kind, start in (("magic", "MAGIC-2"), ("tree", "TREE-1")):
+        asked = f"<question>With which string do the {kind} files start?</question>"
+        assert start in ask(f"<passages>{files}</passages>", asked).split("[")[0]

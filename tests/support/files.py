@@ -301,6 +301,18 @@ def rendered(story: Sequence[Flowable], title: str = "", footer: bool = False) -
     return out.getvalue()
 
 
+def set_pdf(lines: Sequence[Sequence[tuple[float, float, str]]]) -> bytes:
+    """Return a page whose lines are set piece by piece: (left, size of type, text) in points."""
+    out = io.BytesIO()
+    canvas = Canvas(out, pagesize=A4, invariant=1)
+    for number, pieces in enumerate(lines):
+        for left, size, text in pieces:
+            canvas.setFont("Times-Roman", size)
+            canvas.drawString(left, 700 - 13.2 * number, text)
+    canvas.save()
+    return out.getvalue()
+
+
 def _with_raw_part(packed: bytes, size: int, crc: int) -> bytes:
     """Return a .docx whose `word/document.xml` is given as packed bytes, size and checksum."""
     out = io.BytesIO()

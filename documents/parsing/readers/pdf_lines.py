@@ -16,8 +16,10 @@ SOFT_HYPHEN = "\ufffe"
 
 _LINE = re.compile(rf"[^\r\n{SOFT_HYPHEN}]+(?:\r\n|\r|\n|{SOFT_HYPHEN})?")
 _UNREADABLE_POINTS = 2.0
-_CELL_GAP = 1.0
+_CELL_GAP = 1.0  # times the size of type: a wider one is between two cells
+_SENTENCE_GAP = 2.0  # the same behind a sentence, where justified lines are stretched most
 _BOLD_CHARACTERS = 120
+_ENDED = re.compile(r"[.!?…][\"'”\u2019)\]]*$")
 _MARKER = re.compile(r"^(?:[•◦▪‣·●○■□\u2013—*-]|\(?[0-9a-zA-Z]{1,3}[.)])$")
 
 
@@ -73,7 +75,7 @@ class _Reader:
         first, last = start + lead, start + len(content) - 1
         if last < first:
             return None
-        size = self._size(first)
+        size = self._line_size(first, last)
         if size < _UNREADABLE_POINTS:
             return None
         parts, last_cell = self._cells(content[lead:], first, size)
@@ -109,7 +111,8 @@ class _Reader:
                 after, _ = self._edges(index + 1)
                 part = content[begin:position]
                 marks_item = not parts and _MARKER.match(part)
-                if after - before > size * _CELL_GAP and not marks_item:
+                widest = _SENTENCE_GAP if _ENDED.search(part) else _CELL_GAP
+                if after - before > size * widest and not marks_item:
                     parts.append(part)
                     begin = position + 1
             position = content.find(" ", position + 1)
@@ -121,6 +124,11 @@ class _Reader:
             return position
         units = len(self._text[:position].encode("utf-16-le", "surrogatepass")) // 2
         return max(0, int(pdfium.FPDFText_GetCharIndexFromTextIndex(self._raw, units)))
+
+    def _line_size(self, first: int, last: int) -> float:
+        """Return the size that a line is set in, which may begin with a word in another one."""
+        size, middle = self._size(first), self._size((first + last) // 2)
+        return middle if middle != size and middle == self._size(last) else size
 
     def _size(self, position: int) -> float:
         """Return the height of the type as drawn: a matrix may scale the font's nominal size."""

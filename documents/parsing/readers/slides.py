@@ -1,8 +1,12 @@
-"""PowerPoint presentations: each slide a page, its title a heading, then its shapes and notes."""
+"""PowerPoint presentations: each slide a page, its title a heading, then its shapes and notes.
+
+Slides that were made from pages, a text box for each line, are read as those pages.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lxml import etree
 
@@ -10,14 +14,18 @@ from documents.parsing import clean
 from documents.parsing.archive import Archive
 from documents.parsing.builder import TextBuilder
 from documents.parsing.model import Limits, PageSpan, ParsedText, Refused
-from documents.parsing.readers import charts, ooxml
+from documents.parsing.readers import charts, ooxml, pdf
 from documents.parsing.readers.ooxml import child, local, named
+from documents.parsing.readers.pdf_lines import Line
+from documents.parsing.readers.pdf_running import drop_running_lines
+from documents.parsing.readers.slide_lines import drawn_lines
 
 _TITLES = frozenset({"title", "ctrTitle"})
 _FURNITURE = frozenset({"dt", "ftr", "hdr", "sldNum", "sldImg"})
 _LISTS = frozenset({"body", "obj", ""})
 _OFF = ("0", "false", "off")
 _ON = ("1", "true", "on")
+_LINES = 6  # that a slide has on the average, where each line is a text box
 _FALLBACK = "Fallback"  # the same drawing again, for programs that cannot show the first one
 
 
@@ -34,15 +42,35 @@ def read(data: bytes, limits: Limits) -> ParsedText:
     ]
     if len(names) > limits.pages:
         raise Refused("too_many_pages", limit=limits.pages, pages=len(names))
+    if any(name not in archive for name in names):
+        raise Refused("corrupt_file")
+    if drawn := _drawn(archive, names):
+        drop_running_lines(drawn)
+        found = pdf.written(drawn, limits, recognized=())
+        return replace(found, title=clean.line(builder.title)[:300] or found.title)
     for number, name in enumerate(names, start=1):
-        if name not in archive:
-            raise Refused("corrupt_file")
         before = builder.length
         _write_slide(archive, name, builder)
         # Blocks are set apart by a blank line: the page begins behind it.
         start = before + 2 if before and builder.length > before else before
         builder.pages.append(PageSpan(number, start, builder.length))
     return builder.finish()
+
+
+def _drawn(archive: Archive, names: list[str]) -> list[list[Line]]:
+    """Return the lines of every slide, where all are drawn line by line; else nothing."""
+    pages: list[list[Line]] = []
+    for name in names:
+        slide = ooxml.parse_xml(archive, name)
+        tree = child(slide, "cSld", "spTree")
+        shown = tree is not None and slide.get("show") not in _OFF
+        lines = drawn_lines(_shapes(tree)) if shown and tree is not None else []
+        notes = any(relation.kind == "notesSlide" for relation in ooxml.relations(archive, name))
+        if lines is None or (notes and lines):
+            return []
+        pages.append(lines)
+    written = [page for page in pages if page]
+    return pages if sum(map(len, written)) >= _LINES * max(1, len(written)) else []
 
 
 def _write_slide(archive: Archive, name: str, builder: TextBuilder) -> None:
