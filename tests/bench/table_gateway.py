@@ -46,7 +46,7 @@ def run() -> Table:
     full, bare = full[WARM:], bare[WARM:]
     added = [mine - theirs for mine, theirs in zip(full, bare, strict=True)]
     return Table(
-        title="What the product adds to a model call",
+        title="What the product adds to a model call (P2)",
         includes=(
             "POST /api/v1/write/, `rewrite` of one sentence, one at a time over an open loopback"
             " connection; the answer is scripted, without delay. In it: HTTP, host and API key"

@@ -122,7 +122,7 @@ def _measured(collection: Collection, ids: dict[int, str]) -> Table:
     better = max(scores["BM25 alone"][0], scores["vectors alone"][0])
     gain = scores["fused"][0] / better - 1
     return Table(
-        title="Hybrid quality on CISI",
+        title="Hybrid quality on CISI (P6)",
         includes=(
             f"{len(ids):,} abstracts, {len(collection.queries)} judged queries; the product's own"
             " index and embedding call."

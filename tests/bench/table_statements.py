@@ -60,7 +60,7 @@ def run() -> Table:
     constant = all(_least(few[name]) == _least(many[name]) for name in few)
     named = [*((name, counts) for name, counts in messages.items()), *calls]
     return Table(
-        title="SQL statements",
+        title="SQL statements (P11)",
         includes=(
             "Counted by log_statement = all on the running product: what the login `app` executed"
             " from sending until the answer had ended, medians of"
