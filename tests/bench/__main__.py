@@ -22,7 +22,14 @@ from tests.bench.table import DataMissing, Table
 from tests.support.services import Servers, Worker
 
 IN_PROCESS: Final = frozenset(
-    {"table_cost", "table_invoices", "table_ledger", "table_quality", "table_reconcile"}
+    {
+        "table_cost",
+        "table_invoices",
+        "table_ledger",
+        "table_quality",
+        "table_reconcile",
+        "table_search_peers",
+    }
 )
 FIRST: Final = ("table_start", "table_size")  # the stack that was started serves the others
 
