@@ -82,7 +82,7 @@ def run() -> Table:
             f"The {COUNT} nearest of one workspace's passages; {TENANTS} others with {OTHERS:,}"
             f" each. {QUERIES} queries of CISI, turn by turn, vectors mixed of CISI's own. Ours:"
             " the statements that retrieval sends in the tenant's schema and role, what is within"
-            " asked first, the hundred nearest; with an index from 40,000 vectors on. Shared table: one"
+            " asked first, the hundred nearest; indexed from 40,000 vectors on. Shared table: one"
             " statement on the same server, btree (tenant) and HNSW, iterative scan, planner free."
             " LanceDB: embedded in a process of its own, one table, IVF_HNSW_SQ and an index over"
             " the tenant, filtered before; timed inside it."
