@@ -16,6 +16,7 @@ from tenants.accounts.audit import audit_write
 from tenants.accounts.models import AuditEvent, StaffRole, User
 from tenants.accounts.selectors import staff_actor
 from tenants.signin.impersonating import visits_end
+from tenants.signin.staffreset import staff_factors_reset
 from tenants.staffpages import Acting, ReadOnly
 
 admin.site.unregister(Group)  # rights come by role, see `config/staffroles.py`
@@ -68,13 +69,13 @@ class StaffAdmin(Acting, UserAdmin, ModelAdmin):
         permissions=["act"], description="Take the second factors of colleagues who lost them"
     )
     def reset_factors(self, request: HttpRequest, rows: QuerySet[User]) -> None:
-        """Take them; the colleague sets new ones up at the next sign-in, where one is required."""
+        """Take them and end what is open; the next sign-in sets one up, where one is required."""
         actor = staff_actor(request)
         for user in rows.exclude(pk=str(actor.user_id)):
-            user.factors.all().delete()
-            user.recovery_codes.all().delete()
-            audit_write(actor, action="factor.reset", object_type="user", object_id=user.id)
-            self.message_user(request, f"{user.email} has no second factor any more.")
+            staff_factors_reset(actor=actor, user=user)
+            self.message_user(
+                request, f"{user.email} has no second factor any more, and is signed out."
+            )
         if rows.filter(pk=str(actor.user_id)).exists():
             self.message_user(request, "Nobody resets their own: use a recovery code.")
 

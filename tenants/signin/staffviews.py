@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
@@ -55,7 +56,18 @@ class StaffSignInView(LoginView):
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         user = form.get_user()
         assert isinstance(user, User)
-        return sign_in_begin(self.request, user, self.get_success_url())
+        answer = sign_in_begin(self.request, user, self.get_success_url())
+        if self.request.user.is_authenticated:  # the password was enough
+            messages.warning(self.request, _offer())
+        return answer
+
+
+def _offer() -> str:
+    return format_html(
+        'Your password alone opens the admin. <a href="{}">Set up a second factor</a>, so that a'
+        " stolen one does not.",
+        reverse("staff-factors"),
+    )
 
 
 @require_POST

@@ -362,7 +362,8 @@ def command(world: World, entry: Entry) -> Iterator[str]:
         needed = {"create_workspace": ["matrix", "--name", "M", "--owner-email", "m@m.example"],
                   "backup_workspace": [OTHER.workspace, "--to", "<folder>/taken.dump"],
                   "restore_workspace": [OTHER.workspace, "--from", "pyproject.toml"],
-                  "offboard_workspace": [OTHER.workspace, "--now"]}  # fmt: skip
+                  "offboard_workspace": [OTHER.workspace, "--now"],
+                  "reset_staff_factors": ["staff@tenantry.example"]}  # fmt: skip
         said = _called(entry.name, *needed.get(entry.name, []))
         if "permission denied" not in said:
             yield f"the web's login may run it: {said[:200]}"

@@ -428,3 +428,4 @@ COMMANDS: Final[dict[str, tuple[str, ...] | str | None]] = {
     "seed_demo": "owner",
     "verify_audit": (),
 }
+    "reset_staff_factors": "owner",

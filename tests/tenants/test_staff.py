@@ -1,14 +1,18 @@
 """Staff: what a role may, the second factor, and never without an administrator."""
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from tenants.accounts.models import AuditEvent, User
 from tenants.context import public_scope
 from tenants.signin.models import Factor
-from tests.support.cast import PASSWORD
+from tests.assistant.test_staff_visits import allow, inside, is_over
+from tests.support.cast import MAX, PASSWORD
 from tests.support.clients import staff_client
 from tests.tenants.test_second_factor import CODES, now_code, secret_on
 
@@ -53,15 +57,52 @@ def test_a_factor_that_was_added_is_asked_for_and_each_code_works_once(settings:
     [factor] = client.get(FACTORS).context["factors"]
     client.post(f"{FACTORS}{factor.id}/remove/")
     assert client.get(FACTORS).context["factors"] == [factor]  # the last one stays
-    # An administrator takes it from who has lost all.
-    settings.STAFF_SECOND_FACTOR = "optional"
+
+
+def test_a_reset_ends_all_that_a_colleague_has_open() -> None:
+    client = staff_client("support")
+    secret = secret_on(client.get(FACTORS))
+    client.post(FACTORS, {"code": now_code(secret)})
+    half, where = password_shown("support")
+    allow("read")
+    visit = inside(client, MAX)
+    mine, other = staff_client(), staff_client("finance")
     with public_scope("staff"):
         lost = User.objects.get(email="support@tenantry.example")
-    staff_client().post(
-        "/admin/accounts/user/",
-        {"action": "reset_factors", "_selected_action": str(lost.pk)},
-    )
+        boss = User.objects.get(email="staff@tenantry.example")
+    chosen = {"action": "reset_factors", "_selected_action": [str(lost.pk), str(boss.pk)]}
+    page = mine.post("/admin/accounts/user/", chosen, follow=True).content.decode()
+    assert "is signed out" in page and "Nobody resets their own" in page
+    assert client.get("/admin/").status_code == 302 and is_over(visit)
+    assert half.get(where)["Location"] == "/admin/login/"
+    assert mine.get("/admin/").status_code == 200 and other.get("/admin/").status_code == 200
     assert password_shown("support")[1] == "/admin/"
+
+
+def test_who_has_none_is_told_at_each_sign_in_where_none_is_required() -> None:
+    offer = 'href="/admin/second-factor/">Set up a second factor'
+    client = staff_client("support")
+    assert offer in client.get("/admin/").content.decode()
+    assert offer not in client.get("/admin/").content.decode()
+    client.post(FACTORS, {"code": now_code(secret_on(client.get(FACTORS)))})
+    client, where = password_shown("support")
+    assert where == "/admin/second/" and offer not in client.get(where).content.decode()
+
+
+def test_the_only_administrator_who_lost_all_is_helped_by_a_command(
+    settings: Any, manage: Callable[..., str]
+) -> None:
+    client = staff_client()
+    client.post(FACTORS, {"code": now_code(secret_on(client.get(FACTORS)))})
+    settings.STAFF_SECOND_FACTOR = "required"
+    assert password_shown("staff")[1] == "/admin/second/"
+    said = manage("owner", "reset_staff_factors", "Staff@tenantry.example")
+    assert "2 session(s) ended" in said
+    assert client.get("/admin/").status_code == 302
+    assert password_shown("staff")[1] == "/admin/set-up/"
+    with public_scope("staff"):
+        event = AuditEvent.objects.get(action="factor.reset")
+        assert (event.actor_id, event.data) == (None, {"sessions": 2})
 
 
 def test_where_it_is_required_the_password_leads_to_setting_one_up(settings: Any) -> None:
@@ -76,6 +117,17 @@ def test_where_it_is_required_the_password_leads_to_setting_one_up(settings: Any
     assert client.get("/admin/").status_code == 200
 
 
+def test_factors_are_changed_soon_after_the_password_alone() -> None:
+    client = staff_client("support")
+    with public_scope("staff"):
+        session = client.session
+        session["proved_at"] = (timezone.now() - timedelta(minutes=16)).isoformat()
+        session.save()
+    for answer in (client.get(FACTORS), client.post(f"{FACTORS}codes/")):
+        assert answer["Location"] == "/admin/login/?next=%2Fadmin%2Fsecond-factor%2F"
+    assert client.get("/admin/").status_code == 200
+
+
 def test_a_role_counts_at_once_and_the_last_administrator_stays() -> None:
     admin = staff_client()
     with public_scope("staff"):
@@ -86,6 +138,9 @@ def test_a_role_counts_at_once_and_the_last_administrator_stays() -> None:
     assert client.get("/admin/registry/onboarding/").status_code == 200
     assert client.get("/admin/billing/price/").status_code == 403
     assert client.get("/admin/auth/group/").status_code == 404
+    assert client.get("/admin/billing/marginline/export/").status_code == 403
+    gone = User(is_active=True, is_staff=False, staff_role="support")
+    assert not gone.has_perm("registry.view_onboarding")
     form = {"email": colleague.email, "name": "Sue", "is_active": "on"}
     path = f"/admin/accounts/user/{colleague.pk}/change/"
     assert client.post(path, form | {"staff_role": "administrator"}).status_code == 403
