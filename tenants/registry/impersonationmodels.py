@@ -18,6 +18,11 @@ class Impersonation(models.Model):
     staff_id = models.UUIDField(db_index=True)
     reason = models.CharField(max_length=500)
     writes = models.BooleanField(default=False, help_text="The workspace lets staff change things.")
+    second = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Who visits has shown a second factor of their own.",
+    )
     started_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)

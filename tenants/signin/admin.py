@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.selectors import staff_actor
+from tenants.accounts.services import SECOND
 from tenants.errors import TenantryError
 from tenants.registry.admin import TenantAdmin
 from tenants.registry.models import Impersonation, Tenant
@@ -51,8 +52,9 @@ class ImpersonationAdmin(PageViews, ReadOnly):
         if request.method == "POST" and form.is_valid():
             try:
                 address = visit_begin(
-                    staff=staff_actor(request), tenant=tenant, **form.cleaned_data
-                )
+                    staff=staff_actor(request), tenant=tenant,
+                    second=bool(request.session.get(SECOND)), **form.cleaned_data,
+                )  # fmt: skip
                 return HttpResponseRedirect(address)
             except TenantryError as error:
                 refused = error.detail

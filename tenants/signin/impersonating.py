@@ -1,6 +1,7 @@
 """Staff look at a workspace as one of its members, where its owner allows it.
 
-Each time for a reason, for half an hour, as no more than a member, and on both records.
+Each time for a reason, for half an hour, as no more than a member, and on both records; where the
+workspace asks for a second factor or for its own provider, with a second factor of staff's own.
 
 A visit begins in the admin with a link that opens once, within a minute, on the workspace's own
 host. There it is an ordinary session of the member's that names its row in `public`; each request
@@ -32,6 +33,7 @@ from tenants.middleware import IMPERSONATION, SESSION_TENANT
 from tenants.redis import redis_client, tenant_key
 from tenants.registry.datamodels import StaffAccess
 from tenants.registry.models import Impersonation, Status, Tenant
+from tenants.signin.policy import second_of_visitors
 from tenants.signin.sessions import session_note
 from tenants.sockets import sockets_close
 
@@ -42,10 +44,11 @@ MOST: Final = Role.MEMBER  # staff are never more than this
 SHOWN: Final = 20
 
 
-def visit_begin(*, staff: Actor, tenant: Tenant, email: str, reason: str) -> str:
+def visit_begin(*, staff: Actor, tenant: Tenant, email: str, reason: str, second: bool) -> str:
     """Note a visit and return the address that opens it once; in the staff's scope.
 
-    Raises Forbidden where the workspace does not allow it, NotFound, Invalid.
+    `second`: who begins it has shown a second factor. Raises Forbidden where the workspace does
+    not allow it, NotFound, Invalid.
     """
     assert staff.user_id is not None
     why = " ".join(reason.replace("\x00", "").split())
@@ -53,6 +56,11 @@ def visit_begin(*, staff: Actor, tenant: Tenant, email: str, reason: str) -> str
         raise Invalid(f"Say why in {REASON.start} to {REASON.stop - 1} characters.")
     access = _allowed(tenant)
     with entered(tenant.context):
+        if second_of_visitors() and not second:
+            raise Forbidden(
+                "This workspace asks for more than a password. Set up a second factor of your own,"
+                " sign in with it, and begin again."
+            )
         user = User.objects.filter(
             email=email.strip().lower(), is_active=True, is_service=False
         ).first()
@@ -65,6 +73,7 @@ def visit_begin(*, staff: Actor, tenant: Tenant, email: str, reason: str) -> str
             staff_id=staff.user_id,
             reason=why,
             writes=access == StaffAccess.WRITE,
+            second=second,
             expires_at=timezone.now() + LENGTH,
         )
         audit_write(
@@ -130,7 +139,7 @@ def visit_open(request: HttpRequest, token: str) -> bool:
 
 
 def visit_of(visit_id: str) -> Impersonation | None:
-    """Return the entered tenant's visit if it goes on: two short statements."""
+    """Return the entered tenant's visit if it goes on: a few short statements."""
     visit = Impersonation.objects.filter(
         id=UUID(visit_id), tenant_id=current().id, ended_at=None, expires_at__gt=timezone.now()
     ).first()
@@ -138,6 +147,8 @@ def visit_of(visit_id: str) -> Impersonation | None:
         return None
     access = data_policy_of(current().id).staff_access
     if access == StaffAccess.NONE or (visit.writes and access != StaffAccess.WRITE):
+        return None
+    if not visit.second and second_of_visitors():
         return None
     return visit
 

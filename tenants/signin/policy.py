@@ -8,7 +8,7 @@ from tenants.accounts.audit import audit_write
 from tenants.accounts.models import Role, User, role_reaches
 from tenants.context import Actor, current, in_staff_scope
 from tenants.errors import Conflict, Forbidden, Invalid
-from tenants.signin.models import Factor, SignInPolicy
+from tenants.signin.models import Factor, Provider, SignInPolicy
 from tenants.signin.sessions import sessions_end
 
 Second = SignInPolicy.Second
@@ -37,6 +37,16 @@ def second_needed(user: User) -> bool:
 
 def policy_set(*, actor: Actor, second: str) -> None:
     """Set who must. Sessions of those who then must and have none end: they set one up at sign-in.
+
+def second_of_visitors() -> bool:
+    """Return whether staff on a visit must have shown a second factor of their own.
+
+    Where the workspace asks anybody for one, or lets nobody in but by its provider, which cannot
+    vouch for staff: a password alone, of whoever it is, opens nothing there.
+    """
+    required = Provider.objects.filter(state=Provider.State.REQUIRED)
+    return policy() != Second.OPTIONAL or required.exists()
+
 
     Whoever sets it has a factor, so that the workspace is not locked from the inside.
     """

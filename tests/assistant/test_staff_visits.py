@@ -1,6 +1,7 @@
 """Staff look at a workspace as a member, where its owner allows it, and never at more."""
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tenants.accounts.models import AuditEvent, User
 from tenants.accounts.tasks import staff_visit_mail
 from tenants.context import entered, public_scope
-from tenants.registry.models import Impersonation
+from tenants.registry.models import Impersonation, Status, Tenant
 from tests.assistant.talking import Server, aside, conversation_for, talking
 from tests.isolation.table import PARAMETERS, ROUTES
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, Person
@@ -27,6 +28,7 @@ BEGIN = "/admin/registry/impersonation/begin/"
 NEVER = (
     "security", "keys", "members", "invitations", "audit", "webhooks", "invoices", "plans",
     "settings/data", "data/policy", "limits", "alerts", "export", "original", "service-accounts",
+    "sessions", "factors", "sign-in/policy",
 )  # fmt: skip
 
 LATE = """
@@ -74,13 +76,18 @@ def is_over(client: Client) -> bool:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nobody_comes_in_unless_the_owner_allows_it_and_then_by_one_link_once() -> None:
-    staff = staff_client("support")
+def test_nobody_comes_in_unless_the_owner_allows_it_and_then_by_one_link_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    staff, address = staff_client("support"), f"{BEGIN}?tenant={tenant_of(ADA).id}"
     assert b"does not let staff in" in begin(staff).content
     assert begin(staff_client("finance")).status_code == 403
     assert b"Only an owner" in allow("read", ADA).content
     assert allow("read").status_code == 302
     assert b"No active member has this address" in begin(staff, Person("acme", "No", "x")).content
+    with entered(tenant_of(BOB)):
+        User.objects.filter(email=BOB.email).update(is_active=False)
+    assert b"No active member has this address" in begin(staff, BOB).content
     assert begin(staff, reason="short").status_code == 200
     path = urlsplit(begin(staff)["Location"]).path
     assert stranger(CHARLIE.host).get(path).status_code == 410
@@ -90,10 +97,19 @@ def test_nobody_comes_in_unless_the_owner_allows_it_and_then_by_one_link_once() 
     page = client.get("/documents/").content.decode()
     assert f"looking at this as {ADA.email}" in page and "Nothing can be changed." in page
     assert "/staff-visit/end/" in page
+    late = urlsplit(begin(staff)["Location"]).path
+    now = time.time()
+    with monkeypatch.context() as later:
+        later.setattr("django.core.signing.time.time", lambda: now + 61)
+        assert stranger(ADA.host).get(late).status_code == 410
     # An admin's place is taken, and no more than a member is seen.
     assert client.get("/settings/safety/bench/").status_code == 403
     with entered(tenant_of(ADA)):
         assert User.objects.get(email=ADA.email).role == "admin"
+    with public_scope("staff"):
+        Tenant.objects.filter(slug="acme").update(status=Status.SUSPENDED)
+    acme = {"email": ADA.email, "reason": WHY}
+    assert b"It is suspended." in staff.post(address, acme).content
 
 
 @pytest.mark.django_db(transaction=True)
@@ -108,7 +124,7 @@ def test_every_route_is_closed_to_a_visit_but_those_of_the_table(access: str) ->
         )
         for name in PARAMETERS
     }
-    taken = set()
+    taken, pages = set(), 0
     for route, methods in ROUTES.items():
         if route in ("staff-visit/end/", "sign-out/"):
             continue
@@ -118,8 +134,13 @@ def test_every_route_is_closed_to_a_visit_but_those_of_the_table(access: str) ->
             answer = client.generic(method, path, b"{}", content_type="application/json")
             if answer.status_code != 403 and method != "GET":
                 taken.add(f"{method} {route}")
+            page = "" if answer.streaming else answer.content.decode(errors="replace")
+            if "<html" in page:  # refusals and what is missing among them
+                assert 'class="visit"' in page and "/staff-visit/end/" in page, (method, route)
+                pages += 1
             if any(word in route for word in NEVER):
                 assert answer.status_code in (403, 404), (method, route)
+    assert pages > 40
     if access == "read":
         # Signing in and the like are anybody's; who they make is an ordinary visitor then.
         assert {each for each in taken if "sign-in" not in each} == set()
@@ -171,7 +192,11 @@ def test_it_ends_by_its_button_by_time_by_the_owner_and_with_staffs_own_session(
     client = inside(staff)
     allow("none")
     assert is_over(client)
+    allow("write")
+
+    client = inside(staff)  # who may change things; the owner allows less
     allow("read")
+    assert is_over(client)
 
     client = inside(staff)
     assert staff.post("/admin/logout/").status_code in (200, 302)
