@@ -46,6 +46,7 @@ html_urlpatterns = [
     path("sign-in/sso/saml/", sso.saml_page, name="sign-in-sso-saml"),
     path("sign-in/sso/saml/finish/", sso.saml_finish_page, name="sign-in-sso-saml-finish"),
     path("sign-in/sso/saml/metadata/", sso.saml_metadata_page, name="sign-in-sso-saml-metadata"),
+    path("sign-in/sso/saml/logout/", sso.saml_logout_page, name="sign-in-sso-saml-logout"),
     path("settings/security/sso/", sso_settings.sso_settings_page, name="settings-sso"),
     path("settings/security/sso/state/", sso_settings.sso_state_action, name="settings-sso-state"),
     path("settings/security/sso/test/", sso_settings.sso_test_action, name="settings-sso-test"),

@@ -52,6 +52,7 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "sign-in/sso/saml/": {"POST": "anyone"},
     "sign-in/sso/saml/finish/": {"GET": "anyone"},
     "sign-in/sso/saml/metadata/": {"GET": "anyone"},
+    "sign-in/sso/saml/logout/": {"GET": "anyone", "POST": "anyone"},
     "settings/security/sso/": {"GET": "admin", "POST": "admin"},
     "settings/security/sso/state/": {"POST": "admin"},
     "settings/security/sso/test/": {"POST": "admin"},
@@ -258,7 +259,9 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
 }
 # Answered to identity providers, whose servers and forms carry no token of ours: a session that
 # comes along changes nothing.
-FROM_PROVIDERS: Final = {"sign-in/sso/oidc/logout/", "sign-in/sso/saml/"}
+FROM_PROVIDERS: Final = {
+    "sign-in/sso/oidc/logout/", "sign-in/sso/saml/", "sign-in/sso/saml/logout/",
+}  # fmt: skip
 # What a part of a path names; each is tried as another tenant's, a colleague's and nobody's.
 PARAMETERS: Final = {
     "document_id", "conversation_id", "message_id", "text_id", "request_id", "key_id",

@@ -23,14 +23,18 @@ from urllib.parse import parse_qs, urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 from lxml import etree
 from saml2 import BINDING_HTTP_REDIRECT
 from saml2.authn_context import PASSWORDPROTECTEDTRANSPORT
 from saml2.config import IdPConfig
 from saml2.metadata import entity_descriptor
+from saml2.pack import http_redirect_message
 from saml2.saml import NAMEID_FORMAT_PERSISTENT, NameID
 from saml2.server import Server
+from saml2.sigver import RSACrypto
+from saml2.xmldsig import SIG_RSA_SHA256
 from signxml import CanonicalizationMethod, XMLSigner
 
 ASSERTION = "{urn:oasis:names:tc:SAML:2.0:assertion}Assertion"
@@ -100,7 +104,8 @@ class SamlIdp:
                 "service": {
                     "idp": {
                         "endpoints": {
-                            "single_sign_on_service": [(f"{self.url}/sso", BINDING_HTTP_REDIRECT)]
+                            "single_sign_on_service": [(f"{self.url}/sso", BINDING_HTTP_REDIRECT)],
+                            "single_logout_service": [(f"{self.url}/slo", BINDING_HTTP_REDIRECT)],
                         },
                         "want_authn_requests_signed": False,
                     }
@@ -137,17 +142,44 @@ class SamlIdp:
             raw = self.after(raw)
         return asked.assertion_consumer_service_url, base64.b64encode(raw).decode()
 
-    def signed(self, root: Any) -> Any:
-        """Sign the response, or the assertion in it, as providers do."""
-        target = root if self.whole else root.find(ASSERTION)
+    def logout(
+        self, where: str, subject: str, *, sessions: list[str] | None = None, form: bool = False
+    ) -> str:
+        """Return a signed request that ends a subject's sessions: an address, or a form's field."""
+        config = self._config(xmlsec_binary=sys.executable, metadata={"inline": self.services})
+        server = Server(config=config)
+        name = NameID(format=self.name_format, text=subject)
+        _, made = server.create_logout_request(
+            where, self.entity, name_id=name, session_indexes=sessions, sign=False
+        )
+        root = etree.fromstring(str(made).encode())
+        if self.before is not None:
+            self.before(root)
+        if not form:
+            told = http_redirect_message(
+                etree.tostring(root).decode(), where, "back-to-here", sigalg=SIG_RSA_SHA256,
+                sign=self.signs, backend=RSACrypto(load_pem_private_key(self.key, None)),
+            )  # fmt: skip
+            return str(dict(told["headers"])["Location"])
+        if self.signs:
+            root = self._signature_of(root)
+        raw = etree.tostring(root)
+        return base64.b64encode(self.after(raw) if self.after is not None else raw).decode()
+
+    def _signature_of(self, target: Any) -> Any:
         signer = XMLSigner(c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0)
         issuer = target.find("{urn:oasis:names:tc:SAML:2.0:assertion}Issuer")
         place = etree.Element(f"{{{DS}}}Signature", Id="placeholder", nsmap={"ds": DS})
         issuer.addnext(place)
-        made = signer.sign(
+        return signer.sign(
             target, key=self.key, cert=self.certificate.decode(),
             reference_uri=target.get("ID"), id_attribute="ID",
         )  # fmt: skip
+
+    def signed(self, root: Any) -> Any:
+        """Sign the response, or the assertion in it, as providers do."""
+        target = root if self.whole else root.find(ASSERTION)
+        made = self._signature_of(target)
         if self.whole:
             return made
         target.getparent().replace(target, made)
@@ -172,6 +204,9 @@ def idp_running(folder: Path) -> Iterator[SamlIdp]:
                     b"<input type=hidden name=SAMLRequest value='%s'><button>Sign in</button>"
                     b"</form>" % query["SAMLRequest"].encode(), "text/html",
                 )  # fmt: skip
+            if parts.path == "/slo":
+                assert "SAMLResponse" in query
+                return self.answer(b"<title>Signed out</title>", "text/html")
             acs, response = idp.response(query["SAMLRequest"], query["email"])
             page = (
                 f"<title>Provider</title><form method=post action='{acs}'>"

@@ -1,39 +1,33 @@
 """SAML 2.0: the request by redirect, and every check of the response that comes back.
 
-XML signatures are signxml's. Only the element that was signed is read, and a document in which
-anything else could be taken for it is refused: signature wrapping has nothing to wrap.
+Only the element that was signed is read, and a document in which anything else could be taken for
+it is refused: signature wrapping has nothing to wrap.
 https://docs.oasis-open.org/security/saml/v2.0/saml-profiles-2.0-os.pdf, section 4.1.4
 """
 
 import base64
 import binascii
 import time
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import urlencode
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from django.utils.translation import gettext as _
 from lxml import etree
-from signxml.algorithms import DigestAlgorithm, SignatureMethod
-from signxml.exceptions import InvalidCertificate, SignXMLException
-from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from tenants.signin.sso.errors import Checks, Claimed, SsoRefused
 from tenants.signin.sso.oidc import FRESH, SKEW
+from tenants.signin.sso.samlsign import xml_verified
 from tenants.signin.sso.samlxml import (
     ASSERTION,
     LONGEST,
     NS,
     POST,
     PROTOCOL,
+    redirect_url,
     text_of,
     time_of,
-    xml_parser,
     xml_read,
 )
 
@@ -46,10 +40,6 @@ EMAILS: Final = ("email", "mail", "emailaddress", f"{CLAIMS}emailaddress",
                  "urn:oid:0.9.2342.19200300.100.1.3")  # fmt: skip
 NAMES: Final = ("name", "displayName", "displayname", f"{CLAIMS}name",
                 "urn:oid:2.16.840.1.113730.3.1.241")  # fmt: skip
-METHODS: Final = frozenset(
-    SignatureMethod[f"{kind}_SHA{bits}"] for kind in ("RSA", "ECDSA") for bits in (256, 384, 512)
-)
-DIGESTS: Final = frozenset(DigestAlgorithm[f"SHA{bits}"] for bits in (256, 384, 512))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +74,7 @@ def leaving_url(
         root.set("ForceAuthn", "true")
     etree.SubElement(root, f"{{{ASSERTION}}}Issuer").text = service
     etree.SubElement(root, f"{{{PROTOCOL}}}NameIDPolicy", AllowCreate="true")
-    squeezer = zlib.compressobj(wbits=-15)
-    raw = squeezer.compress(etree.tostring(root)) + squeezer.flush()
-    query = urlencode({"SAMLRequest": base64.b64encode(raw).decode()})
-    return address + ("&" if "?" in address else "?") + query
+    return redirect_url(address, {"SAMLRequest": root})
 
 
 def response_opened(given: str) -> tuple[bytes, str]:
@@ -159,7 +146,9 @@ def _signed_assertion(raw: bytes, root: Any, wanted: Wanted, checks: Checks) -> 
             "sso_unsigned",
             _("Neither the assertion nor the response is signed; have the provider sign one."),
         )
-    signed = _verified(raw, whole, wanted, checks)
+    location = "./" if whole else f"./{{{ASSERTION}}}Assertion/"
+    signed = xml_verified(raw, location, wanted.certificates)
+    checks.note(_("Signature"), _("of the whole response") if whole else _("assertion"))
     place = root if whole else assertions[0]
     if signed is None or signed.tag != place.tag or signed.get("ID") != place.get("ID"):
         raise SsoRefused("sso_wrapped", _("The signature is of something else than the answer."))
@@ -167,61 +156,6 @@ def _signed_assertion(raw: bytes, root: Any, wanted: Wanted, checks: Checks) -> 
     if len(found) != 1:
         raise SsoRefused("sso_wrapped", _("The signature is of something else than the answer."))
     return found[0]
-
-
-def _verified(raw: bytes, whole: bool, wanted: Wanted, checks: Checks) -> Any:
-    """Return what one of the provider's certificates has signed. Raises SsoRefused."""
-    config = SignatureConfiguration(
-        location="./" if whole else f"./{{{ASSERTION}}}Assertion/",
-        signature_methods=METHODS,
-        digest_algorithms=DIGESTS,
-    )
-    stale = ""
-    for pem in wanted.certificates:
-        certificate = x509.load_pem_x509_certificate(pem.encode())
-        try:
-            result = XMLVerifier().verify(
-                raw, x509_cert=certificate, expect_config=config, parser=xml_parser()
-            )
-        except InvalidCertificate:
-            stale = certificate.not_valid_after_utc.date().isoformat()
-        except (SignXMLException, ValueError, TypeError, KeyError, etree.LxmlError):
-            continue
-        else:
-            assert not isinstance(result, list)
-            checks.note(_("Signature"), _("of the whole response") if whole else _("assertion"))
-            return result.signed_xml
-    raise _unverified(raw, wanted.certificates, stale)
-
-
-def _unverified(raw: bytes, certificates: list[str], stale: str) -> SsoRefused:
-    """Return why no certificate fits: one that is not valid, another one, or a broken signature."""
-    if stale:
-        return SsoRefused(
-            "sso_certificate",
-            _(
-                "The provider's certificate is not valid today (it ends on %(end)s). Give it a new"
-                " one, then read its metadata anew here."
-            )
-            % {"end": stale},
-        )
-    for each in xml_read(raw, "sso_response").iterfind(".//ds:X509Certificate", NS):
-        try:
-            used = x509.load_der_x509_certificate(base64.b64decode(text_of(each)))
-            pem = used.public_bytes(Encoding.PEM).decode()
-        except (ValueError, binascii.Error):
-            continue
-        if pem not in certificates:
-            return SsoRefused(
-                "sso_certificate",
-                _(
-                    "The answer is signed by a certificate that the provider's metadata does not"
-                    " hold. If the provider has a new one, read its metadata anew."
-                ),
-            )
-    return SsoRefused(
-        "sso_signature", _("The signature is not the provider's. Nobody was signed in.")
-    )
 
 
 def _assertion_checked(

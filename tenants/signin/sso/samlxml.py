@@ -5,8 +5,11 @@ https://docs.oasis-open.org/security/saml/v2.0/saml-metadata-2.0-os.pdf
 
 import base64
 import binascii
+import zlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -96,7 +99,18 @@ def provider_described(raw: bytes) -> tuple[str, dict[str, Any]]:
             _("The metadata names no entity id or no sign-in address by HTTP redirect."),
         )
     url_check(addresses[0])
-    return name, {"sso_url": addresses[0], "certificates": _certificates(role)}
+    told = {"sso_url": addresses[0], "certificates": _certificates(role)}
+    return name, told | _logout_described(role)
+
+
+def _logout_described(role: Any) -> dict[str, str]:
+    """Return where answers to the provider's logout requests go by redirect, if anywhere."""
+    for each in role.findall("m:SingleLogoutService", NS):
+        where = each.get("ResponseLocation") or each.get("Location") or ""
+        if each.get("Binding") == REDIRECT and where:
+            url_check(where)
+            return {"logout_url": where}
+    return {}
 
 
 def _certificates(role: Any) -> list[str]:
@@ -117,7 +131,36 @@ def _certificates(role: Any) -> list[str]:
     return kept
 
 
-def service_metadata(*, entity: str, acs: str) -> bytes:
+def redirect_url(address: str, told: Mapping[str, Any]) -> str:
+    """Return the address that carries messages by redirect: elements squeezed, texts as they are.
+
+    The query that the address has stays.
+    """
+    query = {}
+    for name, value in told.items():
+        if not isinstance(value, str):
+            squeezer = zlib.compressobj(wbits=-15)
+            raw = squeezer.compress(etree.tostring(value)) + squeezer.flush()
+            value = base64.b64encode(raw).decode()
+        query[name] = value
+    return address + ("&" if "?" in address else "?") + urlencode(query)
+
+
+def redirect_read(given: str) -> bytes:
+    """Return the bytes of a message that came by redirect. Raises SsoRefused."""
+    try:
+        if len(given) > LONGEST:
+            raise ValueError
+        opener = zlib.decompressobj(wbits=-15)
+        raw = opener.decompress(base64.b64decode(given, validate=True), LONGEST)
+        if opener.unconsumed_tail or not opener.eof:
+            raise ValueError
+    except (ValueError, binascii.Error, zlib.error) as error:
+        raise SsoRefused("sso_response", _("The provider's message cannot be read.")) from error
+    return raw
+
+
+def service_metadata(*, entity: str, acs: str, logout: str) -> bytes:
     """Return what a provider reads of this workspace."""
     root = etree.Element(f"{{{METADATA}}}EntityDescriptor", nsmap={"md": METADATA})
     root.set("entityID", entity)
@@ -128,6 +171,10 @@ def service_metadata(*, entity: str, acs: str) -> bytes:
         WantAssertionsSigned="true",
         protocolSupportEnumeration=PROTOCOL,
     )
+    for binding in (REDIRECT, POST):
+        etree.SubElement(
+            role, f"{{{METADATA}}}SingleLogoutService", Binding=binding, Location=logout
+        )
     etree.SubElement(
         role, f"{{{METADATA}}}AssertionConsumerService", Binding=POST, Location=acs, index="0",
         isDefault="true",

@@ -99,6 +99,7 @@ def _page(request: HttpRequest, more: dict[str, Any], status: int = 200) -> Http
         "logout_uri": address("sign-in-sso-oidc-logout"),
         "acs": address("sign-in-sso-saml"),
         "entity": address("sign-in-sso-saml-metadata"),
+        "saml_logout": address("sign-in-sso-saml-logout"),
         "domains": domains,
         "owners": User.objects.filter(role=Role.OWNER, is_active=True),
         "links": ProviderLink.objects.select_related("user").order_by("user__email")[:SHOWN],

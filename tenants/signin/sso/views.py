@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.limits import LOGOUT, SSO, attempt_count
@@ -33,6 +33,7 @@ from tenants.signin.sso.flow import (
 from tenants.signin.sso.loggingout import LONGEST, logout_read
 from tenants.signin.sso.provider import provider_of, provider_open
 from tenants.signin.sso.samlflow import response_take
+from tenants.signin.sso.samllogout import answer_url, logout_do, logout_take
 from tenants.signin.sso.samlxml import service_metadata
 
 log = structlog.get_logger(__name__)
@@ -129,9 +130,47 @@ def saml_finish_page(request: HttpRequest) -> HttpResponse:
 def saml_metadata_page(request: HttpRequest) -> HttpResponse:
     """Describe this workspace to a SAML provider; the same for everybody who asks."""
     told = service_metadata(
-        entity=address("sign-in-sso-saml-metadata"), acs=address("sign-in-sso-saml")
+        entity=address("sign-in-sso-saml-metadata"),
+        acs=address("sign-in-sso-saml"),
+        logout=address("sign-in-sso-saml-logout"),
     )
     return HttpResponse(told, content_type="application/samlmetadata+xml")
+
+
+@csrf_exempt
+@require_http_methods(["GET", "POST"])
+@sensitive_post_parameters()
+@never_cache
+def saml_logout_page(request: HttpRequest) -> HttpResponse:
+    """End the sessions that a SAML provider's signed request names, and go back there.
+
+    The signature is the proof: whose browser brings it does not matter.
+    """
+    provider = provider_of()
+    attempt_count(LOGOUT, request, "")
+    by_form = request.method == "POST"
+    relay = (request.POST if by_form else request.GET).get("RelayState", "")
+    try:
+        if provider is None or provider.kind != Provider.Kind.SAML:
+            raise SsoRefused("sso_off", _("This workspace has no such provider."))
+        asked = logout_take(
+            provider,
+            posted=request.POST.get("SAMLRequest", "") if by_form else None,
+            query=request.META.get("QUERY_STRING", ""),
+            here=address("sign-in-sso-saml-logout"),
+        )
+    except SsoRefused as refused:
+        log.warning("sso.logout_refused", code=refused.code)
+        status = 503 if refused.status == 503 else 400
+        told = f"{refused.code}: {refused.detail}"
+        return HttpResponse(told, status=status, content_type="text/plain; charset=utf-8")
+    user_id, ended = logout_do(provider, asked)
+    audit_write(
+        SYSTEM, action="sso.logout", object_type="user", object_id=user_id or "", ended=ended
+    )
+    service = address("sign-in-sso-saml-metadata")
+    back = answer_url(provider, asked, service=service, relay=relay)
+    return redirect(back or "sign-in")
 
 
 @csrf_exempt
