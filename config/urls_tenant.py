@@ -19,6 +19,7 @@ from tenants.accounts.urls import api_urlpatterns as accounts_api
 from tenants.accounts.urls import html_urlpatterns as accounts_html
 from tenants.registry.dataurls import api_urlpatterns as data_api
 from tenants.registry.dataurls import html_urlpatterns as data_html
+from tenants.signin.urls import api_urlpatterns as signin_api
 from tenants.signin.urls import html_urlpatterns as signin_html
 from tenants.webhooks.urls import api_urlpatterns as webhooks_api
 from tenants.webhooks.urls import html_urlpatterns as webhooks_html
@@ -51,6 +52,7 @@ urlpatterns = [
                 *billing_api,
                 *bedrock_api,
                 *accounts_api,
+                *signin_api,
                 *webhooks_api,
                 *data_api,
             ]

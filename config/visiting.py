@@ -21,7 +21,8 @@ CLOSED: Final = (
     "settings/security/", "settings/keys/", "settings/members/", "settings/audit/",
     "settings/data/", "settings/webhooks/", "usage/plans/", "usage/invoices/", "usage/limits/",
     "usage/alerts/", "api/v1/keys/", "api/v1/service-accounts/", "api/v1/members/",
-    "api/v1/invitations/", "api/v1/audit/", "api/v1/webhooks/", "api/v1/plans/",
+    "api/v1/invitations/", "api/v1/sessions/", "api/v1/factors/", "api/v1/sign-in/",
+    "api/v1/audit/", "api/v1/webhooks/", "api/v1/plans/",
     "api/v1/invoices/", "api/v1/usage/limits/", "api/v1/usage/alerts/", "api/v1/data/",
 )  # fmt: skip
 # Whole files and whole conversations leave by these.

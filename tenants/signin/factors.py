@@ -35,6 +35,14 @@ def factors_of(user: User) -> list[Factor]:
     return list(Factor.objects.filter(user=user))
 
 
+def factor_of(user: User, factor_id: UUID) -> Factor:
+    """Return one of the user's own. Raises NotFound."""
+    found = Factor.objects.filter(user=user, id=factor_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
 def keys_among(factors: list[Factor]) -> list[Factor]:
     return [each for each in factors if each.kind == Factor.Kind.KEY]
 
@@ -132,9 +140,7 @@ def _named(name: str, default: str) -> str:
 def factor_remove(*, actor: Actor, user: User, factor_id: UUID) -> None:
     """Remove one's own factor; the last one only where the policy lets one go without."""
     User.objects.select_for_update().get(id=user.id)
-    found = Factor.objects.filter(user=user, id=factor_id).first()
-    if found is None:
-        raise NotFound
+    found = factor_of(user, factor_id)
     last = not Factor.objects.filter(user=user).exclude(id=factor_id).exists()
     if last and second_needed(user):
         raise Conflict(

@@ -1,5 +1,7 @@
 """Who must have a second factor."""
 
+from typing import Final
+
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -12,6 +14,7 @@ from tenants.signin.models import Factor, Provider, SignInPolicy
 from tenants.signin.sessions import sessions_end
 
 Second = SignInPolicy.Second
+FRESH: Final = 900  # seconds after the password was shown in which factors may be changed
 
 
 def policy() -> str:
@@ -35,9 +38,6 @@ def second_needed(user: User) -> bool:
     )
 
 
-def policy_set(*, actor: Actor, second: str) -> None:
-    """Set who must. Sessions of those who then must and have none end: they set one up at sign-in.
-
 def second_of_visitors() -> bool:
     """Return whether staff on a visit must have shown a second factor of their own.
 
@@ -47,6 +47,9 @@ def second_of_visitors() -> bool:
     required = Provider.objects.filter(state=Provider.State.REQUIRED)
     return policy() != Second.OPTIONAL or required.exists()
 
+
+def policy_set(*, actor: Actor, second: str) -> None:
+    """Set who must. Sessions of those who then must and have none end: they set one up at sign-in.
 
     Whoever sets it has a factor, so that the workspace is not locked from the inside.
     """

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -58,10 +59,10 @@ def session_seen(request: HttpRequest) -> None:
     )
 
 
-def sessions_of(user: User) -> list[OpenSession]:
+def sessions_open(user: User) -> QuerySet[OpenSession]:
     """Return the user's sessions that still work, the latest used first."""
     open_keys = Session.objects.filter(expire_date__gt=timezone.now()).values("session_key")
-    return list(OpenSession.objects.filter(user=user, session_key__in=open_keys))
+    return OpenSession.objects.filter(user=user, session_key__in=open_keys)
 
 
 def session_end(*, actor: Actor, user: User, session_id: UUID) -> None:

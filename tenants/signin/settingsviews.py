@@ -1,7 +1,7 @@
 """Settings, Sign-in: one's own factors and sessions; for admins, who must have a second factor."""
 
 from functools import wraps
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -24,13 +24,11 @@ from tenants.accounts.settingspages import settings_page
 from tenants.errors import Conflict, Invalid
 from tenants.signin.factors import codes_renew, factor_remove, factors_of, factors_reset
 from tenants.signin.models import ProviderLink, RecoveryCode, SignInPolicy
-from tenants.signin.policy import policy, policy_set
-from tenants.signin.sessions import session_end, sessions_end_others, sessions_of
+from tenants.signin.policy import FRESH, policy, policy_set
+from tenants.signin.sessions import session_end, sessions_end_others, sessions_open
 from tenants.signin.sso.oidc import origin_of_provider
 from tenants.signin.sso.provider import provider_of, provider_open
 from tenants.signin.views import factor_from, set_up_context
-
-FRESH: Final = 900  # seconds after the password was shown in which factors may be changed
 
 
 def _user(request: HttpRequest) -> User:
@@ -66,7 +64,7 @@ def _page(request: HttpRequest, more: dict[str, Any], status: int = 200) -> Http
     context: dict[str, Any] = {
         "factors": factors_of(user),
         "codes_left": codes,
-        "sessions": sessions_of(user),
+        "sessions": sessions_open(user),
         "session_key": request.session.session_key,
         "admin": role_reaches(user.role, Role.ADMIN),
         "policy": policy(),

@@ -29,9 +29,8 @@ from tenants.errors import Conflict, Invalid
 from tenants.signin.factors import codes_renew, factor_remove, factors_of
 from tenants.signin.impersonating import visits_end
 from tenants.signin.models import RecoveryCode
-from tenants.signin.policy import second_needed
+from tenants.signin.policy import FRESH, second_needed
 from tenants.signin.second import sign_in_begin
-from tenants.signin.settingsviews import FRESH
 from tenants.signin.views import factor_from, set_up_context
 
 

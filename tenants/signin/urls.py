@@ -1,8 +1,8 @@
-"""Addresses of the second step and of the settings of sign-in."""
+"""Addresses of the second step, of the settings of sign-in, and of their REST."""
 
 from django.urls import path
 
-from tenants.signin import settingsviews, views, visitviews
+from tenants.signin import api, settingsviews, views, visitviews
 from tenants.signin.sso import settingsviews as sso_settings
 from tenants.signin.sso import views as sso
 
@@ -75,4 +75,17 @@ html_urlpatterns = [
         sso_settings.domain_remove_action,
         name="settings-domain-remove",
     ),
+]
+
+api_urlpatterns = [
+    path("sessions/", api.SessionsView.as_view(), name="api_sessions"),
+    path("sessions/<uuid:session_id>/", api.SessionView.as_view(), name="api_session"),
+    path("factors/", api.FactorsView.as_view(), name="api_factors"),
+    path("factors/<uuid:factor_id>/", api.FactorView.as_view(), name="api_factor"),
+    path(
+        "members/<uuid:user_id>/factors/",
+        api.MemberFactorsView.as_view(),
+        name="api_member_factors",
+    ),
+    path("sign-in/policy/", api.SignInPolicyView.as_view(), name="api_sign_in_policy"),
 ]
