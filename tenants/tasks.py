@@ -39,6 +39,7 @@ class TenantTaskBase(Task):
     typing = False  # the wire carries the tenant id before the arguments of the body
     acks_late = True
     reject_on_worker_lost = True
+    Request = "tenants.killed:TellingRequest"
 
     def __call__(self, tenant_id: str, *args: Any, **kwargs: Any) -> Any:
         try:

@@ -1,8 +1,8 @@
 """Tasks that failed for good: noted when it happens, tried again or discarded by staff.
 
-Celery tells of a failure when no attempt is left: an exception that is not to be retried, or too
-many retries. What was given to the task is kept, so that it can be sent again; staff see ids and
-numbers of it and nothing else, and of the error its code.
+Celery tells of a failure when no attempt is left: an exception that is not to be retried, too many
+retries, or a child that was killed by the time limit. What was given to the task is kept, so that
+it can be sent again; staff see ids and numbers of it and nothing else, and of the error its code.
 """
 
 import hashlib
@@ -12,7 +12,9 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import current_app
+from celery.exceptions import Reject
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
@@ -27,6 +29,8 @@ from tenants.secretbox import secret_open, secret_seal
 log = structlog.get_logger(__name__)
 
 PURPOSE: Final = "deadtask"
+TASK: Final = "registry.dead_task"
+KILLED: Final = (TimeLimitExceeded, WorkerLostError)
 SCOPES: Final[dict[str, PublicRole]] = {"app": "app_public", "ops": "ops", "owner": "owner"}
 NOTE: Final = """
     INSERT INTO registry_deadtask
@@ -44,35 +48,58 @@ def failure_note(
     kwargs: Any = None,
     **_: Any,
 ) -> None:
-    """Celery's signal: keep what failed. Never raises, since the task's own failure goes on."""
+    """Celery's signal: keep what failed. Never raises, since the task's own failure goes on.
+
+    Of a killed task the worker's parent tells, which opens no database: the children that it forks
+    would inherit the connection. It sends a message instead, and a child notes it.
+    """
+    if isinstance(exception, Reject):  # its workspace is suspended or gone: that is no failure
+        return
     try:
-        _note(sender, exception, list(args or ()), dict(kwargs or {}))
+        told = _told(sender, exception, list(args or ()), dict(kwargs or {}))
+        if not isinstance(exception, KILLED):
+            dead_task_keep(**told)
+        elif sender.name != TASK:
+            current_app.send_task(TASK, kwargs=told, queue="default")
     except Exception:
         log.exception("dead_tasks.not_noted", task=getattr(sender, "name", ""))
         connection.close()
 
 
-def _note(task: Any, error: BaseException | None, args: list[Any], kwargs: dict[str, Any]) -> None:
+def _told(
+    task: Any, error: BaseException | None, args: list[Any], kwargs: dict[str, Any]
+) -> dict[str, Any]:
     request = task.request
-    queue = (request.delivery_info or {}).get("routing_key") or "default"
-    code = error.code if isinstance(error, TenantryError) else type(error).__name__
+    return {
+        "name": task.name,
+        "queue": (request.delivery_info or {}).get("routing_key") or "default",
+        "attempts": request.retries + 1,
+        "code": error.code if isinstance(error, TenantryError) else type(error).__name__,
+        "args": args,
+        "kwargs": kwargs,
+    }
+
+
+def dead_task_keep(
+    *, name: str, queue: str, attempts: int, code: str, args: list[Any], kwargs: dict[str, Any]
+) -> None:
+    """Note a task that failed for good, with its arguments; the same again counts on its row."""
     tenant_id: UUID | None = None
-    if getattr(task, "carries_tenant", False):
+    if getattr(current_app.tasks.get(name), "carries_tenant", False):
         tenant_id, args = UUID(args[0]), args[1:]
-    given = json.dumps([task.name, str(tenant_id), args, kwargs, code], sort_keys=True, default=str)
+    given = json.dumps([name, str(tenant_id), args, kwargs, code], sort_keys=True, default=str)
     print_of = hashlib.sha256(given.encode()).hexdigest()
     with _sealing(tenant_id):
         kept = {
             "args": [_kept(value) for value in args],
-            "kwargs": {name: _kept(value) for name, value in kwargs.items()},
+            "kwargs": {each: _kept(value) for each, value in kwargs.items()},
         }
     with _writing(tenant_id), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             NOTE,
-            [tenant_id, task.name, queue, json.dumps(kept), code[:100], request.retries + 1,
-             print_of],
-        )  # fmt: skip
-    log.error("dead_tasks.noted", task=task.name, code=code)
+            [tenant_id, name, queue, json.dumps(kept), code[:100], attempts, print_of],
+        )
+    log.error("dead_tasks.noted", task=name, code=code)
 
 
 def _writing(tenant_id: UUID | None) -> AbstractContextManager[Any]:

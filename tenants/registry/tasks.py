@@ -18,6 +18,7 @@ from tenants.lifecycle.onboarding import onboard
 from tenants.lifecycle.retention import retention_apply
 from tenants.lifecycle.schema import template_dump
 from tenants.lifecycle.selftest import isolation_check
+from tenants.registry.deadtasks import TASK, dead_task_keep
 from tenants.registry.models import Offboarding, Onboarding
 from tenants.registry.selectors import active_tenants
 from tenants.tasks import in_each_tenant, tenant_task
@@ -125,6 +126,14 @@ def health_all() -> None:
 def export_make_task(export_id: str) -> None:
     """Make an archive of everything."""
     export_make(UUID(export_id))
+
+
+@shared_task(name=TASK)
+def dead_task_note(
+    name: str, queue: str, attempts: int, code: str, args: list[Any], kwargs: dict[str, Any]
+) -> None:
+    """Note a task that was killed, for the worker's parent, which opens no database."""
+    dead_task_keep(name=name, queue=queue, attempts=attempts, code=code, args=args, kwargs=kwargs)
 
 
 BEAT: Final[dict[str, dict[str, Any]]] = {

@@ -401,6 +401,7 @@ TASKS: Final[dict[str, tuple[str, ...] | str]] = {
     "registry.isolation_check": (),
     "registry.isolation_checks": "",
     "registry.export": ("export_id",),
+    "registry.dead_task": "name queue attempts code args kwargs",
     "registry.health": "",
     "registry.retention": "",
     "registry.onboard": "tenant_id",
@@ -433,8 +434,8 @@ COMMANDS: Final[dict[str, tuple[str, ...] | str | None]] = {
     "reembed": ("--tenant",),
     "reread_languages": ("--tenant",),
     "remask_documents": (),
+    "reset_staff_factors": "owner",
     "restore_workspace": "owner",
     "seed_demo": "owner",
     "verify_audit": (),
 }
-    "reset_staff_factors": "owner",

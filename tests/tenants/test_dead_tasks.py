@@ -1,19 +1,30 @@
 """Tasks that failed for good: noted without content, sent again once, or discarded."""
 
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from celery import shared_task
+from celery import current_app, shared_task
+from celery.exceptions import Reject
 from django.db import connection
 
+from config.stack.options import REPOSITORY
 from tenants.accounts.models import AuditEvent
 from tenants.context import entered, public_scope
 from tenants.redis import redis_client
+from tenants.registry.deadtasks import failure_note
 from tenants.registry.models import DeadTask, Status, Tenant
 from tenants.tasks import tenant_task
 from tests.support.cast import ALICE, CHARLIE
 from tests.support.clients import staff_client, tenant_of
+from tests.support.killable import never_ends
+from tests.support.services import Worker
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LIST = "/admin/registry/deadtask/"
@@ -111,3 +122,65 @@ def test_a_suspended_workspaces_task_waits_for_it_and_who_may_not_decides_nothin
     assert rows()[0].state == "open"
     assert "1 discarded." in act("discard", row)
     assert rows()[0].state == "discarded"
+
+
+def test_a_task_that_the_product_has_no_more_is_not_sent() -> None:
+    fail()
+    [row] = rows()
+    known = current_app.tasks.pop("tests.breaks")
+    try:
+        assert "has no task tests.breaks any more" in act("retry", row)
+    finally:
+        current_app.tasks["tests.breaks"] = known
+    assert rows()[0].state == "open"
+
+
+@pytest.fixture
+def celery_worker(worker: Worker) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker of Celery's own, with one child, which knows a task that does not end."""
+    log = worker.options.var / "celery.log"
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "config.celery",
+        "worker",
+        "-Q",
+        "default",
+        "-c",
+        "1",
+        "-I",
+        "tests.support.killable",
+        "--without-gossip",
+        "--without-mingle",
+    ]
+    with log.open("wb") as out:
+        running = subprocess.Popen(
+            command, cwd=REPOSITORY, env=os.environ | worker.environment("app"), stdout=out,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    yield running
+    running.send_signal(signal.SIGQUIT)
+    running.wait(20)
+
+
+def test_what_the_time_limit_killed_is_noted_by_another_child(
+    celery_worker: subprocess.Popen[bytes],
+) -> None:
+    with entered(tenant_of(ALICE)):
+        never_ends.dispatch(ID, word="zebras")
+    eventually(lambda: rows() or celery_worker.poll() is not None, within=40)
+    [row] = rows()
+    assert (row.task, row.tenant_id) == ("tests.never_ends", tenant_of(ALICE).id)
+    assert (row.error, row.queue, row.attempts) == ("TimeLimitExceeded", "default", 1)
+    assert row.arguments["args"] == [ID] and "zebras" not in str(row.arguments)
+
+
+def test_a_task_of_a_suspended_workspace_is_no_dead_one() -> None:
+    acme, globex = str(tenant_of(ALICE).id), str(tenant_of(CHARLIE).id)
+    with public_scope("staff"):
+        Tenant.objects.filter(slug="acme").update(status=Status.SUSPENDED)
+    breaks.task.apply(args=(acme, ID))
+    failure_note(breaks.task, Reject("the tenant is not available"), [globex, ID])
+    assert rows() == []
