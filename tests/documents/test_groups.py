@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from billing.limitmodels import Allowance
-from tenants.accounts.models import AuditEvent, GroupMember
+from tenants.accounts.models import AuditEvent, GroupMember, User
 from tenants.context import entered
 from tests.documents.helpers import HANDBOOK, ready
 from tests.documents.test_collections import WORD, collection, kept
@@ -84,6 +84,11 @@ def test_groups_are_admins_to_make_and_of_one_workspace() -> None:
     with entered(tenant_of(CHARLIE)):
         stranger = user_of(CHARLIE).id
     assert api(ADA).put(f"/api/v1/groups/{team}/members/{stranger}/").status_code == 404
+    with entered(tenant_of(ADA)):
+        program = User.objects.create(email="p@x.example", is_service=True, role="viewer")
+        User.objects.filter(email=MAX.email).update(is_active=False)
+    for nobody in (program.id, user_of(MAX).id):
+        assert api(ADA).put(f"/api/v1/groups/{team}/members/{nobody}/").status_code == 404
     theirs = collection(CHARLIE)
     path = f"/api/v1/collections/{theirs}/groups/{team}/"
     assert api(CHARLIE).put(path, {"right": "read"}, JSON).status_code == 404
@@ -106,6 +111,12 @@ def test_an_invitation_leads_into_groups_by_name_from_a_csv() -> None:
     with entered(tenant_of(ADA)):
         [invitation] = invitations_open()
         path = f"/invitation/{token_of(invitation)}/"
+    gone = group(name="Gone")
+    invited = {"lines": "leo@example.com,viewer,Gone", "role": "member"}
+    browser_of(ADA).post("/settings/members/", invited)
+    assert api(ADA).delete(f"/api/v1/groups/{gone}/").status_code == 204
+    with entered(tenant_of(ADA)):
+        leos = token_of(next(each for each in invitations_open() if each.email.startswith("leo")))
     from tests.support.clients import stranger
 
     form = {"name": "Mia", "password": "a long and quiet afternoon"}
@@ -113,6 +124,8 @@ def test_an_invitation_leads_into_groups_by_name_from_a_csv() -> None:
     with entered(tenant_of(ADA)):
         [member] = GroupMember.objects.filter(group_id=team)
         assert member.user.email == "mia@example.com"
+    # A group that is gone by then keeps nobody out.
+    assert stranger(ADA.host).post(f"/invitation/{leos}/", form).status_code == 302
 
 
 def allowed(person: Person) -> tuple[Decimal | None, Decimal | None] | None:

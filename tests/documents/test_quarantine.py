@@ -6,7 +6,7 @@ from django.test import Client
 from documents.models import Document
 from tenants.accounts.models import AuditEvent
 from tenants.context import entered, public_scope
-from tenants.registry.models import QuarantinedDocument
+from tenants.registry.models import QuarantinedDocument, Status, Tenant
 from tests.documents.helpers import HANDBOOK, ingested, upload
 from tests.support import files
 from tests.support.cast import ALICE, MAX
@@ -70,6 +70,16 @@ def test_a_release_reads_it_once_more_and_a_deletion_removes_it_on_both_records(
     assert api(ALICE).get(f"/api/v1/documents/{document.id}/").status_code == 404
     with public_scope("staff"):
         assert AuditEvent.objects.filter(action="document.quarantine_delete").exists()
+
+
+def test_nothing_is_decided_in_a_workspace_that_is_suspended() -> None:
+    document, tenant = set_aside(), tenant_of(MAX)
+    with public_scope("staff"):
+        Tenant.objects.filter(slug="acme").update(status=Status.SUSPENDED)
+    assert "workspace is not active" in act(staff_client("security"), "delete_documents", document)
+    with entered(tenant):
+        assert Document.objects.filter(id=document.id).exists()
+    assert row_of(document).state == "open"
 
 
 def test_its_own_people_end_the_quarantine_by_deleting_it() -> None:

@@ -2,7 +2,10 @@
 
 import csv
 import json
+import os
+import resource
 from collections.abc import Callable
+from time import monotonic as now
 from typing import Any
 
 import psycopg
@@ -171,6 +174,25 @@ def test_an_export_holds_every_deed_once_and_is_recorded() -> None:
     cells = b"".join(admin.get("/settings/audit/export/").streaming_content).decode()  # type: ignore[attr-defined]
     assert ",'=cmd," in cells
     assert admin.get("/settings/audit/export/", {"form": "xml"}).status_code == 400
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_long_export_is_never_whole_in_memory(tampering: Callable[[str], None]) -> None:
+    """`AUDIT_ROWS=1000000` tries it at its full size."""
+    rows = int(os.environ.get("AUDIT_ROWS", "5000"))
+    tampering(
+        "INSERT INTO accounts_auditevent (at, actor_kind, action, object_type, object_id,"
+        " request_id, address, data) SELECT now(), 'system', 'test.deed', 'thing', n, '', '',"
+        f' \'{{"note": "some words"}}\' FROM generate_series(1, {rows}) n'
+    )
+    told = browser_of(ALICE).get("/settings/audit/export/", {"action": "test.deed"})
+    before, lines, longest, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, 0, 0, now()
+    for part in told.streaming_content:  # type: ignore[attr-defined]
+        lines, longest = lines + part.count(b"\r\n"), max(longest, part.count(b"\r\n"))
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(f"{lines - 1} rows in {now() - began:.1f} s, {grown:.1f} MB more memory at the most")
+    assert (lines, longest) == (rows + 1, 1000)
+    assert grown < 64
 
 
 @pytest.mark.django_db
