@@ -79,6 +79,7 @@ def test_a_member_signs_in_by_saml_and_is_signed_out_from_there(
 ) -> None:
     aside(lambda: proved(ADA))
     sign_in(page, host)
+    page.wait_for_load_state("networkidle")
     page.goto(f"{host}/settings/security/sso/?kind=saml")
     entity, acs = (page.locator(f"#{name}").inner_text().strip() for name in ("entity", "acs"))
     told = page.evaluate("(address) => fetch(address).then((answer) => answer.text())", entity)
