@@ -11,9 +11,10 @@ from django.utils.translation import gettext as _
 
 from assistant.actions import action_carry_out
 from assistant.attached import Files, attached_read, files_of
+from assistant.ending import turn_end
 from assistant.errors import PASSING, Interrupted, error_members, foreseen
 from assistant.followups import follow_ups
-from assistant.helping import cited, help_passages, helped_line
+from assistant.helping import cited, configurations, help_passages, helped_line
 from assistant.looping import Made, said, step_told, tool_result, worked
 from assistant.models import Action, ActionState, Message, MessageStatus
 from assistant.prompts import (
@@ -27,7 +28,6 @@ from assistant.prompts import (
 )
 from assistant.runner import RunningTurn
 from assistant.selectors import before_turn
-from assistant.services import turn_end
 from assistant.shapes import action_dict, citation_dict, conflict_dict
 from assistant.summarizing import since_summary, summary_due, summary_made
 from assistant.tools import TOOLS
@@ -44,12 +44,12 @@ from bedrock.gateway import (
     refused,
 )
 from bedrock.safety import least_grounding
-from billing.settlement import settlement_write, settlements_ride
+from billing.settlement import settlements_ride
 from documents.ask import grounding_score
 from documents.citations import Citation, renumbered
 from documents.conflicts import conflicts_of
 from documents.rendering import answer_html
-from search.retrieval import retrieve
+from search.retrieval import find
 from tenants.context import current
 from tenants.errors import TenantryError
 
@@ -222,20 +222,18 @@ def _search(
     made.alone = str(asked)
     query = as_masked(asked[:QUERY_CHARACTERS], asked)
     attached_read(running, made, files, query)
-    passages = retrieve(
-        actor=running.actor,
-        scope=made.calling.scope,
-        query=query,
-        limit=PASSAGES,
-        request_id=_request_id(running),
-    )
+    findings = find(
+        actor=running.actor, scope=made.calling.scope, query=query, limit=PASSAGES,
+        request_id=_request_id(running), phrases=False, stems_in=configurations(),
+    )  # fmt: skip
+    passages = findings.passages
     known = {passage.chunk_id for passage in made.passages}
     made.calling.passages += [each for each in passages if each.chunk_id not in known]
     found = len({passage.document_id for passage in passages})
     line = searched_line(len(passages), found)
     step_told(running, made, name=name, line=line, at=at, status="done",
               found=len(passages), documents=found)  # fmt: skip
-    if helped := help_passages(asked):
+    if helped := help_passages(asked, findings.words.stems):
         made.calling.passages += helped
         step_told(running, made, name="search_help", line=helped_line(helped), status="done")
 
@@ -280,7 +278,6 @@ def _settle(running: RunningTurn, question: Message, finished: Finished | None, 
         text, citations = renumbered(text, citations)
     further, differing = follow_ups(citations), conflicts_of(citations, made.passages)
     title = _title(running, made.asked or question.text)
-    settlement_write()
     usage = _stored(
         lambda: turn_end(
             turn,
@@ -296,9 +293,7 @@ def _settle(running: RunningTurn, question: Message, finished: Finished | None, 
             conflicts=differing,
         )
     )
-    if (
-        usage is None
-    ):  # the lease ran out while the database was away, and the turn was ended for us
+    if usage is None:  # the lease ran out, the database being away, and the turn was ended for us
         _broken(running, Interrupted(), made)
         return
     told = [citation_dict(citation) for citation in citations]

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -164,14 +165,28 @@ class Found:
     terms: int
 
 
-def help_search(query: str, *, limit: int = 10, language: str = "") -> list[Found]:
+def configurations() -> list[str]:
+    """Return the configurations by which a question of the reader's may be looked up."""
+    return [CONFIGURATIONS[language] for language in dict.fromkeys((_language(), ENGLISH))]
+
+
+def help_search(
+    query: str,
+    *,
+    limit: int = 10,
+    language: str = "",
+    stems: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
+) -> list[Found]:
     """Return the sections that fit best, best first, by default of the reader's language.
 
-    One statement.
+    One statement; none where `stems` has those of the query by the language's configuration.
     """
     language = language or _language()
     index = _index(language)
-    asked = {lexeme: times for _, lexeme, times in _lexemes([query[:QUERY_CHARACTERS]], language)}
+    asked = stems.get(CONFIGURATIONS[language])
+    if asked is None:
+        read = _lexemes([query[:QUERY_CHARACTERS]], language)
+        asked = {lexeme: times for _, lexeme, times in read}
     terms = [
         TermPostings(times, len(entries) // ENTRY.itemsize, entries)
         for lexeme, times in asked.items()
@@ -203,12 +218,15 @@ def _carried(index: _Index, asked: Mapping[str, int], at: int) -> tuple[float, i
     return (held / total if total else 0.0), count
 
 
-def help_passages(question: str) -> list[Passage]:
-    """Return what the help says about a question that is about the product; mostly nothing."""
+def help_passages(question: str, stems: Mapping[str, Mapping[str, int]]) -> list[Passage]:
+    """Return what the help says about a question that is about the product; mostly nothing.
+
+    `stems` are the question's in the languages that it was read in before, of `configurations`.
+    """
     if len(question) > QUERY_CHARACTERS:
         return []
     for language in dict.fromkeys((_language(), ENGLISH)):  # one may ask in English in any case
-        found = help_search(question, limit=SECTIONS, language=language)
+        found = help_search(question, limit=SECTIONS, language=language, stems=stems)
         fitting = [each for each in found if each.share >= FITS and each.terms >= LEAST_TERMS]
         if fitting:
             return [passage_of_help(each, rank) for rank, each in enumerate(fitting, start=1)]

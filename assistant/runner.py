@@ -30,7 +30,7 @@ from tenants.logging import bound
 from tenants.redis import redis_client, tenant_key
 
 KEEP_EVERY: Final = 1.0  # seconds between looks at stop requests
-RENEW_EVERY: Final = 4.0  # seconds between renewals of the leases
+RENEW_EVERY: Final = 4.0  # seconds between renewals of a lease; most turns end before the first
 STOP_KEPT: Final = 60  # seconds that a stop request waits for its turn's process
 MOST_TURNS: Final = 64  # at once in one process; a plan's concurrent streams bound each tenant
 BEFORE_WAITS: Final = 5.0  # seconds that a turn lets the one before it tell its end
@@ -48,6 +48,7 @@ class RunningTurn:
     frames: TurnFrames
     thorough: bool = False
     cancelled: threading.Event = field(default_factory=threading.Event)
+    renewed: float = field(default_factory=time.monotonic)
     error: TenantryError | None = None
     shown: bool = False
 
@@ -197,7 +198,6 @@ def _run(running: RunningTurn, work: Work, before: RunningTurn | None) -> None:
 
 def _keep() -> None:
     """Renew leases and look for stop requests, for all turns of this process."""
-    renewed = time.monotonic()
     while True:
         time.sleep(KEEP_EVERY)
         with _lock:
@@ -205,25 +205,26 @@ def _keep() -> None:
         by_tenant: dict[UUID, list[RunningTurn]] = {}
         for running in turns:
             by_tenant.setdefault(running.tenant.id, []).append(running)
-        renew = time.monotonic() - renewed >= RENEW_EVERY
-        if renew:
-            renewed = time.monotonic()
         for group in by_tenant.values():
             with entered(group[0].tenant):
                 _look_for_stops(group)
-                if renew and not _renew(group):
-                    renewed = 0.0  # the database is away: try again at the next look
+                _renew(group)
 
 
-def _renew(group: list[RunningTurn]) -> bool:
+def _renew(group: list[RunningTurn]) -> None:
+    """Renew a tenant's leases, all together, once one of them is due."""
+    now = time.monotonic()
+    if all(now - running.renewed < RENEW_EVERY for running in group):
+        return
     try:
         leases_renew([running.turn.id for running in group])
-    except Exception as error:  # whatever it is, the keeper has other turns to keep
+    except Exception as error:  # whatever it is, the keeper has other turns to keep; it tries again
         log.warning("turn.leases_not_renewed", error=type(error).__name__)
-        return False
+        return
     finally:
         connection.close()
-    return True
+    for running in group:
+        running.renewed = now
 
 
 def _look_for_stops(group: list[RunningTurn]) -> None:

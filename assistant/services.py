@@ -1,6 +1,5 @@
 """Make, rename and delete conversations; begin, end and reap turns in the database."""
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -14,6 +13,7 @@ from assistant.access import answer_of, conversation_of, message_of, question_of
 from assistant.actions import action_decide
 from assistant.attaching import attached_checked
 from assistant.beginning import COUNT, turn_asked
+from assistant.ending import turn_end
 from assistant.errors import (
     MESSAGE_CHARACTERS,
     DecisionStands,
@@ -25,14 +25,11 @@ from assistant.errors import (
 from assistant.frames import first_seq, frame_keep, frames_after, frames_forget, turn_of
 from assistant.models import Conversation, Message, MessageRole, MessageStatus, Turn
 from assistant.selectors import newest_under
-from assistant.shapes import citation_dict, conflict_dict, final_frame
+from assistant.shapes import final_frame
 from bedrock.errors import ChoiceNotInPlan, FrontierOff
 from bedrock.prompting import assistant_of, feature_require
 from bedrock.routing import may_choose
-from billing.selectors import USED
 from documents.attaching import attached_delete
-from documents.citations import Citation
-from documents.conflicts import Conflict
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, current
 from tenants.errors import Invalid, NotAuthenticated, NotFound
@@ -268,67 +265,6 @@ def _turn(conversation: Conversation, question: Message, more: list[Message]) ->
         number=conversation.turns,
         lease_until=Now() + LEASE,
     )
-
-
-END: Final = f"""
-    WITH ended AS (
-        UPDATE assistant_turn SET running = false, finished_at = now()
-         WHERE id = %s AND running RETURNING answer_id, conversation_id
-    ), named AS (
-        UPDATE assistant_conversation AS c SET title = %s
-          FROM ended WHERE c.id = ended.conversation_id AND c.title = '' AND %s
-    )
-    UPDATE assistant_message AS m
-       SET status = %s, text = %s, citations = %s::jsonb, grounded = %s, stop_reason = %s,
-           error_code = %s, error = %s, steps = %s::jsonb, follow_ups = %s::jsonb,
-           conflicts = %s::jsonb, usage = CASE WHEN %s THEN {USED} ELSE '{{}}'::jsonb END
-      FROM ended WHERE m.id = ended.answer_id RETURNING m.usage
-"""  # noqa: S608 - the parts are constants
-
-
-def turn_end(
-    turn: Turn,
-    *,
-    status: MessageStatus,
-    text: str,
-    citations: Sequence[Citation] = (),
-    grounded: str = "",
-    stop_reason: str = "",
-    error_code: str = "",
-    error: str = "",
-    metered: UUID | None = None,
-    title: str = "",
-    steps: Sequence[dict[str, Any]] = (),
-    follow_ups: Sequence[str] = (),
-    conflicts: Sequence[Conflict] = (),
-) -> dict[str, Any] | None:
-    """Store the finished answer and give the lease back; one statement.
-
-    Returns what the request `metered` has used, by the ledger, which is stored with the answer;
-    None if the lease was lost. `title` names a conversation that has no name yet.
-    """
-    values: list[Any] = [
-        turn.id,
-        title,
-        bool(title),
-        status,
-        text,
-        json.dumps([citation_dict(citation) for citation in citations]),
-        grounded,
-        stop_reason,
-        error_code,
-        error,
-        json.dumps(list(steps)),
-        json.dumps(list(follow_ups)),
-        json.dumps([conflict_dict(conflict) for conflict in conflicts]),
-        metered is not None,
-        current().id,
-        metered,
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(END, values)
-        row = cursor.fetchone()
-    return None if row is None else json.loads(row[0])
 
 
 def leases_renew(turn_ids: Sequence[UUID]) -> None:

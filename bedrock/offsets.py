@@ -8,7 +8,7 @@ must not be used.
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -98,6 +98,11 @@ class Masking:
         if offset >= finish:
             return entity.end + offset - finish
         return entity.end if end and offset > begin else entity.start
+
+    def hides(self, start: int, end: int) -> bool:
+        """Return whether anything of a span of the original is masked."""
+        place = bisect_left(self._starts, end) - 1
+        return place >= 0 and self.found[place].end > start
 
     def whole(self, start: int, end: int) -> tuple[int, int]:
         """Return a span of the masked text, widened so that it cuts no placeholder."""

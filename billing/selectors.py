@@ -31,12 +31,8 @@ COST: Final = """
      ORDER BY attempt, unit
 """
 
-USED: Final = """(
-    SELECT coalesce(jsonb_object_agg(unit, quantity), '{}'::jsonb)
-        || jsonb_build_object('cost_usd', trim_scale(coalesce(sum(usd), 0))::text)
-      FROM (SELECT unit, sum(quantity) AS quantity, sum(usd) AS usd FROM billing_ledgerentry
-             WHERE tenant_id = %s AND request_id = %s GROUP BY unit) AS sums)"""
-"""What a request has used, as a statement of others' reads it: units by name, `cost_usd`."""
+USED: Final = "billing_used(%s, %s)"
+"""What a request of a tenant has used, for a statement of others': units by name, `cost_usd`."""
 
 
 class RequestCost(NamedTuple):

@@ -41,6 +41,12 @@ log = structlog.get_logger(__name__)
 SETTLE: Final = """billing_settle(
         %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[],
         %s::bigint[], %s::bigint[], %s::numeric[], %s::int[], %s::numeric[], %s::jsonb)"""
+SETTLED: Final = f"settled AS MATERIALIZED (SELECT {SETTLE} AS state)"
+"""A settlement that rides with a statement of others': a name in its WITH, first of all.
+
+An id that is taken from `AFTER_SETTLED` lets the rest come after it.
+"""
+AFTER_SETTLED: Final = "(SELECT CASE WHEN state IS DISTINCT FROM '' THEN %s::uuid END FROM settled)"
 METRICS: Final = json.dumps({unit.value: metric.value for unit, metric in METRIC_OF.items()})
 
 

@@ -55,6 +55,7 @@ class Citation:
     url: str = ""  # where it is read, if not in the viewer
     recognized: bool = False  # its page was read by text recognition
     marks: tuple[tuple[int, int], ...] = ()
+    beside: tuple[str, ...] = ()  # titles of the document's other sections, following ones first
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,7 @@ class _Place:
     end: int
     page: int | None
     recognized: bool = False
+    beside: tuple[str, ...] = ()
 
 
 def _places(
@@ -216,7 +218,9 @@ def _document_places(quotes: set[_Quote], passages: Sequence[Passage]) -> dict[_
     }
     slices = text_slices(sorted(set(spans.values())))
     return {
-        quote: _Place(found.text, found.start, found.end, found.page, found.recognized)
+        quote: _Place(
+            found.text, found.start, found.end, found.page, found.recognized, found.beside
+        )
         for quote, span in spans.items()
         if (found := slices.get(span)) and found.text == _quoted(quote, passages)
     }
@@ -298,6 +302,7 @@ def _citations(
                 chunk_id=passage.chunk_id,
                 recognized=place.recognized,
                 marks=tuple(own),
+                beside=place.beside,
             )
         )
     return citations

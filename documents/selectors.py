@@ -1,7 +1,9 @@
 """Read documents: lists, states, text and exact slices of it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, get_args
 from uuid import UUID
 
@@ -47,7 +49,8 @@ class Slice:
     """A part of a document's text, where it stands in the original, and the page it begins on.
 
     The text is the masked one where the document is masked. `page` is None without pages;
-    `recognized` says that it was read by text recognition.
+    `recognized` says that it was read by text recognition. `beside` are the titles of the
+    document's other sections, those that follow the part first, without masked ones.
     """
 
     text: str
@@ -55,6 +58,7 @@ class Slice:
     end: int
     page: int | None
     recognized: bool = False
+    beside: tuple[str, ...] = ()
 
 
 def text_slices(spans: Sequence[Span]) -> dict[Span, Slice]:
@@ -96,11 +100,15 @@ def _masked_slices(spans: Sequence[Span]) -> dict[Span, Slice]:
                 masking.to_original(place[0]),
                 masking.to_original(place[1], end=True),
             )
-    return {span: found for span, (found, _) in _sliced("masked", places, origins).items()}
+    read = _sliced("masked", places, origins, maps)
+    return {span: found for span, (found, _) in read.items()}
 
 
 def _sliced(
-    column: Literal["text", "masked"], places: Mapping[Span, Place], origins: Mapping[Span, Place]
+    column: Literal["text", "masked"],
+    places: Mapping[Span, Place],
+    origins: Mapping[Span, Place],
+    maps: Mapping[UUID, Masking] = MappingProxyType({}),
 ) -> dict[Span, tuple[Slice, bool]]:
     """Return each place of the column with its origin's offsets and page, and whether masked."""
     if not places:
@@ -114,13 +122,16 @@ def _sliced(
             f"""
             SELECT span.place, substr({text}, span.first + 1, span.last - span.first),
                    begun.page, content.masked IS NOT NULL,
-                   coalesce(content.recognized @> to_jsonb(begun.page), false)
+                   coalesce(content.recognized @> to_jsonb(begun.page), false),
+                   CASE row_number() OVER (PARTITION BY span.id ORDER BY span.place)
+                        WHEN 1 THEN content.headings END
             FROM unnest(%s::int[], %s::uuid[], %s::int[], %s::int[], %s::int[])
                  AS span (place, id, first, last, origin)
             JOIN documents_documenttext content ON content.document_id = span.id,
             LATERAL (SELECT max((page ->> 0)::int) AS page
                      FROM jsonb_array_elements(content.pages) page
                      WHERE (page ->> 1)::int <= span.origin) begun
+            ORDER BY span.place
             """,  # noqa: S608 - the columns' names are ours
             [
                 list(range(len(ordered))),
@@ -131,10 +142,28 @@ def _sliced(
             ],
         )
         found = {}
-        for place, part, page, is_masked, seen in cursor.fetchall():
-            _, start, end = origins[ordered[place]]
-            found[ordered[place]] = (Slice(part or "", start, end, page, seen), is_masked)
+        headings: dict[UUID, list[Any]] = {}
+        for place, part, page, is_masked, seen, told in cursor.fetchall():
+            document_id, start, end = origins[ordered[place]]
+            if told is not None:
+                headings[document_id] = json.loads(told)
+            beside = _beside(headings[document_id], start, maps.get(document_id))
+            found[ordered[place]] = (Slice(part or "", start, end, page, seen, beside), is_masked)
     return found
+
+
+def _beside(headings: list[Any], at: int, masking: Masking | None) -> tuple[str, ...]:
+    """Return the titles of the sections that follow an offset, then of those before, nearest first.
+
+    Without that of the whole document.
+    """
+    here = sum(start <= at for _, _, start in headings) - 1
+    near = headings[here + 1 :] + headings[: max(here, 0)][::-1]
+    return tuple(
+        title
+        for level, title, start in near
+        if level > 1 and not (masking and masking.hides(start, start + len(title)))
+    )
 
 
 def chunk_span(document_id: UUID, chunk_id: UUID) -> tuple[int, int] | None:

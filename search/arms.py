@@ -37,12 +37,11 @@ LOOKED_AT: Final = (400, 1000)  # candidates of one search, from 100,000 passage
 INDEX_FROM: Final = 40_000  # vectors; measured in docs/decisions/0017-vector-index.md
 INDEX_UNTIL: Final = INDEX_FROM // 2  # below that there is none (`vectorindex.py`)
 KNOWN: Final = "SELECT number, chunk_id FROM search_chunk WHERE chunk_id = ANY(%s) AND {within}"
-SIMILAR: Final = """
+# Of chunks that are known by their words too; who is among the nearest counts once.
+BESIDES: Final = """
+    ({nearest}) UNION
     SELECT number, -(embedding <#> %s::halfvec) FROM search_vector WHERE number = ANY(%s)
-"""
-
-SAME_MODEL: Final = """
-    AND source_id IN (SELECT id FROM search_source WHERE embedding_model = %s)
+       AND source_id IN (SELECT id FROM search_source WHERE embedding_model = %s)
 """
 
 
@@ -105,34 +104,31 @@ def within(sources: QuerySet[Source]) -> Within:
     )
 
 
-def by_meaning(place: Within, vector: Sequence[float], *, count: int) -> Ranked:
-    """Return the `count` chunks nearest to the vector with their cosine.
+def by_meaning(
+    place: Within, vector: Sequence[float], *, count: int, besides: Numbers = NOTHING.numbers
+) -> Ranked:
+    """Return the `count` chunks nearest to the vector, and those `besides`, with their cosine.
 
-    By an exact scan as long as that is quick, in a large place by the index.
+    One statement, by an exact scan as long as that is quick, in a large place by the index.
     Only among vectors of the model that serves: those of another one cannot be compared.
     """
-    asked = _literal(vector)
+    asked, model = _literal(vector), embedding_model()
     others: list[UUID] = []
     if place.mixed:
-        others += sources_of_others(embedding_model()).values_list("id", flat=True)
+        others += sources_of_others(model).values_list("id", flat=True)
     condition = place.condition + (" AND source_id <> ALL(%s)" if others else "")
     params = [*place.params, others] if others else place.params
+    more = [asked, besides.tolist(), model]
     if place.passages < INDEX_UNTIL:
-        return _ranked(rows(EXACT.format(within=condition), [asked, *params, count]))
+        statement = BESIDES.format(nearest=EXACT.format(within=condition))
+        return _ranked(rows(statement, [asked, *params, count, *more]))
     with transaction.atomic():
         with connection.cursor() as cursor:
             least, most = LOOKED_AT
             cursor.execute(SEARCH_SO.format(min(max(least, place.passages // 250), most)))
-        found = rows(NEAREST.format(within=condition), [asked, *params, asked, count])
+        statement = BESIDES.format(nearest=NEAREST.format(within=condition))
+        found = rows(statement, [asked, *params, asked, count, *more])
     return _ranked(found)
-
-
-def similarities(numbers: Numbers, vector: Sequence[float]) -> Ranked:
-    """Return the cosine of each of these chunks with the vector."""
-    if not len(numbers):
-        return NOTHING
-    statement, model = SIMILAR + SAME_MODEL, embedding_model()
-    return _ranked(rows(statement, [_literal(vector), numbers.tolist(), model]))
 
 
 def numbers_of(place: Within, chunk_ids: Sequence[UUID]) -> list[tuple[int, UUID]]:

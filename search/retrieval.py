@@ -1,5 +1,6 @@
 """Retrieve passages by their words and their meaning together, within what the actor may see."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -16,9 +17,9 @@ from search.errors import CollectionNotFound, SourceNotFound
 from search.languages import USUAL
 from search.models import Chunk, Source
 from search.phrases import phrases_of
-from search.ranking import NOTHING, Ranked, fused
+from search.ranking import NOTHING, Numbers, Ranked, fused
 from search.tagging import tagged
-from search.targets import Meaning, joined, meaning_of
+from search.targets import meaning_of
 from search.words import Words, by_words
 from tenants.context import Actor
 
@@ -102,12 +103,15 @@ def find(
     limit: int = 10,
     request_id: UUID,
     phrases: bool = True,
+    stems_in: Sequence[str] = (),
 ) -> Findings:
     """Return the `limit` best passages in `scope`, best first, and how the query was read.
 
+    That tells the query's stems in the languages `stems_in` too, if words were looked for at all.
+
     With `phrases`, what stands in quotation marks must be in a passage word for word; in questions
     to be answered the marks say nothing. One metered call (an embedding, or a retrieval from a
-    Knowledge Base) and five statements; more for words that no passage has and for phrases.
+    Knowledge Base) and four statements; more for words that no passage has and for phrases.
     Raises NotFound for an id in the scope that does not exist or that the actor may not see, and
     whatever the gateway refuses.
     """
@@ -117,21 +121,23 @@ def find(
         return Findings([])
     [asked] = mask([cut], actor=actor, feature="search", request_id=request_id)
     quoted = phrases_of(asked) if phrases else []
-    words = by_words(place, asked, quoted)
+    words = by_words(place, asked, quoted, stems_in=stems_in)
     if quoted and not len(words.ranked.numbers):
         return Findings([])
     understood = as_masked(words.corrected(asked), asked)
+    top = passages_reranked()
+    best = max(2 * limit, top)
     meaning = meaning_of(
         understood,
         actor=actor,
         place=place,
         count=max(CANDIDATES, 2 * limit),
+        besides=candidates(words.ranked, best),
         request_id=request_id,
     )
-    top = passages_reranked()
     if quoted:  # what is near to the query and has not the phrase is not what was asked for
-        meaning = replace(meaning, near=meaning.near.only(words.ranked.numbers))
-    ranked = hybrid(words.ranked, meaning, count=max(2 * limit, top))
+        meaning = meaning.only(words.ranked.numbers)
+    ranked = hybrid(words.ranked, meaning, count=best)
     passages = live_passages(_readable(actor, scope), ranked, max(limit, top))
     if top and len(passages) > 1:
         passages = reordered(passages, understood, top=top, actor=actor, request_id=request_id)
@@ -194,16 +200,20 @@ def _readable(actor: Actor, scope: RetrievalScope) -> QuerySet[Source]:
     return sources_attached(actor, scope.attached_to)
 
 
-def hybrid(words: Ranked, meaning: Meaning, *, count: int) -> Ranked:
+def candidates(words: Ranked, count: int) -> Numbers:
+    """Return the chunks that the arm of words brings, whose cosines are asked for too."""
+    return words.best(max(CANDIDATES, count))
+
+
+def hybrid(words: Ranked, meaning: Ranked, *, count: int) -> Ranked:
     """Return the `count` best chunks of both arms, best first.
 
-    Each arm brings its best; all of them then get both scores, the missing vectors' as far as the
-    target knows them: a Knowledge Base tells no cosine beyond its own best hundred.
+    Each arm brings its best; all of them then get both scores, those of `meaning` as far as there
+    are any.
     """
-    near = meaning.near.above(NEAR)
-    best = words.best(max(CANDIDATES, count))
-    both = joined(near, meaning.of(np.setdiff1d(best, near.numbers)))
-    return fused(words.only(np.union1d(best, near.numbers)), both, count=count)
+    brought = candidates(words, count)
+    either = np.union1d(brought, meaning.above(NEAR).numbers)
+    return fused(words.only(either), meaning.only(either), count=count)
 
 
 def live_passages(sources: QuerySet[Source], ranked: Ranked, limit: int) -> list[Passage]:

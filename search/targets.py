@@ -6,8 +6,6 @@ numbers and cosines, nothing else: texts, BM25 and the check against live rows a
 schema's, always.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
@@ -16,19 +14,11 @@ from django.db.models import QuerySet
 from bedrock.gateway import embed, knowledge_retrieve
 from bedrock.knowledge import DOCUMENTS_AT_MOST
 from bedrock.selectors import embedding_model
-from search.arms import Within, by_meaning, numbers_of, similarities
+from search.arms import Within, by_meaning, numbers_of
 from search.models import Source
 from search.ranking import Numbers, Ranked
 from tenants.context import Actor, current
 from tenants.registry.models import Retrieval
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """The chunks nearest to a query, and the cosines of others, as far as the target knows them."""
-
-    near: Ranked
-    of: Callable[[Numbers], Ranked]
 
 
 def meaning_of(
@@ -37,9 +27,14 @@ def meaning_of(
     actor: Actor,
     place: Within,
     count: int,
+    besides: Numbers,
     request_id: UUID,
-) -> Meaning:
-    """Return the `count` nearest chunks of the entered tenant's target within a place."""
+) -> Ranked:
+    """Return the `count` chunks of the place nearest to a query with their cosines.
+
+    And the cosines of those `besides`, as far as the tenant's target knows them: a Knowledge Base
+    tells none beyond the nearest.
+    """
     if current().retrieval == Retrieval.SCHEMA:
         (vector,) = embed(
             [query],
@@ -49,7 +44,7 @@ def meaning_of(
             purpose="query",
             model=embedding_model(),
         )
-        return meaning_in_schema(place, vector, count=count)
+        return by_meaning(place, vector, count=count, besides=besides)
     only, without = listed(place)
     found = knowledge_retrieve(
         query,
@@ -63,11 +58,10 @@ def meaning_of(
     cosines = {one.chunk_id: one.score for one in found}
     rows = numbers_of(place, list(cosines))
     known = sorted((number, cosines[chunk]) for number, chunk in rows)
-    near = Ranked(
+    return Ranked(
         np.array([number for number, _ in known], dtype=np.int64),
         np.array([cosine for _, cosine in known], dtype=np.float64),
     )
-    return Meaning(near, near.only)
 
 
 def listed(place: Within) -> tuple[list[UUID] | None, list[UUID] | None]:
@@ -88,24 +82,3 @@ def listed(place: Within) -> tuple[list[UUID] | None, list[UUID] | None]:
 def _few(sources: QuerySet[Source]) -> list[UUID] | None:
     ids = list(sources.values_list("id", flat=True)[: DOCUMENTS_AT_MOST + 1])
     return ids if len(ids) <= DOCUMENTS_AT_MOST else None
-
-
-def meaning_in_schema(place: Within, vector: list[float], *, count: int) -> Meaning:
-    """Return the nearest chunks of the schema's own vectors."""
-    near = by_meaning(place, vector, count=count)
-
-    def of(numbers: Numbers) -> Ranked:
-        more = similarities(np.setdiff1d(numbers, near.numbers), vector)
-        return joined(near.only(numbers), more)
-
-    return Meaning(near, of)
-
-
-def joined(first: Ranked, second: Ranked) -> Ranked:
-    """Return the chunks of both, which have none in common."""
-    if not len(second.numbers):
-        return first
-    return Ranked(
-        np.concatenate([first.numbers, second.numbers]),
-        np.concatenate([first.scores, second.scores]),
-    )

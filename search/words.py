@@ -23,15 +23,15 @@ LAST: Final = "\U0010ffff"  # sorts after every text that it is put behind
 # term come as one value. A term that two languages share counts once, in the sources of both.
 POSTINGS: Final = """
     WITH asked AS MATERIALIZED (
-        SELECT lexeme, max(cardinality(positions)) AS times, array_agg(spoken) AS languages
+        SELECT lexeme, array_agg(spoken) AS languages, array_agg(cardinality(positions)) AS times
         FROM unnest(%s::text[]) spoken, unnest(to_tsvector(spoken::regconfig, %s))
         GROUP BY lexeme
     )
-    SELECT asked.lexeme, asked.times,
+    SELECT asked.lexeme, asked.languages, asked.times,
            coalesce(sum(length(posting.entries)), 0) / 8,
            string_agg(posting.entries, ''::bytea) FILTER (WHERE {within})
     FROM asked LEFT JOIN search_posting posting ON posting.term = asked.lexeme {alike}
-    GROUP BY asked.lexeme, asked.times
+    GROUP BY asked.lexeme, asked.languages, asked.times
 """
 ALIKE: Final = """
     AND EXISTS (SELECT FROM search_source source
@@ -74,12 +74,14 @@ class Words:
     """A query's words as they were found: chunks with their BM25 score, and what was read how.
 
     `read_as` tells what a word that no passage has was read as; `terms` are the stems that stand in
-    for such words, which a highlight has to mark too.
+    for such words, which a highlight has to mark too. `stems` are the query's in each language that
+    it was read in, with how often it has them.
     """
 
     ranked: Ranked
     read_as: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     terms: tuple[str, ...] = ()
+    stems: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def corrected(self, query: str) -> str:
         """Return the query as it was understood: each word by the likeliest that it stands for."""
@@ -89,26 +91,34 @@ class Words:
         return query
 
 
-def by_words(place: Within, query: str, phrases: Sequence[Phrase] = ()) -> Words:
+def by_words(
+    place: Within, query: str, phrases: Sequence[Phrase] = (), *, stems_in: Sequence[str] = ()
+) -> Words:
     """Return the BM25 score of every chunk that has a word of the query, and all of the phrases.
 
     One statement; up to four more for each word that nothing in the place has, or for phrases.
+    `stems_in` are further languages to give the query's stems in.
     """
     if not place.languages:
         return Words(NOTHING)
-    languages = list(place.languages)
-    several = len(languages) > 1
+    several = len(place.languages) > 1
     statement = POSTINGS.format(within=place.condition, alike=ALIKE if several else "")
-    found = {
-        row[0]: TermPostings(int(row[1]), int(row[2]), bytes(row[3] or b""))
-        for row in rows(statement, [languages, query, *place.params])
-    }
+    spoken = list(dict.fromkeys([*place.languages, *stems_in]))
+    found: dict[str, TermPostings] = {}
+    stems: dict[str, dict[str, int]] = {language: {} for language in spoken}
+    for lexeme, languages, times, chunks, part in rows(statement, [spoken, query, *place.params]):
+        told = dict(zip(languages, times, strict=True))
+        for language, count in told.items():
+            stems[language][lexeme] = count
+        asked = max(told.get(language, 0) for language in place.languages)
+        if asked:
+            found[lexeme] = TermPostings(asked, int(chunks), bytes(part or b""))
     words = Words(NOTHING)
     if phrases:
         return _with_phrases(place, found, phrases)
-    if not all(term.entries for term in found.values()):
+    if any(forgiven(lexeme) and not term.entries for lexeme, term in found.items()):
         words = _corrected(place, query, found)
-    return replace(words, ranked=_scored(place, found))
+    return replace(words, ranked=_scored(place, found), stems=stems)
 
 
 def _scored(place: Within, found: Mapping[str, TermPostings]) -> Ranked:

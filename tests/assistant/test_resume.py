@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from assistant.ending import turn_end
 from assistant.errors import MESSAGE_CHARACTERS
 from assistant.frames import TurnFrames, first_seq
 from assistant.models import MessageStatus, Turn
@@ -16,7 +17,7 @@ from assistant.runner import (
     turn_group,
     turns_end,
 )
-from assistant.services import turn_begin, turn_end
+from assistant.services import turn_begin
 from assistant.tasks import turns_reap
 from tenants.context import entered
 from tenants.redis import redis_client

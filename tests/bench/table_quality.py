@@ -11,12 +11,11 @@ import numpy as np
 
 from bedrock.gateway import embed, rerank
 from search.access import sources_visible
-from search.arms import by_meaning, within
+from search.arms import Within, by_meaning, within
 from search.models import Chunk
 from search.ranking import Ranked
-from search.retrieval import hybrid, retrieve
+from search.retrieval import candidates, hybrid, retrieve
 from search.services import NewChunk, source_index, source_remove
-from search.targets import meaning_in_schema
 from search.words import by_words
 from tenants.context import SYSTEM, entered
 from tests.bench.judged import Collection, collection_read, ndcg, recall
@@ -94,6 +93,12 @@ def _reranked(query: str, ranked: Ranked) -> Ranked:
     return Ranked(ranked.numbers, scores)
 
 
+def _fused(place: Within, query: str, vector: list[float]) -> Ranked:
+    words = by_words(place, query).ranked
+    meaning = by_meaning(place, vector, count=DEPTH, besides=candidates(words, DEPTH))
+    return hybrid(words, meaning, count=DEPTH)
+
+
 def _measured(collection: Collection, ids: dict[int, str]) -> Table:
     place = within(sources_visible(SYSTEM))
     vectors = dict(
@@ -102,11 +107,7 @@ def _measured(collection: Collection, ids: dict[int, str]) -> Table:
     arms: dict[str, Callable[[str], Ranked]] = {
         "BM25 alone": lambda query: by_words(place, collection.queries[query]).ranked,
         "vectors alone": lambda query: by_meaning(place, vectors[query], count=DEPTH),
-        "fused": lambda query: hybrid(
-            by_words(place, collection.queries[query]).ranked,
-            meaning_in_schema(place, vectors[query], count=DEPTH),
-            count=DEPTH,
-        ),
+        "fused": lambda query: _fused(place, collection.queries[query], vectors[query]),
     }
     arms["fused, the best 50 reranked"] = lambda query: _reranked(
         collection.queries[query], arms["fused"](query)
