@@ -60,7 +60,11 @@ def main() -> None:
     from django.urls import get_resolver
 
     django.setup()
-    _ = get_resolver().url_patterns  # what the checks before a command would load each time
+    from tenants.aws import clients_build
+
+    # What the checks before a command, and its first call of AWS, would load each time.
+    _ = get_resolver().url_patterns
+    clients_build("us-east-1")
     for line in sys.stdin:
         if threading.active_count() > 1 or any(each.connection for each in connections.all(True)):
             raise RuntimeError("This process holds what its forks would share.")

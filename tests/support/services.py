@@ -313,7 +313,8 @@ def _run(argv: list[str], env: Mapping[str, str], log: Path) -> None:
 def _key() -> str:
     """Return a hash of everything that makes the template."""
     files = [REPOSITORY / "requirements-dev.lock", *(REPOSITORY / "deploy").glob("*.sql")]
-    for folder in (*(REPOSITORY / name for name in SOURCES), Path(__file__).parent):
+    files += [Path(__file__).with_name(name) for name in ("services.py", "build.py", "cast.py")]
+    for folder in (REPOSITORY / name for name in SOURCES):
         files += (path for path in folder.rglob("*") if path.suffix in (".py", ".json", ".sql"))
     digest = hashlib.sha256()
     for path in sorted(files):
