@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from typing import Final
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind
@@ -47,12 +48,18 @@ STAFF_POLICY: Final = (
 ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-:\[\]]+")
 
 
-def _page_policy(request: HttpRequest) -> str:
-    """Return the policy; a view may name one origin that its forms' answers redirect to."""
+def _policy(request: HttpRequest) -> str:
+    """Return the policy; a view may name one origin that its forms' answers redirect to.
+
+    The banner of a visit, which is on every page of it, leads back to the admin.
+    """
+    policy = STAFF_POLICY if request.path_info.startswith("/admin/") else PAGE_POLICY
     leads = getattr(request, "forms_lead_to", "")
+    if not leads and getattr(request, "impersonation", None):
+        leads = settings.BASE_URL
     if not ORIGIN.fullmatch(leads):
-        return PAGE_POLICY
-    return PAGE_POLICY.replace("form-action 'self'", f"form-action 'self' {leads}")
+        return policy
+    return policy.replace("form-action 'self'", f"form-action 'self' {leads}")
 
 
 class RequestMiddleware:
@@ -80,10 +87,7 @@ class RequestMiddleware:
                 response.status_code,
             ).observe(time.perf_counter() - began)
         response["X-Request-ID"] = request_id
-        staff = request.path_info.startswith("/admin/")
-        response.headers.setdefault(
-            "Content-Security-Policy", STAFF_POLICY if staff else _page_policy(request)
-        )
+        response.headers.setdefault("Content-Security-Policy", _policy(request))
         # What a signed-in person has seen stays in no cache; a view may say otherwise.
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault(

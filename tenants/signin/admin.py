@@ -14,6 +14,7 @@ from tenants.accounts.audit import audit_write
 from tenants.accounts.selectors import staff_actor
 from tenants.accounts.services import SECOND
 from tenants.errors import TenantryError
+from tenants.lifecycle.naming import url_for
 from tenants.registry.admin import TenantAdmin
 from tenants.registry.models import Impersonation, Tenant
 from tenants.signin.impersonating import LENGTH, REASON, visit_begin, visits_stop
@@ -48,6 +49,7 @@ class ImpersonationAdmin(PageViews, ReadOnly):
             tenant = Tenant.objects.get(id=UUID(request.GET.get("tenant", "")))
         except (ValueError, Tenant.DoesNotExist) as error:
             raise Http404 from error
+        request.forms_lead_to = url_for(tenant.slug)  # type: ignore[attr-defined]
         form, refused = VisitForm(request.POST or None), ""
         if request.method == "POST" and form.is_valid():
             try:

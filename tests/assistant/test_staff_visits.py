@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tenants.accounts.models import AuditEvent, User
 from tenants.accounts.tasks import staff_visit_mail
 from tenants.context import entered, public_scope
+from tenants.lifecycle.naming import url_for
 from tenants.registry.models import Impersonation, Status, Tenant
 from tests.assistant.talking import Server, aside, conversation_for, talking
 from tests.isolation.table import PARAMETERS, ROUTES
@@ -68,6 +69,23 @@ def inside(staff: Client, person: Person = ADA) -> Client:
 def visit() -> Impersonation:
     with public_scope("staff"):
         return Impersonation.objects.latest("started_at")
+
+
+def forms_lead_to(answer: Any) -> list[str]:
+    """Return where browsers let the page's forms, and what answers them, lead."""
+    found = re.search(r"form-action ([^;]+);", answer["Content-Security-Policy"])
+    assert found
+    return found[1].split()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_browser_lets_the_forms_of_a_visit_lead_to_the_other_host_and_back() -> None:
+    allow("read")
+    staff = staff_client("support")
+    form = staff.get(f"{BEGIN}?tenant={tenant_of(ALICE).id}")
+    assert forms_lead_to(form) == ["'self'", url_for("acme")]
+    assert forms_lead_to(inside(staff).get("/documents/")) == ["'self'", settings.BASE_URL]
+    assert forms_lead_to(browser_of(ALICE).get("/documents/")) == ["'self'"]
 
 
 def is_over(client: Client) -> bool:
