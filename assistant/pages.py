@@ -44,6 +44,7 @@ NOTES: Final = {
         "The workspace's guardrail did not let this answer through."
     ),
 }
+CUT: Final = gettext_lazy("This answer reached the longest length there is. Ask to go on.")
 
 
 STEP_ICONS: Final = {"running": "spinner", "done": "check", "failed": "warning", "waiting": "clock"}
@@ -98,7 +99,7 @@ def shown(message: Message, versions: Sequence[UUID] = ()) -> Shown:
     if message.role == MessageRole.USER:
         files = tuple({**each, "state": "attached"} for each in message.attached)
         return Shown(message, versions=versions, files=files)
-    citations = citations_of(message)
+    citations, status = citations_of(message), MessageStatus(message.status)
     kind, label = GROUNDED.get(message.grounded, ("", ""))
     return Shown(
         message=message,
@@ -107,7 +108,7 @@ def shown(message: Message, versions: Sequence[UUID] = ()) -> Shown:
             {"citation": citation, "address": viewer_address(citation)} for citation in citations
         ),
         grounded={"kind": kind, "label": str(label)} if label else None,
-        note=str(NOTES.get(MessageStatus(message.status), "")),
+        note=str(CUT if message.stop_reason == "max_tokens" else NOTES.get(status, "")),
         versions=versions,
         steps=tuple({**step, "icon": STEP_ICONS[step["status"]]} for step in message.steps),
         actions=tuple(map(_action, message.actions.all())),

@@ -11,6 +11,7 @@
   const NOTES = {
     stopped: gettext("Stopped. What had arrived is kept."),
     withdrawn: gettext("The workspace's guardrail did not let this answer through."),
+    max_tokens: gettext("This answer reached the longest length there is. Ask to go on."),
   };
   const GROUNDED = {
     full: ["badge--success", gettext("Backed by your documents")],
@@ -113,7 +114,7 @@
   function decided(box, state) {
     box.dataset.state = state;
     const until = new Date(box.dataset.expires);
-    const time = until.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    const time = until.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
     part(box, "action-note").textContent = ACTION_NOTES[state] ?? gettext("Nothing is changed until you confirm. This expires at {time}.", { time });
     part(box, "action-buttons").hidden = state !== "waiting";
     if (state === "waiting") setTimeout(() => { if (box.dataset.state === "waiting") decided(box, "expired"); }, Math.min(2 ** 31 - 1, Math.max(0, until - Date.now())));
@@ -262,7 +263,7 @@
     conflicts(answer, frame.conflicts ?? []);
     for (const step of frame.steps ?? []) tool(answer, step);
     for (const action of frame.actions ?? []) propose(answer, action);
-    note(answer, NOTES[frame.status]);
+    note(answer, NOTES[frame.status] ?? NOTES[frame.stop_reason]);
     followUps(answer, frame.follow_ups ?? []);
     const tokens = (frame.usage?.input_tokens ?? 0) + (frame.usage?.output_tokens ?? 0);
     part(answer, "meta").textContent = tokens ? gettext("{tokens} tokens", { tokens: tenantry.number(tokens) }) : "";

@@ -74,6 +74,7 @@ window.texts = {
 "The text reached the longest length the model writes at once. Ask for less, or go on from its end.":"Der Text hat die größte Länge erreicht, die das Modell auf einmal schreibt. Verlangen Sie weniger, oder machen Sie an seinem Ende weiter.",
 "The workspace's guardrail did not let this answer through.":"Die Guardrail des Arbeitsbereichs hat diese Antwort nicht durchgelassen.",
 "They disappear from search, answers and storage at once. This cannot be undone.":"Sie verschwinden sofort aus Suche, Antworten und Speicher. Das lässt sich nicht rückgängig machen.",
+"This answer reached the longest length there is. Ask to go on.":"Diese Antwort hat die größte mögliche Länge erreicht. Bitten Sie um die Fortsetzung.",
 "This browser cannot use security keys; use another way.":"Dieser Browser kann keine Sicherheitsschlüssel verwenden; nehmen Sie einen anderen Weg.",
 "This file is empty.":"Diese Datei ist leer.",
 "This is busy or being restarted. Try again in a minute.":"Dies ist ausgelastet oder wird neu gestartet. Versuchen Sie es in einer Minute erneut.",
