@@ -1,4 +1,4 @@
-"""Every page of a workspace, by role: accessible, within the screen, and light to load.
+"""Every page, of workspaces by role and of staff: accessible, within the screen, and light to load.
 
 Each page is looked at once: in one theme by one of two people, the next page in the next theme by
 the other. With `LOOK=all` both look at every page they may see, in all three themes.
@@ -23,8 +23,7 @@ __all__ = ["served"]
 def asked(served: Any, visit: Any, world: Any) -> httpx.Response:
     """Ask for the address alone: whether it is a page at all."""
     headers = {"Host": f"{visit.host}:{served.port}"}
-    if visit.person:
-        session = world.sessions[visit.person.email]
+    if session := visit.session(world):
         headers["Cookie"] = f"{settings.SESSION_COOKIE_NAME}={session}"
     address = f"http://127.0.0.1:{served.port}{visit.address}"
     return httpx.get(address, headers=headers, timeout=30, trust_env=False)
@@ -34,17 +33,16 @@ def opened(browser: Browser, visit: Any, at: str, world: Any) -> Page:
     """Open a page of its visitor's, already signed in."""
     width, height = visit.size
     context = browser.new_context(viewport={"width": width, "height": height})
-    if visit.person:
-        session = world.sessions[visit.person.email]
+    if session := visit.session(world):
         context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": at}])
     return context.new_page()
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.timeout(900)  # a browser opens some eighty pages
+@pytest.mark.timeout(900)  # a browser opens some hundred and eighty pages
 def test_every_page_is_accessible_and_light(served: Any, browser: Browser, capsys: Any) -> None:
     from tests.isolation.world import build
-    from tests.look.everypage import HEAVIEST, NO_PAGE, THEMES, look, visits, weight
+    from tests.look.everypage import HEAVIEST, NO_PAGE, THEMES, look, staff_visits, visits, weight
 
     everything = os.environ.get("LOOK") == "all"
     world = build()
@@ -52,14 +50,14 @@ def test_every_page_is_accessible_and_light(served: Any, browser: Browser, capsy
     seen: set[str] = set()
     routes: set[str] = set()
     pages: dict[object, Page] = {}
-    for number, visit in enumerate(visits(world, everything=everything)):
-        key = (visit.person, visit.host, visit.size)
+    for number, visit in enumerate([*visits(world, everything=everything), *staff_visits()]):
+        key = (visit.who, visit.host, visit.size)
         at = f"http://{visit.host}:{served.port}"
         if key not in pages:
             pages[key] = opened(browser, visit, at, world)
         page, address = pages[key], at + visit.address
         routes.add(visit.route)
-        told = f"{visit.person.email if visit.person else 'nobody'} at {visit.address}"
+        told = f"{visit.who} at {visit.address}"
         if visit.route in NO_PAGE:
             continue
         answer = asked(served, visit, world)
@@ -72,13 +70,13 @@ def test_every_page_is_accessible_and_light(served: Any, browser: Browser, capsy
         page.goto(address)
         themes = THEMES if everything else [THEMES[number % len(THEMES)]]
         for theme in themes:
-            wrong += [f"{told}, {theme}: {found}" for found in look(page, theme)]
+            wrong += [f"{told}, {theme}: {found}" for found in look(page, theme, staff=visit.staff)]
             if folder := os.environ.get("LOOK_TO"):
                 name = re.sub(r"[^a-z]+", "-", f"{visit.route} {theme}")
                 page.screenshot(path=f"{folder}/{number:03}-{name}.png")
         if page.evaluate("document.documentElement.scrollWidth") > visit.size[0]:
             wrong.append(f"{told}: wider than the screen")
-        if (heavy := weight(page)) > HEAVIEST:
+        if not visit.staff and (heavy := weight(page)) > HEAVIEST:
             wrong.append(f"{told}: {heavy:,} bytes of script and style")
     for page in pages.values():
         page.context.close()
