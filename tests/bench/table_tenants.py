@@ -9,14 +9,17 @@ import json
 import os
 import subprocess
 import sys
+from statistics import median
 from time import perf_counter
 from typing import Any
 
 from config.stack.options import REPOSITORY
+from tests.bench.spread import few
 from tests.bench.table import Table
 from tests.support.services import Servers, Worker
 
 COUNT = int(os.environ.get("TENANTS", "24"))
+PAIRS = 5  # of what is compared
 MIGRATORS = 2
 MAKING, PASSING = 6, 20  # times as fast
 
@@ -41,35 +44,36 @@ def run() -> Table:
 
 def _measured(worker: Worker) -> Table:
     made = _task(worker, "make", COUNT)
-    theirs = _task(worker, "theirs", 3)
+    pairs = _task(worker, "pairs", PAIRS)
     moves = [(target, _manage(worker, "move_retrieval", "--tenant", "bench-1", "--to", target)[0])
              for target in ("kb_shared", "kb_dedicated", "schema")]  # fmt: skip
-    idle, idle_theirs = _task(worker, "idle"), _task(worker, "idle-theirs")
+    passes = _task(worker, "passes", PAIRS)
     more = {"DJANGO_SETTINGS_MODULE": "tests.bench.more_settings"}
     one, said = _manage(worker, "migrate_tenants", "--processes", str(MIGRATORS), **more)
     migrated = said.count(" s\n")
     erased, _ = _manage(worker, "offboard_workspace", "bench-0", "--now")
     _, left = _manage(worker, "offboard_workspace", "bench-0", "--check")
     assert "Nothing of bench-0 is left." in left
-    faster = theirs["usable"] / made["usable"]
-    quicker = idle_theirs["whole"] / idle["whole"]
+    faster = median(pairs["theirs"]) / median(pairs["ours"])
+    quicker = median(passes["theirs"]) / median(passes["ours"])
     return Table(
-        title=f"{COUNT} workspaces",
+        title=f"{COUNT} workspaces (P8, P9)",
         includes=(
             f"Made by create_workspace's steps, with their AWS resources; times in seconds on"
             f" {os.cpu_count()} cores. Moves, passes and erasing include the start of their"
-            " process, but for the passes with nothing to do, which are compared inside one."
+            " process; what is compared is done inside one, turn by turn."
         ),
-        columns=("", "s", "django-tenants s", "times"),
+        columns=("", "median s", "least–most", "times", "× as fast"),
         rows=[
-            (f"make {COUNT}", f"{made['whole']:.1f}", "", ""),
-            ("make one usable (median)", f"{made['usable']:.3f}", f"{theirs['usable']:.2f}",
-             f"{faster:.1f}"),
-            (f"pass over {COUNT}, nothing to do", f"{idle['whole']:.3f}",
-             f"{idle_theirs['whole']:.1f}", f"{quicker:.0f}"),
-            (f"one migration applied to {migrated} schemas", f"{one:.1f}", "", ""),
-            *((f"move one to {target}", f"{took:.1f}", "", "") for target, took in moves),
-            ("erase one, with its receipt", f"{erased:.1f}", "", ""),
+            (f"make {COUNT}", *few([made["whole"]]), ""),
+            ("make one usable", *few(pairs["ours"], 3), f"{faster:.1f}"),
+            ("… as django-tenants: auto_create_schema", *few(pairs["theirs"], 2), ""),
+            ("pass over all, nothing to do", *few(passes["ours"], 3),
+             f"{quicker:.0f}"),
+            ("… as django-tenants: migrate_schemas", *few(passes["theirs"]), ""),
+            (f"one migration applied to {migrated} schemas", *few([one]), ""),
+            *((f"move one to {target}", *few([took]), "") for target, took in moves),
+            ("erase one, with its receipt", *few([erased]), ""),
         ],
         target=(
             f"a workspace {MAKING} times as fast as auto_create_schema, a pass with nothing to do"
