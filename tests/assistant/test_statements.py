@@ -8,10 +8,16 @@ from uuid import UUID
 import pytest
 from django.db.backends.utils import CursorWrapper
 
+from assistant.ending import turn_end
+from assistant.models import Message, MessageStatus
+from assistant.services import turn_begin
 from billing.models import Reservation
+from billing.settlement import settle, settlements_ride
+from billing.units import Unit
 from documents.ask import usage_of
 from tenants.context import entered
-from tests.assistant.talking import Server, conversation_for, talking
+from tests.assistant.talking import Server, actor_for, conversation_for, talking
+from tests.billing.calls import MODEL, entries, reserve
 from tests.documents.helpers import HANDBOOK, ready
 from tests.support.cast import BOB, MAX
 from tests.support.clients import tenant_of
@@ -54,3 +60,33 @@ def test_a_message_costs_twelve_statements_at_most(
             with entered(tenant_of(BOB)):  # the last call was settled by the statement that stored
                 assert end["usage"] == usage_of(UUID(end["request_id"]))
                 assert not Reservation.objects.filter(state="held").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_last_calls_settlement_is_written_whatever_becomes_of_the_turn() -> None:
+    conversation = conversation_for(BOB)
+    with entered(tenant_of(BOB)):
+        turn = turn_begin(actor=actor_for(BOB), conversation_id=conversation, text="Hello?")
+        for wrong in (False, True):
+            held = reserve({Unit.INPUT: 1_000})
+            with settlements_ride():
+                settle(held, model="m" * (121 if wrong else 9), units={Unit.INPUT: 7})
+                ended = turn_end(
+                    turn,
+                    status=MessageStatus.COMPLETE,
+                    text="Hello.",
+                    metered=held.request_id,
+                )
+                if wrong:  # more than its column holds: the answer is stored without it
+                    assert ended == {"cost_usd": "0"}
+                    assert entries(held.request_id) == {}
+                    break
+                assert ended is not None
+                assert ended["input_tokens"] == 7
+            late = reserve({Unit.INPUT: 1_000})
+            with settlements_ride():
+                settle(late, model=MODEL, units={Unit.INPUT: 8})
+                assert turn_end(turn, status=MessageStatus.COMPLETE, text="") is None  # it ended
+            assert entries(late.request_id) == {(101, "input_tokens"): 8}
+            turn = turn_begin(actor=actor_for(BOB), conversation_id=conversation, text="And now?")
+        assert Message.objects.get(id=turn.answer_id).text == "Hello."

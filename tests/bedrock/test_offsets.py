@@ -135,3 +135,13 @@ def test_no_entity_is_lost_at_the_border_of_two_parts(
     masked = Masking.of(text, found).text
     assert not re.search(r"jane|example|1234567|Lindt", masked)
     assert len(re.findall(r"house|river|and", masked)) == len(re.findall(r"house|river|and", text))
+
+
+def test_a_span_hides_something_where_an_entity_reaches_into_it() -> None:
+    masking = Masking.of(
+        "0123456789", [Found(2, 4, "NAME"), Found(4, 5, "AGE"), Found(8, 10, "ID")]
+    )
+    hidden = {2, 3, 4, 8, 9}
+    for start in range(10):
+        for end in range(start + 1, 11):
+            assert masking.hides(start, end) == bool(hidden & set(range(start, end)))
