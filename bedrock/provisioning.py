@@ -31,7 +31,8 @@ from bedrock.roles import roles_ensure
 from tenants.aws import BotoCoreError, ClientError, ops_client, translated
 from tenants.context import PublicRole, TenantContext, public_scope
 from tenants.deployment_objects import expiry_ensure
-from tenants.objects import bucket, bucket_ensure
+from tenants.lifecycle.naming import url_for
+from tenants.objects import bucket, bucket_cors, bucket_ensure
 from tenants.registry.models import Status, Tenant
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,7 @@ LOCK = "bedrock.provisioning"
 DEFAULT_REGION = "us-east-1"
 UNASSIGNED_DAYS = 30
 COST_DAYS = 100
+UPLOAD_DAYS = 2  # the product ends what nobody completed within one itself
 
 
 def regions_in_use() -> list[str]:
@@ -62,6 +64,7 @@ def region_ensure(region: str) -> list[str]:
     try:
         with _alone():
             made = [f"bucket {bucket(region)}"] if bucket_ensure(region) else []
+            made += ensure_uploads(region)
             made += ensure_logging(region)
             made += ensure_expiry(region)
             made += ensure_guardrails(region)
@@ -139,7 +142,7 @@ def ensure_logging(region: str) -> list[str]:
 
 
 def ensure_expiry(region: str) -> list[str]:
-    """Have the bucket let go of what the readers of logs have left behind."""
+    """Have the bucket let go of what the readers of logs left behind, and of unfinished uploads."""
     changed = expiry_ensure(
         region,
         {
@@ -147,8 +150,15 @@ def ensure_expiry(region: str) -> list[str]:
             f"{UNASSIGNED_PREFIX}/": UNASSIGNED_DAYS,
             f"{COSTS_PREFIX}/": COST_DAYS,
         },
+        unfinished=UPLOAD_DAYS,
     )
-    return ["expiry of invocation logs"] if changed else []
+    return ["expiry of invocation logs and unfinished uploads"] if changed else []
+
+
+def ensure_uploads(region: str) -> list[str]:
+    """Let the workspaces' own pages send large files straight to the bucket."""
+    changed = bucket_cors(region, [url_for("*")])
+    return ["rule for uploads from pages"] if changed else []
 
 
 def tenant_storage_ensure(tenant: TenantContext) -> None:
@@ -158,6 +168,7 @@ def tenant_storage_ensure(tenant: TenantContext) -> None:
             return
         with _alone(), _translating():
             bucket_ensure(tenant.region)
+            ensure_uploads(tenant.region)
             ensure_logging(tenant.region)
             ensure_expiry(tenant.region)
 

@@ -64,6 +64,7 @@ class Environment:
     app_principal: str
     aws_endpoints: dict[str, dict[str, str]]
     bucket_prefix: str
+    uploads_direct_from: int  # bytes; 0: never
     regions: tuple[str, ...]
     pg_dump: str
     email_url: str
@@ -218,6 +219,7 @@ def environment() -> Environment:
         app_principal=_arn("AWS_APP_PRINCIPAL", ""),
         aws_endpoints=_endpoints("AWS_ENDPOINTS"),
         bucket_prefix=os.environ.get("AWS_BUCKET_PREFIX", "tenantry-documents"),
+        uploads_direct_from=_number("UPLOADS_DIRECT_FROM_MB", 16) * 1024 * 1024,
         regions=_regions("REGIONS", "us-east-1,eu-central-1"),
         pg_dump=os.environ.get("PG_DUMP", "pg_dump"),
         email_url=os.environ.get("EMAIL_URL", ""),

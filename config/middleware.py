@@ -46,20 +46,26 @@ STAFF_POLICY: Final = (
 
 
 ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-:\[\]]+")
+STORAGE: Final = re.compile(ORIGIN.pattern + r"/[A-Za-z0-9.\-/]+/")
 
 
 def _policy(request: HttpRequest) -> str:
-    """Return the policy; a view may name one origin that its forms' answers redirect to.
+    """Return the policy as a view widens it.
 
-    The banner of a visit, which is on every page of it, leads back to the admin.
+    By one origin that its forms' answers redirect to, and by the workspace's own folder of storage
+    that its script sends large files to. The banner of a visit, which is on every page of it, leads
+    back to the admin.
     """
     policy = STAFF_POLICY if request.path_info.startswith("/admin/") else PAGE_POLICY
     leads = getattr(request, "forms_lead_to", "")
     if not leads and getattr(request, "impersonation", None):
         leads = settings.BASE_URL
-    if not ORIGIN.fullmatch(leads):
-        return policy
-    return policy.replace("form-action 'self'", f"form-action 'self' {leads}")
+    if ORIGIN.fullmatch(leads):
+        policy = policy.replace("form-action 'self'", f"form-action 'self' {leads}")
+    storage = getattr(request, "sends_to", "")
+    if STORAGE.fullmatch(storage):
+        policy = policy.replace("connect-src 'self'", f"connect-src 'self' {storage}")
+    return policy
 
 
 class RequestMiddleware:

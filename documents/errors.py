@@ -22,6 +22,48 @@ class UploadInterrupted(Conflict):
     title = gettext_lazy("The upload took too long and was given up; upload the file again")
 
 
+class UploadsOff(Conflict):
+    """The deployment takes every file through the product: browsers do not reach its storage."""
+
+    code = "uploads_off"
+    title = gettext_lazy("Files are not sent straight to storage here; use POST documents/")
+
+
+class UploadsOpen(Conflict):
+    code = "uploads_open"
+    title = gettext_lazy("Too many of your uploads are unfinished; complete or cancel some first")
+
+
+class UploadGone(NotFound):
+    code = "upload_gone"
+    title = gettext_lazy("This upload is over, or its day has passed; upload the file again")
+
+
+class UploadBusy(Conflict):
+    code = "upload_busy"
+    title = gettext_lazy("This upload is being completed; look again in a moment")
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=2)
+
+
+class UploadIncomplete(Conflict):
+    """Parts are not there, or not as they should be: `missing` has their numbers."""
+
+    code = "upload_incomplete"
+    title = gettext_lazy(
+        "Parts of this upload are missing or damaged; send them again, then complete it"
+    )
+
+
+class UploadDamaged(TenantryError):
+    code = "upload_damaged"
+    status = 422
+    title = gettext_lazy(
+        "What arrived is not the file that was announced; nothing was kept. Upload it again"
+    )
+
+
 class Duplicate(Conflict):
     """The same bytes are here already, where the actor can read them; nothing was stored."""
 

@@ -27,13 +27,13 @@ from documents.errors import LeaseLost, ServiceBusy, StoredFileMissing
 from documents.lease import Lease, lease_take
 from documents.masking import mask_document
 from documents.models import Document, DocumentText, StagedBatch, Status
-from documents.parsing import parse
+from documents.parsing import limits_for, parse
 from documents.renditions import Rendition
 from documents.vectors import EMBEDDED, PARSED, Rows, embed_rest, groups_of
 from search.copies import placement
 from search.services import NewChunk, source_index, source_indexed
 from tenants.errors import TenantryError
-from tenants.objects import object_get
+from tenants.objects import object_parts
 
 log = structlog.get_logger(__name__)
 
@@ -117,14 +117,13 @@ def _steps(lease: Lease) -> float | None:
 def _parse(lease: Lease) -> DocumentText:
     """Read the stored file in the limited child and save its text."""
     document = lease.document
-    body = object_get(document.object_key)
-    if body is None:
+    parts = object_parts(document.object_key)
+    if parts is None:
         raise StoredFileMissing
     with tempfile.NamedTemporaryFile(prefix="document-") as file:
-        file.write(body)
+        file.writelines(parts)
         file.flush()
-        del body
-        parsed = parse(Path(file.name), document.media_type)
+        parsed = parse(Path(file.name), document.media_type, limits=limits_for(document.size))
     with lease.locked():
         content = DocumentText.objects.create(
             document_id=document.id,

@@ -8,12 +8,13 @@ from datetime import timedelta
 from typing import BinaryIO, Final
 
 from django.db import transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from billing.storage import release_storage, reserve_storage
 from documents.errors import UploadInterrupted
-from documents.models import LooseObject
+from documents.models import LooseObject, Upload
 from tenants.errors import TenantryError
+from tenants.multipart import multipart_abort
 from tenants.objects import object_put
 
 UPLOAD_LIFETIME: Final = timedelta(hours=1)  # after which an unfinished upload's object is swept
@@ -23,7 +24,7 @@ UPLOAD_LIFETIME: Final = timedelta(hours=1)  # after which an unfinished upload'
 def loose_reserve(key: str, size: int, *, lifetime: timedelta = UPLOAD_LIFETIME) -> None:
     """Reserve storage for an object that is to be stored under this key. Raises QuotaExhausted."""
     reserve_storage(size)
-    LooseObject.objects.create(key=key, held=size, remove_after=timezone.now() + lifetime)
+    LooseObject.objects.create(key=key, held=size, remove_after=Now() + lifetime)
 
 
 def loose_store(key: str, size: int, file: BinaryIO) -> None:
@@ -42,16 +43,16 @@ def loose_store(key: str, size: int, file: BinaryIO) -> None:
 def loose_adopt(key: str) -> None:
     """Take the object and its storage over, in the transaction that makes its document.
 
-    Raises UploadInterrupted where it was swept meanwhile.
+    Raises UploadInterrupted where it was swept or given back meanwhile: what is due stays due.
     """
-    found, _ = LooseObject.objects.filter(key=key).delete()
+    found, _ = LooseObject.objects.filter(key=key, remove_after__gt=Now()).delete()
     if not found:
         raise UploadInterrupted
 
 
 def loose_leave(key: str) -> None:
     """Let the object of a deleted document be swept, in the deletion's transaction."""
-    LooseObject.objects.create(key=key, remove_after=timezone.now())
+    LooseObject.objects.create(key=key, remove_after=Now())
 
 
 @transaction.atomic
@@ -61,8 +62,21 @@ def loose_give_back(key: str) -> None:
     if loose is None:
         return
     release_storage(loose.held)
-    loose.held, loose.remove_after = 0, timezone.now()
+    loose.held, loose.remove_after = 0, Now()
     loose.save(update_fields=["held", "remove_after"])
+
+
+def loose_keep(key: str, lifetime: timedelta) -> bool:
+    """Let a loose object stay for so long from now; False where its time has come already."""
+    alive = LooseObject.objects.filter(key=key, remove_after__gt=Now())
+    return bool(alive.update(remove_after=Now() + lifetime))
+
+
+def parts_abort(keys: list[str]) -> None:
+    """Have S3 drop what came in parts and was never completed, of uploads of these keys."""
+    for key, s3_id in Upload.objects.filter(loose__in=keys).values_list("loose_id", "s3_id"):
+        if s3_id:
+            multipart_abort(key, s3_id)
 
 
 @transaction.atomic

@@ -220,3 +220,29 @@ class LooseObject(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Upload(models.Model):
+    """A file on its way to S3 in parts; `id` is that of the document it becomes.
+
+    It goes with its object's row: taken over by the document, or swept. A completion holds it
+    while `claimed_until` is to come.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    loose = models.OneToOneField(LooseObject, on_delete=models.CASCADE, related_name="upload")
+    s3_id = models.CharField(max_length=1024, blank=True)  # S3's own id of it; "" until it is begun
+    name = models.CharField(max_length=200)
+    size = models.BigIntegerField()  # bytes
+    sha256 = models.CharField(max_length=64, blank=True)  # as its sender says
+    collection_id = models.UUIDField(null=True)
+    bulk = models.BooleanField(default=False)
+    keep_both = models.BooleanField(default=True)
+    claimed_until = models.DateTimeField(null=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name

@@ -22,11 +22,17 @@ from bedrock.gateway import masks
 from documents.errors import PageMissing, PagesBusy, PagesHidden, StoredFileMissing
 from documents.models import Document, LooseObject, Status
 from documents.pagemarks import Box, boxes_of
-from documents.parsing import MediaType
-from documents.parsing.pictures import Letters, Pictures, letters_checked, pictures
+from documents.parsing import MediaType, limits_for
+from documents.parsing.pictures import (
+    LIMITS,
+    Letters,
+    Pictures,
+    letters_checked,
+    pictures,
+)
 from documents.renditions import Rendition
 from tenants.context import current
-from tenants.objects import DERIVED, object_get, object_put
+from tenants.objects import DERIVED, object_get, object_parts, object_put
 
 log = structlog.get_logger(__name__)
 
@@ -165,14 +171,14 @@ def _turn(key: str) -> Iterator[None]:
 
 
 def _draw(document: Document, numbers: list[int], width: int) -> None:
-    body = object_get(document.object_key)
-    if body is None:
+    parts = object_parts(document.object_key)
+    if parts is None:
         raise StoredFileMissing
     with tempfile.NamedTemporaryFile(prefix="pages-") as file:
-        file.write(body)
+        file.writelines(parts)
         file.flush()
-        del body
-        drawn = pictures(Path(file.name), numbers, width=width)
+        limits = limits_for(document.size, LIMITS)
+        drawn = pictures(Path(file.name), numbers, width=width, limits=limits)
     _keep(document.id, drawn, width)
     if not Document.objects.filter(id=document.id).exists():  # deleted meanwhile: nothing stays
         LooseObject.objects.get_or_create(

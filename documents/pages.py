@@ -24,6 +24,7 @@ from documents.parsing.ocr import ocr_installed
 from documents.rendering import answer_html, viewer_address
 from documents.renditions import Rendition, rendition
 from documents.selectors import SORTS, chunk_span, document_list, sorting
+from documents.uploading import DIRECT_BYTES, direct_from
 from search.tagging import TAG_CHARACTERS
 from tenants.context import Actor, current
 from tenants.keyset import Page, page_of, position_of
@@ -144,11 +145,17 @@ def upload_limits() -> dict[str, Any]:
     """Return what the upload box tells before anything is sent; `left` is None without a quota.
 
     `bulk` is from how many files on an upload is embedded by batch; None: the plan has no batch.
+    From `direct_from` bytes on a file goes straight to storage; 0: none does.
     """
     included = plan_terms(current().plan).included[Metric.STORAGE]
+    direct = direct_from()
     return {
         "file_bytes": MAX_FILE_BYTES,
         "file_megabytes": MAX_FILE_BYTES // (1024 * 1024),
+        "direct_from": direct,
+        "direct_megabytes": direct // (1024 * 1024),
+        "direct_bytes": DIRECT_BYTES,
+        "most_megabytes": (DIRECT_BYTES if direct else MAX_FILE_BYTES) // (1024 * 1024),
         "left": None if included is None else max(0, int(included - stored_bytes())),
         "suffixes": SUFFIXES,
         "bulk": bulk_documents(),

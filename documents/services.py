@@ -79,7 +79,7 @@ def document_upload(
     if replaces is not None:
         same_refuse(actor, replaces, digest)
     elif not keep_both:
-        _duplicate_refuse(actor, digest)
+        duplicate_refuse(actor, digest)
     document_id = uuid4()
     document = Document(
         id=document_id,
@@ -94,28 +94,50 @@ def document_upload(
     )
     loose_store(document.object_key, size, file)
     try:
-        with transaction.atomic():
-            if replaces is not None:
-                version_begin(actor=actor, document_id=replaces, made=document)
-            elif not keep_both:
-                _alone(digest)
-                _duplicate_refuse(actor, digest)
-            loose_adopt(document.object_key)
-            document.save(force_insert=True)
-            if collection_id is not None:
-                file_new(actor=actor, document_id=document.id, collection_id=collection_id)
-            audit_write(
-                actor,
-                action=_uploaded_as(document, replaces),
-                object_type="document",
-                object_id=document.id,
-                version=document.version,
-                size=size,
-                media_type=document.media_type,
-            )
+        return document_take(
+            actor=actor,
+            document=document,
+            collection_id=collection_id,
+            keep_both=keep_both,
+            replaces=replaces,
+        )
     except (TenantryError, IntegrityError):
         loose_give_back(document.object_key)
         raise
+
+
+def document_take(
+    *,
+    actor: Actor,
+    document: Document,
+    collection_id: UUID | None = None,
+    keep_both: bool = True,
+    replaces: UUID | None = None,
+) -> Document:
+    """Make a document of its stored object, in one transaction, and queue its ingestion.
+
+    Where it is refused, the object is loose as before. Raises what `document_upload` raises, and
+    UploadInterrupted where the object was given back meanwhile.
+    """
+    with transaction.atomic():
+        if replaces is not None:
+            version_begin(actor=actor, document_id=replaces, made=document)
+        elif not keep_both:
+            _alone(document.sha256)
+            duplicate_refuse(actor, document.sha256)
+        loose_adopt(document.object_key)
+        document.save(force_insert=True)
+        if collection_id is not None:
+            file_new(actor=actor, document_id=document.id, collection_id=collection_id)
+        audit_write(
+            actor,
+            action=_uploaded_as(document, replaces),
+            object_type="document",
+            object_id=document.id,
+            version=document.version,
+            size=document.size,
+            media_type=document.media_type,
+        )
     _ingestion_send(document.id)
     return document
 
@@ -330,7 +352,8 @@ def document_requeue(document: Document) -> None:
     _ingestion_send(document.id)
 
 
-def _duplicate_refuse(actor: Actor, digest: str) -> None:
+def duplicate_refuse(actor: Actor, digest: str) -> None:
+    """Refuse content that the actor can read here already. Raises Duplicate."""
     same = documents_current(actor).filter(sha256=digest).order_by("created_at").first()
     if same is not None:
         raise Duplicate(same)

@@ -8,14 +8,13 @@ import structlog
 from celery import shared_task
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from bedrock.batch import job_advance, jobs_due
 from bedrock.embedding_rule import collection_wait
 from bedrock.gateway import masks
 from documents.batching import DocumentSource, collection_close
 from documents.ingestion import ingest
-from documents.loose import loose_forget
+from documents.loose import loose_forget, parts_abort
 from documents.masking import stale_documents
 from documents.models import IN_BATCH, IN_FLIGHT, Document, LooseObject, Status, Way
 from documents.reembedding import reembed
@@ -100,6 +99,7 @@ def objects_sweep() -> None:
     With each document's file go the pictures of its pages.
     """
     while keys := list(_due_objects().values_list("key", flat=True)[:SWEEP_BATCH]):
+        parts_abort(keys)
         objects_delete(keys)
         for folder in {f"{DERIVED}/{key.rpartition('/')[0]}" for key in keys}:
             objects_delete(objects_list(folder))
@@ -165,7 +165,7 @@ def recover() -> int:
 
 
 def _due_objects() -> Any:
-    return LooseObject.objects.filter(remove_after__lte=timezone.now()).order_by("key")
+    return LooseObject.objects.filter(remove_after__lte=Now()).order_by("key")
 
 
 BEAT: Final = {

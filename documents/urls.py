@@ -1,6 +1,6 @@
 from django.urls import path
 
-from documents import api, viewerviews, views
+from documents import api, uploadapi, viewerviews, views
 
 html_urlpatterns = [
     path("documents/", views.document_list, name="document_list"),
@@ -46,6 +46,18 @@ html_urlpatterns = [
 api_urlpatterns = [
     path("documents/", api.DocumentListView.as_view(), name="api_documents"),
     path("documents/bulk/", api.DocumentBulkView.as_view(), name="api_documents_bulk"),
+    path("documents/uploads/", uploadapi.UploadListView.as_view(), name="api_uploads"),
+    path("documents/uploads/<uuid:upload_id>/", uploadapi.UploadView.as_view(), name="api_upload"),
+    path(
+        "documents/uploads/<uuid:upload_id>/parts/",
+        uploadapi.UploadPartsView.as_view(),
+        name="api_upload_parts",
+    ),
+    path(
+        "documents/uploads/<uuid:upload_id>/complete/",
+        uploadapi.UploadCompleteView.as_view(),
+        name="api_upload_complete",
+    ),
     path("documents/<uuid:document_id>/", api.DocumentView.as_view(), name="api_document"),
     path(
         "documents/<uuid:document_id>/retry/",

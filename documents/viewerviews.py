@@ -29,7 +29,8 @@ from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.errors import NotFound, TenantryError
-from tenants.objects import object_get
+from tenants.objects import object_parts
+from tenants.streaming import streamed
 
 log = structlog.get_logger(__name__)
 
@@ -208,14 +209,15 @@ def document_state(request: HttpRequest, document_id: UUID) -> HttpResponse:
 
 @require_GET
 @role_required("viewer")
-def document_original(request: HttpRequest, document_id: UUID) -> HttpResponse:
+def document_original(request: HttpRequest, document_id: UUID) -> Any:
     """Download the file as it was uploaded."""
     document = document_readable(actor_of(request), document_id)
     original_checked(actor=actor_of(request), document=document)
-    body = object_get(document.object_key)
-    if body is None:
+    parts = object_parts(document.object_key)
+    if parts is None:
         raise StoredFileMissing
-    response = HttpResponse(body, content_type="application/octet-stream")
+    response = streamed(request, parts, "application/octet-stream")
+    response["Content-Length"] = document.size
     response["Content-Disposition"] = content_disposition_header(True, document.name) or ""
     response["Content-Security-Policy"] = FILE_POLICY
     response["X-Content-Type-Options"] = "nosniff"

@@ -40,6 +40,7 @@ from documents.services import (
     documents_act,
     documents_tag,
 )
+from documents.uploading import direct_from, uploads_open
 from documents.uploads import declared_size_check
 from search.access import collections_writable
 from search.errors import TagsWrong
@@ -50,6 +51,7 @@ from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.errors import TenantryError
+from tenants.multipart import uploads_source
 
 LIVE_ROWS: Final = 100  # rows that one look at the states may ask for
 
@@ -64,6 +66,9 @@ def document_list(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     page, summary = listing.page(actor, request.GET.get("at", ""))
     may_write = role_reaches(actor.role, "member")
+    direct = may_write and direct_from() > 0
+    if direct:
+        request.sends_to = uploads_source()  # type: ignore[attr-defined] # for the page's policy
     return render(
         request,
         "documents/list.html",
@@ -77,6 +82,8 @@ def document_list(request: HttpRequest) -> HttpResponse:
             "newer": listing.address(at=page.newer) if page.newer else "",
             "older": listing.address(at=page.older) if page.older else "",
             "limits": upload_limits() if may_write else None,
+            "direct": direct,
+            "unfinished": direct and bool(uploads_open(actor)),
             "may_write": may_write,
             "collections": collection_list(actor),
             "tags": tags_known(actor),

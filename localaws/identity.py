@@ -1,11 +1,13 @@
 """Who calls: the account, Region and principal that a signed request names.
 
-Signatures are not verified, since any key pair may call a local AWS; the credential scope says the
+Signatures are not verified, since any key pair may call a local AWS, but those of addresses that
+carry one (`presigned.py`); the credential scope says the
 Region, and the access keys that AssumeRole gave out say which session calls, with which tags.
 """
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import threading
@@ -43,6 +45,7 @@ class Caller:
     arn: str = f"arn:aws:iam::{ACCOUNT}:user/local"
     session_tags: Mapping[str, str] = field(default_factory=dict)
     expired: bool = False
+    secret: str = ""  # of a key that AssumeRole gave out
     # Of a role session: its role, the policies that narrow it, and the tags it hands on.
     role: str = ""
     session_policies: tuple[str, ...] = ()
@@ -61,6 +64,7 @@ class Session:
     policies: tuple[str, ...] = ()
     policy_arns: tuple[str, ...] = ()
     transitive: tuple[str, ...] = ()
+    secret: str = ""
 
 
 def scope_of(environ: Mapping[str, Any]) -> tuple[str, str, str] | None:
@@ -127,6 +131,7 @@ class Sessions:
             arn=session.arn,
             session_tags=session.tags,
             expired=session.expires < time.time(),
+            secret=session.secret,
             role=session.role,
             session_policies=session.policies,
             session_policy_arns=session.policy_arns,
@@ -136,9 +141,10 @@ class Sessions:
     def remember(self, answer: str, grant: Grant) -> None:
         """Keep the session that an AssumeRole's XML answer gives out for a grant."""
         key = re.search(r"<AccessKeyId>([^<]+)</AccessKeyId>", answer)
+        secret = re.search(r"<SecretAccessKey>([^<]+)</SecretAccessKey>", answer)
         arn = re.search(r"<Arn>([^<]+)</Arn>", answer)
         until = re.search(r"<Expiration>([^<]+)</Expiration>", answer)
-        if not (key and arn and until):
+        if not (key and secret and arn and until):
             return
         expires = datetime.fromisoformat(until[1].replace("Z", "+00:00")).timestamp()
         session = Session(
@@ -149,6 +155,7 @@ class Sessions:
             policies=grant.policies,
             policy_arns=grant.policy_arns,
             transitive=grant.transitive,
+            secret=html.unescape(secret[1]),
         )
         with self._lock:
             cut = time.time() - _KEEP_EXPIRED_SECONDS

@@ -7,6 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -16,6 +17,7 @@ os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "false")
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from localaws import cors, presigned
 from localaws.errors import AwsError
 from localaws.iam import engine, s3
 from localaws.iam.assuming import Grant, granted
@@ -93,15 +95,38 @@ class MotoFront:
         # Moto reads keys from the undecoded target, which it knows by this name.
         environ["RAW_URI"] = environ.get("REQUEST_URI", "")
         try:
+            if service == "s3" and environ["REQUEST_METHOD"] == "OPTIONS":
+                headers = cors.answered(self._cors(environ), environ)
+                start_response("200 OK", [*headers, ("Content-Length", "0")])
+                return []
             if caller.expired:
                 words = "The security token included in the request is expired"
                 raise AwsError("ExpiredToken", words, status=400 if service == "s3" else 403)
             if service == "s3":
-                return self._s3(caller, environ, body, start_response)
+                presigned.check(environ, caller)
+                return self._s3(caller, environ, body, self._crossing(environ, start_response))
             return self._form(service, caller, environ, body, start_response)
         except AwsError as error:
             head = environ["REQUEST_METHOD"] == "HEAD"
+            if service == "s3":  # a page may read why it is refused
+                start_response = self._crossing(environ, start_response)
             return refused(service, error, head=head).send(start_response)
+
+    def _cors(self, environ: Mapping[str, Any]) -> bytes | None:
+        setting = self._objects.setting(bucket_and_key(environ)[0], "cors")
+        return None if setting is None else setting.encode()
+
+    def _crossing(self, environ: Mapping[str, Any], start_response: StartResponse) -> StartResponse:
+        """Put what the bucket's CORS configuration says in the place of what moto does."""
+        if not environ.get("HTTP_ORIGIN"):
+            return start_response
+        own = cors.allowed(self._cors(environ), environ, str(environ["REQUEST_METHOD"]))
+
+        def answered(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            kept = [each for each in headers if not each[0].lower().startswith("access-control-")]
+            return start_response(status, [*kept, *own], *more)
+
+        return answered
 
     # STS and IAM ----------------------------------------------------------------------------
 
@@ -162,14 +187,17 @@ class MotoFront:
                     return answer.send(start_response)
                 if refused_keys:
                     _replace_body(environ, left)
+        self._check_upload(environ, body)
         reads = environ["REQUEST_METHOD"] in ("GET", "HEAD")
         if reads and principal is None:
             passed: Iterable[bytes] = self._app("s3")(environ, start_response)
             return passed
         chunks, status, headers = run_wsgi_app(self._app("s3"), environ, buffered=not reads)
         if reads:
-            if status.startswith("404") and key and principal is not None:
-                # S3 says that a key is missing only to who may list the bucket.
+            parts = "uploadId=" in str(environ.get("QUERY_STRING", ""))
+            if status.startswith("404") and key and principal is not None and not parts:
+                # S3 says that a key is missing only to who may list the bucket; an upload in
+                # parts that is gone is NoSuchUpload to anybody who may list parts.
                 listing = Check("s3:ListBucket", f"arn:aws:s3:::{bucket}")
                 self._require(caller, principal, [listing])
             start_response(status, list(headers))
@@ -182,6 +210,24 @@ class MotoFront:
             headers["Content-Length"] = str(len(content))
         start_response(status, list(headers))
         return [content]
+
+    def _check_upload(self, environ: Mapping[str, Any], body: bytes) -> None:
+        """Refuse what moto takes: an upload of another key or of none, parts out of order."""
+        upload = dict(parse_qsl(str(environ.get("QUERY_STRING", "")))).get("uploadId")
+        if upload is None:
+            return
+        name, key = bucket_and_key(environ)
+        bucket = self._objects.bucket(name) if name else None
+        found = bucket.multiparts.get(upload) if bucket is not None else None
+        if bucket is not None and (found is None or found.key_name != key):
+            words = "The specified upload does not exist. The upload ID may be invalid, or the"
+            words = f"{words} upload may have been aborted or completed."
+            raise AwsError("NoSuchUpload", words, status=404)
+        if environ["REQUEST_METHOD"] == "POST":
+            numbers = [int(number) for number in re.findall(rb"<PartNumber>\s*(\d{1,9})", body)]
+            if any(first >= second for first, second in pairwise(numbers)):
+                words = "The list of parts was not in ascending order. Parts must be ordered by"
+                raise AwsError("InvalidPartOrder", f"{words} part number.", status=400)
 
     def _require(self, caller: Caller, principal: Principal, checks: list[Check]) -> None:
         context = engine.base_context(caller, principal.username)

@@ -261,6 +261,10 @@ class ObjectStore:
         if isinstance(body, DiskBody):
             self._live_bodies.discard(str(body.path))
 
+    def setting(self, bucket: str, name: str) -> str | None:
+        """A bucket's setting as it was put, or None."""
+        return self._settings(bucket).get(name) if bucket else None
+
     def _settings(self, bucket: str) -> dict[str, str]:
         path = self.root / bucket / "bucket.json"
         settings: dict[str, str] = json.loads(path.read_text())["settings"] if path.exists() else {}

@@ -196,8 +196,12 @@ def _build(service: str, region: str, owner: Owner, silence: float | None) -> An
         def sign(context: dict[str, Any], **_: Any) -> None:
             _sign(owner, region, context)
 
+        def check(context: dict[str, Any], **event: Any) -> None:
+            context.setdefault("client_region", region)  # a presigned address comes without
+            check_parameters(context=context, **event)
+
         made.meta.events.register("before-parameter-build", sign)
-        made.meta.events.register_first("before-parameter-build", check_parameters)
+        made.meta.events.register_first("before-parameter-build", check)
         made.meta.events.register("before-sign", check_signature)
         made.meta.events.register_first("needs-retry", _sign_again)
     return made

@@ -11,6 +11,7 @@ from tenants.aws import BotoCoreError, ClientError, ops_client, translated
 from tenants.objects import DELETE_BATCH, bucket
 
 GONE: Final = ("NoSuchKey", "404")
+UNFINISHED: Final = "unfinished-uploads"  # the rule's name
 
 
 class Listed(NamedTuple):
@@ -75,9 +76,11 @@ def deployment_objects_delete(region: str, keys: Iterable[str]) -> None:
         raise translated(error) from error
 
 
-def expiry_ensure(region: str, days: dict[str, int]) -> bool:
+def expiry_ensure(region: str, days: dict[str, int], *, unfinished: int = 0) -> bool:
     """Have S3 delete what lies under each prefix after so many days; say whether it was changed.
 
+    `unfinished`: after how many days uploads in parts go that no workspace completed; 0 says
+    nothing of them. Raises AwsError.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lifecycle-mgmt.html
     """
     for prefix in days:
@@ -92,9 +95,16 @@ def expiry_ensure(region: str, days: dict[str, int]) -> bool:
         }
         for prefix, number in sorted(days.items())
     }
+    ours: dict[str, Any] = {str(rule["ID"]): rule for rule in wanted.values()}
+    if unfinished:
+        ours[UNFINISHED] = {
+            "ID": UNFINISHED,
+            "Status": "Enabled",
+            "Filter": {"Prefix": "tenants/"},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": unfinished},
+        }
     try:
         there = _rules(s3, region)
-        ours: dict[str, Any] = {str(rule["ID"]): rule for rule in wanted.values()}
         if all(there.get(name) == rule for name, rule in ours.items()):
             return False
         s3.put_bucket_lifecycle_configuration(

@@ -1,7 +1,7 @@
 """Stored objects, always under the entered tenant's prefix in the bucket of its Region.
 
-The only module that calls S3. Keys given and returned are relative to `tenants/<tenant id>/`; an
-absolute key never leaves this file.
+The only module that calls S3, with `multipart.py` beside it. Keys given and returned are relative
+to `tenants/<tenant id>/`; an absolute key never leaves the two.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,7 +27,8 @@ def bucket(region: str) -> str:
     return f"{settings.AWS_BUCKET_PREFIX}-{region}"
 
 
-def _absolute(key: str) -> str:
+def absolute_key(key: str) -> str:
+    """Return the key in the bucket, for `multipart.py` beside; it leaves these two files never."""
     if not key.isprintable() or any(part in ("", ".", "..") for part in key.split("/")):
         raise ValueError(f"not a relative object key: {key!r}")
     return f"tenants/{current().id}/{key}"
@@ -37,7 +38,10 @@ def object_put(key: str, body: bytes | BinaryIO, *, content_type: str) -> None:
     """Store `body`; a file is streamed from its position. Raises AwsError."""
     try:
         client("s3").put_object(
-            Bucket=bucket(current().region), Key=_absolute(key), Body=body, ContentType=content_type
+            Bucket=bucket(current().region),
+            Key=absolute_key(key),
+            Body=body,
+            ContentType=content_type,
         )
     except (BotoCoreError, ClientError) as error:
         raise translated(error) from error
@@ -55,10 +59,10 @@ def object_get(key: str) -> bytes | None:
 def _opened(key: str) -> Any:
     """Return the object's body to be read, or None where there is none. Raises AwsError."""
     try:
-        answer = client("s3").get_object(Bucket=bucket(current().region), Key=_absolute(key))
+        answer = client("s3").get_object(Bucket=bucket(current().region), Key=absolute_key(key))
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        if code in ("NoSuchKey", "404") or (code == "AccessDenied" and not _listed(key)):
+        if code in ("NoSuchKey", "404") or (code == "AccessDenied" and not object_there(key)):
             return None
         raise translated(error) from error
     except BotoCoreError as error:
@@ -69,7 +73,7 @@ def _opened(key: str) -> Any:
 def objects_list(folder: str = "") -> Iterator[str]:
     """Yield the keys under a folder, or all of the tenant's, in their order. Raises AwsError."""
     root = f"tenants/{current().id}/"
-    whole = f"{_absolute(folder)}/" if folder else root
+    whole = f"{absolute_key(folder)}/" if folder else root
     try:
         pages = client("s3").get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=bucket(current().region), Prefix=whole):
@@ -82,7 +86,7 @@ def objects_list(folder: str = "") -> Iterator[str]:
 def object_encryption(key: str) -> str:
     """Return how the store says that it encrypts the object at rest; "" where it says nothing."""
     try:
-        found = client("s3").head_object(Bucket=bucket(current().region), Key=_absolute(key))
+        found = client("s3").head_object(Bucket=bucket(current().region), Key=absolute_key(key))
     except (BotoCoreError, ClientError) as error:
         raise translated(error) from error
     return str(found.get("ServerSideEncryption", ""))
@@ -140,16 +144,17 @@ def _lines(body: Any) -> Iterator[bytes]:
 
 def object_location(key: str) -> str:
     """Return the `s3://` address of a key, for services of AWS that read or write it themselves."""
-    return f"s3://{bucket(current().region)}/{_absolute(key)}"
+    return f"s3://{bucket(current().region)}/{absolute_key(key)}"
 
 
-def _listed(key: str) -> bool:
-    """Whether the object exists: S3 answers 403 for a missing one to who may not list the bucket.
+def object_there(key: str) -> bool:
+    """Return whether the object exists.
 
-    The tenants' role may list its own prefix alone. Raises AwsError.
+    By listing: S3 answers 403 for a missing one to who may not list the bucket, and the tenants'
+    role may list its own prefix alone. Raises AwsError.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
     """
-    absolute = _absolute(key)
+    absolute = absolute_key(key)
     try:
         found = client("s3").list_objects_v2(
             Bucket=bucket(current().region), Prefix=absolute, MaxKeys=1
@@ -161,7 +166,7 @@ def _listed(key: str) -> bool:
 
 def objects_delete(keys: Iterable[str]) -> None:
     """Delete the objects; one that is missing is no error. Raises AwsError."""
-    absolute = [_absolute(key) for key in keys]
+    absolute = [absolute_key(key) for key in keys]
     try:
         for start in range(0, len(absolute), DELETE_BATCH):
             answer = client("s3").delete_objects(
@@ -184,7 +189,7 @@ def _require_deleted(answer: Any) -> None:
 
 
 def tenant_objects_erase(tenant: TenantContext) -> int:
-    """Delete everything under a tenant's prefix, older versions too; return how many.
+    """Delete all under a tenant's prefix, older versions and open uploads too; return how many.
 
     With the deployment's own credentials: a tenant that leaves has none any more. Raises AwsError.
     """
@@ -205,21 +210,59 @@ def tenant_objects_erase(tenant: TenantContext) -> int:
                 )
                 _require_deleted(answer)
             erased += len(found)
+        for open_uploads in s3.get_paginator("list_multipart_uploads").paginate(
+            Bucket=bucket(tenant.region), Prefix=f"tenants/{tenant.id}/"
+        ):
+            for upload in open_uploads.get("Uploads", ()):
+                s3.abort_multipart_upload(
+                    Bucket=bucket(tenant.region), Key=upload["Key"], UploadId=upload["UploadId"]
+                )
+                erased += 1
     except (BotoCoreError, ClientError) as error:
         raise translated(error) from error
     return erased
 
 
 def tenant_objects_count(tenant: TenantContext) -> int:
-    """Return how many objects and older versions stand under a tenant's prefix."""
-    pages = ops_client("s3", tenant.region).get_paginator("list_object_versions")
+    """Return how many objects, older versions and open uploads a tenant's prefix has."""
+    s3 = ops_client("s3", tenant.region)
+    name, prefix = bucket(tenant.region), f"tenants/{tenant.id}/"
+    versions = s3.get_paginator("list_object_versions").paginate(Bucket=name, Prefix=prefix)
+    uploads = s3.get_paginator("list_multipart_uploads").paginate(Bucket=name, Prefix=prefix)
     try:
         return sum(
-            len(page.get("Versions", ())) + len(page.get("DeleteMarkers", ()))
-            for page in pages.paginate(Bucket=bucket(tenant.region), Prefix=f"tenants/{tenant.id}/")
-        )
+            len(page.get("Versions", ())) + len(page.get("DeleteMarkers", ())) for page in versions
+        ) + sum(len(page.get("Uploads", ())) for page in uploads)
     except (BotoCoreError, ClientError) as error:
         raise translated(error) from error
+
+
+def bucket_cors(region: str, origins: list[str]) -> bool:
+    """Let pages of these origins, and no others, send parts to the bucket; say whether it changed.
+
+    What they may send there is for the addresses that the product signs to say. Raises AwsError.
+    """
+    wanted: Any = {
+        "AllowedOrigins": origins,
+        "AllowedMethods": ["PUT"],
+        "AllowedHeaders": ["content-type"],
+        "ExposeHeaders": ["ETag"],
+        "MaxAgeSeconds": 3600,
+    }
+    s3, name = ops_client("s3", region), bucket(region)
+    try:
+        found = s3.get_bucket_cors(Bucket=name)["CORSRules"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchCORSConfiguration":
+            raise translated(error) from error
+        found = []
+    if found == [wanted]:
+        return False
+    try:
+        s3.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": [wanted]})
+    except (BotoCoreError, ClientError) as error:
+        raise translated(error) from error
+    return True
 
 
 def bucket_ensure(region: str) -> bool:

@@ -233,6 +233,7 @@ AWS_TENANT_ROLE_ARN = env.tenant_role_arn
 AWS_APP_PRINCIPAL = env.app_principal
 AWS_ENDPOINTS = env.aws_endpoints
 AWS_BUCKET_PREFIX = env.bucket_prefix
+UPLOADS_DIRECT_FROM = env.uploads_direct_from  # bytes; 0: every file goes through the product
 GUARDRAIL_SECONDS = 15.0  # a check that takes longer has failed, and what it was for stays unsent
 REGIONS = env.regions
 OUTBOUND_PRIVATE = env.outbound_private

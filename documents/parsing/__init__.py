@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         MediaType,
         PageSpan,
         ParsedText,
+        limits_for,
     )
     from documents.parsing.sandbox import parse
     from documents.parsing.sniff import detect, safe_name
@@ -31,6 +32,7 @@ __all__ = [
     "PageSpan",
     "ParsedText",
     "detect",
+    "limits_for",
     "parse",
     "safe_name",
 ]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
-"""The largest file accepted: 50 MB."""
+"""The largest file that one request takes: 50 MB. Larger ones come in parts."""
 
 
 PLACE = 10_000
@@ -56,6 +56,12 @@ class Limits:
 
 
 DEFAULT = Limits()
+
+
+def limits_for(size: int, usual: Limits = DEFAULT) -> Limits:
+    """Return what reading a file of so many bytes may use: large ones are held in memory too."""
+    more = max(0, size - MAX_FILE_BYTES)
+    return replace(usual, memory_bytes=usual.memory_bytes + 3 * more) if more else usual
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,26 @@ def detect(name: str, head: bytes, size: int, *, max_bytes: int = MAX_FILE_BYTES
     `head` is the first `HEAD_BYTES` bytes, `size` the whole file's. Raises `EmptyFile`,
     `FileTooLarge`, `UnsupportedType`, `EncryptedFile` or `CorruptFile`.
     """
-    if size <= 0 or not head:
+    kind = announced(name, size, max_bytes=max_bytes)
+    if not head:
+        raise EmptyFile
+    if kind in PICTURES:
+        _check_picture(kind, head)
+    elif kind is MediaType.PDF:
+        _check_pdf(head)
+    elif kind in _OFFICE:
+        _check_office(head)
+    else:
+        _check_text(kind, head)
+    return kind
+
+
+def announced(name: str, size: int, *, max_bytes: int = MAX_FILE_BYTES) -> MediaType:
+    """Return the media type by the extension alone, of a file that has yet to arrive.
+
+    Raises `EmptyFile`, `FileTooLarge` or `UnsupportedType`.
+    """
+    if size <= 0:
         raise EmptyFile
     if size > max_bytes:
         raise FileTooLarge(
@@ -98,18 +117,11 @@ def detect(name: str, head: bytes, size: int, *, max_bytes: int = MAX_FILE_BYTES
             % {"most": f"{max_bytes / 1024 / 1024:g}"},
             limit=max_bytes,
         )
-    extension = name.rpartition(".")[2].lower() if "." in name else ""
-    kind = _EXTENSIONS.get(extension)
+    kind = _EXTENSIONS.get(name.rpartition(".")[2].lower() if "." in name else "")
     if kind is None:
         raise UnsupportedType
-    if kind in PICTURES:
-        _check_picture(kind, head)
-    elif kind is MediaType.PDF:
-        _check_pdf(head)
-    elif kind in _OFFICE:
-        _check_office(head)
-    else:
-        _check_text(kind, head)
+    if kind in PICTURES and not ocr_installed():
+        raise UnsupportedType(PICTURE_WITHOUT_OCR)
     return kind
 
 
@@ -134,8 +146,6 @@ def safe_name(raw: str) -> str:
 
 
 def _check_picture(kind: MediaType, head: bytes) -> None:
-    if not ocr_installed():
-        raise UnsupportedType(PICTURE_WITHOUT_OCR)
     if not _PICTURE_MAGIC[kind].match(head):
         raise UnsupportedType
 

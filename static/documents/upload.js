@@ -1,4 +1,5 @@
-/* Uploads: files are chosen or dropped, checked here first, then sent three at a time. */
+/* Uploads: files are chosen or dropped, checked here first, then sent three at a time: large ones
+   straight to storage, by multipart.js. What a reload cut off waits for its file. */
 (() => {
   "use strict";
 
@@ -16,8 +17,9 @@
   const again = form.querySelector("[data-queue-again]");
   const total = form.querySelector("[data-queue-total]");
   const all = { files: 0, bytes: 0, done: 0 }; // of the run that is under way
-  const limit = Number(form.dataset.fileBytes);
   const NAME = 255; // characters, as in a folder
+  const whole = Number(form.dataset.fileBytes); // the most that one request takes
+  const limit = window.parts ? Number(form.dataset.directBytes) : whole;
   const suffixes = form.dataset.suffixes.split(",");
   const bulk = Number(form.dataset.bulk || Infinity);
   let left = form.dataset.left === undefined ? Infinity : Number(form.dataset.left);
@@ -33,6 +35,8 @@
     return `${value.toLocaleString(document.documentElement.lang, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false })} ${steps[0]}`;
   }
 
+  const same = (one, other) => one.name === other.name && one.size === other.size && one.lastModified === other.lastModified;
+
   /** Why a file would be refused, as far as the browser can tell; empty if it would not. */
   function trouble(file) {
     const name = file.name.toLowerCase();
@@ -40,14 +44,17 @@
     if (name.length > NAME) return gettext("Its name is too long: {limit} characters are the most.", { limit: NAME });
     if (file.size === 0) return gettext("This file is empty.");
     if (file.size > limit) return gettext("Too large: {size}, the limit is {limit}.", { size: size(file.size), limit: size(limit) });
-    if (items.some((item) => item.file.name === file.name && item.file.size === file.size && item.file.lastModified === file.lastModified && item.state !== "done")) return gettext("Already in this list.");
+    if (items.some((item) => same(item.file, file) && item.state !== "done")) return gettext("Already in this list.");
     return "";
   }
 
   function add(files) {
     for (const file of files) {
+      const paused = items.find((item) => item.state === "paused" && item.known && same(item.file, file));
+      if (paused) drop(paused); // here it is again: its upload goes on
       const refused = trouble(file);
-      const item = { file, state: refused ? "refused" : "waiting", sent: 0, note: refused, xhr: null, box: null };
+      const reserved = Boolean(window.parts?.known(file)); // its bytes are not free any more
+      const item = { file, state: refused ? "refused" : "waiting", sent: 0, note: refused, xhr: null, box: null, reserved };
       items.push(item);
       draw(item);
     }
@@ -102,6 +109,7 @@
     item.bar.hidden = !sending;
     item.bar.value = item.sent;
     item.again.hidden = item.state !== "failed";
+    item.drop.hidden = Boolean(item.checking); // it becomes a document now
     item.both.hidden = item.state !== "same";
     item.words.hidden = !item.note;
     item.words.textContent = item.note;
@@ -114,14 +122,24 @@
     item.words.classList.toggle("upload-item__note--bad", item.state === "refused" || item.state === "failed");
   }
 
+  /** Take an item away and give up what was begun of it. */
   function remove(item) {
-    if (running && ["waiting", "sending", "sent"].includes(item.state)) { all.files -= 1; all.bytes -= item.file.size; }
+    if (item.checking) return;
+    drop(item);
+    if (["waiting", "failed", "same", "paused"].includes(item.state)) {
+      window.parts?.cancel(item.file, item.id);
+      if (item.reserved) left += item.file.size;
+    }
     item.state = "gone";
     item.xhr?.abort();
-    item.box.remove();
-    items.splice(items.indexOf(item), 1);
     tell();
     pump();
+  }
+
+  function drop(item) {
+    if (running && ["waiting", "sending", "sent"].includes(item.state)) { all.files -= 1; all.bytes -= item.file.size; }
+    item.box.remove();
+    items.splice(items.indexOf(item), 1);
   }
 
   const inState = (...states) => items.filter((item) => states.includes(item.state));
@@ -132,13 +150,15 @@
     const sending = inState("sending", "sent");
     const bytes = waiting.reduce((sum, item) => sum + item.file.size, 0);
     queue.hidden = items.length === 0;
-    const tooMuch = bytes > left;
+    const tooMuch = waiting.reduce((sum, item) => sum + (item.reserved ? 0 : item.file.size), 0) > left;
     const words = [];
     if (waiting.length) words.push(ngettext("{n} file, {size}", "{n} files, {size}", waiting.length, { n: waiting.length, size: size(bytes) }));
     if (sending.length) words.push(gettext("{n} uploading", { n: sending.length }));
     if (tooMuch) words.push(gettext("{size} of storage left: remove some files", { size: size(left) }));
     const same = inState("same").length;
     if (same) words.push(gettext("{n} here already", { n: same }));
+    const paused = inState("paused").length;
+    if (paused) words.push(gettext("{n} unfinished", { n: paused }));
     const bad = inState("refused", "failed").length;
     if (bad) words.push(gettext("{n} not uploaded", { n: bad }));
     const under = waiting.length && running ? waiting.length + sending.length : sending.length;
@@ -179,7 +199,40 @@
     if (!inState("waiting", "sending", "sent").length) { running = false; tell(); }
   }
 
+  /** A large file goes to storage in parts; what becomes of it is heard as of any other. */
+  async function sendParts(item) {
+    const stop = new AbortController();
+    item.xhr = { abort: () => stop.abort() };
+    item.state = "sending";
+    item.sent = 0;
+    paint(item);
+    tell();
+    const stage = (checking) => { item.checking = checking; item.note = checking ? gettext("Checking") : ""; paint(item); };
+    let answer;
+    try {
+      answer = await window.parts.send(item.file, {
+        signal: stop.signal,
+        collection: item.collection,
+        bulk: item.bulk,
+        keep: item.keep,
+        progress: (share) => { item.sent = share; paint(item); progress(); },
+        checking: () => stage(true),
+        sending: () => stage(false),
+      });
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      answer = { status: 0, responseText: "", getResponseHeader: () => "" };
+    }
+    stage(false);
+    if (answer.elsewhere) return failed(item, gettext("Another tab is sending this file."));
+    if (!answer.unreachable) return answer.status ? finished(item, answer) : failed(item, tenantry.problem(0));
+    if (item.file.size > whole) return failed(item, gettext("Your browser does not reach the storage: something between, a firewall say, keeps it away. Files up to {limit} can be uploaded all the same.", { limit: size(whole) }));
+    item.through = true;
+    send(item);
+  }
+
   function send(item) {
+    if (window.parts && !item.through && item.file.size >= window.parts.from) return void sendParts(item);
     const body = new FormData();
     body.append("file", item.file, item.file.name);
     if (item.bulk) body.append("bulk", "true");
@@ -209,7 +262,7 @@
       return failed(item, tenantry.problem(xhr.status, xhr.getResponseHeader("Content-Type") ?? "", xhr.responseText, xhr.getResponseHeader("Retry-After") ?? ""), xhr.status);
     }
     const document_ = JSON.parse(xhr.responseText);
-    left -= item.file.size;
+    if (!item.reserved) left -= item.file.size;
     all.done += item.file.size;
     item.state = "done";
     remove(item);
@@ -246,6 +299,18 @@
     pump();
   }
 
+  /** Show what was begun and not finished: it holds storage until it goes on or is removed. */
+  async function recall() {
+    for (const each of await window.parts.unfinished()) {
+      const until = new Date(each.until).toLocaleString(document.documentElement.lang, { weekday: "long", hour: "2-digit", minute: "2-digit" });
+      const note = each.known ? gettext("Stopped on the way: choose this file again, and it goes on. It waits until {time}.", { time: until }) : gettext("Begun elsewhere: go on there, or remove it. It waits until {time}.", { time: until });
+      const item = { ...each, state: "paused", sent: 0, note, xhr: null, box: null, reserved: true };
+      items.push(item);
+      draw(item);
+    }
+    tell();
+  }
+
   start.addEventListener("click", () => {
     const waiting = inState("waiting");
     // Many files at once are announced as such: the server may then prepare them by batch.
@@ -275,6 +340,8 @@
     delete zone.dataset.over;
     add([...event.dataTransfer.files]);
   });
+
+  if (window.parts && "unfinished" in form.dataset) recall();
 
   addEventListener("beforeunload", (event) => { if (inState("sending").length) event.preventDefault(); });
 })();

@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from tenants.context import TenantContext, current
-from tenants.objects import DERIVED, object_get, objects_list
+from tenants.objects import DERIVED, object_parts, objects_list
 
 TABLES_OUT: Final = frozenset(
     {
@@ -111,7 +111,7 @@ def export_write(file: BinaryIO) -> int:
                 continue  # made of other objects, which are here
             if key.startswith(f"{EXPORTS}/"):
                 continue
-            archive.add(f"objects/{key}", [object_get(key) or b""])
+            archive.add(f"objects/{key}", object_parts(key) or [])
         manifest = {"workspace": tenant.slug, "tenant_id": str(tenant.id), "files": archive.files}
         opened.writestr("manifest.json", json.dumps(manifest, indent=2))
     return len(archive.files) + 1

@@ -5,20 +5,29 @@ And names that nobody should have given a file: what they say is seen, and nothi
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from assistant.models import Message, MessageRole
-from documents.models import Document
+from bedrock.provisioning import ensure_uploads
+from billing.storage import stored_bytes
+from documents.models import Document, Upload
+from documents.uploading import PART_BYTES
 from tenants.context import entered
+from tenants.objects import bucket_cors
 from tests.assistant.talking import Server, conversation_for
-from tests.assistant.test_browser import STREAM, answers, sign_in
-from tests.documents.helpers import upload
+from tests.assistant.test_browser import STREAM, answers, check, sign_in
+from tests.documents.helpers import HANDBOOK, upload
 from tests.support.browser import PHONE
 from tests.support.cast import MAX
 from tests.support.clients import tenant_of
 from tests.support.localaws import LocalAws
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from tests.assistant.test_browser import OpenPage
@@ -96,6 +105,75 @@ def test_an_upload_whose_line_breaks_is_sent_again_and_kept_once(
     expect(page.locator("[data-document]")).to_have_count(1)
     page.wait_for_load_state("networkidle")
     assert kept() == ["otters.md"]
+
+
+@pytest.fixture
+def straight(server: Server, settings: Any) -> Iterator[None]:
+    """Files of a kilobyte and more go straight to storage, which this server's pages may."""
+    settings.UPLOADS_DIRECT_FROM = 1024
+    region = tenant_of(MAX).region
+    bucket_cors(region, [f"http://*.localhost:{server.port}"])
+    yield
+    ensure_uploads(region)
+
+
+@pytest.mark.usefixtures("straight")
+def test_a_large_file_goes_on_after_lost_lines_and_a_reload_and_is_kept_once(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
+    large = tmp_path / "Handbook.md"
+    large.write_text(HANDBOOK + "\n" * PART_BYTES)
+    size = large.stat().st_size
+    parts: list[str] = []
+    broken = True
+
+    def storing(route: Route) -> None:
+        number = re.search(r"partNumber=(\d+)", route.request.url)
+        assert number
+        parts.append(number[1])
+        if broken and number[1] == "2":
+            return route.abort("connectionreset")
+        return route.continue_()
+
+    def stored() -> int:
+        with entered(tenant_of(MAX)):
+            return int(stored_bytes())
+
+    page.context.route("**/tenants/*/documents/**", storing)
+    page.on("dialog", lambda dialog: dialog.accept())  # it warns of what is being sent
+    sign_in(page, server, MAX, "/documents/")
+    page.wait_for_load_state("networkidle")
+    page.locator("#files").set_input_files(large)
+    page.locator("[data-queue-start]").dblclick()
+    eventually(lambda: page.title() and parts.count("2") > 1)  # tried again by itself
+    assert stored() == size
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_load_state("networkidle")
+    other.locator("#files").set_input_files(large)
+    other.locator("[data-queue-start]").click()
+    expect(other.locator(".upload-item")).to_contain_text("Another tab is sending this file")
+    other.get_by_role("button", name="Remove Handbook.md").click()
+    page.reload()
+    expect(page.locator(".upload-item")).to_contain_text("Stopped on the way")
+    check(page)
+    broken = False
+    parts.clear()
+    page.locator("#files").set_input_files(large)
+    expect(page.locator(".upload-item")).to_have_count(1)
+    page.locator("[data-queue-start]").dblclick()
+    expect(page.locator("[data-document]")).to_have_count(1)
+    assert parts == ["2"]
+    assert (kept(), stored()) == (["Handbook.md"], size)
+    other.locator("#files").set_input_files(large)
+    other.locator("[data-queue-start]").click()
+    expect(other.locator(".upload-item")).to_contain_text("The same content is here already")
+    other.get_by_role("button", name="Remove Handbook.md").click()
+    eventually(lambda: stored() == size)  # what it had reserved is free again
+    with entered(tenant_of(MAX)):
+        assert not Upload.objects.filter(loose__held__gt=0).exists()
+    for each in (page, other):
+        each.wait_for_load_state("networkidle")
 
 
 def test_an_answer_whose_line_breaks_comes_whole_to_both_tabs_and_is_made_once(

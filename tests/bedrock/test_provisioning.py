@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import boto3
 import pytest
@@ -139,12 +140,21 @@ def test_raw_logs_and_bills_expire_by_themselves_and_no_workspaces_files_do() ->
     provisioning.region_ensure(REGION)
     s3 = boto3.client("s3", region_name=REGION, endpoint_url=os.environ["AWS_ENDPOINT_URL"])
 
-    def expiring() -> dict[str, int]:
+    def expiring() -> dict[str, dict[str, int]]:
         rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket(REGION))["Rules"]
         assert {rule["Status"] for rule in rules} == {"Enabled"}
-        return {rule["Filter"]["Prefix"]: rule["Expiration"]["Days"] for rule in rules}
+        about = ("Expiration", "AbortIncompleteMultipartUpload")
+        return {
+            rule["Filter"]["Prefix"]: {name: rule[name] for name in about if name in rule}
+            for rule in rules
+        }
 
-    wanted = {"invocation-logs/": 7, "invocation-unassigned/": 30, "cost-exports/": 100}
+    wanted = {
+        "invocation-logs/": {"Expiration": {"Days": 7}},
+        "invocation-unassigned/": {"Expiration": {"Days": 30}},
+        "cost-exports/": {"Expiration": {"Days": 100}},
+        "tenants/": {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 2}},
+    }
     assert expiring() == wanted
     s3.delete_bucket_lifecycle(Bucket=bucket(REGION))
     assert len(provisioning.ensure_expiry(REGION)) == 1
@@ -152,6 +162,21 @@ def test_raw_logs_and_bills_expire_by_themselves_and_no_workspaces_files_do() ->
     assert provisioning.ensure_expiry(REGION) == []
     with pytest.raises(ValueError, match="no object of the deployment"):
         expiry_ensure(REGION, {"tenants/": 1})
+
+
+@pytest.mark.usefixtures("_as_staff")
+def test_pages_of_workspaces_and_no_others_may_send_to_the_bucket(
+    settings: Any,
+) -> None:
+    provisioning.region_ensure(REGION)
+    s3 = boto3.client("s3", region_name=REGION, endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+    for base in ("https://app.example.com", settings.BASE_URL):
+        settings.BASE_URL = base
+        assert len(provisioning.ensure_uploads(REGION)) == 1
+        assert provisioning.ensure_uploads(REGION) == []
+        (rule,) = s3.get_bucket_cors(Bucket=bucket(REGION))["CORSRules"]
+        assert rule["AllowedOrigins"] == [base.replace("://", "://*.")]
+        assert rule["AllowedMethods"] == ["PUT"]
 
 
 def test_profiles_are_tagged_for_the_bill_and_for_the_roles_policy(globex: TenantContext) -> None:

@@ -118,7 +118,7 @@ def test_the_original_is_a_download_that_cannot_act() -> None:
     page = b"<!doctype html><script>alert(1)</script><p>The gate opens at seven.</p>"
     document = ready('gate "7"\u00e9.html', page)
     answer = browser_of(BOB).get(f"/documents/{document.id}/original/")
-    assert answer.content == page
+    assert (answer.getvalue(), answer["Content-Length"]) == (page, str(len(page)))
     assert answer["Content-Type"] == "application/octet-stream"
     assert answer["Content-Disposition"].startswith("attachment;")
     assert answer["X-Content-Type-Options"] == "nosniff"

@@ -99,6 +99,11 @@ def _on_objects(s3: Any, own: TenantContext, other: TenantContext) -> Iterator[t
                                 CopySource={"Bucket": bucket(own.region),
                                             "Key": f"{mine}/{KEY}"})  # fmt: skip
     yield "begin an upload", partial(s3.create_multipart_upload, Bucket=place, Key=key)
+    upload = {"Bucket": place, "Key": key, "UploadId": "any"}
+    yield "send a part", partial(s3.upload_part, **upload, PartNumber=1, Body=b"x")
+    yield "see the parts", partial(s3.list_parts, **upload)
+    yield "end an upload", partial(s3.abort_multipart_upload, **upload)
+    yield "list the uploads", partial(s3.list_multipart_uploads, Bucket=place, Prefix=f"{theirs}/")
     for prefix in (f"{theirs}/", theirs, f"{theirs}/isolation/", "tenants/", "tenants", "",
                    f"{mine}/../{other.id}/", mine[:-1], "tenants/*"):  # fmt: skip
         yield f"list {prefix!r}", partial(s3.list_objects_v2, Bucket=place, Prefix=prefix)

@@ -23,6 +23,7 @@ import documents.access
 import search.access
 import tenants.aws
 import tenants.lifecycle.exports
+import tenants.multipart
 import tenants.objects
 from assistant.models import Conversation, Message, WrittenText
 from documents.models import Document
@@ -74,8 +75,10 @@ def application_off(other: TenantContext) -> Iterator[None]:
                      lambda _actor, message_id: Message.objects.get(id=message_id)),
         patch.object(assistant.texts, "texts_visible", any_text),
         patch.object(tenants.lifecycle.exports, "current", lambda: other),
-        patch.object(tenants.objects, "_absolute", everywhere),
+        patch.object(tenants.objects, "absolute_key", everywhere),
         patch.object(tenants.objects, "bucket", lambda _region: own_bucket(other.region)),
+        patch.object(tenants.multipart, "absolute_key", everywhere),
+        patch.object(tenants.multipart, "bucket", lambda _region: own_bucket(other.region)),
     ]  # fmt: skip
     with ExitStack() as stack:
         for each in patches:

@@ -185,6 +185,10 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "api/v1/help/<slug:slug>/": {"GET": "viewer"},
     "api/v1/documents/": {"GET": "viewer", "POST": "member"},
     "api/v1/documents/bulk/": {"POST": "member"},
+    "api/v1/documents/uploads/": {"GET": "member", "POST": "member"},
+    "api/v1/documents/uploads/<uuid:upload_id>/": {"GET": "member", "DELETE": "member"},
+    "api/v1/documents/uploads/<uuid:upload_id>/parts/": {"POST": "member"},
+    "api/v1/documents/uploads/<uuid:upload_id>/complete/": {"POST": "member"},
     "api/v1/documents/<uuid:document_id>/": {
         "GET": "viewer",
         "PATCH": "member",
@@ -274,16 +278,18 @@ PARAMETERS: Final = {
     "collection_id", "user_id", "invoice_id", "line_id", "plan", "version", "index", "uidb64",
     "token", "_rest", "action_id", "invitation_id", "endpoint_id", "factor_id", "program_id",
     "session_id", "delivery_id", "domain_id", "export_id", "slug", "attachment_id", "group_id",
+    "upload_id",
 }  # fmt: skip
 # Objects of one user, which colleagues of a lower role may not tell from missing ones.
 PRIVATE: Final = {
     "conversation_id", "message_id", "text_id", "request_id", "key_id", "action_id", "factor_id",
-    "session_id", "attachment_id",
+    "session_id", "attachment_id", "upload_id",
 }  # fmt: skip
 
 # Ids in the bodies of REST requests, by the schema's operation: field -> what it names.
 BODY_IDS: Final[dict[str, dict[str, str]]] = {
     "documents_upload": {"collection": "collection_id"},
+    "uploads_begin": {"collection": "collection_id"},
     "documents_change": {"collections": "collection_id"},
     "documents_bulk": {"document_ids": "document_id", "collection_ids": "collection_id"},
     "ask": {"document_ids": "document_id", "collection_ids": "collection_id"},
@@ -312,6 +318,8 @@ BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("api/v1/documents/<uuid:document_id>/", "PATCH"): {"name": "Taken.md"},
     ("documents/<uuid:document_id>/rename/", "POST"): {"name": "Taken.md"},
     ("api/v1/documents/bulk/", "POST"): {"action": "move"},
+    ("api/v1/documents/uploads/", "POST"): {"name": "A.md", "size": 9},
+    ("api/v1/documents/uploads/<uuid:upload_id>/parts/", "POST"): {"numbers": [1]},
     ("api/v1/conversations/<uuid:conversation_id>/messages/<uuid:message_id>/rating/", "PUT"): {
         "rating": "up"
     },

@@ -150,6 +150,7 @@ def _objects(person: Person, word: str) -> Ids:
         "visit_id": str(visit.id),
         "document_id": str(document.id),
         "conversation_id": str(conversation),
+        "upload_id": _sent(person, "documents/uploads/", {"name": f"{word}.md", "size": 9})["id"],
         "attachment_id": str(_attached(person, conversation, text)),
         "message_id": said["id"],
         "text_id": str(version.text_id),
