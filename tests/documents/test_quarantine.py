@@ -51,6 +51,13 @@ def test_what_unpacks_without_end_is_told_to_staff_without_its_name() -> None:
     assert "was not opened" in told["error"]
 
 
+def test_a_file_that_merely_fails_is_not_told_to_staff() -> None:
+    document = ingested(upload("scan.pdf", files.scanned_pdf()).json()["id"])
+    assert (document.status, document.error_code) == ("failed", "no_text")
+    with public_scope("staff"):
+        assert not QuarantinedDocument.objects.exists()
+
+
 def test_a_release_reads_it_once_more_and_a_deletion_removes_it_on_both_records() -> None:
     document = set_aside()
     security = staff_client("security")
