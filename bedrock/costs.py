@@ -28,7 +28,7 @@ from bedrock.costlines import (
     tenant_named,
 )
 from bedrock.deployment import BILLING_REGION, COSTS_PREFIX, export_name
-from bedrock.findings import finding_record, finding_resolve
+from bedrock.findings import finding_record, findings_resolve
 from bedrock.logrecords import BrokenFile, lines_of
 from bedrock.models import InferenceProfile, LogFinding, Model
 from bedrock.usagetypes import quantity_of, unit_of
@@ -73,7 +73,7 @@ def cur_read() -> int:
                 LogFinding.Kind.BROKEN_FILE, listed.key, region=BILLING_REGION, why=str(broken)
             )
         else:
-            finding_resolve(listed.key, LogFinding.Kind.BROKEN_FILE)
+            findings_resolve([listed.key], LogFinding.Kind.BROKEN_FILE)
             taken += 1
     return taken
 

@@ -1,5 +1,6 @@
 """What the readers of AWS's logs and reports found odd: one row a subject, for staff to look at."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -37,8 +38,8 @@ def finding_record(
         log.warning("logs.finding", kind=kind.value, subject=subject, region=region)
 
 
-def finding_resolve(subject: str, *kinds: LogFinding.Kind) -> None:
-    """Close the findings whose cause is gone."""
-    LogFinding.objects.filter(kind__in=kinds, subject=subject, resolved_at=None).update(
+def findings_resolve(subjects: Iterable[str], *kinds: LogFinding.Kind) -> None:
+    """Close the findings of these subjects whose cause is gone, in one statement."""
+    LogFinding.objects.filter(kind__in=kinds, subject__in=list(subjects), resolved_at=None).update(
         resolved_at=Now()
     )

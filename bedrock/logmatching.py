@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from bedrock.findings import finding_record, finding_resolve
+from bedrock.findings import finding_record, findings_resolve
 from bedrock.logrecords import EMBEDDING_UNITS, GUARDRAIL_UNITS, LOGGED, TEXT_UNITS
 from bedrock.models import LogCursor, LogFinding, LoggedCall
 from bedrock.profiles import unknown_arns
@@ -81,6 +81,12 @@ class _Logged:
         guarded = bool(served) and all(row.guarded for row in served)
         return set(TEXT_UNITS) | (set(GUARDRAIL_UNITS) if guarded else set())
 
+    @property
+    def wanted(self) -> dict[Unit, int]:
+        """Return what the ledger should say of the units that are compared."""
+        truth = self.units
+        return {unit: truth.get(unit, 0) for unit in self.compared}
+
 
 def region_match(region: str, *, grace: timedelta = GRACE) -> Matched:
     """Match what is new in a Region, in the scope of `ops`."""
@@ -106,6 +112,8 @@ def _match(reservations: list[UUID], grace: timedelta, done: Matched) -> None:
         calls.setdefault(row.reservation_id, _Logged([])).rows.append(row)
     booked = booked_of(reservations)
     strange = unknown_arns(row.model_id for logged in calls.values() for row in logged.rows)
+    equal: dict[UUID, _Logged] = {}
+    closed: list[UUID] = []
     for reservation, logged in calls.items():
         foreign = [row for row in logged.rows if row.tenant_id is None]
         logged.rows = [row for row in logged.rows if row.tenant_id is not None]
@@ -122,39 +130,51 @@ def _match(reservations: list[UUID], grace: timedelta, done: Matched) -> None:
             for row in logged.rows:
                 _unknown(row, "the ledger has no such reservation of this tenant", done)
             continue
-        _compare(found, logged, grace, done)
+        differences = _differences(found, logged)
+        if found.state != "held" and not differences:
+            equal[reservation] = logged
+        elif _decided(found, logged, differences, grace, done):
+            closed.append(reservation)
+    findings_resolve(map(str, equal), Kind.DIFFERS, Kind.UNBILLED)
+    _close([row for logged in equal.values() for row in logged.rows], State.MATCHED)
+    findings_resolve(map(str, [*equal, *closed]), Kind.NOT_LOGGED)
+    done.equal += len(equal)
 
 
-def _compare(booked: Booked, logged: _Logged, grace: timedelta, done: Matched) -> None:
+def _differences(booked: Booked, logged: _Logged) -> dict[str, dict[str, int]]:
+    """Return where the two sides differ, by the unit's name."""
+    return {
+        unit.value: {"log": amount, "ledger": booked.units.get(unit, 0)}
+        for unit, amount in logged.wanted.items()
+        if amount != booked.units.get(unit, 0)
+    }
+
+
+def _decided(
+    booked: Booked,
+    logged: _Logged,
+    differences: dict[str, dict[str, int]],
+    grace: timedelta,
+    done: Matched,
+) -> bool:
+    """True an estimate up or record what differs; False while either side may still change."""
     if booked.state == "held":
         done.waiting += 1
-        return
-    compared, truth = logged.compared, logged.units
-    wanted = {unit: truth.get(unit, 0) for unit in compared}
-    differences = {
-        unit.value: {"log": wanted[unit], "ledger": booked.units.get(unit, 0)}
-        for unit in compared
-        if wanted[unit] != booked.units.get(unit, 0)
-    }
-    subject = str(booked.reservation_id)
-    if not differences:
-        finding_resolve(subject, Kind.DIFFERS, Kind.UNBILLED)
-        _close(logged.rows, State.MATCHED)
-        done.equal += 1
-    elif booked.estimated and booked.state != "released":
+        return False
+    if booked.estimated and booked.state != "released":
         last = logged.rows[-1]
-        true_up(booked, wanted, region=last.region, profile_arn=last.model_id)
+        true_up(booked, logged.wanted, region=last.region, profile_arn=last.model_id)
         _close(logged.rows, State.TRUED)
         done.trued += 1
     elif _is_young(logged.rows, grace):
         done.waiting += 1  # an embedding's other texts may still come
-        return
+        return False
     else:
         kind = Kind.UNBILLED if booked.state == "released" else Kind.DIFFERS
-        _find(kind, subject, logged.rows[0], differences=differences)
+        _find(kind, str(booked.reservation_id), logged.rows[0], differences=differences)
         _close(logged.rows, State.DIFFERS)
         done.findings += 1
-    finding_resolve(subject, Kind.NOT_LOGGED)
+    return True
 
 
 def _is_young(rows: Iterable[LoggedCall], grace: timedelta) -> bool:

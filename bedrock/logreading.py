@@ -24,7 +24,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from bedrock.deployment import LOG_PREFIX, UNASSIGNED_PREFIX
-from bedrock.findings import finding_record, finding_resolve
+from bedrock.findings import finding_record, findings_resolve
 from bedrock.logrecords import BadRecord, BrokenFile, Record, compressed, lines_of, record_of
 from bedrock.models import LogCursor, LogFinding, LoggedCall, LogObject
 from tenants.context import TenantContext, entered
@@ -136,7 +136,7 @@ def _file_read(region: str, listed: Listed, tenants: dict[UUID, TenantContext], 
     if state == LogObject.State.WAITING:
         done.complete = False
     elif state == LogObject.State.READ:
-        finding_resolve(listed.key, LogFinding.Kind.BROKEN_FILE)
+        findings_resolve([listed.key], LogFinding.Kind.BROKEN_FILE)
         deployment_objects_delete(region, [listed.key, *reading.bodies])
 
 
