@@ -18,7 +18,8 @@ from tenants.signin.impersonating import capped, visit_of
 
 # Beginnings of routes that staff do not even look at: factors, keys, people, billing, policies.
 CLOSED: Final = (
-    "settings/security/", "settings/keys/", "settings/members/", "settings/audit/",
+    "settings/security/", "settings/keys/", "settings/members/", "settings/groups/",
+    "settings/audit/", "api/v1/groups/",
     "settings/data/", "settings/webhooks/", "usage/plans/", "usage/invoices/", "usage/limits/",
     "usage/alerts/", "api/v1/keys/", "api/v1/service-accounts/", "api/v1/members/",
     "api/v1/invitations/", "api/v1/sessions/", "api/v1/factors/", "api/v1/sign-in/",

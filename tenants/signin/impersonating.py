@@ -126,7 +126,9 @@ def visit_open(request: HttpRequest, token: str) -> bool:
     with transaction.atomic():
         if SESSION_KEY in request.session:
             request.session.flush()  # whoever was signed in here is signed out
+        last = user.last_login
         login(request, user)
+        User.objects.filter(id=user.id).update(last_login=last)  # it is staff who came
         request.session[SESSION_TENANT] = str(current().id)
         request.session[IMPERSONATION] = visit.id.hex
         request.session.set_expiry(int(LENGTH.total_seconds()))

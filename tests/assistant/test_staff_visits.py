@@ -27,9 +27,9 @@ WHY = "They cannot find their travel policy"
 BEGIN = "/admin/registry/impersonation/begin/"
 # Words of routes behind which staff never look, whatever a workspace allows.
 NEVER = (
-    "security", "keys", "members", "invitations", "audit", "webhooks", "invoices", "plans",
-    "settings/data", "data/policy", "limits", "alerts", "export", "original", "service-accounts",
-    "sessions", "factors", "sign-in/policy",
+    "security", "keys", "members", "groups", "invitations", "audit", "webhooks", "invoices",
+    "plans", "settings/data", "data/policy", "limits", "alerts", "export", "original",
+    "service-accounts", "sessions", "factors", "sign-in/policy",
 )  # fmt: skip
 
 LATE = """
@@ -108,11 +108,18 @@ def test_nobody_comes_in_unless_the_owner_allows_it_and_then_by_one_link_once(
     assert b"No active member has this address" in begin(staff, BOB).content
     assert begin(staff, reason="short").status_code == 200
     path = urlsplit(begin(staff)["Location"]).path
+    seen = user_of(ADA).last_login
     assert stranger(CHARLIE.host).get(path).status_code == 410
     client = stranger(ADA.host)
     assert client.get(path).status_code == 302
     assert stranger(ADA.host).get(path).status_code == 410
     page = client.get("/documents/").content.decode()
+    # Browsers let a form lead to another host only where the page names it.
+    begun = staff.get(f"{BEGIN}?tenant={tenant_of(ADA).id}")["Content-Security-Policy"]
+    assert f"form-action 'self' {url_for(ADA.workspace)};" in begun
+    policy = client.get("/documents/")["Content-Security-Policy"]
+    assert f"form-action 'self' {settings.BASE_URL};" in policy
+    assert settings.BASE_URL not in browser_of(MAX).get("/documents/")["Content-Security-Policy"]
     assert f"looking at this as {ADA.email}" in page and "Nothing can be changed." in page
     assert "/staff-visit/end/" in page
     late = urlsplit(begin(staff)["Location"]).path
@@ -123,7 +130,8 @@ def test_nobody_comes_in_unless_the_owner_allows_it_and_then_by_one_link_once(
     # An admin's place is taken, and no more than a member is seen.
     assert client.get("/settings/safety/bench/").status_code == 403
     with entered(tenant_of(ADA)):
-        assert User.objects.get(email=ADA.email).role == "admin"
+        row = User.objects.get(email=ADA.email)
+        assert (row.role, row.last_login) == ("admin", seen)
     with public_scope("staff"):
         Tenant.objects.filter(slug="acme").update(status=Status.SUSPENDED)
     acme = {"email": ADA.email, "reason": WHY}

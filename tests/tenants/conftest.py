@@ -1,13 +1,15 @@
-"""Servers of single sign-on's tests: a provider of OpenID Connect, a name server."""
+"""Servers of these tests: a provider of OpenID Connect, a name server, the product on a port."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.cast import ADA
 from tests.support.nameserver import NameServer, name_server
 from tests.support.openid import OpenId, provider_running
 
@@ -32,3 +34,27 @@ def names(settings: Any) -> Iterator[NameServer]:
     with name_server() as server:
         settings.DNS_SERVERS = (server.address,)
         yield server
+
+
+@pytest.fixture
+def host(worker: object, transactional_db: None, settings: Any) -> Iterator[str]:
+    """The product on a free port, with the rows of this test."""
+    import uvicorn
+
+    from config.asgi import application
+    from config.stack.ports import free_port
+    from tests.assistant.talking import Server
+
+    port = free_port()
+    settings.BASE_URL = f"http://localhost:{port}"
+    config = uvicorn.Config(
+        application, host="127.0.0.1", port=port, lifespan="off", log_config=None,
+        access_log=False, ws="none", timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    Server(port).wait()
+    yield f"http://{ADA.host}:{port}"
+    server.should_exit = True
+    thread.join(5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,30 +19,6 @@ from tests.support.samlidp import SamlIdp, idp_running
 from tests.support.sso import proved
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-@pytest.fixture
-def host(worker: object, transactional_db: None, settings: Any) -> Iterator[str]:
-    """The product on a free port, with the rows of this test."""
-    import uvicorn
-
-    from config.asgi import application
-    from config.stack.ports import free_port
-    from tests.assistant.talking import Server
-
-    port = free_port()
-    settings.BASE_URL = f"http://localhost:{port}"
-    config = uvicorn.Config(
-        application, host="127.0.0.1", port=port, lifespan="off", log_config=None,
-        access_log=False, ws="none", timeout_graceful_shutdown=1,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    Server(port).wait()
-    yield f"http://{ADA.host}:{port}"
-    server.should_exit = True
-    thread.join(5)
 
 
 def check(page: Page) -> None:

@@ -19,6 +19,7 @@ from tenants.signin.second import First, sign_in_begin
 from tenants.signin.sessions import PROVED
 from tenants.signin.sso.errors import Claimed, SsoRefused
 from tenants.signin.sso.flow import Outcome
+from tenants.signin.sso.oidc import origin_of_provider
 from tenants.signin.sso.people import person_admit, person_judge, person_link, refusal_told
 from tenants.signin.sso.provider import provider_tested
 
@@ -111,6 +112,7 @@ def _tested(request: HttpRequest, provider: Provider, outcome: Outcome) -> HttpR
             else:
                 refused = error
     provider_tested(actor=actor, provider=provider, code=refused.code if refused else "")
+    request.forms_lead_to = origin_of_provider(provider.metadata)  # type: ignore[attr-defined]
     claims = outcome.claimed.claims if outcome.claimed else {}
     context: dict[str, Any] = {
         "provider": provider,
