@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from assistant.errors import VersionUnknown
 from assistant.models import Origin, TextVersion, WrittenText
 from assistant.pages import citations_readable
+from tenants.accounts.audit import audit_write
 from tenants.context import Actor
 from tenants.errors import NotFound
 from tenants.keyset import Page, page_of
@@ -101,10 +102,12 @@ def text_restore(*, actor: Actor, text_id: UUID, number: int) -> TextVersion:
                 citations=wanted.citations, request_id=wanted.request_id)  # fmt: skip
 
 
+@transaction.atomic
 def text_delete(*, actor: Actor, text_id: UUID) -> None:
     """Delete a text with all its versions. Raises NotFound, LegalHold."""
     text = text_of(actor, text_id)
     hold_refuse()
+    audit_write(actor, action="text.delete", object_type="text", object_id=text.id)
     text.delete()
 
 

@@ -79,9 +79,10 @@ def group_add(*, actor: Actor, group_id: UUID, user_id: UUID) -> None:
     group = group_of(group_id)
     if not User.objects.filter(id=user_id, is_active=True, is_service=False).exists():
         raise NotFound(gettext("There is no such active member in this workspace."))
-    GroupMember.objects.get_or_create(group=group, user_id=user_id)
-    _audit(actor, group, "add", user_id=str(user_id))
-    _changed()
+    _, new = GroupMember.objects.get_or_create(group=group, user_id=user_id)
+    if new:
+        _audit(actor, group, "add", user_id=str(user_id))
+        _changed()
 
 
 @transaction.atomic

@@ -6,7 +6,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -73,7 +72,7 @@ def group_action(request: HttpRequest, group_id: UUID) -> HttpResponse:
         elif act == "delete":
             group_delete(actor=actor, group_id=group_id)
         else:
-            raise Invalid(gettext("Say what to change: rename, add, take or delete."))
+            raise Invalid(_("Say what to change: rename, add, take or delete."))
     except (Invalid, Conflict) as refused:
         return _page(request, refused.detail)
     messages.success(request, _("Groups saved"))
@@ -81,7 +80,14 @@ def group_action(request: HttpRequest, group_id: UUID) -> HttpResponse:
 
 
 def _user(request: HttpRequest) -> UUID:
+    """Return whom a form is about: by the address that was typed, or by id."""
+    email = request.POST.get("email", "").strip().lower()
+    if email:
+        found = User.objects.filter(email=email, is_active=True, is_service=False).first()
+        if found is None:
+            raise Invalid(_("There is no such active member in this workspace."))
+        return found.id
     try:
         return UUID(request.POST.get("user", ""))
     except ValueError:
-        raise NotFound(gettext("There is no such active member in this workspace.")) from None
+        raise NotFound(_("There is no such active member in this workspace.")) from None

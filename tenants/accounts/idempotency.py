@@ -55,7 +55,8 @@ FORGET: Final = """
 NARROWS: Final = (
     "attachment.delete", "collection.change", "collection.delete", "collection.unshare",
     "conversation.delete", "conversation.unshare", "data.retention_applied", "document.delete",
-    "document.move", "posture.approved", "safety.changed", "safety.restored", "user.role",
+    "document.move", "group.delete", "group.take", "posture.approved", "safety.changed",
+    "safety.restored", "text.delete", "user.role",
 )  # fmt: skip
 EMPTY: Final = """
     UPDATE accounts_keptanswer SET status = %s, body = '' WHERE body <> '' AND created_at <=

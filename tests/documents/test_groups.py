@@ -95,10 +95,18 @@ def test_groups_are_admins_to_make_and_of_one_workspace() -> None:
     page = browser_of(ADA).get("/settings/groups/").content.decode()
     assert "Directors" in page and "Make group" in page
     assert "Make group" not in browser_of(BOB).get("/settings/groups/").content.decode()
-    form = {"act": "add", "user": str(user_of(BOB).id)}
+    group(name="Managers")
+    page = browser_of(ADA).get("/settings/groups/").content.decode()
+    assert page.count(f'<option value="{BOB.email}">') == 1  # once, however many groups there are
+    form = {"act": "add", "email": BOB.email}
     browser_of(ADA).post(f"/settings/groups/{team}/", form)
-    [told] = api(BOB).get("/api/v1/groups/").json()["results"]
-    assert told["members"] == [str(user_of(BOB).id)]
+    wrong = browser_of(ADA).post(f"/settings/groups/{team}/", {**form, "email": CHARLIE.email})
+    assert wrong.status_code == 422 and "no such active member" in wrong.content.decode()
+    browser_of(ADA).post(f"/settings/groups/{team}/", form)  # nothing, and nothing on record
+    with entered(tenant_of(ADA)):
+        assert AuditEvent.objects.filter(action="group.add").count() == 1
+    told = {each["id"]: each for each in api(BOB).get("/api/v1/groups/").json()["results"]}
+    assert told[team]["members"] == [str(user_of(BOB).id)]
 
 
 def test_an_invitation_leads_into_groups_by_name_from_a_csv() -> None:

@@ -12,7 +12,7 @@ from tenants.accounts.models import ApiKey, KeptAnswer
 from tenants.context import entered
 from tests.documents.helpers import ready
 from tests.support.cast import ADA, BOB, MAX
-from tests.support.clients import api, code_of, tenant_of
+from tests.support.clients import api, code_of, tenant_of, user_of
 
 pytestmark = pytest.mark.django_db
 PATH = "/api/v1/conversations/"
@@ -84,6 +84,37 @@ def test_an_answer_that_may_quote_what_was_deleted_or_closed_is_not_given_again(
     with entered(tenant_of(MAX)):
         answers_forget()
         assert not KeptAnswer.objects.exclude(body="").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nor_is_one_of_a_conversation_that_was_deleted_or_of_a_group_that_was_left() -> None:
+    ready("kiln.md", "The kiln of the pottery is called zarnokibo.", MAX)
+    conversation = begin("new", BOB).json()["id"]
+    path = f"{PATH}{conversation}/messages/"
+    asked = {"text": "What is the kiln of the pottery called?"}
+    assert "zarnokibo" in begin("said", BOB, asked, path).content.decode()
+    assert begin("said", BOB, asked, path)[REPLAYED] == "true"
+    assert api(BOB).delete(f"{PATH}{conversation}/").status_code == 204
+    again = begin("said", BOB, asked, path)
+    assert (again.status_code, code_of(again)) == (409, "idempotency_answer_not_kept")
+
+    place = api(MAX).post("/api/v1/collections/", {"name": "Kilns", "open": False},
+                          content_type="application/json").json()["id"]  # fmt: skip
+    group = api(ADA).post("/api/v1/groups/", {"name": "Potters"},
+                          content_type="application/json").json()["id"]  # fmt: skip
+    shut = ready("shut.md", "The lid of the kiln is called zarnolibo.", MAX)
+    api(MAX).patch(f"/api/v1/documents/{shut.id}/", {"collections": [place]}, "application/json")
+    shared = api(MAX).put(f"/api/v1/collections/{place}/groups/{group}/", {"right": "read"},
+                          "application/json")  # fmt: skip
+    assert shared.status_code == 200
+    member = f"/api/v1/groups/{group}/members/{user_of(BOB).id}/"
+    looked, search = {"query": "lid of the kiln"}, "/api/v1/search/"
+    for number, leave in enumerate((member, f"/api/v1/groups/{group}/")):
+        assert api(ADA).put(member).status_code == 200
+        assert "zarnolibo" in begin(f"in{number}", BOB, looked, search).content.decode()
+        assert api(ADA).delete(leave).status_code == 204
+        again = begin(f"in{number}", BOB, looked, search)
+        assert (again.status_code, code_of(again)) == (409, "idempotency_answer_not_kept")
 
 
 def test_after_a_day_a_key_is_new_and_what_was_kept_is_forgotten() -> None:
