@@ -9,7 +9,12 @@ class AssistantConfig(AppConfig):
     def ready(self) -> None:
         from assistant.attaching import attachment_address, holders_seen
         from assistant.exporting import conversations_export, texts_export
-        from assistant.retention import conversations_over, conversations_retire
+        from assistant.retention import (
+            conversations_over,
+            conversations_retire,
+            texts_over,
+            texts_retire,
+        )
         from documents.attaching import Authority, authority_register
         from tenants.lifecycle.export import export_register
         from tenants.lifecycle.retention import Kind, kind_register
@@ -25,5 +30,15 @@ class AssistantConfig(AppConfig):
                 conversations_over,
                 conversations_retire,
                 order=10,
+            )
+        )
+        kind_register(
+            Kind(
+                "texts",
+                _("Texts of Write"),
+                _("Counted from the last version."),
+                texts_over,
+                texts_retire,
+                order=15,
             )
         )

@@ -20,6 +20,7 @@ from tenants import governance
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, TenantContext, current
 from tenants.errors import NotFound
+from tenants.versions import version_check
 from tenants.wording import grouped
 
 log = structlog.get_logger(__name__)
@@ -145,15 +146,7 @@ def assistant_restore(
 
 def _seen(expected: int | None) -> AssistantSettings:
     found = assistant_newest(current())
-    if expected is not None and expected != found.version:
-        raise RulesChanged(
-            _(
-                "Somebody else changed this meanwhile: version %(version)s is in force, you "
-                "looked at version %(expected)s. Nothing of yours was saved; look at it again."
-            )
-            % {"version": found.version, "expected": expected},
-            version=found.version,
-        )
+    version_check(found.version, expected, RulesChanged)
     return found
 
 

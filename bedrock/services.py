@@ -18,6 +18,7 @@ from bedrock.wordmatch import folded
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, TenantContext, current
 from tenants.errors import NotFound
+from tenants.versions import version_check
 from tenants.wording import grouped
 
 WORDS_AT_MOST: Final = 1_000
@@ -92,15 +93,7 @@ def safety_restore(*, actor: Actor, version: int, expected: int | None = None) -
 def seen(tenant: TenantContext, expected: int | None) -> SafetyRules:
     """Return the version in force. Raises RulesChanged where another one was looked at."""
     found = newest(tenant)
-    if expected is not None and expected != found.version:
-        raise RulesChanged(
-            _(
-                "Somebody else changed this meanwhile: version %(version)s is in force, you "
-                "looked at version %(expected)s. Nothing of yours was saved; look at it again."
-            )
-            % {"version": found.version, "expected": expected},
-            version=found.version,
-        )
+    version_check(found.version, expected, RulesChanged)
     return found
 
 

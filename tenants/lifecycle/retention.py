@@ -19,6 +19,7 @@ from tenants.errors import Conflict, Forbidden, Invalid
 from tenants.lifecycle.holding import data_policy_of, hold_refuse
 from tenants.registry.datamodels import StaffAccess
 from tenants.registry.models import DataPolicy, RetentionReport
+from tenants.versions import version_check
 from tenants.wording import grouped
 
 if TYPE_CHECKING:
@@ -84,14 +85,7 @@ def data_policy_set(
     """
     tenant = current()
     before = data_policy_of(tenant.id)
-    if expected is not None and expected != before.version:
-        raise Conflict(
-            gettext(
-                "Somebody else changed this meanwhile: version %(version)s is in force, you "
-                "looked at version %(expected)s. Nothing of yours was saved; look at it again."
-            )
-            % {"version": before.version, "expected": expected}
-        )
+    version_check(before.version, expected)
     wanted = dict(before.days)
     for name, value in (days or {}).items():
         wanted[name] = _days_checked(tenant, name, value)
@@ -126,27 +120,31 @@ def data_policy_set(
                 staff_access=access,
                 changed_by=actor.user_id,
             )
-            audit_write(
-                actor,
-                action=_deed(before, row),
-                object_type="data_policy",
-                object_id=row.id,
-                version=row.version,
-                days=row.days,
-                **({"reason": why} if held != before.hold else {}),
-                **({"staff_access": access} if access != before.staff_access else {}),
-            )
+            for deed, told in _deeds(before, row, why):
+                audit_write(
+                    actor,
+                    action=deed,
+                    object_type="data_policy",
+                    object_id=row.id,
+                    version=row.version,
+                    **told,
+                )
     except IntegrityError as error:
         raise Conflict from error
     return row
 
 
-def _deed(before: DataPolicy, row: DataPolicy) -> str:
+def _deeds(before: DataPolicy, row: DataPolicy, why: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each thing that one change has done, with what its audit row tells."""
+    if before.hold != row.hold:
+        yield "data.hold_set" if row.hold else "data.hold_lifted", {"reason": why}
     if before.staff_access != row.staff_access:
-        return "data.staff_access"
-    if before.hold == row.hold:
-        return "data.retention"
-    return "data.hold_set" if row.hold else "data.hold_lifted"
+        yield "data.staff_access", {"staff_access": row.staff_access}
+    if before.days != row.days or (before.hold, before.staff_access) == (
+        row.hold,
+        row.staff_access,
+    ):
+        yield "data.retention", {"days": row.days}
 
 
 def _days_checked(tenant: TenantContext, name: str, value: int | None) -> int | None:

@@ -8,13 +8,15 @@ import zipfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 from django.db import ProgrammingError, connection, transaction
 from django.utils import timezone
 
-from assistant.models import Conversation
+from assistant.models import Conversation, WrittenText
+from assistant.texts import text_keep
 from documents.models import Document
 from search.models import Collection, Filing
 from tenants.accounts.models import AuditEvent, AuditSeal
@@ -24,7 +26,7 @@ from tenants.lifecycle.exports import exports_expire
 from tenants.lifecycle.retention import retention_apply
 from tenants.objects import object_put, objects_delete, objects_list
 from tenants.registry.models import DataExport, DataPolicy, Offboarding, RetentionReport, Tenant
-from tests.assistant.talking import conversation_for
+from tests.assistant.talking import actor_for, conversation_for
 from tests.documents.helpers import ready
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, Person
 from tests.support.clients import api, browser_of, code_of, tenant_of, user_of
@@ -68,6 +70,12 @@ def aged(person: Person) -> None:
         ready(f"{name}.md", f"# A {name} document\n\nIt says {name}.", person)
         conversation_for(person, name)
     with entered(tenant):
+        for name in ("old", "young"):
+            text_keep(
+                actor=actor_for(person), task="draft", text_id=None, given="",
+                content=f"{name} text", citations=[], request_id=uuid4(),
+            )  # fmt: skip
+        WrittenText.objects.filter(title="old text").update(updated_at=days_ago(40))
         objects_delete(list(objects_list("invocations")))  # of tests before, in the same store
         Document.objects.filter(name="old.md").update(created_at=days_ago(40))
         secret = Collection.objects.create(name="A few's", owner_id=user_of(ALICE).id, open=False)
@@ -84,22 +92,24 @@ def left(person: Person) -> dict[str, Any]:
         return {
             "documents": sorted(Document.objects.values_list("name", flat=True)),
             "conversations": sorted(Conversation.objects.values_list("title", flat=True)),
+            "texts": sorted(WrittenText.objects.values_list("title", flat=True)),
             "logs": len(list(objects_list("invocations"))),
         }
 
 
 def test_the_night_erases_what_is_over_and_reports_it() -> None:
     aged(MAX)
-    answer = changed(ADA, days={"documents": 30, "conversations": 30, "logs": 7}, version=0)
-    assert answer.json()["days"] == {
-        "conversations": 30, "documents": 30, "logs": 7, "audit": None,
-    }  # fmt: skip
+    days = {"documents": 30, "conversations": 30, "texts": 30, "logs": 7}
+    answer = changed(ADA, days=days, version=0)
+    assert answer.json()["days"] == {**days, "audit": None}
     page = browser_of(ADA).get(PAGE).content.decode()
-    assert page.count("Tonight 1 would be erased.") == 2 and "us-east-1" in page
+    assert page.count("Tonight 1 would be erased.") == 3 and "us-east-1" in page
     report = retention_apply(tenant_of(MAX))
     counts = {line["kind"]: line["count"] for line in report.lines}
-    assert counts == {"conversations": 1, "documents": 1, "logs": 2}
-    assert left(MAX) == {"documents": ["young.md"], "conversations": ["young"], "logs": 1}
+    assert counts == {"conversations": 1, "texts": 1, "documents": 1, "logs": 2}
+    assert left(MAX) == {
+        "documents": ["young.md"], "conversations": ["young"], "texts": ["young text"], "logs": 1,
+    }  # fmt: skip
     with entered(tenant_of(MAX)):
         assert AuditEvent.objects.filter(action="document.delete").count() == 1
         row = AuditEvent.objects.get(action="data.retention_applied")
@@ -177,6 +187,20 @@ def test_a_legal_hold_stops_every_erasing_until_it_is_lifted(manage: Manage) -> 
     with entered(tenant):
         deeds = set(AuditEvent.objects.values_list("action", flat=True))
     assert {"data.hold_set", "data.hold_lifted"} <= deeds
+
+
+def test_each_thing_that_one_change_does_stands_in_the_audit_by_its_own_name() -> None:
+    together = {"hold": True, "hold_reason": "A dispute", "staff_access": "read",
+                "days": {"documents": 30}}  # fmt: skip
+    assert changed(ALICE, **together).status_code == 200
+    assert changed(ALICE, hold=False, hold_reason="Settled", staff_access="none").status_code == 200
+    with entered(tenant_of(ALICE)):
+        rows = AuditEvent.objects.filter(action__startswith="data.").order_by("id")
+        told = [(row.action, row.data["version"]) for row in rows]
+    assert told == [
+        ("data.hold_set", 1), ("data.staff_access", 1), ("data.retention", 1),
+        ("data.hold_lifted", 2), ("data.staff_access", 2),
+    ]  # fmt: skip
 
 
 def test_old_audit_goes_by_whole_runs_and_the_rest_is_still_whole(worker: Worker) -> None:
