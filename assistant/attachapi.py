@@ -29,7 +29,7 @@ from tenants.accounts.selectors import actor_of
 class AttachmentListView(APIView):
     """Files that wait for the next message; attach one more."""
 
-    roles: ClassVar = {"GET": "viewer", "POST": "viewer"}
+    roles: ClassVar = {"GET": "viewer", "POST": "member"}  # an upload, which counts as storage
     parser_classes = (MultiPartParser,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

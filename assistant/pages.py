@@ -29,6 +29,7 @@ from documents.parsing import MAX_FILE_BYTES
 from documents.rendering import answer_html, viewer_address
 from documents.selectors import documents_ready
 from documents.versions import Standing, standings
+from tenants.accounts.models import role_reaches
 from tenants.context import Actor
 from tenants.wording import month
 
@@ -272,8 +273,13 @@ def _standing(actor: Actor, document_ids: Iterable[str], holder: UUID | None) ->
     return _Standings({each: found.get(UUID(each), "current") for each in ids}, attached)
 
 
-def files_of(conversation_id: UUID | None = None) -> dict[str, Any]:
-    """Return what the composer tells of files, and those that wait for the next message."""
+def files_of(actor: Actor, conversation_id: UUID | None = None) -> dict[str, Any] | None:
+    """Return what the composer tells of files, and those that wait for the next message.
+
+    None for viewers: they attach none, since a file is an upload.
+    """
+    if not role_reaches(actor.role, "member"):
+        return None
     unsent = attachments_unsent(conversation_id) if conversation_id else []
     return {
         "conversation": conversation_id,

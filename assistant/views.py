@@ -118,7 +118,7 @@ def assistant_home(request: HttpRequest) -> HttpResponse:
         conversation = conversation_create(actor=actor)
         return _asked(request, actor, conversation.id, text)
     listed = _sidebar(actor, cursor=request.GET.get("at", ""))
-    context = {**listed, "starters": starters(actor), "files": files_of()}
+    context = {**listed, "starters": starters(actor), "files": files_of(actor)}
     return render(request, "assistant/home.html", context)
 
 
@@ -156,7 +156,7 @@ def conversation_page(request: HttpRequest, conversation_id: UUID) -> HttpRespon
         {
             **_sidebar(actor, conversation.id),
             "conversation": conversation,
-            "files": files_of(conversation.id),
+            "files": files_of(actor, conversation.id),
             "may_keep": role_reaches(actor.role, "member"),
             "blank_file": {"state": "attached"},
             "thread": marked(

@@ -7,11 +7,14 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from playwright.sync_api import expect
 
 from assistant.attached import FITTING, WHOLE_CHARACTERS
-from assistant.attaching import UNSENT_KEPT, attachments_tidy
+from assistant.attaching import UNSENT_KEPT, attached_dict, attachments_tidy
+from assistant.models import Conversation
 from billing.storage import stored_bytes
 from documents.models import Document, LooseObject
 from documents.tasks import objects_sweep
@@ -23,7 +26,7 @@ from tests.assistant.test_browser import check, sign_in
 from tests.documents.helpers import HANDBOOK, ingested, upload
 from tests.documents.test_masking import CANARIES, held, others
 from tests.support.cast import ALICE, BOB, CHARLIE, MAX, Person
-from tests.support.clients import api, browser_of, code_of, tenant_of
+from tests.support.clients import api, browser_of, code_of, tenant_of, user_of
 from tests.support.localaws import LocalAws
 
 if TYPE_CHECKING:
@@ -69,24 +72,24 @@ def post(person: Person, path: str, body: dict[str, Any] | None = None) -> Any:
 
 @pytest.mark.django_db(transaction=True)
 def test_an_answer_cites_an_attached_file_that_nothing_else_finds() -> None:
-    conversation = conversation_for(BOB)
-    file = attached(BOB, conversation)
-    said = say(BOB, conversation, QUESTION, [file])
+    conversation = conversation_for(MAX)
+    file = attached(MAX, conversation)
+    said = say(MAX, conversation, QUESTION, [file])
     assert said.status_code == 201, said.content
     answer = said.json()
     assert "1280" in answer["text"]
     (citation,) = [each for each in answer["citations"] if each["document_id"] == file]
     assert (citation["document_name"], citation["standing"]) == ("Kiln.md", "current")
-    text = api(BOB).get(f"/api/v1/documents/{file}/text/").json()["text"]
+    text = api(MAX).get(f"/api/v1/documents/{file}/text/").json()["text"]
     assert text[citation["start"] : citation["end"]] == citation["quote"]
-    question = api(BOB).get(home(conversation)).json()["messages"][0]
+    question = api(MAX).get(home(conversation)).json()["messages"][0]
     assert [each["id"] for each in question["attachments"]] == [file]
-    further = say(BOB, conversation, "Is the door of the kiln green?").json()
+    further = say(MAX, conversation, "Is the door of the kiln green?").json()
     assert "green" in further["text"]  # what came earlier on the branch is read too
     edit = f"{home(conversation)}messages/{question['id']}/edit/"
-    edited = post(BOB, edit, {"text": "Is the door of the kiln green or red?"}).json()
+    edited = post(MAX, edit, {"text": "Is the door of the kiln green or red?"}).json()
     assert "green" in edited["text"]  # and stays with an edited question
-    for person in (BOB, MAX, ALICE):
+    for person in (MAX, BOB, ALICE):
         assert api(person).get("/api/v1/documents/").json()["results"] == []
         found = post(person, "/api/v1/search/", {"query": "kiln"})
         assert found.json()["results"] == []
@@ -96,36 +99,36 @@ def test_an_answer_cites_an_attached_file_that_nothing_else_finds() -> None:
         )
         answer = post(person, "/api/v1/ask/", {"question": QUESTION}).json()
         assert "1280" not in answer["answer"]
-    other = conversation_for(BOB)
-    assert "1280" not in say(BOB, other, QUESTION).json()["text"]
-    assert code_of(say(BOB, other, QUESTION, [file])) == "no_such_attachment"
+    other = conversation_for(MAX)
+    assert "1280" not in say(MAX, other, QUESTION).json()["text"]
+    assert code_of(say(MAX, other, QUESTION, [file])) == "no_such_attachment"
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_file_is_read_by_whoever_sees_the_branch_that_it_is_on() -> None:
-    conversation = conversation_for(BOB)
-    file = attached(BOB, conversation)
+    conversation = conversation_for(MAX)
+    file = attached(MAX, conversation)
     paths = [f"/documents/{file}/", f"/documents/{file}/segments/0/", f"/documents/{file}/state/"]
-    say(BOB, conversation, "What is this?")
-    said = say(BOB, conversation, QUESTION, [file]).json()
+    say(MAX, conversation, "What is this?")
+    said = say(MAX, conversation, QUESTION, [file]).json()
 
     def readers(person: Person) -> set[int]:
         page = browser_of(person)
         codes = {page.get(path).status_code for path in [*paths, f"/documents/{file}/original/"]}
         return codes | {api(person).get(f"/api/v1/documents/{file}/text/").status_code}
 
-    assert readers(BOB) == {200}
-    for person in (ALICE, MAX, CHARLIE):
-        assert readers(person) == {404}
-    api(BOB).patch(home(conversation), '{"shared": true}', content_type="application/json")
     assert readers(MAX) == {200}
-    assert readers(CHARLIE) == {404}
-    shown = browser_of(MAX).get(f"/assistant/shared/{conversation}/").content.decode()
-    assert f"/documents/{file}/" in shown
-    first = api(BOB).get(home(conversation)).json()["messages"][0]
-    post(BOB, f"{home(conversation)}messages/{first['id']}/edit/", {"text": "Something else"})
-    assert readers(MAX) == {404}  # the branch that is shown now has no such file
+    for person in (ALICE, BOB, CHARLIE):
+        assert readers(person) == {404}
+    api(MAX).patch(home(conversation), '{"shared": true}', content_type="application/json")
     assert readers(BOB) == {200}
+    assert readers(CHARLIE) == {404}
+    shown = browser_of(BOB).get(f"/assistant/shared/{conversation}/").content.decode()
+    assert f"/documents/{file}/" in shown
+    first = api(MAX).get(home(conversation)).json()["messages"][0]
+    post(MAX, f"{home(conversation)}messages/{first['id']}/edit/", {"text": "Something else"})
+    assert readers(BOB) == {404}  # the branch that is shown now has no such file
+    assert readers(MAX) == {200}
     change = api(ALICE).patch(
         f"/api/v1/documents/{file}/", '{"name": "Taken.md"}', content_type="application/json"
     )
@@ -136,12 +139,12 @@ def test_a_file_is_read_by_whoever_sees_the_branch_that_it_is_on() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_deleting_a_conversation_leaves_nothing_of_its_files() -> None:
-    conversation = conversation_for(BOB)
-    file = attached(BOB, conversation)
-    with entered(tenant_of(BOB)):
+    conversation = conversation_for(MAX)
+    file = attached(MAX, conversation)
+    with entered(tenant_of(MAX)):
         assert stored_bytes() == len(NOTES.encode())
-    assert api(BOB).delete(home(conversation)).status_code == 204
-    with entered(tenant_of(BOB)):
+    assert api(MAX).delete(home(conversation)).status_code == 204
+    with entered(tenant_of(MAX)):
         objects_sweep()
         assert not Document.objects.exists()
         assert not Source.objects.exists()
@@ -181,16 +184,28 @@ def test_a_file_is_attached_once_taken_back_and_kept_as_a_document() -> None:
 
 @pytest.mark.django_db
 def test_refused_files_say_why_and_hold_nothing() -> None:
-    conversation = conversation_for(BOB)
-    assert code_of(attach(BOB, conversation, "a.exe", b"MZ\x90")) == "unsupported_type"
+    conversation = conversation_for(MAX)
+    assert code_of(attach(MAX, conversation, "a.exe", b"MZ\x90")) == "unsupported_type"
     assert code_of(attach(ALICE, conversation, "a.md", NOTES)) == "not_found"
     too_many = [str(uuid4()) for _ in range(11)]
-    assert say(BOB, conversation, QUESTION, too_many).status_code in (400, 422)
-    kept = post(BOB, f"{home(conversation)}attachments/{uuid4()}/keep/")
-    assert (kept.status_code, code_of(kept)) == (403, "forbidden")
-    with entered(tenant_of(BOB)):
+    assert say(MAX, conversation, QUESTION, too_many).status_code in (400, 422)
+    with entered(tenant_of(MAX)):
         assert stored_bytes() == 0
         assert not LooseObject.objects.exists()
+
+
+@pytest.mark.django_db
+def test_viewers_upload_nothing_to_a_conversation_either() -> None:
+    conversation = conversation_for(BOB)
+    for refused in (
+        attach(BOB, conversation, "Kiln.md", NOTES),
+        post(BOB, f"{home(conversation)}attachments/{uuid4()}/keep/"),
+    ):
+        assert (refused.status_code, code_of(refused)) == (403, "forbidden")
+    for person, offered in ((BOB, False), (MAX, True)):
+        for path in ("/assistant/", f"/assistant/{conversation_for(person)}/"):
+            page = browser_of(person).get(path).content.decode()
+            assert ("data-attach-input" in page) is offered, (person, path)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -201,10 +216,10 @@ def test_of_a_long_file_what_fits_the_question_is_given(localaws: LocalAws) -> N
         for number in range(120)
     )
     assert len(filler) > 2 * WHOLE_CHARACTERS
-    conversation = conversation_for(BOB)
-    file = attached(BOB, conversation, "Store.md", f"{filler}\n\n{NOTES}")
+    conversation = conversation_for(MAX)
+    file = attached(MAX, conversation, "Store.md", f"{filler}\n\n{NOTES}")
     localaws.forget_requests()
-    said = say(BOB, conversation, QUESTION, [file]).json()
+    said = say(MAX, conversation, QUESTION, [file]).json()
     assert "1280" in said["text"]
     (asked,) = localaws.requests("ConverseStream")
     given = json.dumps(asked["body"])
@@ -231,15 +246,25 @@ def test_what_is_attached_in_a_masked_workspace_is_masked(
 
 @pytest.mark.django_db
 def test_files_that_nobody_sends_go_after_a_day() -> None:
-    conversation = conversation_for(BOB)
-    file = attach(BOB, conversation, "Kiln.md", NOTES).json()["id"]
+    conversation = conversation_for(MAX)
+    file = attach(MAX, conversation, "Kiln.md", NOTES).json()["id"]
     upload("Handbook.md", HANDBOOK)
-    with entered(tenant_of(BOB)):
+    with entered(tenant_of(MAX)):
         assert attachments_tidy() == 0
+        for count in (1, 2, 3):  # one that went with a message stays, in one statement for all
+            holder = Conversation.objects.create(owner=user_of(MAX))
+            sent = Document.objects.create(
+                name=f"{count}.md", size=1, sha256=f"{count}", media_type="text/markdown",
+                attached_to=holder.id, object_key=f"documents/{count}",
+            )  # fmt: skip
+            holder.messages.create(position=1, role="user", attached=[attached_dict(sent)])
         Document.objects.update(created_at=timezone.now() - UNSENT_KEPT - timedelta(minutes=1))
         assert attachments_tidy() == 1
         assert not Document.objects.filter(id=file).exists()
-        assert Document.objects.count() == 1
+        assert Document.objects.count() == 4
+        with CaptureQueriesContext(connection) as asked:
+            assert attachments_tidy() == 0
+        assert len(asked) == 1
 
 
 def last_ingested() -> None:
