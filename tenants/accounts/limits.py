@@ -54,7 +54,7 @@ CONFIRM: Final = AttemptLimit(
 )
 
 SSO: Final = AttemptLimit(
-    "sso", 60, 60, 300, gettext_lazy("wait five minutes, then start signing in again")
+    "sso", 600, 600, 300, gettext_lazy("wait five minutes, then start signing in again")
 )
 LOGOUT: Final = AttemptLimit("logout", 600, 600, 60, gettext_lazy("wait a minute"))
 HOOK: Final = AttemptLimit("hook", 30, 60, 60, gettext_lazy("wait a minute before sending another"))

@@ -15,6 +15,7 @@ from tenants.accounts.models import Role, User, role_reaches
 from tenants.accounts.services import user_disable, user_enable, user_role_set
 from tenants.context import Actor
 from tenants.errors import Forbidden, Invalid, NotFound
+from tenants.signin.models import ProviderLink
 from tenants.sockets import sockets_close
 
 
@@ -33,6 +34,8 @@ def role_set(*, actor: Actor, user_id: UUID, role: str) -> User:
             return user
         _owner_left(user, becomes=role, active=user.is_active)
         user_role_set(actor=actor, user=user, role=Role(role))
+        if role == Role.OWNER:
+            _unlinked(actor, user.id)
     return user
 
 
@@ -69,8 +72,18 @@ def ownership_transfer(*, actor: Actor, user_id: UUID) -> None:
         audit_write(
             actor, action="workspace.transfer", object_type="user", object_id=heir.id, was=heir.role
         )
+        _unlinked(actor, heir.id)
         for each in (own, heir.id):
             transaction.on_commit(partial(sockets_close, each))
+
+
+def _unlinked(actor: Actor, user_id: UUID) -> None:
+    """Forget whom the identity provider calls a new owner: owners link themselves.
+
+    A member's link may be of the provider's choice alone, and whoever runs it is no owner by that.
+    """
+    if ProviderLink.objects.filter(user_id=user_id).delete()[0]:
+        audit_write(actor, action="sso.unlink", object_type="user", object_id=user_id)
 
 
 def member_of(user_id: UUID) -> User:

@@ -79,6 +79,35 @@ def test_a_member_is_matched_by_a_verified_address_and_an_owner_is_not(openid: O
         assert Provider.objects.get().stage == "off"
 
 
+def test_members_of_another_provider_before_are_matched_by_their_address_anew(
+    openid: OpenId,
+) -> None:
+    with_openid(openid)
+    come_in(openid, MAX.email)
+    with entered(tenant_of(ADA)):
+        ProviderLink.objects.update(issuer="https://before.example")
+    client, answer = come_in(openid, MAX.email)
+    assert answer.status_code == 302 and client.get("/documents/").status_code == 200
+    with entered(tenant_of(ADA)):
+        assert ProviderLink.objects.get().issuer == openid.issuer
+
+
+@pytest.mark.parametrize("way", ["role", "transfer"])
+def test_a_member_who_becomes_an_owner_is_known_to_the_provider_no_more(
+    openid: OpenId, way: str
+) -> None:
+    """Whoever runs the provider may have signed in as the member, and must not be owner by it."""
+    with_openid(openid)
+    assert come_in(openid, MAX.email)[1].status_code == 302
+    assert come_in(openid, MAX.email)[1].status_code == 302
+    form = {"role": "owner"} if way == "role" else {"transfer": "yes"}
+    made = browser_of(ALICE).post(f"/settings/members/{user_of(MAX).id}/", form)
+    assert made.status_code == 302 and user_of(MAX).role == "owner"
+    _, refused = come_in(openid, MAX.email)
+    assert (refused.status_code, code_on(refused)) == (403, "sso_owner")
+    assert len(audited("sso.unlink")) == 1
+
+
 def test_the_page_leads_by_domain_and_never_tells_who_has_an_account(openid: OpenId) -> None:
     with_openid(openid)
     pages = {}
@@ -89,6 +118,9 @@ def test_the_page_leads_by_domain_and_never_tells_who_has_an_account(openid: Ope
         page = stranger(ADA.host).post("/sign-in/", {"email": email})
         pages[email] = page.content.decode().replace(email, "")
         assert page.status_code == 422 and "Type your password" in pages[email]
+    admin = browser_of(ADA)
+    tested = there_and_back(openid, admin, admin.post(f"{SETTINGS}test/"), ADA.email)
+    assert f"form-action 'self' {openid.url};" in tested["Content-Security-Policy"]
     page = stranger(ADA.host).get("/sign-in/")
     assert "Continue with Okta" in page.content.decode()
     assert f"form-action 'self' {openid.url};" in page["Content-Security-Policy"]

@@ -41,7 +41,9 @@ def person_judge(provider: Provider, claimed: Claimed, checks: Checks) -> User |
             "sso_deactivated",
             _("Your account in this workspace is deactivated; ask an admin to let you in again."),
         )
-    if link is None and ProviderLink.objects.filter(user=user).exists():
+    # A link of the provider before this one says nothing: it is replaced.
+    known = ProviderLink.objects.filter(user=user, issuer=claimed.issuer)
+    if link is None and known.exists():
         raise SsoRefused(
             "sso_subject",
             _(

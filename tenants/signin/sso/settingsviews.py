@@ -56,6 +56,7 @@ def sso_settings_page(request: HttpRequest) -> HttpResponse:
     """Show the provider, what to paste into it, and the domains; set it up."""
     if request.method != "POST":
         return _page(request, {})
+    attempt_count(SSO, request, "")  # what the provider says of itself is fetched
     try:
         provider_set(actor=actor_of(request), wanted=_wanted(request))
     except REFUSALS as refused:
