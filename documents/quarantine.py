@@ -49,14 +49,15 @@ def quarantine_note(document: Document, code: str) -> None:
 
 def quarantine_end(document_id: UUID, state: str) -> None:
     """Note that the document is read again or gone; nothing where it was not set aside."""
-    QuarantinedDocument.objects.filter(
-        tenant_id=current().id, document_id=document_id, state=State.OPEN
-    ).update(state=state, ended_at=Now())
+    rows = QuarantinedDocument.objects.filter(tenant_id=current().id, document_id=document_id)
+    if state == State.DELETED:  # of a deleted document the name goes too, of earlier rows as well
+        rows.update(name="")
+    rows.filter(state=State.OPEN).update(state=state, ended_at=Now())
 
 
 def quarantined_name(row: QuarantinedDocument) -> str:
-    """Return the document's name; inside its workspace."""
-    return secret_open(row.name, purpose=PURPOSE)
+    """Return the document's name, empty once it was deleted; inside its workspace."""
+    return secret_open(row.name, purpose=PURPOSE) if row.name else ""
 
 
 @transaction.atomic

@@ -11,7 +11,8 @@ class DeadTask(models.Model):
     """A task that no attempt is left of. The same failure again counts on the same open row.
 
     `arguments` holds ids and numbers as they are and every other value sealed, so that what a task
-    was given can be sent again and not read here; `error` is a code or a class, never a message.
+    was given can be sent again and not read here; once it is decided on, what was sealed goes.
+    `error` is a code or a class, never a message.
     """
 
     class State(models.TextChoices):

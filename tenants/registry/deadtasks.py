@@ -17,10 +17,11 @@ from celery import current_app
 from celery.exceptions import Reject
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from kombu.exceptions import OperationalError as BrokerError
 
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, PublicRole, current, entered, public_scope
-from tenants.errors import Conflict, TenantryError, TenantUnavailable
+from tenants.errors import Conflict, TenantryError, TenantUnavailable, Unavailable
 from tenants.lifecycle.health import FINE, LOOK, Finding
 from tenants.registry.models import DeadTask
 from tenants.registry.selectors import tenant_by_id
@@ -125,6 +126,18 @@ def _opened(kept: Any) -> Any:
     return kept
 
 
+def _forgotten(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments without what was sealed: once decided on, it is needed no more."""
+
+    def plain(kept: Any) -> Any:
+        return {"sealed": ""} if isinstance(kept, dict) else kept
+
+    return {
+        "args": [plain(value) for value in arguments["args"]],
+        "kwargs": {name: plain(value) for name, value in arguments["kwargs"].items()},
+    }
+
+
 def _is_id(value: Any) -> bool:
     try:
         return bool(str(UUID(value)) == value)
@@ -145,7 +158,10 @@ def arguments_told(row: DeadTask) -> str:
 
 @transaction.atomic
 def dead_task_retry(*, actor: Actor, row: DeadTask) -> None:
-    """Send the task once more. Of two who ask at once, one sends. Raises Conflict."""
+    """Send the task once more. Of two who ask at once, one sends.
+
+    Raises Conflict, and Unavailable where the queue does not take it: then it is open as before.
+    """
     if row.task not in current_app.tasks:
         raise Conflict(f"The product has no task {row.task} any more; discard it.")
     try:
@@ -157,8 +173,11 @@ def dead_task_retry(*, actor: Actor, row: DeadTask) -> None:
     _decide(actor, row, DeadTask.State.RETRIED, "task.retry")
     if row.tenant_id is not None:
         args = [str(row.tenant_id), *args]
-    task, queue = current_app.tasks[row.task], row.queue
-    transaction.on_commit(lambda: task.apply_async(args=tuple(args), kwargs=kwargs, queue=queue))
+    # Before the commit, with the row locked: what was not sent is not decided on.
+    try:
+        current_app.tasks[row.task].apply_async(args=tuple(args), kwargs=kwargs, queue=row.queue)
+    except BrokerError as error:
+        raise Unavailable("The queue does not answer; nothing was sent. Try again.") from error
 
 
 @transaction.atomic
@@ -169,7 +188,7 @@ def dead_task_discard(*, actor: Actor, row: DeadTask) -> None:
 
 def _decide(actor: Actor, row: DeadTask, state: str, action: str) -> None:
     changed = DeadTask.objects.filter(id=row.id, state=DeadTask.State.OPEN).update(
-        state=state, decided_by=actor.user_id, decided_at=Now()
+        state=state, decided_by=actor.user_id, decided_at=Now(), arguments=_forgotten(row.arguments)
     )
     if not changed:
         raise Conflict("It was decided on already.")

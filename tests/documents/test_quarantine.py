@@ -77,6 +77,10 @@ def test_a_release_reads_it_once_more_and_a_deletion_removes_it_on_both_records(
     assert api(ALICE).get(f"/api/v1/documents/{document.id}/").status_code == 404
     with public_scope("staff"):
         assert AuditEvent.objects.filter(action="document.quarantine_delete").exists()
+        rows = QuarantinedDocument.objects.filter(document_id=document.id)
+        assert [row.name for row in rows] == ["", ""]  # of what is gone, no name stays
+    page = security.get(f"{LIST}{again.id}/change/").content.decode()
+    assert "zebra" not in page
 
 
 def test_nothing_is_decided_in_a_workspace_that_is_suspended() -> None:

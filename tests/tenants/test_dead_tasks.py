@@ -12,6 +12,7 @@ import pytest
 from celery import current_app, shared_task
 from celery.exceptions import Reject
 from django.db import connection
+from kombu.exceptions import OperationalError
 
 from config.stack.options import REPOSITORY
 from tenants.accounts.models import AuditEvent
@@ -102,6 +103,7 @@ def test_of_two_who_retry_at_once_one_sends_and_the_task_gets_what_it_had() -> N
     assert waiting() == before + 1
     [row] = rows()
     assert row.state == "retried" and row.decided_by is not None
+    assert row.arguments == {"args": [ID], "kwargs": {"word": {"sealed": ""}}}
     with public_scope("staff"):
         event = AuditEvent.objects.get(action="task.retry", object_id=str(row.id))
         assert event.data["task"] == "tests.breaks"
@@ -184,3 +186,18 @@ def test_a_task_of_a_suspended_workspace_is_no_dead_one() -> None:
     breaks.task.apply(args=(acme, ID))
     failure_note(breaks.task, Reject("the tenant is not available"), [globex, ID])
     assert rows() == []
+
+
+def test_what_the_queue_does_not_take_is_open_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    fail()
+    [row] = rows()
+
+    def away(**_: Any) -> None:
+        raise OperationalError("the broker is away")
+
+    with monkeypatch.context() as broken:  # Celery's own, which speaks to the broker
+        broken.setattr(breaks.task, "apply_async", away)
+        assert "nothing was sent" in act("retry", row)
+    [row] = rows()
+    assert row.state == "open" and row.arguments["kwargs"]["word"]["sealed"]
+    assert "1 sent again." in act("retry", row)
