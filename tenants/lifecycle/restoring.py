@@ -2,7 +2,8 @@
 
 A backup is `pg_dump --format=custom`, of the workspace's schema or of the whole database. It is
 loaded beside what stands, and takes its place once it is whole: what stood is kept until then under
-another name, so that a run that failed or was cut off leaves the workspace as it was.
+another name, so that a run that failed leaves the workspace as it was. One that was killed leaves
+it closed, with a note on its schema of how it was before, and the next run goes by that.
 
 What must not go back in time stays as it is: the audit with its seals, passwords, who is locked
 out, revoked keys. Nobody's session outlives it. Amounts and settings in `public` (ledger, plan)
@@ -52,6 +53,10 @@ KEEP: Final = """
     DELETE FROM {new}.{table};
     INSERT INTO {new}.{table} OVERRIDING SYSTEM VALUE SELECT * FROM {old}.{table};
 """
+NOTE: Final = "closed to be restored; before: "
+NOTED: Final = """
+    SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname IN (%s, %s)
+"""
 NUMBERING: Final = """
     SELECT setval(pg_get_serial_sequence(%s, 'id'), greatest(max(id), 1))
     FROM {new}.accounts_auditevent
@@ -99,24 +104,56 @@ def restore(tenant: TenantContext, backup: Path) -> Iterator[str]:
             audit_write(SYSTEM, action="workspace.restored", backup=backup.name)
             for name, work in _afterwards.items():
                 yield f"{name}: {work()}"
-        with public_scope("owner"):
+        with public_scope("owner"), transaction.atomic():
+            _note(tenant.schema, status)
             _drop(tenant.schema + BEFORE)
         _forget(tenant)
     finally:
         connection.close()
         with public_scope("owner"):
             _put_back(tenant.schema)
-            Tenant.objects.filter(id=tenant.id).update(status=status)
+            _open(tenant, status)
     log.info("tenants.restored", tenant_id=str(tenant.id))
 
 
 def _close(tenant: TenantContext) -> str:
+    """Close the workspace; return how it was before, and before a run that was killed."""
     with transaction.atomic():
         row = Tenant.objects.select_for_update().get(id=tenant.id)
         if row.status not in (Status.ACTIVE, Status.SUSPENDED):
             raise Conflict(f"{row.slug} is {row.get_status_display().lower()}.")
+        status = str(row.status)
+        if status == Status.SUSPENDED and (noted := _noted(tenant.schema)):
+            status = noted
         Tenant.objects.filter(id=tenant.id).update(status=Status.SUSPENDED)
-        return str(row.status)
+        before = tenant.schema + BEFORE
+        _note(before if has_tables(before) else tenant.schema, status)
+        return status
+
+
+def _open(tenant: TenantContext, status: str) -> None:
+    with transaction.atomic():
+        _note(tenant.schema, None)
+        Tenant.objects.filter(id=tenant.id).update(status=status)
+
+
+def _note(schema: str, status: str | None) -> None:
+    """Note on the schema how its workspace was before it was closed; a name takes it along."""
+    told = sql.Literal(None if status is None else NOTE + status)
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(sql.Identifier(schema), told))
+
+
+def restore_unfinished(schema: str) -> bool:
+    """Say whether a run stands there that has not ended, or was killed: nothing may be served."""
+    return bool(_noted(schema))
+
+
+def _noted(schema: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(NOTED, [schema, schema + BEFORE])
+        found = [told for (told,) in cursor.fetchall() if told and told.startswith(NOTE)]
+    return str(found[0]).removeprefix(NOTE) if found else ""
 
 
 def _put_back(schema: str) -> None:

@@ -41,8 +41,8 @@ class HealthFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Tenant]) -> QuerySet[Tenant]:
         value = self.value() or ""
-        if value.isdecimal():
-            return rows.filter(health__level=int(value) % 10)
+        if value in map(str, TenantHealth.Level.values):
+            return rows.filter(health__level=value)
         return rows.filter(health__problems__contains=[value]) if value else rows
 
 

@@ -21,7 +21,8 @@ from tenants.accounts.selectors import staff_actor
 from tenants.context import Actor, entered
 from tenants.errors import Conflict, TenantryError
 from tenants.lifecycle.offboarding import WAIT, offboarding_cancel, offboarding_request
-from tenants.registry.models import Onboarding, Status, Tenant
+from tenants.lifecycle.restoring import restore_unfinished
+from tenants.registry.models import Offboarding, Onboarding, Status, Tenant
 from tenants.registry.tasks import onboarding_dispatch
 from tenants.sockets import workspace_sockets_close
 
@@ -186,6 +187,10 @@ def _suspend(_actor: Actor, tenant: Tenant, _choice: str) -> str:
 
 def _resume_told(tenant: Tenant, _choice: str) -> Sequence[str]:
     _in(Status.SUSPENDED, tenant, "a suspended workspace is resumed")
+    if Offboarding.objects.filter(tenant_id=tenant.id, state=Offboarding.State.RUNNING).exists():
+        raise Conflict("It is being erased: parts of it are gone already.")
+    if restore_unfinished(tenant.schema_name):
+        raise Conflict("It is being restored, or that was cut off: run `restore_workspace` again.")
     return ("It is served again at once; documents that waited are taken up by themselves.",)
 
 

@@ -16,11 +16,12 @@ from django.db import connection
 
 from config.stack.postgres import binary
 from tenants.accounts.models import ApiKey, AuditEvent, User
-from tenants.context import entered
+from tenants.context import entered, public_scope
+from tenants.registry.models import Tenant
 from tests.documents.helpers import HANDBOOK, ready
 from tests.search.shelf import find
 from tests.support.cast import ALICE, BOB, CHARLIE, MAX
-from tests.support.clients import api, browser_of, tenant_of
+from tests.support.clients import api, browser_of, staff_client, tenant_of
 from tests.support.services import Worker
 
 Manage = Callable[..., str]
@@ -119,6 +120,44 @@ def test_what_cannot_be_restored_leaves_the_workspace_as_it_was(
         manage("owner", "restore_workspace", "acme", "--from", str(cut))
     assert dumped(worker, schema) == before
     assert api(ALICE).get("/api/v1/documents/").status_code == 200
+
+
+KILLED = """
+import os
+from pathlib import Path
+from tenants.context import public_scope
+from tenants.lifecycle.restoring import restore
+from tenants.registry.models import Tenant
+with public_scope("owner"):
+    acme = Tenant.objects.get(slug="acme").context
+run = restore(acme, Path({backup!r}))
+next(run), next(run)
+os._exit(9)
+"""
+
+
+def test_a_restore_that_was_killed_leaves_it_closed_until_it_is_run_again(
+    manage: Manage, tmp_path: Path
+) -> None:
+    ready("travel.md", HANDBOOK, MAX)
+    backup = tmp_path / "acme.dump"
+    manage("owner", "backup_workspace", "acme", "--to", str(backup))
+    ready("late.md", HANDBOOK.replace("hotel", "hostel"), MAX)
+    connection.close()
+    with pytest.raises(RuntimeError):
+        manage("owner", "shell", "-c", KILLED.format(backup=str(backup)))
+    assert api(ALICE).get("/api/v1/documents/").status_code == 404
+    with public_scope("staff"):
+        acme = Tenant.objects.get(slug="acme")
+    form = {"action": "resume", "_selected_action": str(acme.pk), "confirmed": "1",
+            "reason": "They ask to be let in"}  # fmt: skip
+    told = staff_client().post("/admin/registry/tenant/", form, follow=True).content.decode()
+    assert "run `restore_workspace` again" in told
+    assert api(ALICE).get("/api/v1/documents/").status_code == 404
+    connection.close()
+    manage("owner", "restore_workspace", "acme", "--from", str(backup))
+    rows = api(ALICE).get("/api/v1/documents/").json()["results"]
+    assert [row["name"] for row in rows] == ["travel.md"]
 
 
 class _Silent:

@@ -181,3 +181,15 @@ def test_a_workspace_leaves_only_under_its_typed_name_and_can_be_kept() -> None:
         assert Offboarding.objects.get(slug="acme").state == "cancelled"
         assert Tenant.objects.get(slug="acme").status == Status.ACTIVE
         assert not TenantHealth.objects.filter(tenant__slug="public").exists()
+
+
+def test_a_workspace_that_is_being_erased_is_not_resumed() -> None:
+    acme = tenant_of(ALICE)
+    with public_scope("staff"):
+        Tenant.objects.filter(id=acme.id).update(status=Status.SUSPENDED)
+    with public_scope("ops"):
+        Offboarding.objects.create(
+            tenant_id=acme.id, slug="acme", due_at=timezone.now(), state="running"
+        )
+    told = step(staff_client(), "resume", tenant=acme, confirmed="1", reason=WHY)
+    assert "being erased" in told and status() == "suspended"
