@@ -23,7 +23,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy
 
 from tenants.context import current
-from tenants.errors import TenantryError
+from tenants.errors import OutsideRegion, TenantryError
 from tenants.pinning import check_parameters, check_signature
 from tenants.vending import EXPIRED_CODES, Vending, Wanted, role_arn
 
@@ -172,6 +172,19 @@ def _endpoint(service: str, region: str) -> str | None:
     return given.get(service) or given.get("*")
 
 
+def _stay(request: Any, region_name: str, **_: Any) -> None:
+    """Refuse to sign for another Region, and build clients anew then.
+
+    S3's client remembers the Region that an answer has named for a bucket: without that, a wrong
+    answer would count until the process ends. Raises OutsideRegion.
+    """
+    try:
+        check_signature(request, region_name)
+    except OutsideRegion:
+        _build.cache_clear()
+        raise
+
+
 @cache
 def _session() -> boto3.session.Session:
     """Return the one session, which keeps the service models it has read; used under a lock."""
@@ -202,7 +215,7 @@ def _build(service: str, region: str, owner: Owner, silence: float | None) -> An
 
         made.meta.events.register("before-parameter-build", sign)
         made.meta.events.register_first("before-parameter-build", check)
-        made.meta.events.register("before-sign", check_signature)
+        made.meta.events.register("before-sign", _stay)
         made.meta.events.register_first("needs-retry", _sign_again)
     return made
 

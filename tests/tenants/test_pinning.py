@@ -115,6 +115,11 @@ def test_a_bucket_that_says_it_lives_elsewhere_is_not_followed(
         raw.stream = lambda *_, **__: iter([raw.read()])  # type: ignore[attr-defined]
         return AWSResponse(request.url, 301, here, raw)
 
+    def there(request: Any, **_: Any) -> AWSResponse:
+        raw = io.BytesIO(b"")
+        raw.stream = lambda *_, **__: iter([])  # type: ignore[attr-defined]
+        return AWSResponse(request.url, 200, {"content-length": "0"}, raw)
+
     aws.vending.credentials(Wanted.for_tenant(globex))  # from local AWS, before its address goes
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     aws._build.cache_clear()
@@ -124,6 +129,11 @@ def test_a_bucket_that_says_it_lives_elsewhere_is_not_followed(
             s3.meta.events.register("before-send.s3", answered)
             with pytest.raises(OutsideRegion, match="signed for us-east-1"):
                 s3.get_object(Bucket=bucket("eu-central-1"), Key="x")
+            # It remembers what S3 said, and so is not used again.
+            again = client("s3")
+            again.meta.events.register("before-send.s3", there)
+            kept = again.get_object(Bucket=bucket("eu-central-1"), Key="x")
+            assert kept["ResponseMetadata"]["HTTPStatusCode"] == 200
     finally:
         aws._build.cache_clear()
     assert [url.split("/")[2] for url in sent] == ["s3.eu-central-1.amazonaws.com"]
