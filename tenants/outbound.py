@@ -17,12 +17,24 @@ from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 
 from tenants.errors import Invalid, TenantryError
+from tenants.wording import retold
 
 SECONDS: Final = 15.0  # for the whole exchange
 LONGEST_URL: Final = 2000
+
+CERTIFICATE: Final = gettext_noop("The certificate is not valid: %(reason)s.")
+SILENT: Final = gettext_noop("No answer within %(seconds)s seconds.")
+CUT_OFF: Final = gettext_noop("No whole answer within %(seconds)s seconds.")
+FAILED: Final = gettext_noop("The connection failed: %(reason)s.")
+REFUSED: Final = gettext_noop("it was refused")
+BROKEN_OFF: Final = gettext_noop("it broke off")
+NAMELESS: Final = gettext_noop("The name %(host)s is not known.")
+PRIVATE: Final = gettext_noop(
+    "This address leads to a private, local or reserved network; give one on the internet."
+)
 
 
 class AddressRefused(Invalid):
@@ -115,33 +127,34 @@ def fetch(
             named = {name.lower(): value for name, value in answer.getheaders()}
             return Answer(answer.status, named, read)
     except ssl.SSLCertVerificationError as error:
-        raise Unreachable(
-            gettext("The certificate is not valid: %(reason)s.") % {"reason": error.verify_message}
-        ) from error
+        raise Unreachable(gettext(CERTIFICATE) % {"reason": error.verify_message}) from error
     except TimeoutError as error:
-        raise Unreachable(
-            gettext("No answer within %(seconds)s seconds.") % {"seconds": f"{seconds:g}"}
-        ) from error
+        raise Unreachable(gettext(SILENT) % {"seconds": f"{seconds:g}"}) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         if asked.late:
-            raise Unreachable(
-                gettext("No whole answer within %(seconds)s seconds.") % {"seconds": f"{seconds:g}"}
-            ) from error
-        raise Unreachable(
-            gettext("The connection failed: %(reason)s.") % {"reason": _told(error)}
-        ) from error
+            raise Unreachable(gettext(CUT_OFF) % {"seconds": f"{seconds:g}"}) from error
+        raise Unreachable(gettext(FAILED) % {"reason": gettext(_told(error))}) from error
     finally:
         ended.cancel()
         asked.close()
 
 
+def failure_retold(stored: str) -> str:
+    """Return why a request failed, kept in English, in the reader's language."""
+    begins, _, ends = FAILED.partition("%(reason)s")
+    if stored.startswith(begins):
+        reason = stored.removeprefix(begins).removesuffix(ends)
+        return gettext(FAILED) % {"reason": retold(reason, REFUSED, BROKEN_OFF)}
+    return retold(stored, CERTIFICATE, SILENT, CUT_OFF, NAMELESS, PRIVATE)
+
+
 def _told(error: Exception) -> str:
     if isinstance(error, ConnectionRefusedError):
-        return gettext("it was refused")
+        return REFUSED
     if isinstance(error, ssl.SSLError):
         return f"TLS: {error.reason or error}"
     if isinstance(error, http.client.HTTPException | ConnectionError):
-        return gettext("it broke off")
+        return BROKEN_OFF
     return type(error).__name__
 
 
@@ -160,11 +173,7 @@ def _judge(address: Any) -> None:
     """Refuse what is not an address of the public internet. Raises AddressRefused."""
     if settings.OUTBOUND_PRIVATE or _public(address):
         return
-    raise AddressRefused(
-        gettext(
-            "This address leads to a private, local or reserved network; give one on the internet."
-        )
-    )
+    raise AddressRefused(gettext(PRIVATE))
 
 
 def _public(address: Any) -> bool:
@@ -189,7 +198,7 @@ def _resolved(host: str, port: int) -> tuple[int, Any]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise Unreachable(gettext("The name %(host)s is not known.") % {"host": host}) from None
+        raise Unreachable(gettext(NAMELESS) % {"host": host}) from None
     for _family, _, _, _, address in found:
         _judge(ipaddress.ip_address(str(address[0])))
     family, _, _, _, address = found[0]

@@ -7,6 +7,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from tenants.signin.devices import device_retold
+
 
 class Factor(models.Model):
     """A second factor of a user: an authenticator app, or a security key or passkey."""
@@ -93,6 +95,11 @@ class OpenSession(models.Model):
 
     def __str__(self) -> str:
         return self.device
+
+    @property
+    def device_named(self) -> str:
+        """The device in the reader's language; rows keep it in English."""
+        return device_retold(self.device)
 
 
 class Provider(models.Model):

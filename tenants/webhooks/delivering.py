@@ -9,15 +9,16 @@ import structlog
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, override
 
 from tenants.accounts.audit import audit_write
 from tenants.context import SYSTEM
 from tenants.errors import TenantryError
-from tenants.outbound import SECONDS, fetch
+from tenants.outbound import SECONDS, failure_retold, fetch
 from tenants.secretbox import secret_open
 from tenants.webhooks.models import Delivery, Endpoint
 from tenants.webhooks.signing import PURPOSE, headers
+from tenants.wording import retold
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,7 @@ DISABLED_AFTER: Final = timedelta(days=5)
 # Stored; pages translate them.
 FAILED_LONG: Final = gettext_noop("Nothing was delivered for 5 days.")
 GONE: Final = gettext_noop("It answered 410 Gone.")
+ANSWERED: Final = gettext_noop("Answered %(status)s; only 2xx says that it was taken.")
 ANSWER_KEPT: Final = 500  # characters
 LOG_KEPT: Final = 12  # attempts
 KEPT: Final = timedelta(days=30)
@@ -65,17 +67,18 @@ def _attempt(delivery: Delivery, now: datetime) -> dict[str, Any]:
             timestamp=int(now.timestamp()),
             body=body,
         )
-        answer = fetch(
-            "POST",
-            endpoint.url,
-            headers={
-                "Content-Type": "application/json",
-                "User-Agent": "Tenantry-Webhooks/1",
-                **signed,
-            },
-            body=body,
-            most=4096,
-        )
+        with override("en"):  # what went wrong is stored
+            answer = fetch(
+                "POST",
+                endpoint.url,
+                headers={
+                    "Content-Type": "application/json",
+                    "User-Agent": "Tenantry-Webhooks/1",
+                    **signed,
+                },
+                body=body,
+                most=4096,
+            )
     except TenantryError as error:
         told["error"] = error.detail
     else:
@@ -83,9 +86,15 @@ def _attempt(delivery: Delivery, now: datetime) -> dict[str, Any]:
         text = answer.body.decode("utf-8", "replace").replace("\0", "")
         told["answer"] = text[:ANSWER_KEPT]
         if not 200 <= answer.status < 300:
-            told["error"] = f"Answered {answer.status}; only 2xx says that it was taken."
+            told["error"] = ANSWERED % {"status": answer.status}
     told["ms"] = round((time.monotonic() - begun) * 1000)
     return told
+
+
+def attempt_error_told(stored: str) -> str:
+    """Return what went wrong with an attempt, in the reader's language."""
+    told = retold(stored, ANSWERED)
+    return told if told != stored else failure_retold(stored)
 
 
 def secrets_of(endpoint: Endpoint) -> list[str]:

@@ -15,6 +15,7 @@ from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.accounts.settingspages import settings_page
 from tenants.errors import Conflict, Invalid
+from tenants.webhooks.delivering import attempt_error_told
 from tenants.webhooks.events import event_types
 from tenants.webhooks.models import Delivery, Endpoint
 from tenants.webhooks.services import (
@@ -138,6 +139,7 @@ def _told(endpoint: Endpoint) -> list[dict[str, Any]]:
             "body": json.dumps(json.loads(each.body), indent=2, ensure_ascii=False),
             "tone": tones[Delivery.State(each.state)],
             "last": each.log[-1] if each.log else None,
+            "why": attempt_error_told(each.log[-1]["error"]) if each.log else "",
         }
         for each in endpoint.deliveries.all()[:SHOWN]
     ]

@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from assistant.tools import TOOLS
+from billing.plans.staffstep import PLAN
+from search.admin import MOVE
 from tenants.accounts.deeds import DEEDS, deed_told
+from tenants.registry.staffsteps import STEPS
 from tests.languages.sources import APPS, ROOT
 
 MESSAGES: Final = {"success", "error", "warning", "info"}
@@ -148,5 +151,8 @@ def test_every_deed_of_the_audit_has_a_name_that_is_translated() -> None:
     assert len(written) > 40
     assert {deed for deed in written if deed.strip(".") == deed} <= DEEDS.keys()
     assert {f"assistant.{name}" for name, tool in TOOLS.items() if tool.plan} <= DEEDS.keys()
+    assert {f"workspace.{step.name}" for step in (*STEPS, PLAN, MOVE)} <= DEEDS.keys()
+    groups = {"add", "create", "delete", "rename", "take"}
+    assert {f"group.{deed}" for deed in groups} <= DEEDS.keys()
     assert deed_told("document.unmask") == "Document: unmask"
     assert deed_told("api_key.melt_down") == "API key: melt down"  # of a later version

@@ -20,11 +20,14 @@ from billing.units import Unit
 from documents.errors import reason_told
 from documents.models import Document
 from documents.parsing.errors import FileTooLarge, TooManyPages
+from tenants import outbound
 from tenants.accounts.models import User
 from tenants.accounts.readers import by_language
 from tenants.accounts.tasks import confirm_mail, invitation_mail
 from tenants.context import Actor, entered
 from tenants.errors import TenantryError
+from tenants.signin.devices import device_retold, device_told
+from tenants.webhooks.delivering import ANSWERED, attempt_error_told
 from tenants.wording import day, grouped, retold
 from tests.billing.calls import MODEL
 from tests.support.cast import ADA, ALICE, BOB, Person
@@ -152,6 +155,24 @@ def test_what_is_kept_in_english_is_told_in_the_readers_language() -> None:
         assert retold("something of an older version", gettext_noop("Saved")) == (
             "something of an older version"
         )
+
+
+def test_devices_and_attempts_are_kept_in_english_and_told_in_german() -> None:
+    refused = outbound.FAILED % {"reason": outbound.REFUSED}
+    silent = outbound.SILENT % {"seconds": "15"}
+    attempts = (ANSWERED % {"status": 500}, refused, silent)
+    assert [attempt_error_told(each) for each in attempts] == list(attempts)
+    kept = [device_told(agent) for agent in ("Firefox/1 (X11; Linux)", "curl/8", "something")]
+    assert kept == ["Firefox on Linux", "curl", "Unknown device"]
+    with override("de"):
+        assert [attempt_error_told(each) for each in attempts] == [
+            "Geantwortet wurde mit 500; nur 2xx sagt, dass es angenommen ist.",
+            "Die Verbindung ist gescheitert: sie wurde abgelehnt.",
+            "Keine Antwort innerhalb von 15 Sekunden.",
+        ]
+        assert [device_retold(each) for each in kept] == [
+            "Firefox auf Linux", "curl", "Unbekanntes Gerät",
+        ]  # fmt: skip
 
 
 def test_an_error_says_itself_when_it_is_read_not_when_it_is_made() -> None:
