@@ -129,10 +129,10 @@ def test_what_people_are_told_is_marked_for_translation() -> None:
 
 
 def test_the_list_of_what_stays_english_names_what_there_is() -> None:
-    paths = modules().keys()
-    assert [each for each in ENGLISH if not any(p.startswith(each) for p in paths)] == []
+    trees = modules()
+    assert [each for each in ENGLISH if not any(path.startswith(each) for path in trees)] == []
     for path, names in STAFF.items():
-        classes = {n.name for n in ast.walk(modules()[path]) if isinstance(n, ast.ClassDef)}
+        classes = {n.name for n in ast.walk(trees[path]) if isinstance(n, ast.ClassDef)}
         assert names <= classes, path
 
 
