@@ -27,6 +27,7 @@ from assistant.prompts import (
     turn_messages,
 )
 from assistant.runner import RunningTurn
+from assistant.seeing import pictures_seen
 from assistant.selectors import before_turn
 from assistant.shapes import action_dict, citation_dict, conflict_dict
 from assistant.summarizing import since_summary, summary_due, summary_made
@@ -112,7 +113,8 @@ def _answered(
     _search(running, asked.text, history, made, files_of(question, before))
     if running.cancelled.is_set():
         return None
-    return worked(running, made, turn_messages(history, asked.text, made.passages, made.summary))
+    messages = turn_messages(history, asked.text, made.passages, made.summary, made.pictures)
+    return worked(running, made, messages)
 
 
 def _shortened(
@@ -127,11 +129,9 @@ def _shortened(
         return history
     at = step_told(running, made, name="summarize", line=_("Summarizing earlier messages"))
     made_now = summary_made(running, earlier[count - 1], history[:count], made.summary)
-    line = (
-        _("Earlier messages summarized")
-        if made_now
-        else _("Earlier messages could not be summarized")
-    )
+    line = _("Earlier messages could not be summarized")
+    if made_now:
+        line = _("Earlier messages summarized")
     status = "done" if made_now else "failed"
     step_told(running, made, name="summarize", line=line, at=at, status=status)
     made.summary = made_now or made.summary
@@ -222,6 +222,7 @@ def _search(
     made.alone = str(asked)
     query = as_masked(asked[:QUERY_CHARACTERS], asked)
     attached_read(running, made, files, query)
+    pictures_seen(running, made, files)
     findings = find(
         actor=running.actor, scope=made.calling.scope, query=query, limit=PASSAGES,
         request_id=_request_id(running), phrases=False, stems_in=configurations(),
@@ -271,8 +272,8 @@ def _settle(running: RunningTurn, question: Message, finished: Finished | None, 
     grounded = ""
     if made.passages and text and status != MessageStatus.WITHDRAWN:
         citations, grounded = cited(text, made.passages)
-        if made.used_tools and not citations:
-            grounded = ""  # it says what a tool brought, which is no claim about documents
+        if (made.used_tools or made.pictures) and not citations:
+            grounded = ""  # what a tool brought or a picture shows is no claim about documents
         if grounded == "full" and not _borne_out(running, made, text):
             grounded = "partly"
         text, citations = renumbered(text, citations)

@@ -58,6 +58,10 @@ class AttachmentListView(APIView):
     def post(self, request: Request, conversation_id: UUID) -> Response:
         """Attach a file of up to 50 MB; send it with a message once its `status` is `ready`.
 
+        A picture (PNG, JPEG, WebP, GIF; up to 40 million pixels) is shown to a model that sees, at
+        most ten in an answer; 422 `picture_not_masked` where the workspace masks personal data,
+        `pictures_unseen` where no model of its plan sees.
+
         The file belongs to the conversation: the workspace's documents and search leave it out.
         Attaching the same file again answers 200 with the one that is there.
         """

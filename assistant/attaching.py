@@ -28,14 +28,17 @@ from assistant.errors import (
 )
 from assistant.models import Conversation, Message
 from assistant.selectors import thread_of
+from bedrock.gateway import pictures_require
 from bedrock.prompting import feature_require
 from documents.attaching import attached_delete, attached_keep, documents_attached
 from documents.errors import reason_told
 from documents.models import Document, Status
-from documents.parsing import safe_name
+from documents.parsing import detect, safe_name
+from documents.parsing.model import PICTURES
+from documents.parsing.ocr import ocr_installed
 from documents.services import document_upload, file_measured
 from tenants.accounts.models import role_reaches
-from tenants.context import SYSTEM, Actor
+from tenants.context import SYSTEM, Actor, current
 from tenants.errors import Forbidden, NotFound
 
 MOST_WAITING: Final = 2 * MOST_ATTACHED  # files of a conversation that no message has yet
@@ -48,11 +51,14 @@ def attachment_add(
     """Attach a file to the actor's conversation and have it read; return whether it is new.
 
     The same file once more is the one that the conversation has already. Raises NotFound,
-    FeatureOff, TooManyAttached, and what `document_upload` raises.
+    FeatureOff, TooManyAttached, and what `document_upload` raises; for a picture that could neither
+    be shown to a model nor read, PictureNotMasked or PicturesUnseen.
     """
     feature_require("assistant")
     conversation_of(actor, conversation_id)
-    _, digest, _ = file_measured(file)
+    size, digest, head = file_measured(file)
+    if detect(safe_name(name), head, size, seen=True) in PICTURES and not ocr_installed():
+        pictures_require(current())
     there = documents_attached(conversation_id).filter(sha256=digest, name=safe_name(name))
     if (same := there.first()) is not None:
         return same, False

@@ -37,6 +37,7 @@ BRING_PASSAGES: Final = (
     "search_help",
     "summarize",
     "read_attachments",
+    "look_at_pictures",
 )
 LAST_ROUND: Final = (
     f"These were the {MOST_ROUNDS} rounds of tools that one answer has. Answer now with what you"
@@ -65,6 +66,7 @@ class Made:
     asked: str = ""  # the question as models read it
     alone: str = ""  # the same, as it can be understood without the conversation
     summary: str = ""  # of what was said before the history that a model is told word for word
+    pictures: list[Message] = field(default_factory=list)  # content blocks that a model is shown
     ruled: bool = False  # the answer is the product's own words, no model's
 
     @property

@@ -19,13 +19,15 @@ from assistant.errors import MOST_ATTACHED
 from assistant.helping import help_texts
 from assistant.models import Action, Conversation, Message, MessageRole, MessageStatus
 from assistant.shapes import action_dict, citations_of, conflicts_stored
+from bedrock.gateway import masks
 from bedrock.selectors import decisions_of
 from bedrock.why import explained
 from documents.attaching import documents_attached
 from documents.citations import Citation
 from documents.conflicts import Conflict
-from documents.pages import SUFFIXES, beside, suggestions
+from documents.pages import ATTACHED_SUFFIXES, beside, suggestions
 from documents.parsing import MAX_FILE_BYTES
+from documents.parsing.model import PICTURES
 from documents.rendering import answer_html, viewer_address
 from documents.selectors import documents_ready
 from documents.versions import Standing, standings
@@ -95,10 +97,17 @@ class Shown:
         return int(usage.get("input_tokens", 0)) + int(usage.get("output_tokens", 0))
 
 
+def _is_shown(file: dict[str, Any]) -> bool:
+    """Return whether a file is a picture that people may look at: where it is masked, it is not."""
+    return str(file["media_type"]) in PICTURES and not masks()
+
+
 def shown(message: Message, versions: Sequence[UUID] = ()) -> Shown:
     """Return the message for its template."""
     if message.role == MessageRole.USER:
-        files = tuple({**each, "state": "attached"} for each in message.attached)
+        files = tuple(
+            {**each, "state": "attached", "picture": _is_shown(each)} for each in message.attached
+        )
         return Shown(message, versions=versions, files=files)
     citations, status = citations_of(message), MessageStatus(message.status)
     kind, label = GROUNDED.get(message.grounded, ("", ""))
@@ -285,7 +294,7 @@ def files_of(actor: Actor, conversation_id: UUID | None = None) -> dict[str, Any
         "conversation": conversation_id,
         "most": MOST_ATTACHED,
         "bytes": MAX_FILE_BYTES,
-        "suffixes": SUFFIXES,
+        "suffixes": ATTACHED_SUFFIXES,
         "unsent": [attachment_dict(each) for each in unsent],
     }
 

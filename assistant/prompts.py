@@ -64,9 +64,13 @@ class Said:
 
 
 def turn_messages(
-    history: Sequence[Said], question: str, passages: Sequence[Passage], summary: str = ""
+    history: Sequence[Said],
+    question: str,
+    passages: Sequence[Passage],
+    summary: str = "",
+    pictures: Sequence[dict[str, Any]] = (),
 ) -> list[dict[str, Any]]:
-    """Return Converse messages: earlier turns as plain text, then passages and the question.
+    """Return Converse messages: earlier turns as plain text, then pictures, passages, the question.
 
     Roles alternate, as the service demands: an answer that failed is left out with its question.
     """
@@ -80,7 +84,7 @@ def turn_messages(
         earlier.insert(0, _said(asked))
     content = ask_content(passages, question) if passages else [_guarded_question(question)]
     begun = _summarized(summary) if summary else []
-    return [*begun, *earlier, {"role": "user", "content": content}]
+    return [*begun, *earlier, {"role": "user", "content": [*pictures, *content]}]
 
 
 def _summarized(summary: str) -> list[dict[str, Any]]:

@@ -51,7 +51,7 @@ class ModelAdminPage(ModelAdmin):
 
     list_display: ClassVar = [
         "name", "model_id", "context_window", "max_output", "supports_tools", "supports_translate",
-        "supports_tone", "cache_minimum",
+        "supports_tone", "image_tokens", "cache_minimum",
     ]  # fmt: skip
     search_fields: ClassVar = ["name", "model_id"]
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from bedrock.calls import Json
+from bedrock.pictures import without_pictures
 from bedrock.policy import Policy
 
 LONGEST_TOKEN: Final = 6  # characters that a token holds at the most, as a rule
@@ -50,7 +51,7 @@ def messages_cached(
     for index in ends[: max(0, points)]:
         if index < 0 or messages[index]["role"] != "assistant":
             continue
-        if _long_enough(before + _size(messages[: index + 1]), policy):
+        if _long_enough(before + _size(without_pictures(messages[: index + 1])), policy):
             content = [*messages[index]["content"], _point(policy, lasting=False)]
             found[index] = {**messages[index], "content": content}
     return found

@@ -21,9 +21,11 @@ from bedrock.metering import (
 )
 from bedrock.models import Intervention, Role
 from bedrock.namedtexts import blocked_told
+from bedrock.pictures import pictures_in
 from bedrock.policy import Policy
 from bedrock.routing import policy_routed, route_of
 from bedrock.screening import BLOCKED_INPUT, BLOCKED_OUTPUT, Side, call_refused, screen_of
+from bedrock.sight import sees
 from bedrock.toolresults import results_screened
 from billing.units import Unit
 from tenants.aws import Unguarded, client
@@ -121,6 +123,8 @@ def text_call_routed(
     except QuotaExhausted:
         if route.role != Role.FRONTIER:
             raise
+        if pictures_in(request.messages) and not sees(tenant, Role.SMALL):
+            raise
     policy = policy_routed(tenant, route.within_budget())
     return text_call_open(request, policy, operation=operation, stream=stream), policy
 
@@ -131,7 +135,14 @@ def text_call_open(
     """Admit a text call at its upper bound."""
     text = request_text(request)
     limit = max_tokens(request, policy)
-    units: dict[Unit, int] = {Unit.INPUT: tokens_of(text, policy.model), Unit.OUTPUT: limit}
+    pictures = pictures_in(request.messages)
+    seen = pictures * (policy.model.image_tokens or 0)
+    units: dict[Unit, int] = {
+        Unit.INPUT: tokens_of(text, policy.model) + seen,
+        Unit.OUTPUT: limit,
+    }
+    if pictures:
+        units[Unit.GUARDRAIL_IMAGE] = pictures
     units |= guardrail_estimate(policy.guardrail, len(text) + limit * LONGEST_TOKEN)
     return call_open(
         actor=request.actor,

@@ -55,6 +55,28 @@ class InputTooLong(ModelError):
     title = _("This is more text than the model can read; shorten it or choose fewer documents")
 
 
+class PictureNotMasked(ModelError):
+    """The posture masks personal data, which nothing does in a picture; it is not sent."""
+
+    code = "picture_not_masked"
+    status = 422
+    title = _(
+        "Your workspace masks personal data, which cannot be done in a picture, so no model is"
+        " shown one; attach its text, or ask an admin about the posture"
+    )
+
+
+class PicturesUnseen(ModelError):
+    """No model that serves the workspace sees pictures, or its guardrail does not look at them."""
+
+    code = "pictures_unseen"
+    status = 422
+    title = _(
+        "No model of your workspace's plan sees pictures just now; attach the text instead, or ask"
+        " an admin of your workspace"
+    )
+
+
 class ModelStreamInterrupted(ModelError):
     """The stream broke after it had begun; `partial_text` is what was received until then."""
 

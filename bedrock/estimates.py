@@ -7,6 +7,7 @@ from typing import Final
 
 from bedrock.calls import Json, ModelRequest
 from bedrock.models import Model
+from bedrock.pictures import without_pictures
 
 # Spaces and line ends join the letters around them in every tokenizer in use.
 JOINED: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ \n"
@@ -25,8 +26,8 @@ def tokens_of(text: str, model: Model) -> int:
 
 
 def request_text(request: ModelRequest) -> str:
-    """Return everything that the model is to read, with the syntax around it."""
-    parts: list[Sequence[Json] | str] = [request.system, request.messages]
+    """Return everything that the model is to read, with the syntax around it; no pictures."""
+    parts: list[Sequence[Json] | str] = [request.system, without_pictures(request.messages)]
     if request.tools:
         parts.append(request.tools)
     return json.dumps(parts, ensure_ascii=False, default=str)

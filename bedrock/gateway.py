@@ -18,15 +18,24 @@ from bedrock.calls import (
 )
 from bedrock.conversing import converse
 from bedrock.embedding import embed
-from bedrock.errors import MaskUnproven, ModelStreamInterrupted, TextBlocked
+from bedrock.errors import (
+    MaskUnproven,
+    ModelStreamInterrupted,
+    PictureNotMasked,
+    PicturesUnseen,
+    TextBlocked,
+)
 from bedrock.guarding import apply_guardrail, grounding
 from bedrock.knowledge import knowledge_retrieve
 from bedrock.knowledge_documents import KnowledgeChunk, chunk_states, chunks_delete, chunks_put
 from bedrock.masking import Masked, as_masked, mask, mask_version, masks, refused, stretch_entities
+from bedrock.pictures import PICTURES_AT_ONCE, picture_block
 from bedrock.rerank import passages_reranked, rerank
+from bedrock.sight import pictures_require
 from bedrock.streaming import converse_stream, drains_finish
 
 __all__ = [
+    "PICTURES_AT_ONCE",
     "Finished",
     "Grounding",
     "GuardrailVerdict",
@@ -36,6 +45,8 @@ __all__ = [
     "ModelAnswer",
     "ModelRequest",
     "ModelStreamInterrupted",
+    "PictureNotMasked",
+    "PicturesUnseen",
     "StreamEvent",
     "TextBlocked",
     "TextDelta",
@@ -56,6 +67,8 @@ __all__ = [
     "mask_version",
     "masks",
     "passages_reranked",
+    "picture_block",
+    "pictures_require",
     "refused",
     "rerank",
     "stretch_entities",

@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 # The service's names of what a guardrail counts, by usage and by definition, and ours.
 USAGE_UNITS: Final = {
     "contentPolicyUnits": Unit.GUARDRAIL_CONTENT,
+    "contentPolicyImageUnits": Unit.GUARDRAIL_IMAGE,
     "topicPolicyUnits": Unit.GUARDRAIL_TOPIC,
     "wordPolicyUnits": Unit.GUARDRAIL_WORD,
     "sensitiveInformationPolicyUnits": Unit.GUARDRAIL_PII,

@@ -63,6 +63,11 @@ class Model(models.Model):
     cache_hour = models.BooleanField(
         default=False, help_text="Keeps a prefix for an hour where it is asked to."
     )
+    image_tokens = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Most tokens that a picture of 1,240 pixels a side counts; empty: it sees none.",
+    )
     service_tiers = models.JSONField(
         default=list, blank=True, help_text="Tiers it is offered in beside default."
     )

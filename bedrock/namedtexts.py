@@ -86,6 +86,8 @@ GROUNDED: Final = gettext_noop(
 ROUNDS: Final = gettext_noop("frontier, after %(rounds)s rounds of tools")
 TOKENS: Final = gettext_noop("frontier, since there are about %(tokens)s tokens to read")
 FIRST: Final = gettext_noop("small, the first choice")
+FRONTIER_SEES: Final = gettext_noop("frontier, since the small model sees no pictures")
+SMALL_SEES: Final = gettext_noop("small, since the frontier model sees no pictures")
 RERANKED: Final = gettext_noop("the plan has the best %(count)s passages reranked")
 NOT_RERANKED: Final = gettext_noop("not reranked: %(region)s offers no reranking model")
 
@@ -101,4 +103,7 @@ def reason_told(stored: str) -> str:
         begins = outer.partition("%")[0]
         if stored.startswith(begins):
             return gettext(outer) % {"reason": reason_told(stored.removeprefix(begins))}
-    return retold(stored, THOROUGH, SERVES, GROUNDED, ROUNDS, TOKENS, FIRST, RERANKED, NOT_RERANKED)
+    return retold(
+        stored, THOROUGH, SERVES, GROUNDED, ROUNDS, TOKENS, FIRST, FRONTIER_SEES, SMALL_SEES,
+        RERANKED, NOT_RERANKED,
+    )  # fmt: skip

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 
 from bedrock.errors import NotProvisioned, OutsideRegion
 from bedrock.models import Guardrail, InferenceProfile, Model, ProvisionedModel
-from bedrock.postures import anonymizes_input
+from bedrock.postures import anonymizes_input, looks_at_pictures
 from tenants import governance
 from tenants.context import TenantContext
 from tenants.pinning import geography
@@ -40,6 +40,7 @@ class GuardrailPolicy:
     own: bool = False
     least_grounding: float | None = None
     masks: bool = False  # personal data is replaced before a text is used
+    sees: bool = False  # its content filters look at pictures that come in
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,7 @@ def guardrail_of(tenant: TenantContext) -> GuardrailPolicy:
         own=row.tenant_id is not None,
         least_grounding=next((f["threshold"] for f in filters if f["type"] == "GROUNDING"), None),
         masks=anonymizes_input(row.definition),
+        sees=looks_at_pictures(row.definition),
     )
     kept.put(key, policy, version)
     return policy

@@ -58,3 +58,9 @@ def anonymizes_input(definition: Mapping[str, Any]) -> bool:
     return any(
         rule.get("inputAction") == "ANONYMIZE" and rule.get("inputEnabled", True) for rule in rules
     )
+
+
+def looks_at_pictures(definition: Mapping[str, Any]) -> bool:
+    """Return whether a definition's content filters look at pictures that come in."""
+    filters = definition.get("contentPolicyConfig", {}).get("filtersConfig", [])
+    return any("IMAGE" in rule.get("inputModalities", ()) for rule in filters)

@@ -2,8 +2,9 @@
 
 Small serves first. A call goes to the frontier model when the user chose so and the plan lets them,
 when an answer before was not borne out by its sources, when the model has worked through several
-rounds of tools, or when there is much to read. All thresholds are rows of `RoutePolicy`; where the
-budget does not reach for the frontier model, small serves and the reason says so.
+rounds of tools, or when there is much to read; pictures go to a model that sees. All thresholds are
+rows of `RoutePolicy`; where the budget does not reach for the frontier model, small serves and the
+reason says so.
 """
 
 import json
@@ -17,8 +18,10 @@ from bedrock import namedtexts
 from bedrock.calls import Json, ModelRequest
 from bedrock.errors import ChoiceNotInPlan, FrontierOff
 from bedrock.models import Role, RoutePolicy
+from bedrock.pictures import pictures_in, without_pictures
 from bedrock.policy import Policy, kept, policy_of
 from bedrock.prompting import FEATURES, assistant_of, feature_require
+from bedrock.sight import pictures_require, sees
 from tenants import governance
 from tenants.context import TenantContext
 
@@ -55,7 +58,20 @@ def route_of(tenant: TenantContext, request: ModelRequest) -> Route:
     role, reason = _role(row, request)
     if role == Role.FRONTIER and not frontier:
         role, reason = Role.SMALL, (namedtexts.ADMINS % {"reason": reason})[:200]
+    if pictures_in(request.messages):
+        role, reason = _seeing(tenant, role, reason, frontier=frontier)
     return Route(role, reason, row.service_tier, row.latency, row.effort, row.cache_hour)
+
+
+def _seeing(tenant: TenantContext, role: str, reason: str, *, frontier: bool) -> tuple[str, str]:
+    """Return a role whose model sees pictures. Raises PictureNotMasked, PicturesUnseen."""
+    pictures_require(tenant)
+    if sees(tenant, role):
+        return role, reason
+    if role == Role.FRONTIER:
+        return Role.SMALL, namedtexts.SMALL_SEES
+    assert frontier  # else `pictures_require` has raised
+    return Role.FRONTIER, namedtexts.FRONTIER_SEES
 
 
 def _role(row: RoutePolicy, request: ModelRequest) -> tuple[str, str]:
@@ -101,7 +117,7 @@ def tool_rounds(messages: Sequence[Json]) -> int:
 
 def tokens_to_read(request: ModelRequest) -> int:
     """Return about how many tokens a call reads; reservations use a bound instead."""
-    parts: list[Any] = [request.system, request.messages, request.tools]
+    parts: list[Any] = [request.system, without_pictures(request.messages), request.tools]
     return len(json.dumps(parts, ensure_ascii=False, default=str)) // WRITTEN_PER_TOKEN
 
 

@@ -18,6 +18,7 @@ WORDS: Final = (
     ("checkpromptattack", Unit.GUARDRAIL_CHECK_ATTACK),
     ("checksensitive", Unit.GUARDRAIL_CHECK_PII),
     ("topicpolicy", Unit.GUARDRAIL_TOPIC),
+    ("contentpolicyimage", Unit.GUARDRAIL_IMAGE),
     ("contentpolicy", Unit.GUARDRAIL_CONTENT),
     ("wordpolicy", Unit.GUARDRAIL_WORD),
     ("sensitiveinformationpolicyfree", Unit.GUARDRAIL_PII_REGEX),

@@ -12,8 +12,10 @@ from typing import Final
 from billing.catalog import region_quota
 from billing.units import Unit
 
-# Regular expressions are free of units; grounding has a quota of its own, four times as large.
-UNCOUNTED: Final = frozenset({Unit.GUARDRAIL_PII_REGEX, Unit.GUARDRAIL_GROUNDING})
+# Regular expressions are free of units; pictures and grounding have quotas of their own.
+UNCOUNTED: Final = frozenset(
+    {Unit.GUARDRAIL_PII_REGEX, Unit.GUARDRAIL_GROUNDING, Unit.GUARDRAIL_IMAGE}
+)
 PATIENCE: Final = 3.0  # seconds that a person's call waits in line
 PATIENCE_OF_TASKS: Final = 30.0
 BURST_PATIENCE: Final = 0.5  # for the plan's own rates: a burst is late rather than refused

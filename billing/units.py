@@ -32,6 +32,7 @@ class Unit(StrEnum):
     # general one is for estimates made before it is known which policies will run.
     GUARDRAIL = "guardrail_units"
     GUARDRAIL_CONTENT = "guardrail_content_units"
+    GUARDRAIL_IMAGE = "guardrail_image_units"  # a picture each
     GUARDRAIL_TOPIC = "guardrail_topic_units"
     GUARDRAIL_PII = "guardrail_pii_units"
     GUARDRAIL_PII_REGEX = "guardrail_pii_regex_units"

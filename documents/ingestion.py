@@ -29,6 +29,7 @@ from documents.masking import mask_document
 from documents.models import Document, DocumentText, StagedBatch, Status
 from documents.parsing import limits_for, parse
 from documents.renditions import Rendition
+from documents.seeing import is_looked_at, picture_read
 from documents.vectors import EMBEDDED, PARSED, Rows, embed_rest, groups_of
 from search.copies import placement
 from search.services import NewChunk, source_index, source_indexed
@@ -123,7 +124,11 @@ def _parse(lease: Lease) -> DocumentText:
     with tempfile.NamedTemporaryFile(prefix="document-") as file:
         file.writelines(parts)
         file.flush()
-        parsed = parse(Path(file.name), document.media_type, limits=limits_for(document.size))
+        path = Path(file.name)
+        if is_looked_at(document):
+            parsed = picture_read(document, path)
+        else:
+            parsed = parse(path, document.media_type, limits=limits_for(document.size))
     with lease.locked():
         content = DocumentText.objects.create(
             document_id=document.id,

@@ -1,4 +1,6 @@
-"""Pages of PDF files as they look: drawn when first looked at, then kept in the tenant's prefix.
+"""Pages as they look: drawn when first looked at, then kept in the tenant's prefix.
+
+Of PDF files, and of pictures, which are one page.
 
 Pages are drawn a few at a time, since reading the file costs more than drawing one. What is kept
 can be made anew from the file at any time, belongs to nobody's storage, and goes with the document.
@@ -23,6 +25,7 @@ from documents.errors import PageMissing, PagesBusy, PagesHidden, StoredFileMiss
 from documents.models import Document, LooseObject, Status
 from documents.pagemarks import Box, boxes_of
 from documents.parsing import MediaType, limits_for
+from documents.parsing.model import PICTURES
 from documents.parsing.pictures import (
     LIMITS,
     Letters,
@@ -61,7 +64,7 @@ def has_pictures(document: Document) -> bool:
     Pages show personal data as it was uploaded: where any is masked, only the text is shown.
     """
     return (
-        document.media_type == MediaType.PDF
+        document.media_type in (MediaType.PDF, *PICTURES)
         and document.status == Status.READY
         and not document.masked_with
         and not masks()
@@ -89,7 +92,7 @@ def sheets(
 
 
 def page_image(document: Document, number: int, width: int) -> bytes:
-    """Return a page as a JPEG, `width` pixels wide.
+    """Return a page as a JPEG, `width` pixels wide; a picture at most that wide and high.
 
     Raises PageMissing, PagesHidden, and what `sheets` raises.
     """
@@ -177,9 +180,9 @@ def _draw(document: Document, numbers: list[int], width: int) -> None:
     with tempfile.NamedTemporaryFile(prefix="pages-") as file:
         file.writelines(parts)
         file.flush()
-        limits = limits_for(document.size, LIMITS)
-        drawn = pictures(Path(file.name), numbers, width=width, limits=limits)
-    _keep(document.id, drawn, width)
+        limits, kind = limits_for(document.size, LIMITS), document.media_type
+        drawn = pictures(Path(file.name), numbers, width=width, media_type=kind, limits=limits)
+    pages_keep(document.id, drawn, width)
     if not Document.objects.filter(id=document.id).exists():  # deleted meanwhile: nothing stays
         LooseObject.objects.get_or_create(
             key=document.object_key, defaults={"remove_after": timezone.now()}
@@ -187,7 +190,8 @@ def _draw(document: Document, numbers: list[int], width: int) -> None:
     log.info("documents.drawn", document_id=str(document.id), pages=len(drawn.pages), width=width)
 
 
-def _keep(document_id: UUID, drawn: Pictures, width: int) -> None:
+def pages_keep(document_id: UUID, drawn: Pictures, width: int) -> None:
+    """Keep drawn pages, so that they need not be drawn again."""
     folder = folder_of(document_id)
     for page in drawn.pages:
         letters = {"letters": page.letters.text, "places": page.letters.places}

@@ -42,9 +42,10 @@ COLUMNS: Final = {
     "size": gettext_lazy("Size"),
     "created": gettext_lazy("Added"),
 }
-SUFFIXES: Final = ".pdf,.docx,.pptx,.xlsx,.md,.markdown,.txt,.text,.html,.htm,.csv,.eml" + (
-    ",.png,.jpg,.jpeg,.webp" if ocr_installed() else ""
-)
+TEXT_SUFFIXES: Final = ".pdf,.docx,.pptx,.xlsx,.md,.markdown,.txt,.text,.html,.htm,.csv,.eml"
+PICTURE_SUFFIXES: Final = ",.png,.jpg,.jpeg,.webp,.gif"
+SUFFIXES: Final = TEXT_SUFFIXES + (PICTURE_SUFFIXES if ocr_installed() else "")
+ATTACHED_SUFFIXES: Final = TEXT_SUFFIXES + PICTURE_SUFFIXES  # these are shown to models
 GROUNDED: Final = {
     "full": ("success", gettext_lazy("Supported by the documents")),
     "partly": ("warning", gettext_lazy("Partly supported")),

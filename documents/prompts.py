@@ -13,7 +13,8 @@ from search.retrieval import Passage
 
 # Our own tags, wherever they stand in text that is not ours: such text must not end a passage.
 _TAGS: Final = re.compile(
-    r"<(?=/?\s*(?:passages?|question|task|instructions|text|history|system)\b)", re.IGNORECASE
+    r"<(?=/?\s*(?:passages?|pictures?|question|task|instructions|text|history|system)\b)",
+    re.IGNORECASE,
 )
 QUERY_CHARACTERS: Final = 1_000  # what contextual grounding takes as a query
 

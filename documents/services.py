@@ -73,7 +73,7 @@ def document_upload(
     """
     shown = safe_name(name)
     size, digest, head = file_measured(file)
-    media_type = detect(shown, head, size)
+    media_type = detect(shown, head, size, seen=attached_to is not None)
     if collection_id is not None:
         collection_to_add(actor, collection_id)
     if replaces is not None:

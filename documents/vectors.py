@@ -128,4 +128,4 @@ def embed_rest(lease: Lease, groups: Sequence[Group]) -> Rows:
         with lease.locked():
             stage(document.id, group, rows)
             lease.progress(progress=PARSED + (EMBEDDED - PARSED) * done)
-    return np.concatenate(all_rows)
+    return np.concatenate(all_rows) if all_rows else np.empty((0, DIMENSIONS), "<f4")

@@ -59,7 +59,7 @@ KINDS: Final = (
         "picture",
         _("Picture"),
         "file-image",
-        frozenset({"image/png", "image/jpeg", "image/webp"}),
+        frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"}),
     ),
 )
 OTHER: Final = Kind("other", _("Other"), "file", frozenset())

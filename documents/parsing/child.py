@@ -29,6 +29,7 @@ _READERS = {
     MediaType.PNG: "picture",
     MediaType.JPEG: "picture",
     MediaType.WEBP: "picture",
+    MediaType.GIF: "picture",
 }
 _FORBIDDEN = (
     "socket.",

@@ -28,10 +28,14 @@ class MediaType(StrEnum):
     PNG = "image/png"
     JPEG = "image/jpeg"
     WEBP = "image/webp"
+    GIF = "image/gif"
 
 
-PICTURES = frozenset({MediaType.PNG, MediaType.JPEG, MediaType.WEBP})
+PICTURES = frozenset({MediaType.PNG, MediaType.JPEG, MediaType.WEBP, MediaType.GIF})
 """What has no text but what recognition reads in it: see `ocr.py`."""
+
+PIXELS = 40_000_000
+"""What one picture may have: a page at 600 dots an inch has 35 million."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,6 @@
-"""The child process that draws pages of an untrusted PDF: as limited as the one that reads it.
+"""The child process that draws pages of an untrusted PDF, or a picture as one page.
+
+It is as limited as the one that reads the file.
 
 It reads the file from standard input. To standard output it writes one line of JSON (the sizes of
 all pages; of each page drawn, its letters and where they stand), then the images, one after the
@@ -16,14 +18,17 @@ from typing import Any
 
 import pypdfium2
 import pypdfium2.raw as pdfium
-from PIL import Image
+from PIL import Image, ImageOps, UnidentifiedImageError, WebPImagePlugin
 
 from documents.parsing.child import confine
 from documents.parsing.letters import letters
-from documents.parsing.model import PLACE, Limits
+from documents.parsing.model import PICTURES, PIXELS, PLACE, Limits, Refused
 
 _TALLEST = 4  # times the width; a longer page is drawn narrower
 _QUALITY = 85
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+
+assert WebPImagePlugin.SUPPORTED  # Pillow's wheels have it
 
 
 def main() -> None:
@@ -31,10 +36,14 @@ def main() -> None:
     limits = Limits(**json.loads(sys.argv[1]))
     wanted: list[int] = json.loads(sys.argv[2])
     width = int(sys.argv[3])
+    draw = _framed if sys.argv[4] in PICTURES else _drawn
     Image.preinit()  # loads what it needs: a confined process opens no module
     with open(0, "rb", closefd=False) as source, open(1, "wb", closefd=False) as out:
         confine(limits)
-        head, images = _drawn(source.read(), wanted, width)
+        try:
+            head, images = draw(source.read(), wanted, width)
+        except Refused as refusal:
+            head, images = {"refused": refusal.code, "extra": refusal.extra}, []
         out.write(json.dumps(head, separators=(",", ":")).encode() + b"\n")
         for image in images:
             out.write(image)
@@ -58,6 +67,33 @@ def _drawn(data: bytes, wanted: list[int], width: int) -> tuple[dict[str, Any], 
         pages.append({"number": number, "bytes": len(image), "letters": found, "places": places})
         images.append(image)
     return {"sizes": sizes, "pages": pages}, images
+
+
+def _framed(data: bytes, _: list[int], width: int) -> tuple[dict[str, Any], list[bytes]]:
+    """Draw a picture's first frame: upright, on white, without what its file tells beside it."""
+    try:
+        return _frame(data, width)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise Refused("corrupt_file") from error
+
+
+def _frame(data: bytes, width: int) -> tuple[dict[str, Any], list[bytes]]:
+    picture: Image.Image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    if picture.width * picture.height > PIXELS:
+        raise Refused("too_many_pixels", limit=PIXELS)
+    longest = max(picture.size)
+    if picture.mode not in ("RGB", "RGBA", "L"):
+        picture = picture.convert("RGBA")
+    picture.thumbnail((width, width))
+    upright = ImageOps.exif_transpose(picture).convert("RGBA")
+    paper = Image.new("RGBA", upright.size, "white")
+    paper.alpha_composite(upright)
+    out = io.BytesIO()
+    paper.convert("RGB").save(out, "JPEG", quality=_QUALITY)
+    scale = longest / max(upright.size)
+    size = [round(side * scale, 1) for side in upright.size]
+    page = {"number": 1, "bytes": len(out.getvalue()), "letters": "", "places": []}
+    return {"sizes": [size], "pages": [page]}, [out.getvalue()]
 
 
 def _image(page: pypdfium2.PdfPage, width: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Draw pages of an untrusted PDF in a limited child process."""
+"""Draw pages of an untrusted PDF, or a picture, in a limited child process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from documents.parsing.errors import error_for
-from documents.parsing.model import DEFAULT, Limits
+from documents.parsing.model import DEFAULT, Limits, MediaType
 from documents.parsing.sandbox import child_answer
 
 LIMITS = replace(DEFAULT, wall_seconds=20.0, cpu_seconds=15, memory_bytes=384 * 1024 * 1024)
@@ -46,16 +46,28 @@ class Pictures:
     pages: tuple[Picture, ...]
 
 
-def pictures(path: Path, numbers: list[int], *, width: int, limits: Limits = LIMITS) -> Pictures:
+def pictures(
+    path: Path,
+    numbers: list[int],
+    *,
+    width: int,
+    media_type: str = MediaType.PDF,
+    limits: Limits = LIMITS,
+) -> Pictures:
     """Return pages of a PDF, counted from 1, `width` pixels wide; broken pages are left out.
+
+    A picture is one page, at most `width` pixels wide and high, never larger than it is.
 
     Blocks until the child ends, at most `limits.wall_seconds`. Raises a `ParsingError`.
     """
-    arguments = [json.dumps(asdict(limits)), json.dumps(numbers), str(width)]
+    arguments = [json.dumps(asdict(limits)), json.dumps(numbers), str(width), str(media_type)]
     output = child_answer(path, _START, arguments, limits=limits, cap=_CAP)
     head, _, body = output.partition(b"\n")
     try:
-        return _checked(json.loads(head), body)
+        told = json.loads(head)
+        if "refused" in told:
+            raise error_for(told["refused"], **told["extra"])
+        return _checked(told, body)
     except (KeyError, TypeError, ValueError):
         raise error_for("corrupt_file") from None
 

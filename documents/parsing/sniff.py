@@ -42,11 +42,13 @@ _EXTENSIONS = {
     "jpg": MediaType.JPEG,
     "jpeg": MediaType.JPEG,
     "webp": MediaType.WEBP,
+    "gif": MediaType.GIF,
 }
 _PICTURE_MAGIC = {
     MediaType.PNG: re.compile(rb"\x89PNG\r\n\x1a\n"),
     MediaType.JPEG: re.compile(rb"\xff\xd8\xff"),
     MediaType.WEBP: re.compile(rb"RIFF....WEBP", re.DOTALL),
+    MediaType.GIF: re.compile(rb"GIF8[79]a"),
 }
 _OFFICE = (MediaType.DOCX, MediaType.PPTX, MediaType.XLSX)
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -81,13 +83,16 @@ _UNSEEN = re.compile(f"[{INVISIBLE}]")
 _SPACES = re.compile(r"\s+")
 
 
-def detect(name: str, head: bytes, size: int, *, max_bytes: int = MAX_FILE_BYTES) -> MediaType:
+def detect(
+    name: str, head: bytes, size: int, *, max_bytes: int = MAX_FILE_BYTES, seen: bool = False
+) -> MediaType:
     """Return the media type that both the extension and the content agree on.
 
-    `head` is the first `HEAD_BYTES` bytes, `size` the whole file's. Raises `EmptyFile`,
+    `head` is the first `HEAD_BYTES` bytes, `size` the whole file's. `seen`: a picture need not be
+    read, since it is looked at. Raises `EmptyFile`,
     `FileTooLarge`, `UnsupportedType`, `EncryptedFile` or `CorruptFile`.
     """
-    kind = announced(name, size, max_bytes=max_bytes)
+    kind = announced(name, size, max_bytes=max_bytes, seen=seen)
     if not head:
         raise EmptyFile
     if kind in PICTURES:
@@ -101,7 +106,9 @@ def detect(name: str, head: bytes, size: int, *, max_bytes: int = MAX_FILE_BYTES
     return kind
 
 
-def announced(name: str, size: int, *, max_bytes: int = MAX_FILE_BYTES) -> MediaType:
+def announced(
+    name: str, size: int, *, max_bytes: int = MAX_FILE_BYTES, seen: bool = False
+) -> MediaType:
     """Return the media type by the extension alone, of a file that has yet to arrive.
 
     Raises `EmptyFile`, `FileTooLarge` or `UnsupportedType`.
@@ -120,7 +127,7 @@ def announced(name: str, size: int, *, max_bytes: int = MAX_FILE_BYTES) -> Media
     kind = _EXTENSIONS.get(name.rpartition(".")[2].lower() if "." in name else "")
     if kind is None:
         raise UnsupportedType
-    if kind in PICTURES and not ocr_installed():
+    if kind in PICTURES and not (seen or ocr_installed()):
         raise UnsupportedType(PICTURE_WITHOUT_OCR)
     return kind
 

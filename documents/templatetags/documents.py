@@ -25,6 +25,7 @@ _ICONS: dict[str, str] = {
     MediaType.PNG: "file-image",
     MediaType.JPEG: "file-image",
     MediaType.WEBP: "file-image",
+    MediaType.GIF: "file-image",
 }
 
 

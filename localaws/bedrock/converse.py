@@ -26,6 +26,7 @@ from localaws.embedder import Embedder
 from localaws.errors import AwsError, invalid
 from localaws.guard.conversation import Guard
 from localaws.guard.store import Guardrails
+from localaws.images import check_images
 from localaws.model.pieces import ModelRequest, Piece, StopPiece, TextPiece, ToolPiece, limited
 from localaws.script import Script, ScriptQueue, error_of
 from localaws.state import JsonStore
@@ -124,6 +125,7 @@ class Conversations:
                 raise invalid("This action doesn't support the model that you provided.")
             check(params, model)
             check_cache_points(params, model)
+            check_images(params, model)
             guard = None
             if params.get("guardrailConfig"):
                 guard = Guard.begin(

@@ -16,6 +16,7 @@ from typing import Any
 
 from localaws.catalog import FoundationModel
 from localaws.errors import invalid
+from localaws.images import image_of, images, seen
 from localaws.wire import Json
 
 _TTL_SECONDS = {"5m": 300.0, "1h": 3600.0}
@@ -35,14 +36,25 @@ def _parts(params: Json) -> Iterator[Json]:
 def _text(part: Json) -> str:
     if "text" in part:
         return str(part["text"])
+    if (image := image_of(part)) is not None:
+        return f"<image {seen(image).digest[:8]}>"
     guard = part.get("guardContent", {}).get("text")
     if guard:
         return str(guard.get("text", ""))
+    if result := part.get("toolResult"):
+        content = [{"image": _text(each)} if "image" in each else each
+                   for each in result.get("content", [])]  # fmt: skip
+        part = {"toolResult": {**result, "content": content}}
     return json.dumps(part, ensure_ascii=False, sort_keys=True, default=_size_of_bytes)
 
 
 def _size_of_bytes(value: Any) -> str:
     return f"<{len(value)} bytes>"
+
+
+def _image_tokens(part: Json) -> int:
+    """What the images of a part count, beside the few words that stand for each here."""
+    return sum(seen(image).tokens for image in images([part]))
 
 
 class Meter:
@@ -55,21 +67,24 @@ class Meter:
 
     def input_tokens(self, params: Json) -> int:
         """All tokens of a request, cache or not."""
-        texts = [_text(part) for part in _parts(params) if "cachePoint" not in part]
-        return self.count("\n".join(texts))
+        parts = [part for part in _parts(params) if "cachePoint" not in part]
+        return self.count("\n".join(map(_text, parts))) + sum(map(_image_tokens, parts))
 
     def usage(self, params: Json, model: FoundationModel, owner: str) -> Json:
         """Input usage of a request that the model reads now; `owner` is account and Region."""
         texts: list[str] = []
+        pictured = 0
         points: list[tuple[str, int, str]] = []
         for part in _parts(params):
             if "cachePoint" in part:
                 prefix = "\n".join(texts)
                 key = hashlib.sha256(f"{owner}\0{model.id}\0{prefix}".encode()).hexdigest()
-                points.append((key, self.count(prefix), part["cachePoint"].get("ttl", "5m")))
+                tokens = self.count(prefix) + pictured
+                points.append((key, tokens, part["cachePoint"].get("ttl", "5m")))
             else:
                 texts.append(_text(part))
-        total = self.count("\n".join(texts))
+                pictured += _image_tokens(part)
+        total = self.count("\n".join(texts)) + pictured
         minimum = model.cache_minimum
         points = [point for point in points if minimum is not None and point[1] >= minimum]
         read = 0

@@ -39,6 +39,7 @@ _AWS = {
     "kb_retrievals": "retrievals",
     "guardrail_topic_units": "TopicPolicyUnitsConsumed",
     "guardrail_content_units": "ContentPolicyUnitsConsumed",
+    "guardrail_image_units": "ContentPolicyImageUnitsConsumed",
     "guardrail_word_units": "WordPolicyUnitsConsumed",
     "guardrail_pii_units": "SensitiveInformationPolicyPIIUnitsConsumed",
     "guardrail_pii_regex_units": "SensitiveInformationPolicyFreeUnitsConsumed",

@@ -14,6 +14,7 @@ from localaws.wire import Json
 _GUARDRAIL = {
     "topicPolicyUnits": "guardrail_topic_units",
     "contentPolicyUnits": "guardrail_content_units",
+    "contentPolicyImageUnits": "guardrail_image_units",
     "wordPolicyUnits": "guardrail_word_units",
     "sensitiveInformationPolicyUnits": "guardrail_pii_units",
     "sensitiveInformationPolicyFreeUnits": "guardrail_pii_regex_units",

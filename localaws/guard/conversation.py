@@ -69,11 +69,13 @@ class Guard:
             if "query" in slot.qualifiers:
                 self.query += slot.text + "\n"
         checked = marked or [slot for slot in slots if not slot.system]
+        plain, guarded = _images(params)
         self._input = evaluate(
             self.definition,
             "input",
             [slot.text for slot in checked],
             self.embedder,
+            images=guarded if marked or guarded else plain,
             full=self.traced == "enabled_full",
         )
         if self._input.blocked:
@@ -167,6 +169,13 @@ def _slots(params: Json) -> Iterator[_Slot]:
             yield from _block_slots(block, system=False)
 
 
+def _images(params: Json) -> tuple[int, int]:
+    """How many images stand plain and how many in guardContent."""
+    content = [b for m in params.get("messages") or [] for b in m.get("content", [])]
+    guarded = sum("image" in block.get("guardContent", {}) for block in content)
+    return sum("image" in block for block in content), guarded
+
+
 def _block_slots(block: Json, *, system: bool) -> Iterator[_Slot]:
     guard = block.get("guardContent", {}).get("text")
     if guard is not None:
@@ -178,8 +187,9 @@ def _block_slots(block: Json, *, system: bool) -> Iterator[_Slot]:
 def apply_guardrail(definition: Json, version: str, params: Json, embedder: Embedder) -> Json:
     """ApplyGuardrail: the same evaluation without a model."""
     contents = [content["text"] for content in params["content"] if "text" in content]
-    if not contents:
-        raise invalid("The content has no text.")
+    pictures = sum("image" in content for content in params["content"])
+    if not contents and not pictures:
+        raise invalid("The content has neither text nor an image.")
 
     def having(qualifier: str) -> str:
         return "\n".join(c["text"] for c in contents if qualifier in c.get("qualifiers", []))
@@ -200,6 +210,7 @@ def apply_guardrail(definition: Json, version: str, params: Json, embedder: Embe
         embedder,
         source=having("grounding_source"),
         query=having("query"),
+        images=pictures,
         full=params.get("outputScope") == "FULL",
     )
     outputs: list[Json] = []

@@ -59,9 +59,13 @@ def evaluate(
     *,
     source: str = "",
     query: str = "",
+    images: int = 0,
     full: bool = False,
 ) -> Verdict:
-    """Check texts as `input` or `output`. `source` and `query` are for contextual grounding."""
+    """Check texts as `input` or `output`. `source` and `query` are for contextual grounding.
+
+    `images` are counted as the content policy's, which finds nothing in them here.
+    """
     started = time.perf_counter()
     verdict = Verdict(list(texts))
     merged: dict[str, Findings] = {}
@@ -86,10 +90,16 @@ def evaluate(
     characters = sum(map(len, texts))
     grounded = characters + len(source) + len(query) if source and query else 0
     verdict.usage = _usage(definition, direction, characters, grounded)
+    coverage: Json = {"textCharacters": {"guarded": characters, "total": characters}}
+    if images:
+        looked = images if _sees(definition, direction) else 0
+        coverage["images"] = {"guarded": looked, "total": images}
+        if looked:
+            verdict.usage["contentPolicyImageUnits"] = looked
     verdict.assessment["invocationMetrics"] = {
         "guardrailProcessingLatency": round((time.perf_counter() - started) * 1000),
         "usage": verdict.usage,
-        "guardrailCoverage": {"textCharacters": {"guarded": characters, "total": characters}},
+        "guardrailCoverage": coverage,
     }
     return verdict
 
@@ -134,6 +144,17 @@ def _shaped(name: str, found: Findings) -> Json:
 def _active(policy: Json | None, key: str, direction: str) -> bool:
     rules = (policy or {}).get(key, [])
     return any(rule.get(f"{direction}Enabled", True) is not False for rule in rules)
+
+
+def _sees(definition: Json, direction: str) -> bool:
+    """Whether a content filter looks at images in this direction."""
+    filters = (definition.get("contentPolicyConfig") or {}).get("filtersConfig", [])
+    return any(
+        "IMAGE" in rule.get(f"{direction}Modalities", ("TEXT",))
+        and rule.get(f"{direction}Strength") != "NONE"
+        and rule.get(f"{direction}Enabled", True) is not False
+        for rule in filters
+    )
 
 
 def _usage(definition: Json, direction: str, characters: int, grounded: int) -> dict[str, int]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from localaws.embedder import Embedder
-from localaws.model import naming, summary, tools, write
+from localaws.model import naming, pictures, summary, tools, write
 from localaws.model.answer import NOT_FOUND, answer, from_tool
 from localaws.model.commands import command
 from localaws.model.pieces import ModelRequest, Piece, StopPiece, TextPiece, ToolPiece
@@ -62,6 +62,8 @@ class ExtractiveModel:
         commanded = None if forced else command(asked, request.tools, request.messages)
         if commanded is not None:
             return _called(commanded, request)
+        if prompt.images and not forced:
+            return None
         if prompt.has_passages and not forced and answer(prompt, self._embedder) is not None:
             return None
         chosen = tools.choose(asked, request.tools, request.tool_choice, self._embedder)
@@ -94,8 +96,12 @@ class ExtractiveModel:
             return "You are welcome. Ask me anything about your documents."
         if _FAREWELL.match(question):
             return "Goodbye!"
+        found = answer(prompt, self._embedder) if prompt.has_passages else None
+        if prompt.images:
+            told = pictures.told(prompt.images)
+            return f"{found}\n\n{told}" if found else told
         if prompt.has_passages:
-            return answer(prompt, self._embedder) or NOT_FOUND
+            return found or NOT_FOUND
         return ABOUT
 
 

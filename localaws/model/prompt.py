@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from localaws.images import Seen, image_of, seen
+
 _PASSAGE = re.compile(r"<passage\b([^>]*)>(.*?)</passage>", re.DOTALL)
 _ATTRIBUTE = re.compile(r"""([\w-]+)\s*=\s*"([^"]*)\"""")
 _FIELDS = ("question", "task", "instructions", "text", "history")
@@ -37,6 +39,7 @@ class Prompt:
     from_tool: bool = False
     tool_failed: bool = False
     earlier: list[str] = field(default_factory=list)
+    images: list[Seen] = field(default_factory=list)
 
 
 def _texts(block: dict[str, Any]) -> list[str]:
@@ -95,6 +98,8 @@ def read_prompt(messages: list[dict[str, Any]]) -> Prompt:
     fragments: list[str] = []
     for block in last.get("content", []):
         fragments += _texts(block)
+        if (image := image_of(block)) is not None:
+            prompt.images.append(seen(image))
         if "searchResult" in block:
             prompt.passages.append(_search_result(block["searchResult"], len(prompt.passages) + 1))
         if "document" in block and "text" in block["document"].get("source", {}):

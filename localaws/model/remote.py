@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from localaws.errors import AwsError
+from localaws.images import decoded, images
 from localaws.model.pieces import ModelRequest, Piece, StopPiece, TextPiece, ToolPiece
 
 _TIMEOUT_SECONDS = 120
@@ -129,8 +131,17 @@ def _messages(request: ModelRequest) -> Iterator[dict[str, Any]]:
                     for call in calls
                 ],
             }
+        elif shown := list(map(_shown, images(message["content"]))):
+            yield {"role": "user", "content": [{"type": "text", "text": text}, *shown]}
         elif text:
             yield {"role": message["role"], "content": text}
+
+
+def _shown(image: dict[str, Any]) -> dict[str, Any]:
+    """An image as a chat message has it: a data address."""
+    data = base64.b64encode(decoded(image["source"]["bytes"])).decode()
+    address = f"data:image/{image['format']};base64,{data}"
+    return {"type": "image_url", "image_url": {"url": address}}
 
 
 def _events(answer: Any) -> Iterator[dict[str, Any]]:

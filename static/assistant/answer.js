@@ -19,8 +19,8 @@
     none: ["", gettext("Not backed by your documents")],
   };
 
-  /** A file of a question, as a link. */
-  function file({ id, name, size }) {
+  /** A file of a question, as a link; a picture is shown small, where it may be looked at. */
+  function file({ id, name, size, media_type: kind = "" }) {
     const made = blank("file");
     made.dataset.file = id;
     const link = made.querySelector("[data-file-link]");
@@ -28,6 +28,13 @@
     link.title = name;
     made.querySelector("[data-file-name]").textContent = name;
     made.querySelector("[data-file-size]").textContent = window.attachments?.size(size) ?? "";
+    if (kind.startsWith("image/")) {
+      const icon = link.querySelector("svg");
+      const picture = Object.assign(document.createElement("img"), { className: "attached__picture", alt: "", width: 40, height: 40 });
+      picture.addEventListener("error", () => picture.replaceWith(icon));
+      picture.src = `/documents/${id}/pages/1/`;
+      icon.replaceWith(picture);
+    }
     return made;
   }
 

@@ -1,4 +1,4 @@
-"""Pictures (PNG, JPEG, WebP): their text by recognition, as one page."""
+"""Pictures (PNG, JPEG, WebP, GIF): their text by recognition, as one page."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import io
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError, WebPImagePlugin
 
-from documents.parsing.model import Limits, ParsedText, Refused
+from documents.parsing.model import PIXELS, Limits, ParsedText, Refused
 from documents.parsing.readers import pdf
 from documents.parsing.readers.recognizer import Recognizer
 
-PIXELS = 40_000_000
-"""What one picture may have: a page at 600 dots an inch has 35 million."""
-
 _WIDEST = 3_000  # pixels of the longer side that are looked at
-_FORMATS = ("PNG", "JPEG", "WEBP")
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 
 Image.preinit()  # loads what it needs: a confined process opens no module
 assert WebPImagePlugin.SUPPORTED  # Pillow's wheels have it

@@ -1,7 +1,7 @@
 """SAML single logout: what the provider's own request ends here, and the answer to it.
 
 The provider sends its signed request by the user's browser, by redirect or by a form. Answers are
-not signed, since this side has no key (decision 20).
+not signed, since this side has no key (decision 21).
 https://docs.oasis-open.org/security/saml/v2.0/saml-profiles-2.0-os.pdf, section 4.4
 """
 
