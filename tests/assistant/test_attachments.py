@@ -114,7 +114,11 @@ def test_a_file_is_read_by_whoever_sees_the_branch_that_it_is_on() -> None:
 
     def readers(person: Person) -> set[int]:
         page = browser_of(person)
-        codes = {page.get(path).status_code for path in [*paths, f"/documents/{file}/original/"]}
+        codes = {page.get(path).status_code for path in paths}
+        original = page.get(f"/documents/{file}/original/")
+        if original.streaming:
+            assert b"".join(original.streaming_content)
+        codes.add(original.status_code)
         return codes | {api(person).get(f"/api/v1/documents/{file}/text/").status_code}
 
     assert readers(MAX) == {200}

@@ -22,7 +22,7 @@ from tests.assistant.talking import Server, conversation_for, said_in, talking
 from tests.assistant.test_attachments import attach, attached, home, say
 from tests.documents.helpers import ingested
 from tests.documents.test_masking import others, regulate
-from tests.support.cast import BOB, CHARLIE
+from tests.support.cast import MAX, CHARLIE
 from tests.support.clients import api, browser_of, code_of, tenant_of
 from tests.support.localaws import LocalAws
 
@@ -58,10 +58,10 @@ def unsee(*model_ids: str) -> None:
 def test_a_model_is_shown_an_attached_picture_guarded_and_metered(
     server: Server, localaws: LocalAws
 ) -> None:
-    conversation = conversation_for(BOB)
-    shown = attached(BOB, conversation, "Site.PNG", picture(size=(2480, 1200)))
+    conversation = conversation_for(MAX)
+    shown = attached(MAX, conversation, "Site.PNG", picture(size=(2480, 1200)))
     localaws.forget_requests()
-    with talking(server, BOB, conversation) as talk:
+    with talking(server, MAX, conversation) as talk:
         talk.say("ask", text=LOOK, attachment_ids=[shown])
         frames = talk.until("turn.finished", "error")
     told = frames[-1]
@@ -72,7 +72,7 @@ def test_a_model_is_shown_an_attached_picture_guarded_and_metered(
     ]
     (call,) = localaws.requests("ConverseStream")
     assert sizes(call) == [(1240, 600)]
-    with entered(tenant_of(BOB)):
+    with entered(tenant_of(MAX)):
         units = dict(
             LedgerEntry.objects.filter(request_id=told["request_id"]).values_list(
                 "unit", "quantity"
@@ -84,7 +84,7 @@ def test_a_model_is_shown_an_attached_picture_guarded_and_metered(
     assert units["input_tokens"] == call["usage"]["inputTokens"] > 1240 * 600 / 750
     assert any(units["input_tokens"] <= each["input_tokens"] for each in most)
     # What was asked before is looked at again with what is asked next.
-    assert "1240 × 600" in say(BOB, conversation, "And how large is it?").json()["text"]
+    assert "1240 × 600" in say(MAX, conversation, "And how large is it?").json()["text"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -92,7 +92,7 @@ def test_a_model_is_shown_an_attached_picture_guarded_and_metered(
 def test_each_kind_of_picture_is_shown_upright_and_without_what_its_file_tells(
     kind: str, localaws: LocalAws
 ) -> None:
-    conversation = conversation_for(BOB)
+    conversation = conversation_for(MAX)
     content = picture(kind, (60, 30))
     if kind == "JPEG":
         image = Image.open(io.BytesIO(content))
@@ -101,9 +101,9 @@ def test_each_kind_of_picture_is_shown_upright_and_without_what_its_file_tells(
         out = io.BytesIO()
         image.save(out, "JPEG", exif=told)
         content = out.getvalue()
-    file = attached(BOB, conversation, f"photo.{kind.lower()}", content)
+    file = attached(MAX, conversation, f"photo.{kind.lower()}", content)
     localaws.forget_requests()
-    say(BOB, conversation, LOOK, [file])
+    say(MAX, conversation, LOOK, [file])
     (call,) = localaws.requests("ConverseStream")
     assert sizes(call) == [(30, 60) if kind == "JPEG" else (60, 30)]
     (sent,) = blocks(call)
@@ -112,18 +112,18 @@ def test_each_kind_of_picture_is_shown_upright_and_without_what_its_file_tells(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_picture_is_looked_at_by_whoever_sees_the_conversation_and_goes_with_it() -> None:
-    conversation = conversation_for(BOB)
-    file = attached(BOB, conversation, "Site.png", picture())
-    say(BOB, conversation, LOOK, [file])
+    conversation = conversation_for(MAX)
+    file = attached(MAX, conversation, "Site.png", picture())
+    say(MAX, conversation, LOOK, [file])
     page = f"/documents/{file}/pages/1/"
-    seen = browser_of(BOB).get(page)
+    seen = browser_of(MAX).get(page)
     assert (seen.status_code, seen["Content-Type"]) == (200, "image/jpeg")
-    assert browser_of(BOB).get(f"/documents/{file}/").status_code == 200
+    assert browser_of(MAX).get(f"/documents/{file}/").status_code == 200
     assert browser_of(CHARLIE).get(page).status_code == 404
-    exported = api(BOB).get(f"{home(conversation)}export/?as=json").json()
+    exported = api(MAX).get(f"{home(conversation)}export/?as=json").json()
     assert "Site.png" in json.dumps(exported)
-    assert api(BOB).delete(home(conversation)).status_code == 204
-    with entered(tenant_of(BOB)):
+    assert api(MAX).delete(home(conversation)).status_code == 204
+    with entered(tenant_of(MAX)):
         objects_sweep()
         assert not Document.objects.filter(id=file).exists()
         assert [key for prefix in ("documents", "derived") for key in objects_list(prefix)
@@ -132,17 +132,17 @@ def test_a_picture_is_looked_at_by_whoever_sees_the_conversation_and_goes_with_i
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_no_picture_or_too_large_fails_with_its_reason() -> None:
-    conversation = conversation_for(BOB)
-    assert code_of(attach(BOB, conversation, "a.png", b"GIF89a nothing")) == "unsupported_type"
+    conversation = conversation_for(MAX)
+    assert code_of(attach(MAX, conversation, "a.png", b"GIF89a nothing")) == "unsupported_type"
     for name, content, code in (
         ("cut.png", picture()[:120], "corrupt_file"),
         ("flood.png", flood(), "too_many_pixels"),
     ):
-        answer = attach(BOB, conversation, name, content)
+        answer = attach(MAX, conversation, name, content)
         assert answer.status_code == 201, answer.content
-        document = ingested(answer.json()["id"], BOB)
+        document = ingested(answer.json()["id"], MAX)
         assert (document.status, document.error_code) == ("failed", code)
-        refused = say(BOB, conversation, LOOK, [answer.json()["id"]])
+        refused = say(MAX, conversation, LOOK, [answer.json()["id"]])
         assert code_of(refused) == "attachment_failed"
 
 
@@ -162,49 +162,49 @@ def test_where_the_workspace_masks_no_picture_leaves_it(localaws: LocalAws) -> N
     with entered(tenant_of(CHARLIE)):
         assert not Document.objects.exists()
     # One that came before the posture was changed is not sent either, nor drawn.
-    other = conversation_for(BOB)
-    file = attached(BOB, other, "Passport.png", picture())
+    other = conversation_for(MAX)
+    file = attached(MAX, other, "Passport.png", picture())
     regulate("acme")
     localaws.forget_requests()
-    answer = say(BOB, other, LOOK, [file])
+    answer = say(MAX, other, LOOK, [file])
     assert PictureNotMasked.code in json.dumps(answer.json())
     assert not any(blocks(call) for call in others(localaws) if "messages" in call["body"])
-    assert browser_of(BOB).get(f"/documents/{file}/pages/1/").status_code == 409
+    assert browser_of(MAX).get(f"/documents/{file}/pages/1/").status_code == 409
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_model_that_sees_serves_or_it_is_said_that_none_does(localaws: LocalAws) -> None:
-    conversation = conversation_for(BOB)
-    file = attached(BOB, conversation, "Site.png", picture())
+    conversation = conversation_for(MAX)
+    file = attached(MAX, conversation, "Site.png", picture())
     unsee(SMALL)
     localaws.forget_requests()
-    answer = say(BOB, conversation, LOOK, [file]).json()
+    answer = say(MAX, conversation, LOOK, [file]).json()
     (call,) = localaws.requests("ConverseStream")
     assert len(blocks(call)) == 1
-    why = browser_of(BOB).get(f"/assistant/answers/{answer['id']}/why/")
+    why = browser_of(MAX).get(f"/assistant/answers/{answer['id']}/why/")
     assert "the small model sees no pictures" in why.content.decode()
     unsee("anthropic.claude-sonnet-4-6")
-    answer = say(BOB, conversation, LOOK, [file])
+    answer = say(MAX, conversation, LOOK, [file])
     assert PicturesUnseen.code in json.dumps(answer.json())
-    assert code_of(attach(BOB, conversation, "b.png", picture(colour="red"))) == PicturesUnseen.code
+    assert code_of(attach(MAX, conversation, "b.png", picture(colour="red"))) == PicturesUnseen.code
     # What came earlier keeps nobody from asking on.
-    assert said_in(BOB, conversation)[-1].error_code == PicturesUnseen.code
-    assert say(BOB, conversation, "How many days of leave are there?").json()["error"] is None
+    assert said_in(MAX, conversation)[-1].error_code == PicturesUnseen.code
+    assert say(MAX, conversation, "How many days of leave are there?").json()["error"] is None
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_call_has_a_bounded_number_of_pictures_the_questions_own_first(
     localaws: LocalAws,
 ) -> None:
-    conversation = conversation_for(BOB)
+    conversation = conversation_for(MAX)
     earlier = [
-        attached(BOB, conversation, f"{at}.png", picture(size=(20 + at, 20)))
+        attached(MAX, conversation, f"{at}.png", picture(size=(20 + at, 20)))
         for at in range(MOST_SEEN)
     ]
-    say(BOB, conversation, LOOK, earlier)
-    own = attached(BOB, conversation, "own.png", picture(size=(90, 20)))
+    say(MAX, conversation, LOOK, earlier)
+    own = attached(MAX, conversation, "own.png", picture(size=(90, 20)))
     localaws.forget_requests()
-    say(BOB, conversation, LOOK, [own])
+    say(MAX, conversation, LOOK, [own])
     (call,) = localaws.requests("ConverseStream")
     assert len(sizes(call)) == MOST_SEEN
     assert sizes(call)[0] == (90, 20)
