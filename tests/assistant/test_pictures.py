@@ -22,7 +22,7 @@ from tests.assistant.talking import Server, conversation_for, said_in, talking
 from tests.assistant.test_attachments import attach, attached, home, say
 from tests.documents.helpers import ingested
 from tests.documents.test_masking import others, regulate
-from tests.support.cast import MAX, CHARLIE
+from tests.support.cast import CHARLIE, MAX
 from tests.support.clients import api, browser_of, code_of, tenant_of
 from tests.support.localaws import LocalAws
 
