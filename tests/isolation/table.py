@@ -162,7 +162,7 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
         "PUT": "viewer"
     },
     "api/v1/conversations/<uuid:conversation_id>/export/": {"GET": "viewer"},
-    "api/v1/conversations/<uuid:conversation_id>/attachments/": {"GET": "viewer", "POST": "viewer"},
+    "api/v1/conversations/<uuid:conversation_id>/attachments/": {"GET": "viewer", "POST": "member"},
     "api/v1/conversations/<uuid:conversation_id>/attachments/<uuid:attachment_id>/": {
         "GET": "viewer",
         "DELETE": "viewer",

@@ -187,7 +187,7 @@ def test_a_workspace_that_is_being_erased_is_not_resumed() -> None:
     acme = tenant_of(ALICE)
     with public_scope("staff"):
         Tenant.objects.filter(id=acme.id).update(status=Status.SUSPENDED)
-    with public_scope("ops"):
+    with entered(acme):
         Offboarding.objects.create(
             tenant_id=acme.id, slug="acme", due_at=timezone.now(), state="running"
         )
