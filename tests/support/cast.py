@@ -112,6 +112,7 @@ def _invoices(*slugs: str) -> None:
                 invoice=invoice, tenant_id=tenant.id, position=position, kind=kind,
                 text=f"A line of {tenant.name}", usd=5, starts_at=begun, ends_at=ended,
                 units=["input_tokens"] if kind == "usage" else [],
+                detail={"cost": "5", "markup_percent": "0"} if kind == "usage" else {},
             )  # fmt: skip
         invoice.series, invoice.number, invoice.state = 2025, number, "issued"
         invoice.issued_at, invoice.due_on = ended, ended.date()
