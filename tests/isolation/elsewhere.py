@@ -28,9 +28,9 @@ from tenants.accounts.models import User
 from tenants.errors import TenantryError
 from tests.isolation.admintable import ACTIONS, MODELS, STAFF
 from tests.isolation.attempts import Answer, by_key, by_session, sent, some, tally
+from tests.isolation.elsewheretable import COMMANDS, FRAMES, TASKS
 from tests.isolation.entries import Entry, admin_models
 from tests.isolation.routes import HERE_HOST, NOWHERE, ORIGINS, OTHER_HOST, watching
-from tests.isolation.table import COMMANDS, FRAMES, TASKS
 from tests.isolation.world import OTHER, World
 from tests.support.cast import ALICE
 

@@ -16,7 +16,7 @@ from assistant.consumers import AssistantConsumer
 from assistant.routing import websocket_urlpatterns
 from config.celery import app as celery
 from config.stack.options import REPOSITORY
-from tests.isolation import admintable, table
+from tests.isolation import admintable, elsewheretable, table
 
 PARAMETER: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 # REST that takes files, as forms.
@@ -122,6 +122,7 @@ def missing(
 def undeclared() -> list[str]:
     """Return what stands in the product and in no table, and the reverse; empty when complete."""
     at = "to tests/isolation/table.py add"
+    there = "to tests/isolation/elsewheretable.py add"
     said = missing(
         "The route", tenant_routes(), table.ROUTES,
         f"{at} to ROUTES each of its methods with the lowest role that may use it.",
@@ -137,13 +138,15 @@ def undeclared() -> list[str]:
         "The public route", set(public_routes()) - admin_model_routes(), admintable.PUBLIC,
         "to tests/isolation/admintable.py add it to PUBLIC with who may see it.",
     )  # fmt: skip
-    said += missing("The frame", frames(), table.FRAMES,
-                    f"{at} it to FRAMES with its member that names an object.")  # fmt: skip
-    said += missing("The socket", sockets(), table.SOCKETS, f"{at} its address to SOCKETS.")
-    said += missing("The task", tasks(), table.TASKS,
-                    f"{at} it to TASKS with what its arguments name.")  # fmt: skip
-    said += missing("The command", commands(), table.COMMANDS,
-                    f"{at} it to COMMANDS with how it is given a workspace.")  # fmt: skip
+    said += missing("The frame", frames(), elsewheretable.FRAMES,
+                    f"{there} it to FRAMES with its member that names an object.")  # fmt: skip
+    said += missing(
+        "The socket", sockets(), elsewheretable.SOCKETS, f"{there} its address to SOCKETS."
+    )
+    said += missing("The task", tasks(), elsewheretable.TASKS,
+                    f"{there} it to TASKS with what its arguments name.")  # fmt: skip
+    said += missing("The command", commands(), elsewheretable.COMMANDS,
+                    f"{there} it to COMMANDS with how it is given a workspace.")  # fmt: skip
     said += missing(
         "The staff model", admin_models(), admintable.MODELS,
         "to tests/isolation/admintable.py add it to MODELS with what staff may do with it.",
@@ -170,9 +173,9 @@ def entries() -> list[Entry]:
         for method, needs in (methods or {"GET": "nowhere"}).items()
     ]
     found += [Entry("public", route, "GET", who) for route, who in admintable.PUBLIC.items()]
-    found += [Entry("frame", name) for name in table.FRAMES]
-    found += [Entry("socket", name) for name in sorted(table.SOCKETS)]
-    found += [Entry("task", name) for name in table.TASKS]
-    found += [Entry("command", name) for name in table.COMMANDS]
+    found += [Entry("frame", name) for name in elsewheretable.FRAMES]
+    found += [Entry("socket", name) for name in sorted(elsewheretable.SOCKETS)]
+    found += [Entry("task", name) for name in elsewheretable.TASKS]
+    found += [Entry("command", name) for name in elsewheretable.COMMANDS]
     found += [Entry("staff model", name) for name in admintable.MODELS]
     return found
