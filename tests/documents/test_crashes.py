@@ -33,7 +33,7 @@ def killed(worker: Worker, subject_id: str, stage: str) -> None:
 @pytest.mark.parametrize(
     ("stage", "staged"),
     [
-        ("object_get 1 after", 0),
+        ("object_parts 1 after", 0),
         ("parse 1 after", 0),
         ("documents.renditions:chunk 1 before", 0),
         ("documents.vectors:embed 2 before", 1),
