@@ -20,7 +20,10 @@ from tests.isolation import admintable, elsewheretable, table
 
 PARAMETER: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 # REST that takes files, as forms.
-UPLOADS: Final = {"api/v1/documents/", "api/v1/documents/<uuid:document_id>/versions/"}
+UPLOADS: Final = {
+    "api/v1/documents/", "api/v1/documents/<uuid:document_id>/versions/",
+    "api/v1/conversations/<uuid:conversation_id>/attachments/",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
