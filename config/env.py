@@ -69,6 +69,7 @@ class Environment:
     pg_dump: str
     email_url: str
     default_from_email: str
+    invoice_seller: str
     payment_webhook_secret: str
     metrics_token: str
     outbound_private: bool
@@ -112,6 +113,12 @@ def _arn(name: str, default: str) -> str:
             f"{name} is {value!r}: it must be an IAM ARN, arn:aws:iam::123456789012:role/name."
         )
     return value
+
+
+def _lines(name: str, default: str) -> str:
+    """Return text of several lines, which the variable parts by `|`."""
+    parts = os.environ.get(name, default).split("|")
+    return "\n".join(filter(None, map(str.strip, parts)))
 
 
 def _long_secret(name: str) -> str:
@@ -226,6 +233,7 @@ def environment() -> Environment:
         default_from_email=os.environ.get(
             "DEFAULT_FROM_EMAIL", "Tenantry <no-reply@tenantry.example>"
         ),
+        invoice_seller=_lines("INVOICE_SELLER", "Tenantry"),
         payment_webhook_secret=_long_secret("PAYMENT_WEBHOOK_SECRET"),
         metrics_token=_long_secret("METRICS_TOKEN"),
         outbound_private=_one_of("OUTBOUND_PRIVATE", ("no", "yes"), "no") == "yes",

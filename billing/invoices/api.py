@@ -57,6 +57,7 @@ class InvoiceSerializer(serializers.Serializer[Any]):
 
 class WholeInvoiceSerializer(InvoiceSerializer):
     bill_to = serializers.DictField()
+    seller = serializers.CharField()
     lines = LineSerializer(many=True)
 
 

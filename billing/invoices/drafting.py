@@ -2,13 +2,13 @@
 
 A draft is computed from the ledger alone and written only where it differs from what stands. What
 was issued is never touched: what came later is a correction on the next invoice. Two runs at once
-take turns.
+take turns. The texts of a line are in the language of the account.
 """
 
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -16,16 +16,20 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q, Sum
+from django.utils.translation import gettext, override
 
 from billing.errors import NotAllowed
 from billing.invoices.holds import Hold, holds_of
 from billing.invoices.models import AccountCredit, BillingAccount, Invoice, InvoiceLine
+from billing.invoices.money import language_in
 from billing.invoices.pricing import Charge, cents, month_price
 from billing.invoices.usage import gather
 from billing.meters import database_now, next_month
 from billing.plans.terms import Book
+from tenants.wording import month as month_text
 
 log = structlog.get_logger(__name__)
 
@@ -108,7 +112,7 @@ def _draft_some(month: date, some: Sequence[Workspace]) -> Counter[str]:
     }
     accounts = BillingAccount.objects.in_bulk(ids)
     outside = holds_of(month, ids)
-    corrections = _corrections(month, ids, book)
+    corrections = _corrections(month, ids, book, accounts)
     credits = _credits_left(ids, month)
     new: list[Invoice] = []
     lines: list[InvoiceLine] = []
@@ -119,8 +123,10 @@ def _draft_some(month: date, some: Sequence[Workspace]) -> Counter[str]:
             continue
         own = gathered[one.id]
         account = accounts.get(one.id) or BillingAccount.blank(one.id)
+        with override(language_in(account.locale)):
+            charges = month_price(own.segments, own.uses, month)
         sheet = Sheet(
-            [_line(one.id, charge) for charge in month_price(own.segments, own.uses, month)],
+            [_line(one.id, charge) for charge in charges],
             [*own.faults, *outside.get(one.id, ()), *_account_holds(one, account)],
             own.rows,
         )
@@ -182,7 +188,7 @@ def _line(tenant: UUID, charge: Charge) -> InvoiceLine:
 
 
 def _corrections(
-    month: date, ids: Sequence[UUID], book: Book
+    month: date, ids: Sequence[UUID], book: Book, accounts: Mapping[UUID, BillingAccount]
 ) -> dict[UUID, list[tuple[InvoiceLine, list[Hold]]]]:
     """Return what earlier invoices would say otherwise by now, as lines: the difference alone."""
     periods = [month_before(month)]
@@ -208,10 +214,14 @@ def _corrections(
         difference = charged - _billed(invoice, month)
         if not difference and not now.faults:
             continue
+        account = accounts.get(tenant) or BillingAccount.blank(tenant)
+        with override(language_in(account.locale)):
+            text = gettext("Correction of %(name)s for %(month)s: usage that was put right since")
+            text %= {"name": invoice.name, "month": month_text(period)}
         line = InvoiceLine(
             tenant_id=tenant,
             kind=Kind.CORRECTION,
-            text=f"Correction of {invoice.name} for {period:%B %Y}: usage that was put right since",
+            text=text,
             detail={"invoice": str(invoice.id), "period": period.isoformat()},
             usd=difference,
         )
@@ -265,6 +275,8 @@ def _fill(
     invoice.workspace = one.name
     invoice.subtotal = sum((line.usd for line in sheet.lines), Decimal(0))
     left = invoice.subtotal
+    with override(language_in(account.locale)):
+        credit_text = gettext("Credit: %(reason)s")
     for credit, remaining in credits:
         taken = min(left, remaining)
         if taken > 0:
@@ -272,7 +284,7 @@ def _fill(
                 InvoiceLine(
                     tenant_id=one.id,
                     kind=Kind.CREDIT,
-                    text=f"Credit: {credit.reason}"[:300],
+                    text=(credit_text % {"reason": credit.reason})[:300],
                     credit=credit,
                     usd=-taken,
                 )
@@ -299,6 +311,7 @@ def _fill(
         "email": account.email,
         "locale": account.locale,
     }
+    invoice.seller = settings.INVOICE_SELLER
     invoice.ledger_rows = sheet.rows
     invoice.holds = [hold.as_json() for hold in dict.fromkeys(sheet.holds)]
     open_holds = [
@@ -312,7 +325,7 @@ def _fingerprint(invoice: Invoice, lines: Sequence[InvoiceLine]) -> str:
     told: list[Any] = [
         invoice.workspace, invoice.subtotal, invoice.credits, invoice.tax_label,
         invoice.tax_percent, invoice.tax, invoice.total, invoice.currency, invoice.bill_to,
-        invoice.ledger_rows, invoice.holds, invoice.state,
+        invoice.seller, invoice.ledger_rows, invoice.holds, invoice.state,
         [
             (line.kind, line.text, line.plan, line.model, line.units, line.starts_at, line.ends_at,
              line.quantity.normalize(), line.detail, line.credit_id, line.usd)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 USD: Any = {"max_digits": 14, "decimal_places": 2}
@@ -145,11 +146,12 @@ class Invoice(models.Model):
     currency = models.CharField(max_length=3, default="USD")
     subtotal = models.DecimalField(**USD)
     credits = models.DecimalField(**USD, default=0)
-    tax_label = models.CharField(max_length=40, default="Tax")
+    tax_label = models.CharField(max_length=40, default=gettext_noop("Tax"))
     tax_percent = models.DecimalField(max_digits=5, decimal_places=2, default=0)
     tax = models.DecimalField(**USD, default=0)
     total = models.DecimalField("total, USD", **USD)
     bill_to = models.JSONField(default=dict)
+    seller = models.TextField(db_default="", help_text="Name, address, tax number; a line each.")
     holds = models.JSONField(default=list)
     released = models.JSONField(default=list)
     staff_hold = models.CharField(max_length=300, blank=True)
@@ -189,6 +191,11 @@ class Invoice(models.Model):
     @property
     def minus_credits(self) -> Decimal:
         return -self.credits
+
+    @property
+    def tax_name(self) -> str:
+        """Return what the tax is called: the account's own word, or ours in the active language."""
+        return gettext(self.tax_label) if self.tax_label else ""
 
     @property
     def name(self) -> str:

@@ -1,7 +1,9 @@
-"""Sums of an invoice as its reader's country writes them. The currency stays USD."""
+"""Sums and language of an invoice as its reader's country has them. The currency stays USD."""
 
 from decimal import Decimal
 from typing import Final
+
+from django.conf import settings
 
 # Separators of thousands and decimals, and the pattern, as CLDR has them.
 LOCALES: Final = {
@@ -15,6 +17,12 @@ LOCALES: Final = {
     "de-CH": ("Deutsch (Schweiz)", "’", ".", "$ %s"),
     "ja-JP": ("日本語 (日本)", ",", ".", "$%s"),
 }
+
+
+def language_in(locale: str) -> str:
+    """Return the language of an invoice's own texts: the locale's, or English where we lack it."""
+    language = locale.partition("-")[0]
+    return language if language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
 
 
 def money_in(locale: str, amount: Decimal) -> str:

@@ -5,6 +5,7 @@ from io import BytesIO
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
+from django.utils.translation import gettext, override
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
@@ -14,7 +15,9 @@ from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 from billing.invoices.models import Invoice, InvoiceLine
-from billing.invoices.money import money_in
+from billing.invoices.money import language_in, money_in
+from tenants.numbers import written
+from tenants.wording import day, month
 
 INK: Final = colors.HexColor("#1b1d22")
 GREY: Final = colors.HexColor("#5d6370")
@@ -48,9 +51,15 @@ def _text(
 
 
 def invoice_pdf(invoice: Invoice, lines: list[InvoiceLine]) -> bytes:
-    """Return the document. The same invoice gives the same bytes."""
+    """Return it in the language of its account. The same invoice gives the same bytes."""
+    with override(language_in(invoice.bill_to.get("locale", ""))):
+        return _document(invoice, lines)
+
+
+def _document(invoice: Invoice, lines: list[InvoiceLine]) -> bytes:
     to = invoice.bill_to
     locale = to.get("locale", "en-US")
+    seller, _, seller_more = (invoice.seller or "Tenantry").partition("\n")
 
     def money(amount: Decimal) -> str:
         return money_in(locale, amount).replace("\u2212", "-").replace(" ", " ")
@@ -58,14 +67,15 @@ def invoice_pdf(invoice: Invoice, lines: list[InvoiceLine]) -> bytes:
     made = BytesIO()
     document = SimpleDocTemplate(
         made, pagesize=A4, leftMargin=20 * mm, rightMargin=20 * mm, topMargin=18 * mm,
-        bottomMargin=18 * mm, title=f"Invoice {invoice.name}", author="Tenantry", invariant=1,
+        bottomMargin=18 * mm, title=gettext("Invoice %(name)s") % {"name": invoice.name},
+        author=seller, invariant=1,
     )  # fmt: skip
     facts = [
-        ("Invoice", invoice.name),
-        ("For", f"{invoice.period:%B %Y}"),
-        ("Issued", f"{invoice.issued_at:%-d %B %Y}" if invoice.issued_at else "Not issued"),
-        ("Due", f"{invoice.due_on:%-d %B %Y}" if invoice.due_on else "-"),
-        ("State", invoice.get_state_display()),
+        (gettext("Invoice"), invoice.name),
+        (gettext("For"), month(invoice.period)),
+        (gettext("Issued"), day(invoice.issued_at) if invoice.issued_at else gettext("Not issued")),
+        (gettext("Due"), day(invoice.due_on) if invoice.due_on else "-"),
+        (gettext("State"), invoice.get_state_display()),
     ]
     address = "\n".join(
         part for part in (to.get("name"), to.get("address"), to.get("tax_number")) if part
@@ -88,20 +98,21 @@ def invoice_pdf(invoice: Invoice, lines: list[InvoiceLine]) -> bytes:
         style=[("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (0, 0), 0)],
     )
     rows: list[list[Any]] = [
-        [_text("What", grey=True), _text("Amount, USD", grey=True, right=True)]
+        [_text(gettext("What"), grey=True), _text(gettext("Amount, USD"), grey=True, right=True)]
     ]
     rows += [[_text(line.text), _text(money(line.usd), right=True)] for line in lines]
-    sums: list[tuple[str, Decimal]] = [("Subtotal", invoice.subtotal)]
+    sums: list[tuple[str, Decimal]] = [(gettext("Subtotal"), invoice.subtotal)]
     if invoice.credits:
-        sums.append(("Credits", -invoice.credits))
-    sums.append((f"{invoice.tax_label} {invoice.tax_percent.normalize():f} %", invoice.tax))
+        sums.append((gettext("Credits"), -invoice.credits))
+    percent = written(f"{invoice.tax_percent.normalize():,f}")
+    sums.append((f"{invoice.tax_name} {percent} %", invoice.tax))
     first = len(rows)
     rows += [
         [_text(name, grey=True, right=True), _text(money(sum_), right=True)] for name, sum_ in sums
     ]
     rows.append(
         [
-            _text("Total", 11, right=True, bold=True),
+            _text(gettext("Total"), 11, right=True, bold=True),
             _text(money(invoice.total), 11, right=True, bold=True),
         ]
     )
@@ -119,13 +130,14 @@ def invoice_pdf(invoice: Invoice, lines: list[InvoiceLine]) -> bytes:
             ]
         ),
     )  # fmt: skip
-    note = (
+    note = gettext(
         "Amounts are in US dollars, months in UTC. Every line opens down to its requests in the"
         " workspace, under Usage, Invoices."
     )
     document.build(
         [
-            _text("Tenantry", 16, bold=True),
+            _text(seller, 16, bold=True),
+            *([_text(seller_more, grey=True)] if seller_more else []),
             Spacer(1, 8 * mm),
             head,
             Spacer(1, 8 * mm),

@@ -8,7 +8,8 @@ The rules, which the plan's page tells in words:
   of that moment includes is overage of that plan; an allowance is never cut by a change.
 - What is passed through costs what the ledger says, plus the markup of the plan that admitted it.
 
-Nothing is rounded but the amount of a line: to the cent, half a cent up.
+Nothing is rounded but the amount of a line: to the cent, half a cent up. Texts are in the language
+that is active.
 """
 
 from calendar import monthrange
@@ -18,9 +19,12 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from typing import Any, Final
 
+from django.utils.translation import gettext, ngettext
+
 from billing.invoices.models import InvoiceLine
 from billing.plans.terms import Terms, charge_metric
 from billing.units import METRIC_LABEL, METRIC_OF, Metric, Unit
+from tenants.numbers import written
 
 EXACT: Final = Context(prec=80)
 """More digits than any quantity times any price has, so that only the cent is ever rounded."""
@@ -98,10 +102,14 @@ def _of_segment(
 
 def _fee(segment: Segment, length: int) -> Charge:
     terms, days = segment.terms, len(segment.days)
-    whole = days == length
+    text = (
+        gettext("%(plan)s plan")
+        if days == length
+        else gettext("%(plan)s plan, %(days)s of %(length)s days")
+    )
     return Charge(
         Kind.FEE,
-        f"{terms.name} plan" if whole else f"{terms.name} plan, {days} of {length} days",
+        text % {"plan": terms.name, "days": days, "length": length},
         segment,
         cents(terms.monthly_price * days / length),
         Decimal(days),
@@ -113,9 +121,14 @@ def _seats(segment: Segment, length: int) -> Charge:
     terms = segment.terms
     beyond = [max(0, segment.seats.get(day, 0) - terms.seats_included) for day in segment.days]
     seat_days = sum(beyond) if terms.seat_price else 0
-    text = f"{terms.name} plan: members above the {terms.seats_included} included"
+    told = {"plan": terms.name, "included": terms.seats_included}
+    text = gettext("%(plan)s plan: members above the %(included)s included") % told
     if beyond and len(set(beyond)) == 1 and len(beyond) == length:
-        text = f"{terms.name} plan: {beyond[0]} members above the {terms.seats_included} included"
+        text = ngettext(
+            "%(plan)s plan: %(count)s member above the %(included)s included",
+            "%(plan)s plan: %(count)s members above the %(included)s included",
+            beyond[0],
+        ) % {**told, "count": beyond[0]}
     return Charge(
         Kind.SEATS,
         text,
@@ -155,10 +168,10 @@ def _overage(
     before = used(metric, [use for use in uses if use.segment < number])
     after = used(metric, [use for use in uses if use.segment <= number])
     beyond = max(Decimal(0), after - max(allowance.included, before))
-    label = METRIC_LABEL[metric]
     yield Charge(
         Kind.OVERAGE,
-        f"{label} beyond what the {segment.terms.name} plan includes",
+        gettext("%(metric)s beyond what the %(plan)s plan includes")
+        % {"metric": METRIC_LABEL[metric], "plan": segment.terms.name},
         segment,
         cents(beyond * allowance.overage_price / allowance.overage_per),
         beyond,
@@ -182,10 +195,12 @@ def _passed_through(number: int, segment: Segment, uses: Sequence[Use]) -> Itera
     for model in sorted({use.model for use in own}):
         of_model = [use for use in own if use.model == model]
         cost = sum((use.usd for use in of_model), Decimal(0))
-        markup = f" plus {terms.markup_percent.normalize():f} %" if terms.markup_percent else ""
+        text = gettext("%(model)s, at cost")
+        if terms.markup_percent:
+            text = gettext("%(model)s, at cost plus %(percent)s %%")
         yield Charge(
             Kind.USAGE,
-            f"{model}, at cost{markup}",
+            text % {"model": model, "percent": written(f"{terms.markup_percent.normalize():,f}")},
             segment,
             cents(cost * (100 + terms.markup_percent) / 100),
             Decimal(sum(use.quantity for use in of_model)),

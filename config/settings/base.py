@@ -240,6 +240,7 @@ OUTBOUND_PRIVATE = env.outbound_private
 DNS_SERVERS = env.dns_servers
 
 DEFAULT_FROM_EMAIL = env.default_from_email
+INVOICE_SELLER = env.invoice_seller
 PAYMENT_WEBHOOK_SECRET = env.payment_webhook_secret
 
 LOGGING_CONFIG = None
