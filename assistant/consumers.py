@@ -8,6 +8,7 @@ moment, and the turn goes on.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any, ClassVar, Final, TypeVar
 from uuid import UUID
 
@@ -65,6 +66,7 @@ class AssistantConsumer(AsyncWebsocketConsumer):
         self.last = 0
         self.following: list[asyncio.Task[None]] = []
         self.unwatch: Callable[[], None] | None = None
+        self.leaving: asyncio.Task[None] | None = None
         self.joined: tuple[str, ...] = ()
         actor: Actor = self.scope["actor"]
         try:
@@ -112,7 +114,13 @@ class AssistantConsumer(AsyncWebsocketConsumer):
     async def sign_out(self) -> None:
         """Close the socket because its right has ended; nothing more is sent on it."""
         self._unfollow()
-        await self.close(code=SIGNED_OUT)
+        with suppress(OSError):  # what servers raise for a socket whose reader has gone meanwhile
+            await self.close(code=SIGNED_OUT)
+
+    def leave(self) -> None:
+        """Sign out without waiting: a reader who takes nothing off the line can hold that up."""
+        if self.leaving is None:
+            self.leaving = asyncio.get_running_loop().create_task(self.sign_out())
 
     async def force_close(self, _event: dict[str, Any]) -> None:
         """The user was signed out or disabled, or the workspace suspended, in whichever process."""

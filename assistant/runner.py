@@ -206,9 +206,12 @@ def _keep() -> None:
         for running in turns:
             by_tenant.setdefault(running.tenant.id, []).append(running)
         for group in by_tenant.values():
-            with entered(group[0].tenant):
-                _look_for_stops(group)
-                _renew(group)
+            try:
+                with entered(group[0].tenant):
+                    _look_for_stops(group)
+                    _renew(group)
+            except Exception:  # whatever it is, the others' turns are kept, and these tried again
+                log.exception("turns.not_kept", tenant=str(group[0].tenant.id))
 
 
 def _renew(group: list[RunningTurn]) -> None:
@@ -218,7 +221,7 @@ def _renew(group: list[RunningTurn]) -> None:
         return
     try:
         leases_renew([running.turn.id for running in group])
-    except Exception as error:  # whatever it is, the keeper has other turns to keep; it tries again
+    except Exception as error:  # the lease lasts a while, and the next look tries again
         log.warning("turn.leases_not_renewed", error=type(error).__name__)
         return
     finally:

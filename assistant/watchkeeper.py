@@ -51,19 +51,24 @@ async def _keep(loop: asyncio.AbstractEventLoop) -> None:
 
 
 async def look(consumers: "list[AssistantConsumer]") -> None:
-    """Close those whose session, role or workspace has ended."""
+    """Close those whose session, role or workspace has ended.
+
+    Nothing that goes wrong in one workspace, or with one socket, keeps the others from being looked
+    at, now and later.
+    """
     by_tenant: dict[UUID, list[AssistantConsumer]] = {}
     for consumer in consumers:
         by_tenant.setdefault(consumer.tenant.id, []).append(consumer)
     for group in by_tenant.values():
-        tenant = group[0].tenant
-        try:
-            for start in range(0, len(group), AT_ONCE):
-                part = group[start : start + AT_ONCE]
-                for consumer in await _ended(tenant, part):
-                    await consumer.sign_out()
-        except PASSING as error:  # a part that is away ends nobody's right; look again soon
-            log.warning("sockets.not_looked_at", error=type(error).__name__)
+        for start in range(0, len(group), AT_ONCE):
+            part = group[start : start + AT_ONCE]
+            try:
+                for consumer in await _ended(group[0].tenant, part):
+                    consumer.leave()
+            except PASSING as error:  # a part that is away ends nobody's right; look again soon
+                log.warning("sockets.not_looked_at", error=type(error).__name__)
+            except Exception:
+                log.exception("sockets.not_looked_at", sockets=len(part))
 
 
 async def _ended(
