@@ -145,6 +145,7 @@ def test_another_workspaces_exact_text_finds_no_passage_score_or_count(say: Any)
     from tests.support.cast import ALICE, CHARLIE
     from tests.support.clients import api
 
+    unhurried(ALICE.workspace)
     ready("own.md", "# Own\n\nThe canteen opens at noon and closes at two.\n", ALICE)
     mint, bad, shapes = Mint(17), [], set()
     texts = []
@@ -219,7 +220,7 @@ def test_what_was_deleted_or_closed_is_in_no_search_that_begins_afterwards(say: 
     from tests.support.cast import BOB, MAX
     from tests.support.clients import api, user_of
 
-    unhurried("acme")
+    unhurried(MAX.workspace)
     mint, late, reader = Mint(18), 0, user_of(BOB).id
     client, other = api(MAX), api(BOB)
     made = client.post("/api/v1/collections/", json.dumps({"name": "Lamps", "open": False}),
