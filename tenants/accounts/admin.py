@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.forms import ModelForm
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
@@ -99,6 +99,22 @@ class StaffAdmin(Acting, UserAdmin, ModelAdmin):
 class AuditAdmin(ReadOnly):
     """What staff did; read-only."""
 
-    list_display = ["at", "actor_id", "action", "object_type", "object_id"]
+    list_display = ["at", "actor", "action", "object_type", "object_id", "told"]
+    fields = ["at", "actor", "actor_kind", "action", "object_type", "object_id", "request_id",
+              "address", "data"]  # fmt: skip
+    readonly_fields = ["actor"]
     list_filter = ["action"]
-    search_fields = ["object_id"]
+    search_fields = ["object_id", "request_id"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
+        rows: QuerySet[AuditEvent] = super().get_queryset(request)
+        named = User.objects.filter(id=OuterRef("actor_id")).values("email")[:1]
+        return rows.annotate(actor_email=Subquery(named))
+
+    @admin.display(description="Who")
+    def actor(self, row: Any) -> str:
+        return str(row.actor_email or row.actor_id or row.actor_kind)
+
+    @admin.display(description="What for")
+    def told(self, row: AuditEvent) -> str:
+        return str(row.data.get("reason", ""))

@@ -17,8 +17,9 @@ from tenants.accounts.audit import audit_write
 from tenants.context import SYSTEM, Actor, TenantContext, current, entered
 from tenants.errors import Conflict, Forbidden, Invalid
 from tenants.lifecycle.holding import data_policy_of, hold_refuse
+from tenants.lifecycle.visiting import visits_allow
 from tenants.registry.datamodels import StaffAccess
-from tenants.registry.models import DataPolicy, RetentionReport
+from tenants.registry.models import DataPolicy, Impersonation, RetentionReport
 from tenants.versions import version_check
 from tenants.wording import grouped
 
@@ -120,6 +121,7 @@ def data_policy_set(
                 staff_access=access,
                 changed_by=actor.user_id,
             )
+            visits_allow(Impersonation.objects.filter(tenant_id=tenant.id), access)
             for deed, told in _deeds(before, row, why):
                 audit_write(
                     actor,

@@ -16,6 +16,9 @@ class Impersonation(models.Model):
     tenant_id = models.UUIDField()
     user_id = models.UUIDField(help_text="The member whose place staff take.")
     staff_id = models.UUIDField(db_index=True)
+    address = models.EmailField(
+        db_default="", default="", help_text="That member's, as staff gave it."
+    )
     reason = models.CharField(max_length=500)
     writes = models.BooleanField(default=False, help_text="The workspace lets staff change things.")
     second = models.BooleanField(

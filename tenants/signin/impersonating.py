@@ -6,7 +6,8 @@ workspace asks for a second factor or for its own provider, with a second factor
 A visit begins in the admin with a link that opens once, within a minute, on the workspace's own
 host. There it is an ordinary session of the member's that names its row in `public`; each request
 and each message of a socket asks that row again. It ends by its button, by time, when the member of
-staff signs out, is disabled or loses the role, and when the owner takes the permission back.
+staff signs out, is disabled or loses the role, and when the owner takes the permission back or the
+workspace begins to ask for a second factor that was not shown; then for good.
 """
 
 from datetime import timedelta
@@ -29,6 +30,7 @@ from tenants.context import Actor, current, entered
 from tenants.errors import Forbidden, Invalid, NotFound
 from tenants.lifecycle.holding import data_policy_of
 from tenants.lifecycle.naming import url_for
+from tenants.lifecycle.visiting import visits_close
 from tenants.middleware import IMPERSONATION, SESSION_TENANT
 from tenants.redis import redis_client, tenant_key
 from tenants.registry.datamodels import StaffAccess
@@ -51,7 +53,7 @@ def visit_begin(*, staff: Actor, tenant: Tenant, email: str, reason: str, second
     not allow it, NotFound, Invalid.
     """
     assert staff.user_id is not None
-    why = " ".join(reason.replace("\x00", "").split())
+    why, address = " ".join(reason.replace("\x00", "").split()), email.strip().lower()
     if len(why) not in REASON:
         raise Invalid(f"Say why in {REASON.start} to {REASON.stop - 1} characters.")
     access = _allowed(tenant)
@@ -61,9 +63,7 @@ def visit_begin(*, staff: Actor, tenant: Tenant, email: str, reason: str, second
                 "This workspace asks for more than a password. Set up a second factor of your own,"
                 " sign in with it, and begin again."
             )
-        user = User.objects.filter(
-            email=email.strip().lower(), is_active=True, is_service=False
-        ).first()
+        user = User.objects.filter(email=address, is_active=True, is_service=False).first()
     if user is None:
         raise NotFound("No active member has this address; ask whoever wrote to us for it.")
     with transaction.atomic():
@@ -71,6 +71,7 @@ def visit_begin(*, staff: Actor, tenant: Tenant, email: str, reason: str, second
             tenant_id=tenant.id,
             user_id=user.id,
             staff_id=staff.user_id,
+            address=address,
             reason=why,
             writes=access == StaffAccess.WRITE,
             second=second,
@@ -167,7 +168,7 @@ def visit_end(request: HttpRequest, visit: Impersonation) -> None:
     user = request.user
     assert isinstance(user, User)
     with transaction.atomic():
-        _ended([visit])
+        visits_close(Impersonation.objects.filter(id=visit.id))
         audit_write(
             impersonating_actor(user, visit), action="staff.leave", object_type="user",
             object_id=user.id, visit=str(visit.id),
@@ -181,19 +182,14 @@ def visits_end(staff_id: UUID) -> None:
 
     Requests are refused from then on; open sockets at their next message, and by the clock.
     """
-    _ended(list(Impersonation.objects.filter(staff_id=staff_id, ended_at=None)))
+    visits_close(Impersonation.objects.filter(staff_id=staff_id))
 
 
 def visits_stop(rows: QuerySet[Impersonation]) -> list[Impersonation]:
     """End these visits; return those that went on until now."""
     open_ones = list(rows.filter(ended_at=None, expires_at__gt=timezone.now()))
-    _ended(open_ones)
+    visits_close(Impersonation.objects.filter(id__in=[visit.id for visit in open_ones]))
     return open_ones
-
-
-def _ended(visits: list[Impersonation]) -> None:
-    ids = [visit.id for visit in visits]
-    Impersonation.objects.filter(id__in=ids, ended_at=None).update(ended_at=timezone.now())
 
 
 def visits_of(tenant_id: UUID) -> list[Impersonation]:

@@ -10,8 +10,10 @@ from tenants.accounts.audit import audit_write
 from tenants.accounts.models import Role, User, role_reaches
 from tenants.context import Actor, current, in_staff_scope
 from tenants.errors import Conflict, Forbidden, Invalid
+from tenants.lifecycle.visiting import visits_close
+from tenants.registry.models import Impersonation
 from tenants.signin.models import Factor, Provider, SignInPolicy
-from tenants.signin.sessions import sessions_end
+from tenants.signin.sessions import sessions_end_of
 
 Second = SignInPolicy.Second
 FRESH: Final = 900  # seconds after the password was shown in which factors may be changed
@@ -32,7 +34,11 @@ def second_needed(user: User) -> bool:
     """Return whether the policy asks this user for a second factor; staff, the deployment's."""
     if in_staff_scope():
         return bool(settings.STAFF_SECOND_FACTOR == "required")
-    asked = policy()
+    return needed_by(policy(), user)
+
+
+def needed_by(asked: str, user: User) -> bool:
+    """Return whether a policy asks this user of a workspace for a second factor."""
     return asked == Second.EVERYONE or (
         asked == Second.ADMINS and role_reaches(user.role, Role.ADMIN)
     )
@@ -46,6 +52,12 @@ def second_of_visitors() -> bool:
     """
     required = Provider.objects.filter(state=Provider.State.REQUIRED)
     return policy() != Second.OPTIONAL or required.exists()
+
+
+def visits_without_end() -> None:
+    """End the visits that began without a second factor where one is asked for by now."""
+    if second_of_visitors():
+        visits_close(Impersonation.objects.filter(tenant_id=current().id, second=False))
 
 
 def policy_set(*, actor: Actor, second: str) -> None:
@@ -65,6 +77,5 @@ def policy_set(*, actor: Actor, second: str) -> None:
         SignInPolicy.objects.update_or_create(id=1, defaults={"second": second})
         audit_write(actor, action="policy.sign_in", object_type="policy", was=was, second=second)
         without = User.objects.filter(is_active=True, is_service=False, factors=None)
-        for user in without:
-            if second_needed(user):
-                sessions_end(user_id=user.id)
+        sessions_end_of({user.id for user in without if needed_by(second, user)})
+        visits_without_end()

@@ -4,7 +4,9 @@ What ends is gone from the next request on; the user's sockets close at once, an
 that stay open again by themselves.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -85,14 +87,21 @@ def sessions_end_others(*, actor: Actor, user: User, session_key: str) -> int:
     return ended
 
 
-def sessions_end(*, user_id: UUID, but: str = "", by_password: bool = False) -> int:
-    """End a user's sessions, all `but` one, or only those a password began; return how many."""
+def sessions_end(*, user_id: UUID, but: str = "") -> int:
+    """End a user's sessions, all `but` one; return how many."""
     with transaction.atomic():
         found = list(OpenSession.objects.filter(user_id=user_id).exclude(session_key=but))
-        if by_password:
-            found = [each for each in found if not by_provider(each)]
         _end(found, user_id)
     return len(found)
+
+
+def sessions_end_of(user_ids: Collection[UUID], *, by_password: bool = False) -> None:
+    """End all sessions of these users, or only those a password began: three statements."""
+    with transaction.atomic():
+        found = list(OpenSession.objects.filter(user_id__in=user_ids))
+        if by_password:
+            found = [each for each in found if not by_provider(each)]
+        _end(found, *{each.user_id for each in found})
 
 
 def by_provider(session: OpenSession) -> bool:
@@ -114,10 +123,11 @@ def sessions_end_there(*, user_id: UUID | None, session: str) -> int:
     return len(found)
 
 
-def _end(sessions: list[OpenSession], user_id: UUID) -> None:
+def _end(sessions: list[OpenSession], *user_ids: UUID) -> None:
     Session.objects.filter(session_key__in=[each.session_key for each in sessions]).delete()
     OpenSession.objects.filter(id__in=[each.id for each in sessions]).delete()
-    transaction.on_commit(lambda: sockets_close(user_id))
+    for user_id in user_ids:
+        transaction.on_commit(partial(sockets_close, user_id))
 
 
 def sessions_tidy() -> int:

@@ -24,7 +24,8 @@ from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, Person
 from tests.support.clients import browser_of, staff_client, stranger, tenant_of, user_of
 
 WHY = "They cannot find their travel policy"
-BEGIN = "/admin/registry/impersonation/begin/"
+LIST = "/admin/registry/impersonation/"
+BEGIN = f"{LIST}begin/"
 # Words of routes behind which staff never look, whatever a workspace allows.
 NEVER = (
     "security", "keys", "members", "groups", "invitations", "audit", "webhooks", "invoices",
@@ -69,6 +70,12 @@ def inside(staff: Client, person: Person = ADA) -> Client:
 def visit() -> Impersonation:
     with public_scope("staff"):
         return Impersonation.objects.latest("started_at")
+
+
+def reopened(row: Impersonation) -> None:
+    """Take a visit's end back, as if it had begun in the moment in which the others were ended."""
+    with public_scope("staff"):
+        Impersonation.objects.filter(id=row.id).update(ended_at=None)
 
 
 def forms_lead_to(answer: Any) -> list[str]:
@@ -195,6 +202,13 @@ def test_both_records_tell_of_it_and_the_owners_get_a_mail() -> None:
         assert event.data["by"] == "staff" and event.data["as"] == str(user_of(ADA).id)
     [message] = [each for each in mail.outbox if "Our staff" in each.subject]
     assert message.to == [ALICE.email] and WHY in message.body and "Ada" in message.body
+    shown = staff_client("security").get(LIST, {"q": "supp"}).content.decode()
+    for named in ("support@tenantry.example", ADA.email, "Acme", WHY, "goes on until"):
+        assert named in shown, named
+    assert str(visit().user_id) not in shown and str(staff.id) not in shown
+    for term, found in (("acme", 1), (ADA.email[:5], 1), ("travel policy", 1), ("globex", 0)):
+        rows = staff_client("security").get(LIST, {"q": term}).context["cl"].result_count
+        assert rows == found, term
     log = browser_of(ALICE)
     assert "Tenantry staff" in log.get("/settings/audit/").content.decode()
     assert WHY in log.get("/settings/data/").content.decode()
@@ -215,10 +229,11 @@ def test_it_ends_by_its_button_by_time_by_the_owner_and_with_staffs_own_session(
     manage("owner", "shell", "-c", LATE)
     assert is_over(client)
 
-    client = inside(staff)
+    client, again = inside(staff), inside(staff)
     allow("none")
     assert is_over(client)
     allow("write")
+    assert is_over(again), "what was taken back begins anew, and only anew"
 
     client = inside(staff)  # who may change things; the owner allows less
     allow("read")
@@ -237,6 +252,21 @@ def test_it_ends_by_its_button_by_time_by_the_owner_and_with_staffs_own_session(
     assert is_over(client)
     # For everybody else there is nothing to end.
     assert browser_of(BOB).post("/staff-visit/end/").status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_visit_that_begins_while_less_is_being_allowed_is_over_too() -> None:
+    staff = staff_client("support")
+    allow("read")
+    reader, reading = inside(staff), visit()
+    allow("write")
+    writer, writing = inside(staff), visit()
+    allow("read")
+    reopened(writing)
+    assert is_over(writer) and not is_over(reader)
+    allow("none")
+    reopened(reading)
+    assert is_over(reader)
 
 
 def test_a_visits_socket_reads_alone_and_closes_when_it_ends(server: Server) -> None:

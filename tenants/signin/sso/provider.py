@@ -18,7 +18,8 @@ from tenants.errors import Conflict, Forbidden, Invalid, NotFound
 from tenants.outbound import url_check
 from tenants.secretbox import secret_open, secret_seal
 from tenants.signin.models import EmailDomain, Factor, Provider, ProviderLink
-from tenants.signin.sessions import sessions_end
+from tenants.signin.policy import visits_without_end
+from tenants.signin.sessions import sessions_end_of
 from tenants.signin.sso import oidc, samlxml
 from tenants.signin.sso.errors import SsoRefused
 
@@ -309,12 +310,9 @@ def _keeper(user_id: UUID | None) -> User:
 
 def _passwords_end(actor: Actor, provider: Provider) -> None:
     """End what passwords have begun, but for the break-glass owner and whoever asks."""
-    spared = {provider.break_glass_id, actor.user_id}
-    for user_id in User.objects.filter(is_active=True, is_service=False).values_list(
-        "id", flat=True
-    ):
-        if user_id not in spared:
-            sessions_end(user_id=user_id, by_password=True)
+    people = User.objects.filter(is_active=True, is_service=False).values_list("id", flat=True)
+    sessions_end_of({*people} - {provider.break_glass_id, actor.user_id}, by_password=True)
+    visits_without_end()
 
 
 @transaction.atomic
