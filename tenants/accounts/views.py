@@ -42,7 +42,7 @@ from tenants.lifecycle.setup import setup_again, setup_of
 from tenants.middleware import host_of
 from tenants.signin.models import Provider
 from tenants.signin.second import sign_in_begin
-from tenants.signin.sso.domains import domain_verified
+from tenants.signin.sso.domains import domain_proved
 from tenants.signin.sso.oidc import origin_of_provider
 from tenants.signin.sso.provider import password_lets_in, provider_open
 
@@ -64,7 +64,7 @@ def sign_in_page(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         email, password = form.cleaned_data["email"].lower(), form.cleaned_data["password"]
         attempt_count(SIGN_IN, request, email)
-        if provider and not password and domain_verified(email):
+        if provider and not password and domain_proved(email) is not None:
             asked = urlencode({"next": next_of(request), "email": email})
             return redirect(f"{reverse('sign-in-sso')}?{asked}")
         user = authenticate(request, username=email, password=password) if password else None

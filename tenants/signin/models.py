@@ -1,13 +1,17 @@
 """How people prove who they are beyond the password, and the sessions that are open."""
 
 import uuid
-from typing import Any, ClassVar
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from tenants.signin.devices import device_retold
+
+GRACE: Final = timedelta(days=7)  # a domain's record may be gone before nobody new joins by it
 
 
 class Factor(models.Model):
@@ -187,9 +191,22 @@ class EmailDomain(models.Model):
     token = models.CharField(max_length=64)
     added_at = models.DateTimeField(auto_now_add=True)
     verified_at = models.DateTimeField(null=True)
+    missing_since = models.DateTimeField(
+        null=True, help_text="When a nightly look found the record gone."
+    )
 
     class Meta:
         ordering: ClassVar = ["name"]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def joins_until(self) -> datetime | None:
+        """When addresses of the domain stop joining by themselves; None while the record stands."""
+        return self.missing_since + GRACE if self.missing_since else None
+
+    @property
+    def joins(self) -> bool:
+        """Whether who is new may still join by an address of the domain."""
+        return self.joins_until is None or self.joins_until > timezone.now()

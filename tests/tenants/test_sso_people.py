@@ -1,20 +1,28 @@
 """Who comes in by a workspace's provider, as whom, how long, and what a password is still for."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from joserfc import jwk, jwt
 
 from tenants.accounts.models import AuditEvent, Role, User
+from tenants.accounts.services import user_create
+from tenants.accounts.tasks import password_mail
 from tenants.context import entered
-from tenants.signin.models import OpenSession, Provider, ProviderLink
+from tenants.signin.models import EmailDomain, OpenSession, Provider, ProviderLink
+from tenants.signin.tasks import signin_recheck_domains
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, PASSWORD, Person
 from tests.support.clients import browser_of, stranger, tenant_of, user_of
+from tests.support.nameserver import NameServer
 from tests.support.openid import OpenId, key_make
 from tests.support.sso import (
     SETTINGS,
@@ -29,6 +37,18 @@ from tests.support.sso import (
 pytestmark = pytest.mark.django_db
 NEW = "nora@acme.example"
 FACTOR = {"kind": "app", "name": "Telephone"}
+
+
+@contextmanager
+def eager_tasks() -> Iterator[None]:
+    """Run tasks where they are sent from."""
+    from config.celery import app
+
+    app.conf.task_always_eager = True
+    try:
+        yield
+    finally:
+        app.conf.task_always_eager = False
 
 
 def audited(action: str, person: Person = ADA) -> list[dict[str, Any]]:
@@ -265,18 +285,69 @@ def test_whoever_is_removed_at_the_provider_is_signed_out_at_once(openid: OpenId
     assert server.get("/sign-in/sso/oidc/logout/").status_code == 405
 
 
-def test_who_joined_by_the_provider_sets_a_password_when_it_is_gone(openid: OpenId) -> None:
-    from config.celery import app
+@pytest.mark.django_db(transaction=True)
+def test_a_domain_whose_record_is_gone_lets_nobody_new_join_after_a_week(
+    openid: OpenId, names: NameServer
+) -> None:
+    with_openid(openid)
+    record = {"_tenantry.acme.example": ["tenantry-verification=t"]}
 
+    def night(texts: dict[str, list[str]], *, ill: bool = False) -> EmailDomain:
+        names.texts, names.ill = texts, ill
+        with eager_tasks():
+            signin_recheck_domains()
+        with entered(tenant_of(ADA)):
+            return EmailDomain.objects.get()
+
+    assert night(record).missing_since is night({}, ill=True).missing_since is None
+    assert mail.outbox == []
+    gone = night({})
+    assert gone.missing_since and night({}).missing_since == gone.missing_since
+    [message] = mail.outbox
+    assert message.to == [ALICE.email] and "tenantry-verification=t" in message.body
+    page = browser_of(ADA).get(SETTINGS).content.decode()
+    assert "Record gone" in page and "Look again" in page
+    assert come_in(openid, NEW)[1].status_code == 302, "within the week"
+    with entered(tenant_of(ADA)):
+        EmailDomain.objects.update(missing_since=timezone.now() - timedelta(days=7))
+    _, refused = come_in(openid, "otto@acme.example")
+    assert (refused.status_code, code_on(refused)) == (403, "sso_domain_gone")
+    for known in (NEW, BOB.email):  # linked, and not linked yet
+        assert come_in(openid, known)[1].status_code == 302
+    assert night(record).missing_since is None
+    assert come_in(openid, "otto@acme.example")[1].status_code == 302
+    assert [row["domain"] for row in audited("domain.record_gone")] == ["acme.example"]
+    assert len(audited("domain.record_found")) == len(mail.outbox) == 1
+    # The button finds it too.
+    gone = night({})
+    names.texts = record
+    assert browser_of(ADA).post(f"/settings/security/domains/{gone.id}/verify/").status_code == 302
+    assert len(audited("domain.record_found")) == 2
+
+
+def test_requiring_the_provider_ends_passwords_sessions_by_few_statements(openid: OpenId) -> None:
+    admin = with_openid(openid)
+    with entered(tenant_of(ADA)):
+        for number in range(40):
+            user = user_create(email=f"n{number}@acme.example", name="N", role=Role.VIEWER)
+            OpenSession.objects.create(
+                user=user, session_key=f"k{number}", device="d", address="", how="password",
+                seen_at=timezone.now(),
+            )  # fmt: skip
+        keeper = user_of(ALICE)
+        keeper.factors.create(**FACTOR)
+    with CaptureQueriesContext(connection) as asked:
+        required = {"state": "required", "break_glass": str(keeper.id)}
+        assert admin.post(f"{SETTINGS}state/", required).status_code == 302
+    with entered(tenant_of(ADA)):
+        assert not OpenSession.objects.filter(how="password", user__name="N").exists()
+    assert len([each for each in asked if "opensession" in each["sql"]]) < 8
+
+
+def test_who_joined_by_the_provider_sets_a_password_when_it_is_gone(openid: OpenId) -> None:
     admin = with_openid(openid)
     come_in(openid, NEW)
     assert admin.post(f"{SETTINGS}remove/").status_code == 302
-    app.conf.task_always_eager = True
-    try:
-        with entered(tenant_of(ADA)):
-            from tenants.accounts.tasks import password_mail
-
-            password_mail.task(str(tenant_of(ADA).id), NEW, ADA.host)
-    finally:
-        app.conf.task_always_eager = False
+    with eager_tasks(), entered(tenant_of(ADA)):
+        password_mail.task(str(tenant_of(ADA).id), NEW, ADA.host)
     assert [each.to for each in mail.outbox] == [[NEW]]

@@ -1,6 +1,9 @@
 """Domains whose addresses a workspace's provider may speak for, proved by a TXT record.
 
 Two workspaces may prove the same domain: each has a token of its own, and each its own people.
+
+Each night the records are looked up again. Where one is gone, owners are told; after GRACE nobody
+new joins by the domain's addresses. Who is a member goes on coming in.
 """
 
 import re
@@ -8,16 +11,20 @@ import secrets
 from typing import Final
 from uuid import UUID
 
+import structlog
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.models import Role, role_reaches
-from tenants.context import Actor
+from tenants.context import SYSTEM, Actor
 from tenants.errors import Conflict, Forbidden, Invalid, NotFound
+from tenants.outbound import Unreachable
 from tenants.signin.models import EmailDomain, Provider
 from tenants.signin.sso.names import txt_of
+
+log = structlog.get_logger(__name__)
 
 MOST: Final = 50
 RECORD: Final = "_tenantry"  # the label below the domain that holds the record
@@ -33,9 +40,9 @@ def domain_of(email: str) -> str:
         return ""
 
 
-def domain_verified(email: str) -> bool:
-    """Return whether this workspace has proved the address's domain."""
-    return EmailDomain.objects.filter(name=domain_of(email), verified_at__isnull=False).exists()
+def domain_proved(email: str) -> EmailDomain | None:
+    """Return the address's domain if this workspace has proved it."""
+    return EmailDomain.objects.filter(name=domain_of(email), verified_at__isnull=False).first()
 
 
 def record_of(domain: EmailDomain) -> tuple[str, str]:
@@ -73,14 +80,11 @@ def domain_add(*, actor: Actor, name: str) -> EmailDomain:
 
 
 def domain_verify(*, actor: Actor, domain_id: UUID) -> EmailDomain:
-    """Look for the record. Raises Invalid where it is not there, Unreachable, NotFound.
-
-    One that was proved and shows the record no more stays proved until it is removed.
-    """
+    """Look for the record. Raises Invalid where it is not there, Unreachable, NotFound."""
     _admin(actor)
     domain = _found(domain_id)
     name, text = record_of(domain)
-    texts = [each.strip() for each in txt_of(name)]
+    texts = _texts(name)
     if text not in texts:
         seen = _("It has other texts: a record is added, none replaced.") if texts else ""
         raise Invalid(
@@ -96,7 +100,43 @@ def domain_verify(*, actor: Actor, domain_id: UUID) -> EmailDomain:
             verified_at=timezone.now()
         ):
             _told(actor, "domain.verify", domain)
+        _seen(actor, domain)
     return domain
+
+
+def _texts(name: str) -> list[str]:
+    return [each.strip() for each in txt_of(name)]
+
+
+def _seen(actor: Actor, domain: EmailDomain) -> None:
+    """Note that the record stands, where it was gone."""
+    gone = EmailDomain.objects.filter(id=domain.id, missing_since__isnull=False)
+    if gone.update(missing_since=None):
+        _told(actor, "domain.record_found", domain)
+
+
+def domains_recheck() -> list[EmailDomain]:
+    """Look for the records of all proved domains; return those that are gone since now.
+
+    A name server that does not answer changes nothing.
+    """
+    gone = []
+    for domain in EmailDomain.objects.filter(verified_at__isnull=False):
+        name, text = record_of(domain)
+        try:
+            texts = _texts(name)
+        except Unreachable:
+            log.info("signin.domain_unanswered", domain=domain.name)
+            continue
+        with transaction.atomic():
+            if text in texts:
+                _seen(SYSTEM, domain)
+            elif EmailDomain.objects.filter(id=domain.id, missing_since=None).update(
+                missing_since=timezone.now()
+            ):
+                _told(SYSTEM, "domain.record_gone", domain)
+                gone.append(domain)
+    return gone
 
 
 def domain_remove(*, actor: Actor, domain_id: UUID) -> None:

@@ -14,8 +14,8 @@ from tenants.accounts.models import Role, User, role_reaches
 from tenants.accounts.services import user_create
 from tenants.context import SYSTEM, Actor
 from tenants.errors import Forbidden, NotFound
-from tenants.signin.models import Provider, ProviderLink
-from tenants.signin.sso.domains import domain_of, domain_verified
+from tenants.signin.models import EmailDomain, Provider, ProviderLink
+from tenants.signin.sso.domains import domain_of, domain_proved
 from tenants.signin.sso.errors import Checks, Claimed, SsoRefused
 from tenants.webhooks.publishing import publish
 
@@ -26,13 +26,14 @@ def person_judge(provider: Provider, claimed: Claimed, checks: Checks) -> User |
     An owner is never matched by an address alone, or an admin who runs the provider could become
     one: owners link themselves while they are signed in. Raises SsoRefused.
     """
-    address_check(claimed, checks)
+    domain = address_check(claimed, checks)
     link = ProviderLink.objects.filter(issuer=claimed.issuer, subject=claimed.subject).first()
     user = link.user if link else User.objects.filter(email=claimed.email).first()
     if user is None:
         checks.require(
             _("Account"), provider.joins, _unknown, _("joins as %(role)s") % {"role": provider.role}
         )
+        checks.require(_("Domain's record"), domain.joins, lambda: _gone(domain), domain.name)
         return None
     if user.is_service:
         raise _unknown()
@@ -63,8 +64,8 @@ def person_judge(provider: Provider, claimed: Claimed, checks: Checks) -> User |
     return user
 
 
-def address_check(claimed: Claimed, checks: Checks) -> None:
-    """Check that the address is one of a domain that this workspace has proved."""
+def address_check(claimed: Claimed, checks: Checks) -> EmailDomain:
+    """Check that the address is one of a domain that this workspace has proved; return that."""
     try:
         if len(claimed.email) > 254:
             raise ValidationError("")
@@ -77,18 +78,28 @@ def address_check(claimed: Claimed, checks: Checks) -> None:
                 " attribute holds it."
             ),
         ) from None
-    checks.require(
-        _("E-mail address"),
-        domain_verified(claimed.email),
-        lambda: SsoRefused(
+    domain = domain_proved(claimed.email)
+    if domain is None:
+        raise SsoRefused(
             "sso_domain",
             _(
                 "%(domain)s is not a verified domain of this workspace; an admin adds it under"
                 " Settings, Sign-in."
             )
             % {"domain": domain_of(claimed.email)},
-        ),
-        claimed.email,
+        )
+    checks.note(_("E-mail address"), claimed.email)
+    return domain
+
+
+def _gone(domain: EmailDomain) -> SsoRefused:
+    return SsoRefused(
+        "sso_domain_gone",
+        _(
+            "Nobody new joins by addresses of %(domain)s, since its DNS record is gone. An admin"
+            " adds the record again under Settings, Sign-in, or invites you."
+        )
+        % {"domain": domain.name},
     )
 
 
