@@ -25,7 +25,9 @@ class BedrockConfig(AppConfig):
             tenant_profiles_ensure,
             tenant_storage_ensure,
         )
+        from bedrock.selectors import requests_decided
         from billing.levers import models_register
+        from tenants.accounts.auditlog import decided_register
         from tenants.lifecycle.health import probe_register
         from tenants.lifecycle.retention import Kind, kind_register
         from tenants.lifecycle.steps import erase_register, step_register
@@ -42,6 +44,7 @@ class BedrockConfig(AppConfig):
                 usual=log_days,
             )
         )
+        decided_register(requests_decided)
         models_register(frontier_and_small)
         probe_register("drift", "Drift in AWS", drift_probe, order=30)
         probe_register("errors", "Failed calls", errors_probe, order=40)

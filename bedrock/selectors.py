@@ -17,6 +17,12 @@ def decisions_of(request_id: UUID) -> list[PolicyDecision]:
     )
 
 
+def requests_decided(request_ids: set[UUID]) -> set[UUID]:
+    """Return which of these requests of the entered tenant have decisions; one statement."""
+    rows = PolicyDecision.objects.filter(tenant_id=current().id, request_id__in=request_ids)
+    return set(rows.order_by().values_list("request_id", flat=True).distinct())
+
+
 def decision_of(request_id: UUID) -> PolicyDecision | None:
     """Return the decision behind the answer of a request of the entered tenant."""
     return answering(decisions_of(request_id))

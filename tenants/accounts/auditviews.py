@@ -13,6 +13,7 @@ from tenants.accounts.auditlog import (
     actions_seen,
     exported,
     names_of,
+    recorded,
 )
 from tenants.accounts.deeds import deed_told
 from tenants.accounts.permissions import role_required
@@ -84,13 +85,14 @@ def audit_export(request: HttpRequest) -> Any:
 
 
 def _told(events: list[Any]) -> list[dict[str, Any]]:
-    names = names_of(events)
+    names, records = names_of(events), recorded(events)
     return [
         {
             "event": event,
             "who": names.get(event.actor_id) or (str(event.actor_id) if event.actor_id else ""),
             "deed": deed_told(event.action),
             "data": sorted(event.data.items()),
+            "decided": event.request_id in records,
         }
         for event in events
     ]

@@ -63,17 +63,26 @@ def _close_sockets(tenant: TenantContext) -> Sequence[Erased]:
 
 def _archive_audit(tenant: TenantContext) -> Sequence[Erased]:
     """Copy the audit to `public`, each row sealed with the one before."""
-    events = list(AuditEvent.objects.order_by("id"))
-    seal = ""
-    rows = []
-    for event in events:
-        told = event_told(event)
-        seal = hashlib.sha256((seal + json.dumps(told, sort_keys=True)).encode()).hexdigest()
-        rows.append(AuditArchive(tenant_id=tenant.id, number=event.id, event=told, seal=seal))
+    seal, last = "", None
     with transaction.atomic():
         AuditArchive.objects.filter(tenant_id=tenant.id).delete()
-        AuditArchive.objects.bulk_create(rows, batch_size=1000)
+        while events := _audit_after(last):
+            rows = []
+            for event in events:
+                told = event_told(event)
+                whole = seal + json.dumps(told, sort_keys=True)
+                seal = hashlib.sha256(whole.encode()).hexdigest()
+                rows.append(
+                    AuditArchive(tenant_id=tenant.id, number=event.id, event=told, seal=seal)
+                )
+            AuditArchive.objects.bulk_create(rows)
+            last = events[-1].id
     return []
+
+
+def _audit_after(last: int | None) -> list[AuditEvent]:
+    rows = AuditEvent.objects.order_by("id")
+    return list((rows if last is None else rows.filter(id__gt=last))[:SCAN])
 
 
 def _erase_objects(tenant: TenantContext) -> Sequence[Erased]:
