@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bedrock.postureguard import STRICTNESS
-from bedrock.postures import postures
-from bedrock.told import NAMES, finding_named
+from bedrock.postures import anonymizes_input, looks_at_pictures, postures
+from bedrock.told import NAMES, finding_named, pictures_looked_at
 from tenants.numbers import written
 
 GRADES: Final = {
@@ -41,6 +41,7 @@ def aspects() -> list[Aspect]:
         *(_content(kind, definitions) for kind in _named("contentPolicyConfig", definitions)),
         _swearing(definitions),
         *_grouped([_personal(kind, definitions) for kind in _named(PII, definitions)]),
+        _pictures(definitions),
         _grounding(definitions),
     ]
 
@@ -128,6 +129,23 @@ def _personal(kind: str, definitions: Mapping[str, Any]) -> Aspect:
         told[posture] = f"{where[sides]}: {words[action]}" if action else _("Not looked for")
         strictness[posture] = grade[action]
     return Aspect(finding_named(kind), told, strictness)
+
+
+def _pictures(definitions: Mapping[str, Any]) -> Aspect:
+    """Say what becomes of pictures: guardrails look at them and mask nothing in them."""
+    told, strictness = {}, {}
+    for posture, definition in definitions.items():
+        masks = anonymizes_input(definition)
+        shown = not masks and looks_at_pictures(definition)
+        told[posture] = (
+            _("Questions: refused for %(kinds)s") % {"kinds": pictures_looked_at(definition)}
+            if shown
+            else _("Never sent to a model, since nothing masks what they show")
+            if masks
+            else _("Never sent to a model")
+        )
+        strictness[posture] = 0 if shown else 1
+    return Aspect(_("Pictures"), told, strictness)
 
 
 def _scored(least: float) -> str:

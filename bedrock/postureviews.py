@@ -24,6 +24,7 @@ from tenants.accounts.selectors import actor_of
 from tenants.accounts.settingspages import settings_page
 from tenants.context import Actor, TenantContext, current
 from tenants.errors import TenantryError
+from tenants.wording import day_month
 
 EXAMPLES: Final = (
     (
@@ -143,7 +144,7 @@ def interventions_page(request: HttpRequest) -> HttpResponse:
         "total": sum(day["total"] for day in days),
         "names": names,
         "days": [
-            {**day, "counts": [day["policies"].get(name, 0) for name in names]}
+            {**day, "counts": [(name, day["policies"].get(name, 0)) for name in names]}
             for day in reversed(days)
             if day["total"]
         ],
@@ -175,7 +176,8 @@ def _bars(days: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
                 "blocked": f"{blocked:.1f}",
                 "masked_y": f"{155 - blocked - masked:.1f}",
                 "masked": f"{masked:.1f}",
-                "title": f"{day['date']:%-d %B}: {day['blocked']} blocked, {day['masked']} masked",
+                "title": _("%(day)s: %(blocked)s blocked, %(masked)s masked")
+                % {**day, "day": day_month(day["date"])},
             }
         )
     return bars

@@ -8,10 +8,11 @@ from django.utils.translation import gettext_lazy
 
 from bedrock.models import Guardrail, SafetyRules
 from bedrock.policy import guardrail_of
-from bedrock.postures import postures
+from bedrock.postures import anonymizes_input, looks_at_pictures, postures
 from bedrock.safety import ATTACKS, CONTENT, ENTITIES, topics_offered
 from bedrock.services import newest
 from tenants.context import TenantContext
+from tenants.wording import midsentence
 
 HISTORY: Final = 20
 STRENGTHS: Final = {
@@ -32,7 +33,32 @@ NAMES: Final = {
 def posture_told(posture: str) -> list[str]:
     """Return what a posture does, a sentence each."""
     definition = postures()[posture]
-    return [_(definition["description"]), *_content(definition), *_personal(definition)]
+    return [
+        _(definition["description"]),
+        *_content(definition),
+        *_personal(definition),
+        _pictures(definition),
+    ]
+
+
+def _pictures(definition: Mapping[str, Any]) -> str:
+    if anonymizes_input(definition):
+        return _(
+            "Pictures are never sent to a model, since nothing masks what they show; text that is"
+            " recognised in them is masked like any."
+        )
+    if not looks_at_pictures(definition):
+        return _("Pictures are never sent to a model.")
+    return _("Pictures are refused for %(kinds)s.") % {"kinds": pictures_looked_at(definition)}
+
+
+def pictures_looked_at(definition: Mapping[str, Any]) -> str:
+    """Return the kinds of content that pictures are refused for, as in the middle of a sentence."""
+    filters = definition.get("contentPolicyConfig", {}).get("filtersConfig", ())
+    names = [
+        str(NAMES[rule["type"]]) for rule in filters if "IMAGE" in rule.get("inputModalities", ())
+    ]
+    return midsentence(", ".join(names))
 
 
 def _content(definition: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from django.utils.formats import date_format
 from django.utils.functional import lazy
-from django.utils.translation import gettext, gettext_lazy, pgettext
+from django.utils.translation import get_language, gettext, gettext_lazy, pgettext
 
 from tenants.numbers import written
 
@@ -46,6 +46,12 @@ def month(moment: date | datetime) -> str:
 def minute(moment: datetime) -> str:
     """Return a moment: 5 November 2026, 14:30 UTC; `moment` is in UTC."""
     return gettext("%(day)s, %(time)s UTC") % {"day": day(moment), "time": f"{moment:%H:%M}"}
+
+
+def midsentence(name: object) -> str:
+    """Return a name as it stands within a sentence: German writes its nouns large there too."""
+    text = str(name)
+    return text if get_language() == "de" else text.lower()
 
 
 def retold(stored: str, *templates: str) -> str:

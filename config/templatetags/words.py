@@ -6,12 +6,12 @@ from typing import Final
 from django import template
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from tenants.wording import RETRIEVAL
+from tenants.wording import RETRIEVAL, midsentence
 
 register = template.Library()
+register.filter("midsentence", midsentence)
 
 # Codes that are shown as they are called; what is not here is a name, the same in every language.
 WORDS: Final = {
@@ -42,13 +42,6 @@ def word(code: str) -> str:
     """Return how a code is called, as a heading has it."""
     text = str(code)
     return str(WORDS.get(text, text[:1].upper() + text[1:]))
-
-
-@register.filter
-def midsentence(name: object) -> str:
-    """Return a name as it stands within a sentence: German writes its nouns large there too."""
-    text = str(name)
-    return text if get_language() == "de" else text.lower()
 
 
 @register.filter

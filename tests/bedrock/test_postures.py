@@ -37,6 +37,12 @@ def tried(person: Person, text: str, side: str = "input") -> dict[str, Any]:
     return {each["name"]: each for each in answer.json()["tried"]} | {"": answer.json()}
 
 
+def told_rules(person: Person) -> list[str]:
+    """Return the posture in force, a sentence each."""
+    rules: list[str] = api(person).get(SAFETY).json()["posture_rules"]
+    return rules
+
+
 def moved(standing: TenantContext, tenant: TenantContext, posture: str) -> None:
     """Call the database's own rule, past ours."""
     with entered(standing), transaction.atomic(), connection.cursor() as cursor:
@@ -56,6 +62,11 @@ def test_the_difference_is_shown_before_a_switch_and_says_which_way_it_goes() ->
     assert personal["name"].startswith("Name, email, phone,") and "US passport" in personal["name"]
     assert personal["before"] == "Not looked for"
     assert personal["after"] == "Questions and answers: masked before a model reads it"
+    pictures = stricter["Pictures"]
+    assert pictures["before"] == "Questions: refused for sexual content, violence, hatred, insults"
+    assert pictures["after"].startswith("Never sent to a model, since nothing masks")
+    assert any("Pictures are refused for" in each for each in told_rules(ADA))
+    assert any("Pictures are never sent" in each for each in told_rules(CHARLIE))
     looser = {each["name"] for each in switches["internal"]["differences"] if not each["stricter"]}
     assert "Hatred" in looser and "Insults" in looser
     page = browser_of(ADA).get("/settings/safety/posture/?to=regulated").content.decode()
