@@ -144,11 +144,12 @@ def user_enable(*, actor: Actor, user: User) -> None:
 
 @transaction.atomic
 def user_disable(*, actor: Actor, user: User) -> None:
-    """Keep the user out from now on: sessions, keys and sockets end."""
+    """Keep the user out from now on: sessions and sockets end, and keys are refused meanwhile."""
+    from tenants.signin.sessions import sessions_end
+
     user.is_active = False
     user.save(update_fields=["is_active"])
     address_remove(user.email)
     audit_write(actor, action="user.disable", object_type="user", object_id=user.id)
     publish("member.deactivated", {"id": str(user.id)})
-    user_id = user.id
-    transaction.on_commit(lambda: sockets_close(user_id))
+    sessions_end(user_id=user.id)

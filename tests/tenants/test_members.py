@@ -141,13 +141,14 @@ def test_roles_are_changed_by_those_above_and_never_by_oneself() -> None:
 
 
 def test_who_is_deactivated_is_out_at_once_with_keys_and_sessions() -> None:
-    session, key = browser_of(BOB), api(BOB)
+    session, unused, key = browser_of(BOB), browser_of(BOB), api(BOB)
     bob = str(user_of(BOB).id)
     assert patched(ALICE, bob, active=False).json()["active"] is False
     assert session.get("/documents/").status_code == 302
     assert key.get("/api/v1/documents/").status_code == 401
     assert patched(ALICE, bob, active=True).json()["active"] is True
     assert key.get("/api/v1/documents/").status_code == 200
+    assert unused.get("/documents/").status_code == 302, "sessions are not brought back"
 
 
 def test_the_workspace_always_keeps_an_active_owner() -> None:
