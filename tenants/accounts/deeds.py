@@ -42,6 +42,8 @@ DEEDS: Final[Mapping[str, "StrOrPromise"]] = {
     "data.staff_access": _("Data: staff access"),
     "data.retention_applied": _("Data: retention applied"),
     "domain.add": _("Domain: add"),
+    "domain.record_found": _("Domain: record found"),
+    "domain.record_gone": _("Domain: record gone"),
     "domain.remove": _("Domain: remove"),
     "domain.verify": _("Domain: verify"),
     "document.delete": _("Document: delete"),
