@@ -6,6 +6,7 @@ controller of the run, which tells its xdist workers where they are.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -80,6 +81,12 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest tests: one that began last would keep the run waiting."""
     items.sort(key=lambda item: -_allowed(item))
+
+
+def pytest_collection_finish() -> None:
+    """Keep what has been loaded out of every collection of garbage to come."""
+    gc.collect()
+    gc.freeze()
 
 
 def _allowed(item: pytest.Item) -> float:

@@ -60,6 +60,8 @@ def served(worker: object) -> Iterator[Server]:
 def server(served: Server, transactional_db: None) -> Iterator[Server]:
     """The server, for a test whose rows other threads must see; its turns end with the test."""
     from assistant.runner import turns_end
+    from bedrock.gateway import drains_finish
 
     yield served
-    turns_end(within=5)
+    turns_end(within=30)
+    drains_finish(within=30)

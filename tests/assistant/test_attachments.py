@@ -22,9 +22,10 @@ from search.models import Source
 from tenants.context import entered
 from tenants.objects import object_get, objects_list
 from tests.assistant.talking import Server, aside, conversation_for, eventually, said_in, talking
-from tests.assistant.test_browser import check, sign_in
+from tests.assistant.test_browser import sign_in
 from tests.documents.helpers import HANDBOOK, ingested, upload
 from tests.documents.test_masking import CANARIES, held, others
+from tests.support.browser import check
 from tests.support.cast import ALICE, BOB, CHARLIE, MAX, Person
 from tests.support.clients import api, browser_of, code_of, tenant_of, user_of
 from tests.support.localaws import LocalAws

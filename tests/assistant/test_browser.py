@@ -7,19 +7,17 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.assistant.talking import Server, conversation_for
 from tests.documents.helpers import HANDBOOK, ready
-from tests.support.browser import PHONE
+from tests.support.browser import PHONE, check, settled
 from tests.support.cast import MAX, PASSWORD, Person
 from tests.support.localaws import LocalAws
 
 if TYPE_CHECKING:
     OpenPage = Callable[..., AbstractContextManager[Page]]
 
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 STREAM = {"operation": "ConverseStream"}
 QUESTION = "How many days may employees work abroad in a calendar year?"
 
@@ -32,12 +30,6 @@ def sign_in(page: Page, server: Server, person: Person, path: str = "/assistant/
     page.wait_for_url(lambda url: "/sign-in/" not in url)
 
 
-def check(page: Page) -> None:
-    """Let axe find nothing."""
-    found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
-    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
-
-
 @pytest.fixture
 def max_page(server: Server, page: Page) -> Iterator[Page]:
     """Max's page, in a workspace with one document."""
@@ -47,8 +39,9 @@ def max_page(server: Server, page: Page) -> Iterator[Page]:
 
 
 def answers(page: Page, count: int) -> None:
-    """Wait until that many answers stand on the page, whole."""
+    """Wait until that many answers stand on the page, whole, and its scripts listen."""
     expect(page.locator("[data-status=complete]")).to_have_count(count)
+    page.wait_for_load_state()  # a first message leads to the conversation's own page
 
 
 def test_a_conversation_by_keyboard_alone(max_page: Page) -> None:
@@ -98,7 +91,7 @@ def test_a_citation_leads_to_the_passage(max_page: Page) -> None:
 def test_escape_stops_and_the_answer_can_be_made_again(
     max_page: Page, server: Server, localaws: LocalAws
 ) -> None:
-    localaws.script(chunks=["word "] * 50, delay_ms=40, match=STREAM)
+    localaws.script(chunks=["word "] * 100, delay_ms=40, match=STREAM)
     max_page.goto(f"http://{server.host(MAX)}/assistant/{conversation_for(MAX)}/")
     max_page.keyboard.type("Tell me everything.")
     max_page.keyboard.press("Enter")
@@ -114,7 +107,7 @@ def test_escape_stops_and_the_answer_can_be_made_again(
 def test_a_question_after_stop_waits_for_the_answer_to_be_settled(
     max_page: Page, server: Server, localaws: LocalAws
 ) -> None:
-    localaws.script(chunks=["word "] * 40, delay_ms=50, match=STREAM)
+    localaws.script(chunks=["word "] * 100, delay_ms=40, match=STREAM)
     max_page.goto(f"http://{server.host(MAX)}/assistant/{conversation_for(MAX)}/")
     max_page.keyboard.type("Tell me everything.")
     max_page.keyboard.press("Enter")
@@ -162,7 +155,8 @@ def test_a_conversation_is_renamed_and_deleted(max_page: Page, server: Server) -
     more.click()
     max_page.get_by_role("button", name="Rename").first.click()
     max_page.fill("#title", "Journeys")
-    max_page.keyboard.press("Enter")
+    with max_page.expect_navigation():
+        max_page.keyboard.press("Enter")
     expect(max_page.locator("[data-title]")).to_have_text("Journeys")
     more.click()
     max_page.get_by_role("button", name="Delete").click()
@@ -206,6 +200,7 @@ def test_write_summarizes_a_document_and_rewrites_a_text(server: Server, page: P
     expect(page.locator("[data-write-text] a.cite").first).to_be_visible()
     check(page)
     page.get_by_role("link", name="Rewrite").click()
+    settled(page)
     page.get_by_role("button", name="Rewrite").click()
     expect(page.locator("[data-write-problem]")).to_have_text("Give the text to rewrite.")
     page.get_by_label("Text", exact=True).fill("In order to save money, please note that we act.")

@@ -151,7 +151,7 @@ def test_signing_out_closes_the_open_socket_and_the_turn_goes_on(
     server: Server, localaws: LocalAws
 ) -> None:
     conversation = conversation_for(BOB)
-    localaws.script(chunks=["word "] * 40, delay_ms=20, match={"operation": "ConverseStream"})
+    localaws.script(chunks=["word "] * 40, delay_ms=60, match={"operation": "ConverseStream"})
     browser = browser_of(BOB)
     cookie = browser.cookies["session"].value
     with talking(server, BOB, conversation, cookie=cookie) as talk:
@@ -197,7 +197,7 @@ def test_a_right_that_ends_in_the_middle_of_an_answer_ends_its_tokens(
 ) -> None:
     """Once it has ended and the socket is closed not one frame more comes; within 5 s."""
     conversation = conversation_for(BOB)
-    localaws.script(chunks=["word "] * 100, delay_ms=20, match={"operation": "ConverseStream"})
+    localaws.script(chunks=["word "] * 100, delay_ms=35, match={"operation": "ConverseStream"})
     key = BOB.key if end == "the key revoked" else ""
     with talking(server, BOB, conversation, key=key) as talk:
         talk.say("ask", text="Tell me everything.")

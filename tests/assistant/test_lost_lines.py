@@ -21,9 +21,9 @@ from documents.uploading import PART_BYTES
 from tenants.context import entered
 from tenants.objects import bucket_cors
 from tests.assistant.talking import Server, conversation_for
-from tests.assistant.test_browser import STREAM, answers, check, sign_in
+from tests.assistant.test_browser import STREAM, answers, sign_in
 from tests.documents.helpers import HANDBOOK, upload
-from tests.support.browser import PHONE
+from tests.support.browser import PHONE, check
 from tests.support.cast import MAX
 from tests.support.clients import tenant_of
 from tests.support.localaws import LocalAws

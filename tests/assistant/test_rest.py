@@ -162,7 +162,7 @@ def test_a_reader_of_events_who_leaves_does_not_stop_the_answer(
 
 def test_stop_by_rest_stops_the_socket_s_answer(server: Server, localaws: LocalAws) -> None:
     conversation = conversation_for(BOB)
-    localaws.script(chunks=WORDS, delay_ms=40, match=STREAM)
+    localaws.script(chunks=WORDS, delay_ms=75, match=STREAM)
     with talking(server, BOB, conversation) as talk, server.http(BOB) as http:
         talk.say("ask", text="Tell me everything.")
         talk.until("delta")

@@ -142,7 +142,7 @@ def test_stop_reaches_a_turn_of_another_process(server: Server) -> None:
 
 def test_a_process_that_ends_stores_what_its_turns_have(server: Server, localaws: LocalAws) -> None:
     conversation = conversation_for(BOB)
-    localaws.script(chunks=WORDS, delay_ms=30, match=STREAM)
+    localaws.script(chunks=WORDS, delay_ms=75, match=STREAM)
     with talking(server, BOB, conversation) as talk:
         talk.say("ask", text="Tell me everything.")
         talk.until("delta")

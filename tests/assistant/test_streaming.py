@@ -73,7 +73,7 @@ def test_the_next_question_is_understood_with_the_one_before(server: Server) -> 
 
 def test_stop_ends_the_answer_and_the_ledger_is_exact(server: Server, localaws: LocalAws) -> None:
     conversation = conversation_for(BOB)
-    localaws.script(chunks=WORDS, delay_ms=40, match=STREAM)
+    localaws.script(chunks=WORDS, delay_ms=75, match=STREAM)
     with talking(server, BOB, conversation) as talk:
         talk.say("ask", text="Tell me everything.")
         talk.until("delta")
@@ -117,7 +117,7 @@ def test_another_answer_is_a_sibling_of_the_first(server: Server) -> None:
 
 
 def test_one_answer_is_written_at_a_time(server: Server, localaws: LocalAws) -> None:
-    localaws.script(chunks=WORDS, delay_ms=30, match=STREAM)
+    localaws.script(chunks=WORDS, delay_ms=75, match=STREAM)
     with talking(server, BOB, conversation_for(BOB)) as talk:
         talk.say("ask", text="Tell me everything.")
         talk.until("delta")

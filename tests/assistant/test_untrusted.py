@@ -176,7 +176,6 @@ def _looked_at(page: Page, url: str) -> None:
     assert "pwned" not in page.title()
 
 
-@pytest.mark.timeout(300)
 def test_nothing_that_a_model_or_a_document_says_runs_or_fetches(
     server: Server, localaws: LocalAws, worker: Worker, beacon: Beacon, open_page: OpenPage,
     browser: Browser, capsys: Any,

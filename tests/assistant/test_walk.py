@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import Page, expect
 
 from tests.assistant.talking import Server
-from tests.assistant.test_browser import answers, check, sign_in
+from tests.assistant.test_browser import answers, sign_in
 from tests.documents.helpers import HANDBOOK, ready
-from tests.support.browser import PHONE
+from tests.support.browser import PHONE, check, settled
 from tests.support.cast import MAX
 from tests.support.localaws import LocalAws
 
@@ -92,7 +92,7 @@ def test_by_keyboard_on_a_desktop(server: Server, page: Page, localaws: LocalAws
     expect(page.locator("[data-answer]").last).to_contain_text("30 days")
     expect(page.locator("[data-follow-ups]:visible")).to_contain_text("Hotels")
 
-    page.wait_for_load_state("load")
+    settled(page)
     press(page, "Bad answer")
     page.get_by_label("What was wrong with it? Optional").fill("Say who approves it")
     press(page, "Send the reason")

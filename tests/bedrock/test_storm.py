@@ -65,7 +65,7 @@ def asked(tenant: TenantContext) -> str:
     return "answered"
 
 
-@pytest.mark.timeout(120 + 2 * SECONDS)
+@pytest.mark.timeout(300 + 2 * SECONDS)
 @pytest.mark.django_db(transaction=True)
 def test_a_storm_is_answered_out_of_each_tenants_own_share(
     request: pytest.FixtureRequest, localaws: LocalAws

@@ -47,9 +47,8 @@ def test_answers_of_every_kind_carry_the_limits() -> None:
 def test_a_call_takes_from_both_and_a_colleague_sees_the_workspaces_alone() -> None:
     asked = write()
     assert asked.status_code == 200, asked.content
-    taken = 300 - left(asked, "workspace-requests")
-    assert taken >= 1
-    assert left(asked, "member-requests") == 150 - taken
+    # Both flow in again between a call's requests, the workspace's share the faster.
+    assert 150 - left(asked, "member-requests") >= 300 - left(asked, "workspace-requests") >= 1
     seen = api(BOB).get("/api/v1/usage/")
     assert left(seen, "member-requests") == 150
 

@@ -48,11 +48,11 @@ def test_a_call_takes_what_its_largest_policy_counts_and_gives_the_rest_back() -
 
 def test_tenants_together_get_no_more_than_the_region_has() -> None:
     acme, globex = tenant_of(ALICE), tenant_of(CHARLIE)
-    granted = [passes(tenant, shared(5, 10, 2)) for tenant in (acme, globex, acme, globex, acme)]
+    granted = [passes(tenant, shared(5, 2, 10)) for tenant in (acme, globex, acme, globex, acme)]
     assert granted == [True, True, True, True, False]
     with entered(acme):
-        bucket.give_back(RATES, {}, stream=None, shared=shared(5, 10, 2))
-    assert passes(acme, shared(5, 10, 2))
+        bucket.give_back(RATES, {}, stream=None, shared=shared(5, 2, 10))
+    assert passes(acme, shared(5, 2, 10))
 
 
 def test_a_refusal_of_the_region_takes_nothing_of_the_tenants_own() -> None:
@@ -68,10 +68,10 @@ def test_a_refusal_of_the_region_takes_nothing_of_the_tenants_own() -> None:
 
 def test_one_who_waits_in_line_passes_when_units_have_come_back() -> None:
     acme = tenant_of(ALICE)
-    assert passes(acme, shared(50, 50))
-    assert not passes(acme, shared(10, 50))
+    assert passes(acme, shared(20))
+    assert not passes(acme, shared(18))
     began = time.monotonic()
-    assert passes(acme, shared(10, 50), patience=3)
+    assert passes(acme, shared(18), patience=3)  # they are back after 0.9 s
     assert 0.05 < time.monotonic() - began < 3
 
 

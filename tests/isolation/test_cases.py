@@ -27,7 +27,7 @@ DELETIONS = int(os.environ.get("ISOLATION_DELETIONS", "3"))
 EXTRACTIONS = int(os.environ.get("ISOLATION_EXTRACTIONS", "6"))
 CANARIES = int(os.environ.get("ISOLATION_CANARIES", "36"))
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture

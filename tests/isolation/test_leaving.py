@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 QUEUED = int(os.environ.get("ISOLATION_QUEUED", "5"))  # tasks that wait when it leaves
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.django_db(transaction=True)
 Manage = Callable[..., str]
 
 

@@ -24,6 +24,15 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.django_db
 
 
+def not_too_soon(begun: float, starts: list[float], a_second: int) -> None:
+    """Let no more have been let in than may be, at any time since `begun`.
+
+    A thread of a busy machine notes late when it was let in, and never early.
+    """
+    for number, start in enumerate(sorted(starts)):
+        assert start - begun > 0.99 * (number // a_second), number
+
+
 def test_no_more_are_inside_than_there_are_places_and_none_starts_too_soon() -> None:
     tenants = [tenant_of(ALICE), tenant_of(CHARLIE)]
     lock, inside, most, starts = threading.Lock(), [0], [0], list[float]()
@@ -37,16 +46,15 @@ def test_no_more_are_inside_than_there_are_places_and_none_starts_too_soon() -> 
                 starts.append(time.monotonic())
                 if inside[0] == PLACES:
                     full.set()
-            assert full.wait(10)
+            assert full.wait(60)
             with lock:
                 inside[0] -= 1
 
+    begun = time.monotonic()
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(work, [tenants[n % 2] for n in range(12)]))
     assert most[0] == PLACES
-    starts.sort()
-    for first, later in zip(starts, starts[STARTS_A_SECOND:], strict=False):
-        assert later - first > 0.9
+    not_too_soon(begun, starts, STARTS_A_SECOND)
 
 
 def test_a_small_upload_is_let_in_before_the_rest_of_a_large_one() -> None:
@@ -69,24 +77,24 @@ def test_a_small_upload_is_let_in_before_the_rest_of_a_large_one() -> None:
 
 
 def test_who_asks_often_stays_below_the_services_limit_and_lets_others_by() -> None:
-    begun: list[tuple[str, float]] = []
+    let_in: list[tuple[str, float]] = []
     lock = threading.Lock()
 
     def work(tenant: TenantContext) -> None:
         with entered(tenant), retrieval_place("KB12345678"), lock:
-            begun.append((tenant.slug, time.monotonic()))
+            let_in.append((tenant.slug, time.monotonic()))
 
     often, seldom = tenant_of(ALICE), tenant_of(CHARLIE)
+    begun = time.monotonic()
     with ThreadPoolExecutor(41) as pool:
         waiting = [pool.submit(work, often) for _ in range(40)]
-        eventually(lambda: len(begun) >= RETRIEVALS_A_SECOND)
+        eventually(lambda: len(let_in) >= RETRIEVALS_A_SECOND)
         waiting.append(pool.submit(work, seldom))
         for one in waiting:
             one.result()
-    begun.sort(key=lambda each: each[1])
-    assert [slug for slug, _ in begun].index("globex") < len(begun) - 1
-    for (_, first), (_, later) in zip(begun, begun[RETRIEVALS_A_SECOND:], strict=False):
-        assert later - first > 0.9
+    let_in.sort(key=lambda each: each[1])
+    assert [slug for slug, _ in let_in].index("globex") < len(let_in) - 1
+    not_too_soon(begun, [at for _, at in let_in], RETRIEVALS_A_SECOND)
 
 
 def test_without_redis_nobody_goes_in(settings: Any) -> None:

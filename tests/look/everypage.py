@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from tests.isolation.admintable import MODELS, PUBLIC
 from tests.isolation.attempts import filled
 from tests.isolation.table import PRIVATE, ROUTES
 from tests.isolation.world import World
-from tests.support.browser import DESKTOP, PHONE
+from tests.support.browser import DESKTOP, PHONE, violations
 from tests.support.cast import ALICE, BOB, Person
 
-RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # The frame of the admin is django-unfold's: it marks no main part, names both of its navigations
 # alike, and leaves heads of columns empty.
 NOT_OF_STAFF: Final = ("landmark-one-main", "region", "landmark-unique", "empty-table-header")
@@ -113,11 +111,7 @@ def look(page: Page, theme: str, *, staff: bool = False) -> list[str]:
     dark = "dark" if theme == "dark" else "light"
     forced = "active" if theme == "contrast" else "none"
     page.emulate_media(color_scheme=dark, reduced_motion="reduce", forced_colors=forced)  # type: ignore[arg-type]
-    options: dict[str, object] = {"runOnly": RULES}
-    if staff:
-        options["rules"] = {rule: {"enabled": False} for rule in NOT_OF_STAFF}
-    found = Axe().run(page, options=options).response["violations"]
-    return [f"{rule['id']}: {node['html'][:160]}" for rule in found for node in rule["nodes"]]
+    return violations(page, but=NOT_OF_STAFF if staff else ())
 
 
 def weight(page: Page) -> int:

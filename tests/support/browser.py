@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import Any, Final
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 DESKTOP, PHONE = (1280, 800), (390, 844)
-PATIENCE_MS = 15_000
+PATIENCE_MS = 40_000  # on a machine that does other things
 expect.set_options(timeout=PATIENCE_MS)
+RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+UNDER_WAY: Final = ".htmx-request, .htmx-swapping, .htmx-settling"
 
 # No calls home, which a closed network answers with many slow refusals.
 FLAGS = [
@@ -64,3 +68,35 @@ def opened(browser: Browser, size: tuple[int, int] = DESKTOP) -> Iterator[Page]:
     finally:
         context.close()
     assert not errors, f"The page's scripts failed: {errors}"
+
+
+def settled(page: Page) -> None:
+    """Wait until the page is loaded, shows its main part, and htmx waits for nothing.
+
+    Before keys or clicks that only the page's scripts answer, and before a look at the whole of it:
+    a click on a link or a button that sends a form returns when the next page has begun, empty as
+    yet. `page.keyboard.press` does not wait even for that: wait for the outcome first.
+    """
+    page.wait_for_load_state()
+    expect(page.locator("main, #main, h1").filter(visible=True).first).to_be_visible()
+    expect(page.locator(UNDER_WAY)).to_have_count(0)
+
+
+def violations(page: Page, *, but: Collection[str] = ()) -> list[str]:
+    """Return what axe finds on the page when it has settled: rule and element. `but` rules are off.
+
+    Wait for the outcome of what was pressed last before: axe reads what is there.
+    """
+    settled(page)
+    options: dict[str, Any] = {
+        "runOnly": RULES,
+        "resultTypes": ["violations"],
+        "rules": {rule: {"enabled": False} for rule in but},
+    }
+    found = Axe().run(page, options=options).response["violations"]
+    return [f"{rule['id']}: {node['html'][:160]}" for rule in found for node in rule["nodes"]]
+
+
+def check(page: Page) -> None:
+    """Let axe find nothing."""
+    assert violations(page) == []

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import psutil
 import psycopg
+import redis
 
 from config.stack.options import REPOSITORY
 from config.stack.ports import LOOPBACK, free_port
@@ -98,10 +99,10 @@ class LiveStack:
         """Return the status of GET `path` at `host` (`acme.localhost`, say)."""
         headers = {"Host": f"{host}:{self.port}"}
         url = f"http://{LOOPBACK}:{self.port}{path}"
-        answer = httpx.get(url, headers=headers, timeout=10, trust_env=False, verify=NO_TLS)
+        answer = httpx.get(url, headers=headers, timeout=60, trust_env=False, verify=NO_TLS)
         return answer.status_code
 
-    def stop(self, within: float = 15) -> int:
+    def stop(self, within: float = 60) -> int:
         """Stop it as an operator would and return its exit status."""
         self.aws.close()
         if self.process is None:
@@ -182,11 +183,19 @@ class LiveStack:
         with self._database() as connection:
             return connection.execute(statement, values or None).rowcount
 
+    def refill(self, slug: str) -> None:
+        """Fill the workspace's buckets of requests and tokens again."""
+        [(tenant,)] = self.sql("SELECT id FROM registry_tenant WHERE slug = %s", slug)
+        port = json.loads((self.var / "ports.json").read_text())["redis"]
+        with redis.Redis(host=LOOPBACK, port=port) as client:
+            for key in client.scan_iter(match=f"tenant:{tenant.hex}:*", count=1000):
+                client.delete(key)
+
     def _database(self) -> psycopg.Connection[tuple[Any, ...]]:
         passwords = json.loads((self.var / "database-passwords.json").read_text())
         port = json.loads((self.var / "ports.json").read_text())["postgres"]
         url = f"postgresql://postgres:{passwords['postgres']}@{LOOPBACK}:{port}/tenantry"
-        return psycopg.connect(url, connect_timeout=5)
+        return psycopg.connect(url, connect_timeout=20)
 
     def environment(self, login: str) -> dict[str, str]:
         """Return the environment of a process beside the running stack, under one of its logins."""
@@ -209,7 +218,7 @@ class LiveStack:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         assert done.returncode == 0, done.stdout
         return done.stdout

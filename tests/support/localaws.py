@@ -18,7 +18,7 @@ class LocalAws:
     def __init__(self, url: str) -> None:
         self.url = url
         self._http = httpx.Client(
-            base_url=f"{url}/_localaws", timeout=10, trust_env=False, verify=NO_TLS
+            base_url=f"{url}/_localaws", timeout=60, trust_env=False, verify=NO_TLS
         )
 
     def script(self, **members: Any) -> None:

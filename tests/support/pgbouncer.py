@@ -66,9 +66,9 @@ def pooled(worker: Worker, mode: str, size: int = 1) -> Iterator[int]:
         return True
 
     try:
-        eventually(answers, within=10)
+        eventually(answers)
         yield port
     finally:
         process.terminate()
-        process.wait(5)
+        process.wait(60)
         shutil.rmtree(folder, ignore_errors=True)

@@ -214,7 +214,7 @@ class Worker:
             return status, Path(log.name).read_text()
 
 
-def wait_for(child: Child, within: float = 30) -> None:
+def wait_for(child: Child, within: float = 120) -> None:
     """Wait until a child serves; its last log line is the error otherwise."""
     give_up = time.monotonic() + within
     # In a thread of its own: beside a browser, the main one has a running event loop.

@@ -9,9 +9,10 @@ from typing import TypeVar
 
 R = TypeVar("R")
 LOOK_EVERY = 0.05  # seconds
+PATIENCE = 40.0  # seconds, on a machine that does other things; who waits in vain waits so long
 
 
-def eventually(look: Callable[[], R], within: float = 15, saying: str = "") -> R:
+def eventually(look: Callable[[], R], within: float = PATIENCE, saying: str = "") -> R:
     """Return the first true thing that `look` returns. Fails after `within` seconds.
 
     An assertion that fails inside `look` counts as not yet, and is raised when time is up.

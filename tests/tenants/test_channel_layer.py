@@ -18,12 +18,12 @@ def aside(work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def ended_when_cancelled_after(steps: int, work: Callable[[], Awaitable[object]]) -> bool:
-    """Say whether work that is cancelled after so many steps of the loop ends within a second."""
+    """Say whether work that is cancelled after so many steps of the loop ends."""
     task = asyncio.ensure_future(work())
     for _ in range(steps):
         await asyncio.sleep(0)
     task.cancel()
-    await asyncio.wait([task], timeout=1)
+    await asyncio.wait([task], timeout=20)
     ended = task.done()
     task.cancel()
     await asyncio.wait([task])
@@ -55,7 +55,7 @@ def test_a_message_after_a_cancelled_wait_is_not_lost() -> None:
         for steps in range(STEPS):
             await ended_when_cancelled_after(steps, lambda: layer.receive(channel))
         await layer.send(channel, {"type": "force.close"})
-        message = await asyncio.wait_for(layer.receive(channel), timeout=5)
+        message = await asyncio.wait_for(layer.receive(channel), timeout=60)
         assert message == {"type": "force.close"}
 
     aside(work)

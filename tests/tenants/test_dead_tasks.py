@@ -164,7 +164,7 @@ def celery_worker(worker: Worker) -> Iterator[subprocess.Popen[bytes]]:
         )  # fmt: skip
     yield running
     running.send_signal(signal.SIGQUIT)
-    running.wait(20)
+    running.wait(60)
 
 
 def test_what_the_time_limit_killed_is_noted_by_another_child(

@@ -52,7 +52,7 @@ def test_a_static_file_carries_them_too() -> None:
         assert start["status"] == 200
         while (await talk.receive_output(5)).get("more_body"):
             pass  # to its end, where the file is closed
-        await talk.wait(5)
+        await talk.wait(60)
         return dict(start["headers"])
 
     from concurrent.futures import ThreadPoolExecutor

@@ -7,12 +7,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.support.browser import check, settled
 from tests.support.cast import ADA, PASSWORD
-
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @pytest.fixture
@@ -47,12 +45,6 @@ def password(page: Page, host: str) -> None:
     page.wait_for_url(lambda url: "/sign-in/?" not in url)
 
 
-def check(page: Page) -> None:
-    """Let axe find nothing."""
-    found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
-    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
-
-
 def test_an_app_and_a_security_key_sign_in(host: str, page: Page) -> None:
     from tenants.signin.totp import totp_code
 
@@ -75,6 +67,7 @@ def test_an_app_and_a_security_key_sign_in(host: str, page: Page) -> None:
     }  # fmt: skip
     devtools.send("WebAuthn.addVirtualAuthenticator", {"options": key})
     page.click("text=Add another")
+    settled(page)
     page.fill("#id_key_name", "Blue key")
     page.click("text=Add a key")
     expect(page.get_by_role("cell", name="Blue key", exact=True)).to_be_visible()
