@@ -1,7 +1,7 @@
 """The child process that opens an untrusted file: limited, without network or credentials.
 
 It reads the file from standard input, which the parent opened, and writes one JSON answer
-to standard output. `sandbox.py` starts it.
+to standard output. `sandbox.py` starts it, or `nursery.py` forks it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import os
 import resource
 import sys
-from typing import Any
+from typing import Any, BinaryIO, NoReturn
 
 from documents.parsing.model import Limits, MediaType, Refused
 
@@ -81,10 +81,16 @@ def confine(limits: Limits) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    network_leave()
+    sys.addaudithook(_refuse)
+
+
+def network_leave() -> None:
+    """Move this process into a network that has nothing in it, where that is permitted."""
+    libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWNET) != 0:
         # A plain user needs a user namespace first; where neither is permitted the hook remains.
         libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
-    sys.addaudithook(_refuse)
 
 
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
@@ -97,9 +103,13 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
             raise PermissionError("a parser does not write files")
 
 
-def answer(data: bytes, limits: Limits, reader: Any, *more: Any) -> dict[str, Any]:
-    """Read the file and describe the result, or the refusal, in plain values."""
+def answer(source: BinaryIO, limits: Limits, reader: Any, *more: Any) -> dict[str, Any]:
+    """Read the file and describe the result, or the refusal, in plain values.
+
+    A reader that `SEEKS` gets the open file and need not hold all of it; others get its bytes.
+    """
     try:
+        data = source if getattr(reader, "SEEKS", False) else source.read()
         parsed = reader.read(data, limits, *more)
     except Refused as refusal:
         return {"refused": refusal.code, "extra": refusal.extra}
@@ -118,19 +128,27 @@ def answer(data: bytes, limits: Limits, reader: Any, *more: Any) -> dict[str, An
     }
 
 
+def reader_for(kind: MediaType) -> Any:
+    """Load the module that reads a kind of file."""
+    return importlib.import_module(f"documents.parsing.readers.{_READERS[kind]}")
+
+
+def serve(limits: Limits, reader: Any, *more: Any) -> NoReturn:
+    """Give up what is not needed, read standard input, answer on standard output, and end."""
+    with open(0, "rb", closefd=False) as source, open(1, "wb", closefd=False) as out:
+        confine(limits)
+        result = answer(source, limits, reader, *more)
+        out.write(json.dumps(result, ensure_ascii=False, separators=(",", ":")).encode())
+    os._exit(0)  # skips the parser libraries' own clean-up, which may hang on broken files
+
+
 def main() -> None:
     """Read standard input as the media type in the arguments, and answer.
 
     Limits that allow recognition have the recognizer loaded first, with its models.
     """
-    media_type = sys.argv[1]
     limits = Limits(**json.loads(sys.argv[2]))
     more: tuple[Any, ...] = ()
     if limits.recognized_pages:
         more = (importlib.import_module("documents.parsing.readers.recognizer").Recognizer(),)
-    reader = importlib.import_module(f"documents.parsing.readers.{_READERS[MediaType(media_type)]}")
-    with open(0, "rb", closefd=False) as source, open(1, "wb", closefd=False) as out:
-        confine(limits)
-        result = answer(source.read(), limits, reader, *more)
-        out.write(json.dumps(result, ensure_ascii=False, separators=(",", ":")).encode())
-    os._exit(0)  # skips the parser libraries' own clean-up, which may hang on broken files
+    serve(limits, reader_for(MediaType(sys.argv[1])), *more)

@@ -14,7 +14,7 @@ import io
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, BinaryIO
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -41,7 +41,7 @@ def main() -> None:
     with open(0, "rb", closefd=False) as source, open(1, "wb", closefd=False) as out:
         confine(limits)
         try:
-            head, images = draw(source.read(), wanted, width)
+            head, images = draw(source, wanted, width)
         except Refused as refusal:
             head, images = {"refused": refusal.code, "extra": refusal.extra}, []
         out.write(json.dumps(head, separators=(",", ":")).encode() + b"\n")
@@ -50,8 +50,8 @@ def main() -> None:
     os._exit(0)  # skips the library's own clean-up, which may hang on broken files
 
 
-def _drawn(data: bytes, wanted: list[int], width: int) -> tuple[dict[str, Any], list[bytes]]:
-    document = pypdfium2.PdfDocument(data)
+def _drawn(source: BinaryIO, wanted: list[int], width: int) -> tuple[dict[str, Any], list[bytes]]:
+    document = pypdfium2.PdfDocument(source)
     sizes = [[round(side, 1) for side in document.get_page_size(at)] for at in range(len(document))]
     pages: list[dict[str, Any]] = []
     images: list[bytes] = []
@@ -69,16 +69,16 @@ def _drawn(data: bytes, wanted: list[int], width: int) -> tuple[dict[str, Any], 
     return {"sizes": sizes, "pages": pages}, images
 
 
-def _framed(data: bytes, _: list[int], width: int) -> tuple[dict[str, Any], list[bytes]]:
+def _framed(source: BinaryIO, _: list[int], width: int) -> tuple[dict[str, Any], list[bytes]]:
     """Draw a picture's first frame: upright, on white, without what its file tells beside it."""
     try:
-        return _frame(data, width)
+        return _frame(source, width)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise Refused("corrupt_file") from error
 
 
-def _frame(data: bytes, width: int) -> tuple[dict[str, Any], list[bytes]]:
-    picture: Image.Image = Image.open(io.BytesIO(data), formats=_FORMATS)
+def _frame(source: BinaryIO, width: int) -> tuple[dict[str, Any], list[bytes]]:
+    picture: Image.Image = Image.open(source, formats=_FORMATS)
     if picture.width * picture.height > PIXELS:
         raise Refused("too_many_pixels", limit=PIXELS)
     longest = max(picture.size)

@@ -1,8 +1,10 @@
 """Parse an untrusted file in a limited child process.
 
 The child has no environment, its own session and network namespace, and limits on memory,
-processor time and wall time; it gets the open file and gives back text. A plain
-subprocess, since a Celery worker's own processes may not have `multiprocessing` children.
+processor time and wall time; it gets the open file and gives back text. It is forked by a process
+that has the readers loaded (`nursery.py`), or a plain subprocess where that is busy and for text
+recognition, whose models it would hold for ever. No `multiprocessing`: a Celery worker's own
+processes may not have its children.
 """
 
 from __future__ import annotations
@@ -13,11 +15,10 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from documents.parsing import ocr
 from documents.parsing.errors import (
@@ -27,6 +28,7 @@ from documents.parsing.errors import (
     ParsingError,
     error_for,
 )
+from documents.parsing.forking import Told, command, nursery
 from documents.parsing.model import (
     DEFAULT,
     PICTURES,
@@ -37,11 +39,7 @@ from documents.parsing.model import (
     ParsedText,
 )
 
-_ROOT = str(Path(__file__).resolve().parents[2])
-_PATH = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
 _START = "from documents.parsing.child import main; main()"
-# As this process does, a child keeps what it compiles: all of it before a byte of the file is read.
-_KEEPS = ("-B",) if sys.dont_write_bytecode else ()
 _ANSWER_FACTOR = 6
 """Bytes of JSON that one character may take, headings and pages included."""
 
@@ -70,9 +68,11 @@ def parse(path: Path, media_type: str, *, limits: Limits = DEFAULT) -> ParsedTex
 
 
 def _read(path: Path, media_type: MediaType, limits: Limits) -> ParsedText:
-    arguments = [str(media_type), json.dumps(asdict(limits))]
     cap = limits.characters * _ANSWER_FACTOR + 1_000_000
-    output = child_answer(path, _START, arguments, limits=limits, cap=cap)
+    output = None if limits.recognized_pages else _forked_answer(path, media_type, limits, cap)
+    if output is None:
+        arguments = [str(media_type), json.dumps(asdict(limits))]
+        output = child_answer(path, _START, arguments, limits=limits, cap=cap)
     try:
         answer: dict[str, Any] = json.loads(output)
     except ValueError:
@@ -97,15 +97,9 @@ def child_answer(
     At most `cap` bytes of it. Raises a `ParsingError` for an empty file and for a child that
     dies, takes too long or needs too much memory.
     """
-    with path.open("rb") as source:
-        if os.fstat(source.fileno()).st_size == 0:
-            raise EmptyFile
+    with _opened(path) as source:
         child = subprocess.Popen(
-            [
-                sys.executable,
-                *("-I", *_KEEPS, "-X", "utf8", "-c", _PATH + start, _ROOT),
-                *arguments,
-            ],
+            command(start, arguments),
             stdin=source,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -114,32 +108,53 @@ def child_answer(
             start_new_session=True,
             close_fds=True,
         )
-    output = b""
-    timed_out = False
+    output, timed_out = b"", False
     try:
-        output, timed_out = _collect(child, limits, cap)
+        assert child.stdout is not None
+        output, timed_out = _collected(child.stdout.fileno(), limits, cap)
     finally:
         peak = _reap(child)
-    if timed_out or child.returncode == -signal.SIGXCPU:
+    return _judged(Told(output, timed_out, child.returncode, peak), limits)
+
+
+def _forked_answer(path: Path, media_type: str, limits: Limits, cap: int) -> bytes | None:
+    """Return what a forked child writes of the file; None where none can be had now."""
+    with _opened(path) as source:
+        told = nursery.answer(
+            source, media_type, limits, lambda answer: _collected(answer, limits, cap)
+        )
+    return None if told is None else _judged(told, limits)
+
+
+def _opened(path: Path) -> BinaryIO:
+    source = path.open("rb")
+    if os.fstat(source.fileno()).st_size == 0:
+        source.close()
+        raise EmptyFile
+    return source
+
+
+def _judged(told: Told, limits: Limits) -> bytes:
+    """Return a child's answer, or raise for what became of it instead."""
+    if told.timed_out or told.status == -signal.SIGXCPU:
         raise error_for("parse_timeout")
-    if child.returncode != 0 or not output:
-        raise _crash(peak, limits)
-    return output
+    if told.status != 0 or not told.output:
+        raise _crash(told.peak, limits)
+    return told.output
 
 
-def _collect(child: subprocess.Popen[bytes], limits: Limits, cap: int) -> tuple[bytes, bool]:
-    """Read the answer up to its cap; return it, and whether time ran out."""
-    assert child.stdout is not None
+def _collected(answer: int, limits: Limits, cap: int) -> tuple[bytes, bool]:
+    """Read the answer up to its cap from a pipe; return it, and whether time ran out."""
     deadline = time.monotonic() + limits.wall_seconds
     parts: list[bytes] = []
     size = 0
     with selectors.DefaultSelector() as selector:
-        selector.register(child.stdout, selectors.EVENT_READ)
+        selector.register(answer, selectors.EVENT_READ)
         while True:
             left = deadline - time.monotonic()
             if left <= 0 or not selector.select(left):
                 return b"", True
-            part = os.read(child.stdout.fileno(), 1 << 20)
+            part = os.read(answer, 1 << 20)
             if not part:
                 return b"".join(parts), False
             size += len(part)

@@ -3,55 +3,132 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import socket
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from documents.parsing import MediaType, parse
-from documents.parsing.sandbox import _ROOT
+from documents.parsing import DEFAULT, MediaType, parse
+from documents.parsing.forking import ROOT, Nursery, Told, nursery
+from documents.parsing.sandbox import _collected, child_answer
+from tests.documents.probing import FORKING, STARTED
+from tests.support.waiting import eventually
 
 DESCRIPTORS = Path("/proc/self/fd")
-PROBE = """
-import sys; sys.path.insert(0, {root!r})
-import json, os, pathlib, socket, subprocess
-from documents.parsing.child import confine
-from documents.parsing.model import DEFAULT
-confine(DEFAULT)
-def attempt(action):
+BUSY = "[" * 400_000 + "a" + "](" * 400_000  # takes the reader of Markdown for ever
+
+
+@pytest.fixture
+def probing() -> Iterator[Nursery]:
+    """A nursery whose children try what they may not."""
+    made = Nursery(FORKING)
     try:
-        action()
-    except BaseException as error:
-        return type(error).__name__
-    return "allowed"
-print(json.dumps({{
-    "environment": sorted(os.environ),
-    "socket": attempt(lambda: socket.create_connection(("127.0.0.1", {port}), 1)),
-    "resolve": attempt(lambda: socket.getaddrinfo("localhost", 80)),
-    "process": attempt(lambda: subprocess.run(["true"])),
-    "fork": attempt(os.fork),
-    "shell": attempt(lambda: os.system("true")),
-    "write": attempt(lambda: open({target!r}, "w")),
-    "descriptor": attempt(lambda: os.open({target!r}, os.O_RDWR | os.O_CREAT)),
-    "unlink": attempt(lambda: pathlib.Path({target!r}).unlink()),
-}}))
-"""
+        yield made
+    finally:
+        made.end()
 
 
-def test_the_child_can_reach_nothing(tmp_path: Path) -> None:
-    target = tmp_path / "target"
+def tried(told: Told | None) -> dict[str, Any]:
+    assert told is not None
+    assert (told.status, told.timed_out) == (0, False)
+    found: dict[str, Any] = json.loads(json.loads(told.output)["text"])
+    return found
+
+
+def forked(nursery: Nursery, path: Path) -> dict[str, Any]:
+    with path.open("rb") as source:
+        return tried(
+            nursery.answer(
+                source, MediaType.TEXT, DEFAULT, lambda out: _collected(out, DEFAULT, 10_000)
+            )
+        )
+
+
+def started(path: Path) -> dict[str, Any]:
+    output = child_answer(path, STARTED, [], limits=DEFAULT, cap=10_000)
+    return tried(Told(output, False, 0, 0))
+
+
+@pytest.mark.parametrize("way", ["forked", "started"])
+def test_the_child_can_reach_nothing(way: str, probing: Nursery, tmp_path: Path) -> None:
+    target, file = tmp_path / "target", tmp_path / "file"
     target.write_text("untouched")
-    script = PROBE.format(root=_ROOT, port=9, target=str(target))
-    done = subprocess.run(
-        [sys.executable, "-I", "-B", "-c", script], env={}, capture_output=True, check=True
-    )
-    found = json.loads(done.stdout)
-    assert set(found.pop("environment")) <= {"LC_CTYPE"}
-    assert set(found.values()) == {"PermissionError"}
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        file.write_text(json.dumps({"port": server.getsockname()[1], "target": str(target)}))
+        found = forked(probing, file) if way == "forked" else started(file)
+    assert set(found["attempts"].values()) == {"PermissionError"}
+    assert set(found["environment"]) <= {"LC_CTYPE"}
+    assert found["session"]
+    assert found["descriptors"] == ["0", "1", "2", "3"]  # the last lists the others
     assert target.read_text() == "untouched"
+
+
+def test_no_file_is_read_where_another_was(probing: Nursery, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text(json.dumps({"port": 9, "target": str(tmp_path / "target")}))
+    first, second = forked(probing, file), forked(probing, file)
+    assert first["process"] != second["process"]
+    assert (first["before"], second["before"]) == (0, 0)
+
+
+def nurseries() -> list[psutil.Process]:
+    """Return those of this process."""
+    return [
+        child
+        for child in psutil.Process().children()
+        if child.status() != psutil.STATUS_ZOMBIE and any("nursery" in w for w in child.cmdline())
+    ]
+
+
+def test_a_nursery_that_is_gone_is_followed_by_another(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("Words.")
+    parse(path, MediaType.TEXT)
+    (before,) = nurseries()
+    before.kill()
+    assert parse(path, MediaType.TEXT).text == "Words."
+    (after,) = nurseries()
+    assert after.pid != before.pid
+
+
+def test_a_file_is_read_by_itself_where_the_nursery_is_busy(tmp_path: Path) -> None:
+    path, meanwhile = tmp_path / "a.txt", []
+    path.write_text("Words.")
+
+    def collected(out: int) -> tuple[bytes, bool]:
+        meanwhile.append(parse(path, MediaType.TEXT).text)
+        return _collected(out, DEFAULT, 10_000)
+
+    with path.open("rb") as source:
+        told = nursery.answer(source, MediaType.TEXT, DEFAULT, collected)
+    assert told is not None
+    assert (told.status, meanwhile) == (0, ["Words."])
+
+
+def test_what_reads_a_file_ends_with_the_worker(tmp_path: Path) -> None:
+    path = tmp_path / "busy.md"
+    path.write_text(BUSY)
+    script = (
+        "import pathlib, sys; from documents.parsing import parse;"
+        " parse(pathlib.Path(sys.argv[1]), 'text/markdown')"
+    )
+    with psutil.Popen([sys.executable, "-c", script, str(path)], cwd=ROOT) as worker:
+        eventually(lambda: len(worker.children(recursive=True)) == 2)
+        nursery, child = worker.children(recursive=True)
+        worker.kill()
+    eventually(lambda: ended(nursery) and ended(child))
+
+
+def ended(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_secrets_of_the_parent_are_not_in_the_childs_environment(

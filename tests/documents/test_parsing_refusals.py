@@ -63,6 +63,8 @@ def test_an_archive_bomb_costs_its_child_next_to_nothing(
 
 def test_a_file_that_takes_too_long_is_stopped_by_the_clock(tmp_path: Path) -> None:
     path = tmp_path / "slow.pdf"
+    path.write_bytes(files.pdf(["One."]))
+    parse(path, MediaType.PDF)
     path.write_bytes(files.long_pdf(200))
     before = set(psutil.Process().children(recursive=True))
     with pytest.raises(ParsingError) as refusal:

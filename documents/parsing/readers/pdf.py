@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -26,6 +26,7 @@ from documents.parsing.readers.pdf_words import Hyphens
 if TYPE_CHECKING:
     from documents.parsing.readers.recognizer import Recognizer
 
+SEEKS = True  # the pictures of a large file are never read
 _OUTLINE_ENTRIES = 2_000
 _NO_TITLE = re.compile(
     r"^(\(?(?:untitled|anonymous|unspecified)\)?|microsoft word.*|.*\.(docx?|indd|tex|pdf))$",
@@ -34,13 +35,13 @@ _NO_TITLE = re.compile(
 _SENTENCE_END = re.compile(r"[.!?:;…。\uff01\uff1f][\"'”\u2019)\]]*$")
 
 
-def read(data: bytes, limits: Limits, recognizer: Recognizer | None = None) -> ParsedText:
+def read(source: BinaryIO, limits: Limits, recognizer: Recognizer | None = None) -> ParsedText:
     """Read a PDF's text; pages without letters by the recognizer, if there is one.
 
     Without it a scan is refused as `no_text`, and where only some pages are, they are `unread`.
     """
     try:
-        document = pypdfium2.PdfDocument(data)
+        document = pypdfium2.PdfDocument(source)
     except pypdfium2.PdfiumError as error:
         locked = (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY)
         raise Refused("encrypted_file" if error.err_code in locked else "corrupt_file") from error
