@@ -1,7 +1,7 @@
 """LangChain's pipeline from a PDF file to searchable, as its tutorial on semantic search has it.
 
-Answers each line of JSON, `{"file", "query"}`, with one: pages, chunks and whether the best passage
-holds the words of the query; in an environment of its own.
+Answers each line of JSON, `{"files", "asked"}`, with one: pages, chunks and whether the best
+passages of each query hold its words; in an environment of its own.
 """
 
 import json
@@ -23,12 +23,17 @@ def main() -> None:
     )
     for line in sys.stdin:
         asked = json.loads(line)
-        pages = PyPDFLoader(asked["file"]).load()
+        pages = [page for file in asked["files"] for page in PyPDFLoader(file).load()]
         chunks = splitter.split_documents(pages)
         store = InMemoryVectorStore(embeddings)
         store.add_documents(documents=chunks)
-        found = store.similarity_search(asked["query"], k=10)
-        fine = any(asked["words"] in " ".join(each.page_content.split()) for each in found)
+        fine = all(
+            any(
+                each["words"] in " ".join(found.page_content.split())
+                for found in store.similarity_search(each["query"], k=10)
+            )
+            for each in asked["asked"]
+        )
         print(json.dumps({"pages": len(pages), "chunks": len(chunks), "found": fine}), flush=True)
 
 

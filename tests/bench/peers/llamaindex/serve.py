@@ -1,7 +1,7 @@
 """LlamaIndex' pipeline from a PDF file to searchable, as its starter example has it.
 
-Answers each line of JSON, `{"file", "query"}`, with one: pages, chunks and whether the best passage
-holds the words of the query; in an environment of its own.
+Answers each line of JSON, `{"files", "asked"}`, with one: pages, chunks and whether the best
+passages of each query hold its words; in an environment of its own.
 """
 
 import json
@@ -19,12 +19,18 @@ def main() -> None:
     embedding = BedrockEmbedding(model_name=MODEL, region_name="us-east-1")
     for line in sys.stdin:
         asked = json.loads(line)
-        pages = SimpleDirectoryReader(input_files=[asked["file"]]).load_data()
+        pages = SimpleDirectoryReader(input_files=asked["files"]).load_data()
         index = VectorStoreIndex.from_documents(
             pages, transformations=[SentenceSplitter()], embed_model=embedding
         )
-        found = index.as_retriever(similarity_top_k=10).retrieve(asked["query"])
-        fine = any(asked["words"] in " ".join(each.get_content().split()) for each in found)
+        retriever = index.as_retriever(similarity_top_k=10)
+        fine = all(
+            any(
+                each["words"] in " ".join(found.get_content().split())
+                for found in retriever.retrieve(each["query"])
+            )
+            for each in asked["asked"]
+        )
         chunks = len(index.index_struct.nodes_dict)
         print(json.dumps({"pages": len(pages), "chunks": chunks, "found": fine}), flush=True)
 
