@@ -19,7 +19,7 @@ from tests.bench.table import Table
 from tests.support.services import Servers, Worker
 
 COUNT = int(os.environ.get("TENANTS", "24"))
-PAIRS = 5  # of what is compared
+PAIRS = int(os.environ.get("PAIRS", "5"))  # of what is compared
 MIGRATORS = 2
 MAKING, PASSING = 6, 20  # times as fast
 
