@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from django.core.serializers.json import DjangoJSONEncoder
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
 from assistant.models import Conversation, Message, MessageRole, TextVersion, WrittenText
@@ -76,6 +77,9 @@ def _sources(citations: list[dict[str, Any]]) -> list[str]:
 def _said(message: Message) -> str:
     who = _("Question") if message.role == MessageRole.USER else _("Answer")
     lines = [f"## {who}", message.text or f"({message.get_status_display()})"]
-    lines += [f"> Attached: {each['name']} ({each['size']:,} bytes)" for each in message.attached]
+    lines += [
+        "> " + _("Attached: %(name)s (%(size)s)") % {**each, "size": filesizeformat(each["size"])}
+        for each in message.attached
+    ]
     lines += _sources(message.citations)
     return "\n\n".join(lines)

@@ -4,13 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from django.utils.translation import gettext
-
 from documents.citations import Citation
+from documents.questions import is_asked_of, question_about
 
 MOST: Final = 3
-HEADING_CHARACTERS: Final = 60
-NAME_CHARACTERS: Final = 80
 
 
 def follow_ups(citations: Sequence[Citation]) -> list[str]:
@@ -23,12 +20,9 @@ def follow_ups(citations: Sequence[Citation]) -> list[str]:
     for citation in citations:
         cited.setdefault(citation.document_id, citation)
     beside = [
-        (citation.document_name[:NAME_CHARACTERS], title)
+        (citation.document_name, title)
         for citation in cited.values()
         for title in citation.beside
-        if len(title) <= HEADING_CHARACTERS
+        if is_asked_of(title)
     ]
-    return [
-        gettext("What does “%(name)s” say about “%(title)s”?") % {"name": name, "title": title}
-        for name, title in beside[:MOST]
-    ]
+    return [question_about(name, title) for name, title in beside[:MOST]]

@@ -52,6 +52,13 @@ class RunningTurn:
     error: TenantryError | None = None
     shown: bool = False
 
+    @property
+    def request_id(self) -> UUID:
+        """The request that the answer's calls are metered under, given when the turn began."""
+        request_id = self.turn.answer.request_id
+        assert request_id is not None
+        return request_id
+
 
 Work = Callable[[RunningTurn], None]
 Watcher = Callable[[RunningTurn], None]

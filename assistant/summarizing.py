@@ -49,13 +49,12 @@ def summary_due(history: Sequence[Said], before: str) -> int:
 
 def summary_made(running: RunningTurn, upto: Message, said: Sequence[Said], before: str) -> str:
     """Summarize with the small model and keep it at `upto`; empty where that did not work."""
-    assert running.turn.answer.request_id is not None  # given when the turn began
     try:
         reply = converse(
             ModelRequest(
                 feature="summary",
                 actor=running.actor,
-                request_id=running.turn.answer.request_id,
+                request_id=running.request_id,
                 system=SYSTEM_SUMMARY,
                 messages=summary_messages(before, said),
                 max_tokens=SUMMARY_TOKENS,

@@ -74,7 +74,7 @@ class Alert(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.metric} {self.threshold} %"
+        return f"{self.kind} {self.metric} {self.threshold}%"
 
 
 class AlertsRead(models.Model):

@@ -143,7 +143,7 @@ def _refusal(rates: Rates, which: int, wait: int, shared: Shared) -> RateLimited
     else:
         detail = (
             _(
-                "Your plan allows %(limit)s %(name)s a minute, one member %(percent)s %% of that;"
+                "Your plan allows %(limit)s %(name)s a minute, one member %(percent)s%% of that;"
                 " wait a moment and try again. A larger plan allows more."
             )
             if own

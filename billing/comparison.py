@@ -71,7 +71,7 @@ def price_text(plan: PlanTerms) -> str:
 def _charged(plan: PlanTerms) -> str:
     text = str(BILLING[plan.pricing_model])
     if plan.pricing_model == "metered":
-        return _("%(charged)s of %(percent)s %%") % {
+        return _("%(charged)s of %(percent)s%%") % {
             "charged": text,
             "percent": written(f"{plan.markup_percent.normalize():f}"),
         }

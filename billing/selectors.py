@@ -84,7 +84,7 @@ def plan_features(plan: PlanTerms) -> list[str]:
     )
     spend = plan.included[Metric.SPEND]
     lines.append(
-        _("AI usage at cost plus %(markup)s %%")
+        _("AI usage at cost plus %(markup)s%%")
         % {"markup": written(f"{plan.markup_percent.normalize():f}")}
         if plan.pricing_model == "metered"
         else _("AI usage without a cap")

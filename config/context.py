@@ -7,6 +7,7 @@ from django.utils.functional import SimpleLazyObject
 
 from bedrock.prompting import assistant_of
 from billing.selectors import plan_name
+from tenants.accounts.targets import here_of
 from tenants.context import current_or_none
 
 
@@ -17,6 +18,7 @@ def workspace(request: HttpRequest) -> dict[str, Any]:
         return {"product_name": "Tenantry"}
     return {
         "product_name": "Tenantry",
+        "here": here_of(request),
         "visit": getattr(request, "impersonation", None),
         "tenant": {
             "name": tenant.name,

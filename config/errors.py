@@ -15,7 +15,13 @@ from django.core.exceptions import (
     ValidationError,
 )
 from django.db import DataError, InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    JsonResponse,
+)
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -175,7 +181,13 @@ class RenderErrors:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)  # type: ignore[no-any-return]
+        response: HttpResponse = self.get_response(request)
+        if not isinstance(response, HttpResponseNotAllowed):
+            return response
+        detail = _("This address takes what a form sends; it shows no page of its own.")
+        page = error_page(request, _Wrapped("method_not_allowed", 405, detail))
+        page["Allow"] = response["Allow"]
+        return page
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse:
         return error_page(request, ours(error))

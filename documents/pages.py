@@ -21,6 +21,7 @@ from documents.conflicts import Conflict
 from documents.models import Document, DocumentText
 from documents.parsing import MAX_FILE_BYTES
 from documents.parsing.ocr import ocr_installed
+from documents.questions import is_asked_of, question_about
 from documents.rendering import answer_html, viewer_address
 from documents.renditions import Rendition, rendition
 from documents.selectors import SORTS, chunk_span, document_list, sorting
@@ -240,12 +241,8 @@ def suggestions(ready: Sequence[Document], chosen: Sequence[UUID]) -> list[str]:
     }
     found = []
     for document in about:
-        titles = [title for _, title, _ in headings.get(document.id, []) if len(title) < 60]
+        titles = [title for _, title, _ in headings.get(document.id, []) if is_asked_of(title)]
         inner = [title for title in titles if title != document.title]
         if inner:
-            name = document.title or document.name
-            found.append(
-                gettext("What does “%(name)s” say about %(heading)s?")
-                % {"name": name[:80], "heading": inner[len(inner) // 2]}
-            )
+            found.append(question_about(document.title or document.name, inner[len(inner) // 2]))
     return found

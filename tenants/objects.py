@@ -4,7 +4,7 @@ The only module that calls S3, with `multipart.py` beside it. Keys given and ret
 to `tenants/<tenant id>/`; an absolute key never leaves the two.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any, BinaryIO, Final
 
 import structlog
@@ -109,37 +109,43 @@ def object_open_elsewhere(owner: TenantContext, key: str) -> str:
     return "opened"
 
 
-def object_parts(key: str) -> Iterator[bytes] | None:
-    """Return the object's bytes as they arrive, or None where there is none. Raises AwsError."""
-    body = _opened(key)
-    return None if body is None else _parts(body)
+class Arriving(Iterator[bytes]):
+    """An object's bytes as they arrive, never whole in memory. What breaks off raises AwsError.
 
-
-def _parts(body: Any) -> Iterator[bytes]:
-    try:
-        yield from body.iter_chunks(PART_BYTES)
-    except BotoCoreError as error:
-        raise translated(error) from error
-    finally:
-        body.close()
-
-
-def object_lines(key: str) -> Iterator[bytes] | None:
-    """Return the object's lines as they arrive, or None where there is none. Raises AwsError.
-
-    The object is never whole in memory. What breaks off in the middle raises while iterating.
+    The connection is let go at the end, and by `close()`, also where nothing was read yet: a
+    generator that never began would run no `finally`.
     """
+
+    def __init__(self, body: Any, pieces: Iterator[bytes]) -> None:
+        self._body = body
+        self._pieces = self._read(pieces)
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        self._pieces.close()
+        self._body.close()
+
+    def _read(self, pieces: Iterator[bytes]) -> Generator[bytes, None, None]:
+        try:
+            yield from pieces
+        except BotoCoreError as error:
+            raise translated(error) from error
+        finally:
+            self._body.close()
+
+
+def object_parts(key: str) -> Arriving | None:
+    """Return the object's bytes, or None where there is none. Raises AwsError."""
     body = _opened(key)
-    return None if body is None else _lines(body)
+    return None if body is None else Arriving(body, body.iter_chunks(PART_BYTES))
 
 
-def _lines(body: Any) -> Iterator[bytes]:
-    try:
-        yield from body.iter_lines(LINES_AT_ONCE)
-    except BotoCoreError as error:
-        raise translated(error) from error
-    finally:
-        body.close()
+def object_lines(key: str) -> Arriving | None:
+    """Return the object's bytes line by line, or None where there is none. Raises AwsError."""
+    body = _opened(key)
+    return None if body is None else Arriving(body, body.iter_lines(LINES_AT_ONCE))
 
 
 def object_location(key: str) -> str:

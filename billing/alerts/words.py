@@ -48,11 +48,11 @@ class Said:
     def title(self) -> str:
         alert = self.alert
         told = {
-            Kind.QUOTA: _("%(percent)s %% of the plan's %(metric)s used"),
-            Kind.CAP: _("%(percent)s %% of the spend cap used"),
-            Kind.BUDGET: _("%(percent)s %% of the budget used"),
-            Kind.ALLOWANCE: _("%(percent)s %% of %(member)s's allowance (%(metric)s) used"),
-            Kind.STORAGE: _("%(percent)s %% of the plan's storage used"),
+            Kind.QUOTA: _("%(percent)s%% of the plan's %(metric)s used"),
+            Kind.CAP: _("%(percent)s%% of the spend cap used"),
+            Kind.BUDGET: _("%(percent)s%% of the budget used"),
+            Kind.ALLOWANCE: _("%(percent)s%% of %(member)s's allowance (%(metric)s) used"),
+            Kind.STORAGE: _("%(percent)s%% of the plan's storage used"),
         }[Kind(alert.kind)]
         return told % {
             "percent": alert.threshold,

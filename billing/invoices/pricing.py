@@ -197,7 +197,7 @@ def _passed_through(number: int, segment: Segment, uses: Sequence[Use]) -> Itera
         cost = sum((use.usd for use in of_model), Decimal(0))
         text = gettext("%(model)s, at cost")
         if terms.markup_percent:
-            text = gettext("%(model)s, at cost plus %(percent)s %%")
+            text = gettext("%(model)s, at cost plus %(percent)s%%")
         yield Charge(
             Kind.USAGE,
             text % {"model": model, "percent": written(f"{terms.markup_percent.normalize():,f}")},

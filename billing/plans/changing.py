@@ -153,7 +153,7 @@ def _words(
     ]
     if new.metered:
         said.append(
-            _("Usage admitted from now on is passed through at cost plus %(markup)s %%.")
+            _("Usage admitted from now on is passed through at cost plus %(markup)s%%.")
             % {"markup": written(f"{new.markup_percent.normalize():f}")}
         )
     return said

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from django import template
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import get_language, gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from billing.invoices.money import money_in
@@ -110,6 +110,13 @@ def money_as(value: Decimal, locale: str) -> str:
 def amount_text(value: Decimal) -> str:
     """Return a quantity without zeros at its end, with separators."""
     return written(f"{value.normalize():,f}")
+
+
+@register.filter
+def percent_text(value: Decimal | float | int) -> str:
+    """Return a share of a hundred as the reader's language sets it: 83%, 17.5%, 83\u00a0%."""
+    number = written(f"{Decimal(str(value)).normalize():,f}")
+    return f"{number}\u00a0%" if get_language() == "de" else f"{number}%"
 
 
 @register.filter

@@ -368,5 +368,13 @@
   window.toast = toast;
   window.gettext = gettext;
   window.ngettext = ngettext;
+  /* Navigation that does not fit scrolls: the page one is on is to be seen. */
+  for (const bar of all(".settings__nav, .tabs")) {
+    const current = one("[aria-current]", bar);
+    if (!current || bar.scrollWidth <= bar.clientWidth) continue;
+    const [inner, outer] = [current.getBoundingClientRect(), bar.getBoundingClientRect()];
+    bar.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
+  }
+
   window.tenantry = Object.freeze({ toast, fetch: send, problem, dialog, confirm, icon, number });
 })();

@@ -134,7 +134,7 @@ window.texts = {
 "{n} uploading":"{n} werden hochgeladen",
 "{percent}% of {size}":"{percent} % von {size}",
 "{size} of storage left: remove some files":"{size} Speicher übrig: Entfernen Sie einige Dateien",
-"{tokens} tokens":"{tokens} Token",
+"{tokens} tokens":"{tokens} Tokens",
 "{words} Try again in {seconds} s.":"{words} Versuchen Sie es in {seconds} s erneut.",
 "{words} part {part} of {parts}":"{words}: Teil {part} von {parts}"
 };

@@ -15,7 +15,7 @@ from tenants.accounts.auditlog import (
     names_of,
     recorded,
 )
-from tenants.accounts.deeds import deed_told
+from tenants.accounts.deeds import deed_told, object_told, way_told
 from tenants.accounts.permissions import role_required
 from tenants.accounts.sealing import audit_check, audit_seal
 from tenants.accounts.selectors import actor_of, members
@@ -90,7 +90,9 @@ def _told(events: list[Any]) -> list[dict[str, Any]]:
         {
             "event": event,
             "who": names.get(event.actor_id) or (str(event.actor_id) if event.actor_id else ""),
+            "way": way_told(event.actor_kind),
             "deed": deed_told(event.action),
+            "what": object_told(event.object_type),
             "data": sorted(event.data.items()),
             "decided": event.request_id in records,
         }

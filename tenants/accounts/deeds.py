@@ -136,6 +136,57 @@ DEEDS: Final[Mapping[str, "StrOrPromise"]] = {
 }
 
 
+# What a deed was done to, and how whoever did it came in.
+OBJECTS: Final[Mapping[str, "StrOrPromise"]] = {
+    "alerts": _("Alerts"),
+    "api_key": _("API key"),
+    "assistant_settings": _("Assistant's settings"),
+    "audit": _("Audit log"),
+    "billing_account": _("Billing account"),
+    "collection": _("Collection"),
+    "conversation": _("Conversation"),
+    "credit": _("Credit"),
+    "data_export": _("Archive"),
+    "data_policy": _("Data policy"),
+    "document": _("Document"),
+    "domain": _("Domain"),
+    "factor": _("Second factor"),
+    "group": _("Group"),
+    "invitation": _("Invitation"),
+    "invoice": _("Invoice"),
+    "isolation_check": _("Isolation self-test"),
+    "plan": _("Plan"),
+    "policy": _("Sign-in policy"),
+    "posture_request": _("Posture request"),
+    "provider": _("Identity provider"),
+    "reconciliation": _("Reconciliation"),
+    "retention_report": _("Retention report"),
+    "safety_rules": _("Safety rules"),
+    "session": _("Session"),
+    "task": _("Task"),
+    "text": _("Text"),
+    "trust": _("Trust page"),
+    "user": _("Person"),
+    "webhook": _("Webhook"),
+    "workspace": _("Workspace"),
+}
+WAYS: Final[Mapping[str, "StrOrPromise"]] = {
+    "session": _("in the browser"),
+    "api_key": _("by API key"),
+    "task": _("by itself"),
+}
+
+
+def object_told(kind: str) -> str:
+    """Return what kind of thing a deed was done to, in words; one that is not listed as it is."""
+    return str(OBJECTS.get(kind, kind.replace("_", " ").capitalize())) or "—"
+
+
+def way_told(kind: str) -> str:
+    """Return how somebody came in, in words."""
+    return str(WAYS.get(kind, kind))
+
+
 def deed_told(action: str) -> str:
     """Return a deed's name in words: `document.unmask` is "Document: unmask".
 

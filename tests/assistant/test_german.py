@@ -3,6 +3,7 @@
 import pytest
 
 from assistant.helping import articles_in
+from assistant.models import Message, MessageRole
 from tenants.accounts.models import User
 from tenants.context import entered
 from tests.assistant.talking import Server, conversation_for, said_in, talking
@@ -70,3 +71,18 @@ def test_the_german_help_has_every_article_with_as_many_sections() -> None:
     for slug, article in english.items():
         assert len(article.sections) == len(german[slug].sections), slug
         assert article.id != german[slug].id
+
+
+@pytest.mark.django_db
+def test_an_export_names_attached_files_in_the_readers_language() -> None:
+    conversation = conversation_for(BOB)
+    with entered(tenant_of(BOB)):
+        Message.objects.create(
+            conversation_id=conversation, position=1, role=MessageRole.USER,
+            text="Was steht darin?", attached=[{"name": "Plan.md", "size": 2048}],
+        )  # fmt: skip
+    path = f"/assistant/{conversation}/export/"
+    english = browser_of(BOB).get(path).content.decode()
+    assert "> Attached: Plan.md (2.0\u00a0KB)" in english
+    german = browser_of(BOB).get(path, headers={"Accept-Language": "de"}).content.decode()
+    assert "> Angehängt: Plan.md (2,0\u00a0KB)" in german

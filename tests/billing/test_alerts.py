@@ -88,7 +88,7 @@ def test_each_threshold_is_said_once_a_month_whoever_looks_how_often(manage: Man
     assert tell(manage) == ["budget spend_usd 80"]
     assert len(mail.outbox) == 1
     [first] = mail.outbox
-    assert first.subject == "Acme Works: 80 % of the budget used"
+    assert first.subject == "Acme Works: 80% of the budget used"
     assert first.to == [ADA.email, ALICE.email]
     assert "http://acme.localhost" in str(first.body)
     assert "/usage/alerts/" in str(first.body)
@@ -130,7 +130,7 @@ def test_every_kind_of_limit_is_watched_and_only_the_highest_threshold_is_said(
     ]
     [own] = [one for one in mail.outbox if "allowance" in one.subject]
     assert own.to == [ADA.email, ALICE.email, MAX.email]
-    assert f"100 % of {MAX.email}'s allowance (model tokens) used" in own.subject
+    assert f"100% of {MAX.email}'s allowance (model tokens) used" in own.subject
 
 
 def test_two_workers_tell_one_alert_once_and_a_mail_that_fails_is_tried_again(

@@ -7,6 +7,7 @@ import pytest
 
 from billing.selectors import request_cost
 from documents.prompts import NOT_FOUND
+from documents.questions import question_about
 from tenants.context import entered
 from tests.documents.helpers import HANDBOOK, ready, text_of
 from tests.support import files
@@ -162,6 +163,15 @@ def test_bad_questions_are_refused(body: dict[str, Any], code: str) -> None:
 def test_the_longest_question_is_answered() -> None:
     ready("Travel policy.md", HANDBOOK)
     assert ask("What may a hotel room cost? " + "x " * 1986).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("heading", "asked"),
+    [("2.3 Rental cars", "Rental cars"), ("3. Meals", "Meals"), ("IV. Trips", "Trips"),
+     ("2026 in numbers", "2026 in numbers"), ("7 steps", "7 steps"), ("3.", "3.")],
+)  # fmt: skip
+def test_a_question_about_a_section_is_asked_without_its_number(heading: str, asked: str) -> None:
+    assert question_about("Policy", heading) == f"What does “Policy” say about “{asked}”?"
 
 
 def test_the_page_answers_with_links_to_the_passage() -> None:

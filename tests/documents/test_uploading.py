@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -39,6 +40,7 @@ from tests.support.clients import api, browser_of, code_of, tenant_of, user_of
 pytestmark = pytest.mark.django_db
 
 UPLOADS = "/api/v1/documents/uploads/"
+STARTS = int(os.environ.get("UPLOAD_STARTS", "8"))
 LARGE = (
     b"<!doctype html><title>Handbook</title><p>A hotel room may cost at most 140 euros.</p><!--"
     + b" " * (PART_BYTES + 1000)
@@ -136,7 +138,7 @@ def test_an_upload_that_is_begun_again_under_its_key_is_one() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_uploads_at_once_reserve_no_more_than_is_left() -> None:
+def test_uploads_at_once_reserve_no_more_than_is_left(capsys: Any) -> None:
     with acme():
         included = plan_terms(tenant_of(MAX).plan).included[Metric.STORAGE]
         assert included is not None
@@ -148,14 +150,18 @@ def test_uploads_at_once_reserve_no_more_than_is_left() -> None:
         codes.append(answer.status_code)
         connection.close()
 
-    threads = [threading.Thread(target=beginning) for _ in range(8)]
+    threads = [threading.Thread(target=beginning) for _ in range(STARTS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(codes) == [201] * 3 + [402] * 5
+    assert sorted(codes) == [201] * 3 + [402] * (STARTS - 3)
     with acme():
-        assert stored_bytes() == int(included) - 1
+        over = stored_bytes() - (int(included) - 1)
+    with capsys.disabled():
+        print(f"\n{STARTS} uploads in parts begun at once, room for 3: {over} bytes over")
+    assert over == 0
+    with acme():
         for upload in Upload.objects.all():
             multipart.multipart_abort(upload.loose_id, upload.s3_id)
 

@@ -2,14 +2,18 @@
 
 import re
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import AsyncRequestFactory, RequestFactory
 
 from documents.models import Document, DocumentText
 from documents.selectors import text_slices
 from search.models import Chunk
 from tenants.context import entered
+from tenants.objects import object_parts, object_put
+from tenants.streaming import streamed
 from tests.documents.helpers import HANDBOOK, ingested, ready, text_of, upload
 from tests.support import files
 from tests.support.cast import BOB, MAX
@@ -123,6 +127,23 @@ def test_the_original_is_a_download_that_cannot_act() -> None:
     assert answer["Content-Disposition"].startswith("attachment;")
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in answer["Content-Security-Policy"]
+
+
+def sockets() -> set[str]:
+    return {str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()}
+
+
+@pytest.mark.parametrize("factory", [RequestFactory, AsyncRequestFactory])
+def test_a_download_that_nobody_begins_to_read_lets_its_connection_go(factory: Any) -> None:
+    with entered(tenant_of(MAX)):
+        object_put("never/read", b"x" * 2**20, content_type="text/plain")
+        parts = object_parts("never/read")
+        assert parts is not None
+        answer = streamed(factory().get("/"), parts, "text/plain")
+        held = sockets()
+        answer.close()
+        assert len(held - sockets()) == 1
+        assert next(parts, None) is None
 
 
 def test_a_waiting_and_a_failed_document_say_how_it_stands() -> None:

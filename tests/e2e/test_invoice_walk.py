@@ -126,7 +126,7 @@ def _owner_reads(stack: LiveStack, page: Page) -> None:
     with kept.value.path().open() as file:
         rows = list(csv.DictReader(file))
     assert {"fee", "usage", "total"} <= {row["kind"] for row in rows}
-    page.get_by_role("link", name="at cost plus 15 %").first.click()
+    page.get_by_role("link", name="at cost plus 15%").first.click()
     expect(page.get_by_role("heading", name="Requests")).to_be_visible()
     page.locator("a.mono").first.click()
     expect(page.locator("#entries tbody tr").first).to_contain_text("for 1,000")

@@ -1,5 +1,7 @@
 """In which language somebody is answered."""
 
+import re
+
 import pytest
 from django.test import Client
 from django.utils import translation
@@ -51,6 +53,25 @@ def test_only_a_language_there_is_can_be_chosen_and_only_for_oneself() -> None:
     assert user_of(ALICE).language == ""
     assert stranger(BOB.host).post("/settings/language/", elsewhere).status_code == 302
     assert client.get("/settings/language/").status_code == 405
+
+
+def test_from_the_answer_to_a_form_the_choice_leads_to_a_page() -> None:
+    client, form = browser_of(ALICE), f"/settings/members/{user_of(BOB).id}/"
+
+    def leads_to(came: str) -> str:
+        wrong = client.post(form, {"nothing": ""}, headers={"Referer": came})
+        assert wrong.status_code == 422
+        found = re.search(r'name="next" value="([^"]+)"', words(wrong))
+        assert found is not None
+        return found[1]
+
+    base = f"http://{ALICE.host}"
+    assert leads_to(f"{base}/settings/members/") == f"{base}/settings/members/"
+    assert leads_to(f"{base}{form}") == "/"
+    assert leads_to("https://evil.example/settings/members/") == "/"
+    nowhere = client.get(form, headers=GERMAN | {"Accept": "text/html"})
+    assert (nowhere.status_code, nowhere["Allow"]) == (405, "POST")
+    assert "method_not_allowed" in words(nowhere) and 'href="/"' in words(nowhere)
 
 
 def test_errors_of_the_api_keep_their_codes_in_every_language() -> None:
