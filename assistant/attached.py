@@ -6,12 +6,14 @@ from typing import Final
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from assistant.looping import Made, step_told
 from assistant.models import Message
 from assistant.runner import RunningTurn
 from assistant.tools.base import Calling
-from assistant.tools.reading import many, passage_of
+from assistant.tools.reading import passage_of
 from search.access import sources_attached
 from search.models import Chunk, Source
 from search.retrieval import Passage, RetrievalScope, retrieve
@@ -45,7 +47,7 @@ def attached_read(running: RunningTurn, made: Made, files: Files, query: str) ->
     if not files.own and not files.earlier:
         return
     name = "read_attachments"
-    at = step_told(running, made, name=name, line="Reading attached files")
+    at = step_told(running, made, name=name, line=_("Reading attached files"))
     found = attached_passages(made.calling, query, files.own, files.earlier)
     made.calling.passages += found
     step_told(running, made, name=name, line=_line(found), at=at, status="done", found=len(found))
@@ -101,6 +103,11 @@ def _fitting(calling: Calling, query: str, ids: Sequence[UUID], limit: int) -> l
 def _line(passages: Sequence[Passage]) -> str:
     """Return what a person reads of it."""
     if not passages:
-        return "Read the attached files: nothing in them fits"
-    files = many(len({passage.document_id for passage in passages}), "attached file")
-    return f"Read {files}: {many(len(passages), 'passage')}"
+        return _("Read the attached files: nothing in them fits")
+    files = len({passage.document_id for passage in passages})
+    read = ngettext("%(count)s attached file", "%(count)s attached files", files)
+    found = ngettext("%(count)s passage", "%(count)s passages", len(passages))
+    return _("Read %(files)s: %(passages)s") % {
+        "files": read % {"count": files},
+        "passages": found % {"count": len(passages)},
+    }

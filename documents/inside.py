@@ -46,9 +46,9 @@ def hits(content: Rendition, query: str) -> list[Hit]:
         start, end = content.origin(*match.span())
         found.append(
             Hit(
-                before=_line(content.text[max(0, match.start() - AROUND) : match.start()]),
+                before=_before(content.text, match.start()),
                 found=_line(match[0]),
-                after=_line(content.text[match.end() : match.end() + AROUND]),
+                after=_after(content.text, match.end()),
                 page=page[0] if page else None,
                 start=start,
                 end=end,
@@ -57,6 +57,22 @@ def hits(content: Rendition, query: str) -> list[Hit]:
         if len(found) == MOST:
             break
     return found
+
+
+def _before(text: str, end: int) -> str:
+    """Return what stands before a place, without the part of a word that it would begin with."""
+    shown = _line(text[max(0, end - AROUND) : end])
+    if end <= AROUND or text[end - AROUND - 1].isspace() or " " not in shown[:-1]:
+        return shown
+    return f"… {shown.partition(' ')[2]}"
+
+
+def _after(text: str, start: int) -> str:
+    """Return what stands after a place, without the part of a word that it would end with."""
+    shown, end = _line(text[start : start + AROUND]), start + AROUND
+    if end >= len(text) or text[end].isspace() or " " not in shown[1:]:
+        return shown
+    return f"{shown.rpartition(' ')[0]} …"
 
 
 def _line(text: str) -> str:
