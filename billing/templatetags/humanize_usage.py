@@ -30,6 +30,7 @@ UNITS = (
     gettext_noop("batch embedding tokens"),
     gettext_noop("guardrail units"),
     gettext_noop("guardrail content units"),
+    gettext_noop("guardrail image units"),
     gettext_noop("guardrail topic units"),
     gettext_noop("guardrail PII units"),
     gettext_noop("guardrail PII regex units"),
