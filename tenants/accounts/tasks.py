@@ -47,6 +47,7 @@ def password_mail(email: str, host: str) -> None:
                 use_https=settings.PUBLIC_SCHEME == "https",
                 subject_template_name="auth/password_reset_subject.txt",
                 email_template_name="auth/password_reset_email.txt",
+                extra_email_context={"workspace": current().name},
             )
 
 

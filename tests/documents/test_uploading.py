@@ -159,7 +159,7 @@ def test_uploads_at_once_reserve_no_more_than_is_left(capsys: Any) -> None:
     with acme():
         over = stored_bytes() - (int(included) - 1)
     with capsys.disabled():
-        print(f"\n{STARTS} uploads in parts begun at once, room for 3: {over} bytes over")
+        print(f"\n{STARTS} uploads in parts begun at once, room for 3: {int(over)} bytes over")
     assert over == 0
     with acme():
         for upload in Upload.objects.all():

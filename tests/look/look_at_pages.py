@@ -26,7 +26,7 @@ def asked(served: Any, visit: Any, world: Any) -> httpx.Response:
     if session := visit.session(world):
         headers["Cookie"] = f"{settings.SESSION_COOKIE_NAME}={session}"
     address = f"http://127.0.0.1:{served.port}{visit.address}"
-    return httpx.get(address, headers=headers, timeout=30, trust_env=False)
+    return httpx.get(address, headers=headers, timeout=120, trust_env=False)
 
 
 def opened(browser: Browser, visit: Any, at: str, world: Any) -> Page:

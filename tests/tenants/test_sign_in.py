@@ -112,6 +112,8 @@ def test_a_reset_link_works_once_and_only_in_its_workspace() -> None:
     with entered(tenant_of(ALICE)):
         password_mail(ALICE.email, ALICE.host)
     [message] = mail.outbox
+    assert message.subject == "Set a new password for Acme Works"
+    assert "in the workspace Acme Works." in message.body
     link = re.search(r"http://acme\.localhost[^/]*(/password-reset/\S+)", message.body)
     assert link is not None
     path = link.group(1)
