@@ -2,21 +2,22 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
-http = get_asgi_application()
+django.setup(set_prefix=False)
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 - after Django's set-up
 
 from assistant.routing import websocket_urlpatterns  # noqa: E402
 from config.bodies import with_bounded_bodies  # noqa: E402
+from config.handling import Handler  # noqa: E402
 from config.static import with_static  # noqa: E402
 from tenants.sockets import TenantSocketMiddleware  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": with_bounded_bodies(with_static(http)),
+        "http": with_bounded_bodies(with_static(Handler())),
         "websocket": TenantSocketMiddleware(URLRouter(websocket_urlpatterns)),
     }
 )

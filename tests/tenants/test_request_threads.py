@@ -1,0 +1,69 @@
+"""Requests share the process's threads fairly, and leave nothing in them."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+from django.db import connection
+
+from config.asgi import application
+from config.handling import Turns, _threads
+from tenants.context import current_or_none
+from tests.support.cast import ALICE
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def aside(work: Any) -> Any:
+    """Run a coroutine in another thread: Playwright's loop may run in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(work())).result()
+
+
+def test_one_host_has_its_share_and_the_next_is_let_in_before_it() -> None:
+    async def crowded() -> list[str]:
+        turns, done, leave = Turns(2), [], asyncio.Event()
+
+        async def request(host: bytes, name: str, last: bool = False) -> None:
+            async with turns.turn(host):
+                done.append(name)
+                if not last:
+                    await leave.wait()
+
+        noisy = [asyncio.create_task(request(b"noisy", f"noisy-{n}")) for n in range(5)]
+        await asyncio.sleep(0)
+        await asyncio.create_task(request(b"quiet", "quiet", last=True))
+        assert done == ["noisy-0", "noisy-1", "quiet"]
+        noisy[2].cancel()
+        leave.set()
+        await asyncio.gather(*noisy, return_exceptions=True)
+        assert not turns._going and not turns._waiting, "nothing is left of either"
+        return done
+
+    assert aside(crowded) == ["noisy-0", "noisy-1", "quiet", "noisy-3", "noisy-4"]
+
+
+def test_a_request_leaves_neither_connection_nor_tenant_in_its_thread() -> None:
+    async def asked() -> None:
+        transport = httpx.ASGITransport(application)
+        headers = {"Host": ALICE.host, "Authorization": f"Bearer {ALICE.key}"}
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://any", headers=headers
+        ) as client:
+            text = {"task": "rewrite", "text": "Please send it back."}
+            events = {"Accept": "text/event-stream"}
+            streamed = await client.post("/api/v1/write/", json=text, headers=events)
+            assert "event: finished" in streamed.text
+            for path, status in (("/api/v1/usage/", 200), ("/nothing/", 404)):
+                assert (await client.get(path)).status_code == status
+        assert current_or_none() is None
+
+    aside(asked)
+
+    def left() -> tuple[Any, ...]:
+        ours: Any = connection  # the backend's, which has the tenant
+        return ours.connection, getattr(ours.tenant, "tenant", None), current_or_none()
+
+    assert _threads.submit(left).result() == (None, None, None)
