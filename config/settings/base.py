@@ -62,12 +62,9 @@ ROOT_URLCONF = "config.urls_tenant"
 ASGI_APPLICATION = "config.asgi.application"
 
 
-def _pool() -> Any:
-    """Pool connections of the serving logins; a migration holds one connection of its own."""
-    from tenants.backend.pool import reset_standing
-
-    return {"min_size": 1, "max_size": 20, "timeout": 5, "reset": reset_standing}
-
+# Connections of the serving logins; a migration holds one of its own. `tenants.backend` looks
+# whether one that it takes is alive, and takes its role off before it goes back.
+_POOL = {"min_size": 1, "max_size": 20, "timeout": 5}
 
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
@@ -78,8 +75,7 @@ DATABASES: dict[str, dict[str, Any]] = {
         "HOST": env.database.host,
         "PORT": env.database.port,
         "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {} if env.login == "owner" else {"pool": _pool()},
+        "OPTIONS": {} if env.login == "owner" else {"pool": _POOL},
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

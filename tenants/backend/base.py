@@ -16,7 +16,7 @@ from django.db.utils import InternalError
 from django_tenants.postgresql_backend.base import DatabaseWrapper as TenantsDatabaseWrapper
 from psycopg.pq import TransactionStatus
 
-from tenants.backend.pool import SET_STANDING
+from tenants.backend.pool import SET_STANDING, is_gone, reset_standing
 from tenants.context import statement_guard
 
 
@@ -26,7 +26,7 @@ class DatabaseWrapper(TenantsDatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.login = os.environ.get("DATABASE_LOGIN", "app")
         self.role = "none"
-        self._applied: tuple[str, str] | None = None
+        self._applied: tuple[str, str | None, bool] | None = None
         self._setting_search_path = False
         super().__init__(*args, **kwargs)
         if self.login != "owner":
@@ -46,9 +46,24 @@ class DatabaseWrapper(TenantsDatabaseWrapper):
         """The value for SET ROLE: the owner's and the ops' logins act in their own name."""
         return "none" if self.login == "owner" or self.role == self.login else self.role
 
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Return a new connection, or one of the pool's whose other end is still there."""
+        while True:
+            raw = super().get_new_connection(conn_params)
+            if not self.pool or not is_gone(raw):
+                return raw
+            raw.close()
+            self.pool.putconn(raw)  # which makes another in its place
+
     def close(self) -> None:
         self._applied = None
         super().close()
+
+    def _close(self) -> None:
+        # Here and not as the pool's own `reset`, which would pass it to another thread.
+        if self.connection is not None and self.pool:
+            reset_standing(self.connection)
+        super()._close()
 
     def commit(self) -> None:
         # PostgreSQL answers the COMMIT of a failed transaction by rolling back, without an error.
@@ -83,16 +98,16 @@ class DatabaseWrapper(TenantsDatabaseWrapper):
     def _handle_search_path(self, cursor: Any = None) -> None:
         if self._setting_search_path:
             return
-        path = ", ".join(f'"{name}"' for name in self._get_cursor_search_paths())
-        wanted = (self._session_role(), path)
+        wanted = (self.role, self.schema_name, self.include_public_schema)
         if self._applied == wanted:
             return
+        path = ", ".join(f'"{name}"' for name in self._get_cursor_search_paths())
         self._setting_search_path = True
         # The driver's cursor, not Django's: setting the standing is not a guarded statement.
         own = self.connection.cursor() if cursor is None else cursor.cursor
         try:
             with self.wrap_database_errors:
-                own.execute(SET_STANDING, wanted)
+                own.execute(SET_STANDING, (self._session_role(), path))
         except InternalError:  # the transaction has failed already: so will what comes next
             self._applied = None
         else:

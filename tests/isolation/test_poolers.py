@@ -10,6 +10,7 @@ import os
 import random
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -140,15 +141,64 @@ def in_threads(work: Callable[[], Any]) -> list[Any]:
 def test_one_connection_of_djangos_pool_serves_two_tenants(capsys: Any) -> None:
     from django.db import connection
 
-    from tenants.backend.pool import reset_standing
     from tests.isolation.switchedoff import connected
 
-    pool = {"min_size": 1, "max_size": 1, "timeout": 60, "reset": reset_standing}
+    pool = {"min_size": 1, "max_size": 1, "timeout": 60}
     with connected(OPTIONS={"pool": pool}):
         done = in_threads(lambda: switched(SWITCHES // 2, connection.close))
     with capsys.disabled():
         print(f"\nDjango's pool: {SWITCHES} switches, {sum(r for r, _ in done)} reads, 0 foreign")
     assert {pids for _, pids in done} == {1}
+
+
+def test_a_connection_goes_back_without_role_path_or_transaction() -> None:
+    from django.db import connection
+
+    from tenants.context import entered
+    from tests.isolation.switchedoff import connected
+    from tests.support.cast import ALICE
+    from tests.support.clients import tenant_of
+
+    acme = tenant_of(ALICE)
+    with connected(OPTIONS={"pool": {"min_size": 1, "max_size": 1, "timeout": 10}}):
+        pool = connection.pool  # type: ignore[attr-defined]
+        for leave in ("", "BEGIN", "SELECT 1/0"):
+            with entered(acme), connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+                if leave:
+                    connection.connection.execute("BEGIN")
+                with suppress(psycopg.Error):
+                    connection.connection.execute(leave or "SELECT 1")
+            connection.close()
+            with pool.connection() as raw:
+                [standing] = raw.execute(
+                    "SELECT current_user, current_setting('role'), current_setting('search_path')"
+                )
+            assert standing == ("app", "none", "pg_catalog"), leave
+
+
+def test_a_connection_whose_server_left_is_given_to_nobody(worker: Worker) -> None:
+    from django.db import connection
+
+    from tenants.context import entered
+    from tests.isolation.switchedoff import connected
+    from tests.support.cast import ALICE
+    from tests.support.clients import tenant_of
+
+    acme = tenant_of(ALICE)
+    with connected(OPTIONS={"pool": {"min_size": 1, "max_size": 1, "timeout": 10}}):
+
+        def pid() -> int:
+            with entered(acme), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                return int(cursor.fetchone()[0])
+
+        first = pid()
+        connection.close()
+        with psycopg.connect(worker.served.cluster().url("postgres", worker.database)) as staff:
+            staff.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
+        assert pid() != first
+        connection.close()
 
 
 def test_one_connection_of_pgbouncers_serves_two_tenants(worker: Worker, capsys: Any) -> None:
