@@ -79,16 +79,24 @@ def text_keep(
     """
     if text_id is None:
         assert actor.user_id is not None  # nobody writes without one
-        text = WrittenText.objects.create(
-            owner_id=actor.user_id, task=task, title=_title(content or given)
-        )
+        title = _title(content or given)
+        text = WrittenText.objects.create(owner_id=actor.user_id, task=task, title=title)
+        last = None
     else:
         text = _locked(actor, text_id)
-    last = text.versions.last()
+        last = text.versions.last()
+        text.save(update_fields=["updated_at"])
+    number = last.number if last else 0
+    made: list[TextVersion] = []
     if given and (last is None or last.content != given):
-        last = _add(text, last, content=given, origin=Origin.GIVEN)
-    return _add(text, last, content=content, origin=Origin.WRITTEN,
-                citations=citations, request_id=request_id)  # fmt: skip
+        number += 1
+        made.append(TextVersion(text=text, number=number, content=given, origin=Origin.GIVEN))
+    made.append(
+        TextVersion(text=text, number=number + 1, content=content, origin=Origin.WRITTEN,
+                    citations=citations, request_id=request_id)
+    )  # fmt: skip
+    TextVersion.objects.bulk_create(made)
+    return made[-1]
 
 
 @transaction.atomic

@@ -139,11 +139,13 @@ class Writing:
     error: TenantryError | None = None
     _read: list[dict[str, Any]] = field(default_factory=list)
     _refused: ModelAnswer | None = None
+    _ended: tuple[str, list[Citation]] = ("", [])  # what is shown of the end
 
     def run(self) -> None:
         """Write and tell every end in a frame; for a thread of its own, inside the tenant."""
         try:
-            self.write()
+            result = self.write()
+            self.frames.send("finished", html=str(answer_html(*self._ended)), **result)
         except Exception as error:  # the reader must hear of it, whatever it is
             self.error = foreseen(error)
             self.frames.send("error", request_id=str(self.request_id), **error_members(self.error))
@@ -185,7 +187,7 @@ class Writing:
         }
         if text and not blocked:
             result |= self._kept(text, told)
-        self.frames.send("finished", html=str(answer_html(text, citations)), **result)
+        self._ended = text, citations
         return result
 
     def _kept(self, text: str, citations: list[dict[str, Any]]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ closed at its other end: never on an old schema.
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
@@ -32,6 +33,7 @@ def serve(sockets: list[socket.socket], wait: Callable[[], object]) -> None:
     """Load, wait for `wait`, and serve until SIGTERM; open requests have three seconds to end."""
     application = import_module("config.asgi").application
     _load_what_first_requests_need()
+    garbage_settle()
     files_raise()
     wait()
     import_module("tenants.backend.sessions").sessions_require()
@@ -58,6 +60,13 @@ def serve(sockets: list[socket.socket], wait: Callable[[], object]) -> None:
 
     turns_end(within=2)
     drains_finish(within=1)
+
+
+def garbage_settle() -> None:
+    """Let the collector look at requests' garbage alone, not again and again at what stays."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 def files_raise() -> None:
