@@ -308,6 +308,7 @@ class WriteView(APIView):
     """Draft, rewrite or summarize."""
 
     roles: ClassVar = {"POST": "member"}
+    refused_unread: ClassVar = True
     renderer_classes = RENDERERS
 
     @extend_schema(

@@ -50,8 +50,9 @@ RETRY_SHARE: Final = 0.2
 """Repetitions a minute, as a share of the plan's requests a minute; at least RETRIES_AT_LEAST."""
 RETRIES_AT_LEAST: Final = 10
 REGION_UNITS: Final = "the Region's guardrail units"
+REQUESTS: Final = gettext_noop("requests")
 NAMES: Final = (
-    gettext_noop("requests"), gettext_noop("model tokens"), gettext_noop("embedding tokens"),
+    REQUESTS, gettext_noop("model tokens"), gettext_noop("embedding tokens"),
     gettext_noop("guardrail units"), "streams", REGION_UNITS
 )  # fmt: skip
 NOTHING_ELSE: Final[dict[str, Any]] = {
@@ -98,6 +99,7 @@ def take(
     began, queued = time.monotonic(), False
     try:
         while True:
+            asked = time.monotonic()
             which, wait = _through_redis(rates, costs, stream, shared, member)
             if which == 0:
                 return
@@ -116,7 +118,16 @@ def take(
     finally:
         if queued:
             _line_leave(current().id)
-    raise _refusal(rates, which, wait, shared)
+    refusal = _refusal(rates, which, wait, shared)
+    if name == REQUESTS and not degraded():
+        # Each call takes a whole request and none is ever given back: nobody is granted one sooner.
+        refusal.until = asked + wait / 1000
+    raise refusal
+
+
+def line_full(tenant: UUID) -> bool:
+    """Return whether a call of the tenant that is refused now would be so without waiting."""
+    return _waiting[tenant] >= LINE
 
 
 def _refusal(rates: Rates, which: int, wait: int, shared: Shared) -> RateLimited:

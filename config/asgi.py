@@ -12,12 +12,13 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 - after
 from assistant.routing import websocket_urlpatterns  # noqa: E402
 from config.bodies import with_bounded_bodies  # noqa: E402
 from config.handling import Handler  # noqa: E402
+from config.refusals import with_refusals  # noqa: E402
 from config.static import with_static  # noqa: E402
 from tenants.sockets import TenantSocketMiddleware  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": with_bounded_bodies(with_static(Handler())),
+        "http": with_bounded_bodies(with_refusals(with_static(Handler()))),
         "websocket": TenantSocketMiddleware(URLRouter(websocket_urlpatterns)),
     }
 )

@@ -32,12 +32,14 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from config.refusals import refusal_note
 from tenants.accounts.idempotency import Answered
 from tenants.errors import (
     Forbidden,
     Invalid,
     NotAuthenticated,
     NotFound,
+    RateLimited,
     TenantryError,
     Unavailable,
 )
@@ -141,11 +143,13 @@ def _headers(error: TenantryError) -> dict[str, str]:
     return headers
 
 
-def problem_response(error: Exception, _context: dict[str, Any]) -> HttpResponseBase:
+def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponseBase:
     """DRF's exception handler."""
     if isinstance(error, Answered):
         return error.response
     found = ours(error)
+    if isinstance(found, RateLimited):
+        refusal_note(found, context["request"]._request, context["view"])
     set_rollback()
     return Response(
         problem(found), status=found.status, headers=_headers(found), content_type=PROBLEM

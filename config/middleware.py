@@ -2,7 +2,6 @@
 
 import re
 import time
-import uuid
 from collections.abc import Callable
 from typing import Final
 
@@ -16,7 +15,7 @@ from config.health import healthz, readyz
 from config.telemetry import metrics
 from tenants.errors import UnderMaintenance
 from tenants.lifecycle.standing import schema_require
-from tenants.logging import bound, called_from
+from tenants.logging import bound, called_from, request_id_of
 from tenants.telemetry import HTTP_REQUESTS, span_open
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -28,7 +27,6 @@ PROBES: Final[dict[str, Callable[[HttpRequest], HttpResponse | None]]] = {
     "/readyz": readyz,
     "/metrics": metrics,
 }
-GIVEN_ID: Final = re.compile(r"^[A-Za-z0-9-]{8,64}$")
 
 # No inline script or style, nothing from elsewhere, no framing.
 PAGE_POLICY: Final = (
@@ -78,8 +76,7 @@ class RequestMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-ID", "")
-        request_id = given if GIVEN_ID.match(given) else str(uuid.uuid4())
+        request_id = request_id_of(request.headers.get("X-Request-ID", ""))
         request.request_id = request_id  # type: ignore[attr-defined]
         with bound(request_id=request_id), called_from(request.META.get("REMOTE_ADDR", "")):
             began = time.perf_counter()

@@ -250,6 +250,7 @@ class AskView(APIView):
     """Answer a question from the documents, with exact quotations."""
 
     roles: ClassVar = {"POST": "viewer"}
+    refused_unread: ClassVar = True
     parser_classes = (JSONParser,)
 
     @extend_schema(operation_id="ask", request=AskSerializer, responses=AnswerSerializer)

@@ -36,6 +36,7 @@ class SearchView(APIView):
     """Find passages by words and meaning."""
 
     roles: ClassVar = {"POST": "viewer"}
+    refused_unread: ClassVar = True
 
     @extend_schema(request=SearchSerializer, responses=ResultsSerializer)
     def post(self, request: Request) -> Response:

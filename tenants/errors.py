@@ -81,12 +81,17 @@ class LegalHold(TenantryError):
 
 
 class RateLimited(TenantryError):
-    """Too fast for the plan; `retry_after` is in whole seconds."""
+    """Too fast for the plan; `retry_after` is in whole seconds.
+
+    `until` is set where every request that takes from the same limit is refused until then
+    (monotonic seconds).
+    """
 
     code = "rate_limited"
     status = 429
     retryable = True
     title = _("Too many requests for your plan just now; wait and try again")
+    until: float | None = None
 
     def __init__(
         self, detail: "StrOrPromise | None" = None, *, retry_after: int, **extra: Any

@@ -1,11 +1,15 @@
 """Log lines stamped with the tenant and the request."""
 
+import re
+import uuid
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Final
 
 from tenants.context import current_or_none
+
+GIVEN_ID: Final = re.compile(r"^[A-Za-z0-9-]{8,64}$")
 
 _stamp: ContextVar[dict[str, Any] | None] = ContextVar("tenantry_log_stamp", default=None)
 
@@ -36,6 +40,11 @@ def bound(**values: Any) -> Iterator[None]:
         yield
     finally:
         _stamp.reset(token)
+
+
+def request_id_of(given: str) -> str:
+    """Return the id that a client gave its request, if it is one, else a new one."""
+    return given if GIVEN_ID.match(given) else str(uuid.uuid4())
 
 
 def request_id() -> str | None:

@@ -15,7 +15,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind
 from prometheus_client import Counter, Gauge, Histogram
 
-from tenants.context import current_or_none
+from tenants.context import TenantContext, current_or_none
 from tenants.logging import request_id
 
 
@@ -73,13 +73,19 @@ INTERVENTIONS: Final = Counter(
 )
 
 
-def span_open(name: str, kind: SpanKind = SpanKind.INTERNAL, above: Context | None = None) -> Span:
+def span_open(
+    name: str,
+    kind: SpanKind = SpanKind.INTERNAL,
+    above: Context | None = None,
+    *,
+    tenant: TenantContext | None = None,
+) -> Span:
     """Return a new span under `above`, or the one that is current, stamped with tenant and request.
 
-    The caller ends it; it need not be in the same thread.
+    `tenant` is the entered one unless given. The caller ends it; it need not be in the same thread.
     """
     stamp = {"tenantry.request.id": request_id() or ""}
-    if tenant := current_or_none():
+    if tenant := tenant or current_or_none():
         stamp |= {
             "tenantry.tenant.id": str(tenant.id),
             "tenantry.tenant.plan": tenant.plan,
