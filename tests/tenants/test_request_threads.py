@@ -52,12 +52,12 @@ def test_a_request_leaves_neither_connection_nor_tenant_in_its_thread() -> None:
         async with httpx.AsyncClient(
             transport=transport, base_url="http://any", headers=headers
         ) as client:
+            for path, status in (("/api/v1/usage/", 200), ("/nothing/", 404)):
+                assert (await client.get(path)).status_code == status
             text = {"task": "rewrite", "text": "Please send it back."}
             events = {"Accept": "text/event-stream"}
             streamed = await client.post("/api/v1/write/", json=text, headers=events)
             assert "event: finished" in streamed.text
-            for path, status in (("/api/v1/usage/", 200), ("/nothing/", 404)):
-                assert (await client.get(path)).status_code == status
         assert current_or_none() is None
 
     aside(asked)
