@@ -39,7 +39,7 @@ def opened(browser: Browser, visit: Any, at: str, world: Any) -> Page:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.timeout(900)  # a browser opens some hundred and eighty pages
+@pytest.mark.timeout(1500)  # a browser opens some hundred and eighty pages
 def test_every_page_is_accessible_and_light(served: Any, browser: Browser, capsys: Any) -> None:
     from tests.isolation.world import build
     from tests.look.everypage import HEAVIEST, NO_PAGE, THEMES, look, staff_visits, visits, weight
