@@ -7,7 +7,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from billing.refusals import stored
 from documents.quarantine import quarantine_decide, quarantined_name
+from search.filters import kind_of
 from tenants.accounts.audit import audit_write
 from tenants.accounts.selectors import staff_actor
 from tenants.context import entered
@@ -20,7 +22,7 @@ from tenants.staffpages import ReadOnly
 class QuarantinedDocumentAdmin(ReadOnly):
     """A release reads the document once more, in the same sandbox; a deletion is for good."""
 
-    list_display: ClassVar = ["at", "tenant_id", "code", "media_type", "size", "state", "ended_at"]
+    list_display: ClassVar = ["at", "tenant_id", "code", "kind", "amount", "state", "ended_at"]
     list_filter: ClassVar = ["state", "code"]
     search_fields: ClassVar = ["tenant_id", "document_id"]
     fields: ClassVar = [
@@ -34,6 +36,14 @@ class QuarantinedDocumentAdmin(ReadOnly):
         """Show the name to those alone who may decide: it may say what stands in the document."""
         shown = list(self.fields)
         return shown if self.has_act_permission(request) else [f for f in shown if f != "named"]
+
+    @admin.display(description="Kind", ordering="media_type")
+    def kind(self, row: QuarantinedDocument) -> str:
+        return str(kind_of(row.media_type).label)
+
+    @admin.display(description="Size", ordering="size")
+    def amount(self, row: QuarantinedDocument) -> str:
+        return stored(row.size)
 
     @admin.display(description="Name")
     def named(self, row: QuarantinedDocument) -> str:

@@ -30,11 +30,12 @@ AT_ONCE: Final = 200  # invitations in one file
 
 @dataclass(frozen=True)
 class Invited:
-    """What became of one line: the address, the role, and why not where it was refused."""
+    """What became of one line: the address, the role, why not where it was refused, and itself."""
 
     email: str
     role: str
     refused: str = ""
+    line: str = ""
 
 
 def invitation_create(
@@ -103,8 +104,14 @@ def _invited(actor: Actor, row: Sequence[str], role: str) -> Invited:
     try:
         invitation_create(actor=actor, email=email, role=wanted, groups=groups)
     except (Invalid, Forbidden) as refused:
-        return Invited(email, wanted, refused.detail)
+        return Invited(email, wanted, refused.detail, _line(row))
     return Invited(email, wanted)
+
+
+def _line(row: Sequence[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow(row)
+    return out.getvalue()
 
 
 def invitation_revoke(*, actor: Actor, invitation_id: UUID) -> None:

@@ -55,7 +55,7 @@ def _invite(request: HttpRequest, actor: Any) -> HttpResponse:
     except Invalid as refused:
         context["error"] = refused.detail
         return _page(request, admin=True, context=context, status=422)
-    context["lines"] = "\n".join(row.email for row in context["invited"] if row.refused)
+    context["lines"] = "\n".join(row.line for row in context["invited"] if row.refused)
     return _page(request, admin=True, context=context)
 
 

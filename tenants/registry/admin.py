@@ -1,7 +1,7 @@
 """Staff: tenants and their host names."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -23,10 +23,19 @@ from tenants.registry.staffsteps import STEPS, step_action
 from tenants.registry.tasks import onboarding_dispatch
 from tenants.staffpages import Acting, ReadOnly
 
+LOOK_HERE: Final = format_html('<span class="sp-tag sp-tag--warn">{}</span>', "look here")
+
 
 class DomainInline(TabularInline):
     model = Domain
     extra = 0
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **given: Any) -> Any:
+        """Name each field for who does not see the column's head."""
+        field = super().formfield_for_dbfield(db_field, request, **given)
+        if field is not None:
+            field.widget.attrs["aria-label"] = str(field.label)
+        return field
 
 
 class HealthFilter(admin.SimpleListFilter):
@@ -117,7 +126,7 @@ class TenantAdmin(Acting, ModelAdmin):
             (
                 probe.label,
                 figures[probe.name]["told"],
-                "look here" * (figures[probe.name]["level"] > 0),
+                LOOK_HERE if figures[probe.name]["level"] > 0 else "",
             )
             for probe in probes()
             if probe.name in figures
@@ -194,9 +203,7 @@ class OnboardingAdmin(ReadOnly):
 class DeadTaskAdmin(ReadOnly):
     """Tasks that failed for good. A retry sends one again, once, whoever asks with it."""
 
-    list_display: ClassVar = [
-        "at", "tenant_id", "task", "error", "attempts", "times", "state", "given"
-    ]  # fmt: skip
+    list_display: ClassVar = ["at", "tenant_id", "task", "error", "attempts", "times", "state"]
     list_filter: ClassVar = ["state", "task", "queue"]
     search_fields: ClassVar = ["^task", "tenant_id"]
     fields: ClassVar = [

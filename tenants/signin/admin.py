@@ -53,7 +53,7 @@ class ImpersonationAdmin(PageViews, ReadOnly):
     """Who of staff looked at which workspace, when, why and as whom."""
 
     list_display: ClassVar = [
-        "started_at", "tenant_id", "colleague", "member", "reason", "writes", "state",
+        "started_at", "state", "tenant_id", "colleague", "member", "reason", "writes",
     ]  # fmt: skip
     fields: ClassVar = [
         "workspace", "colleague", "member", "reason", "writes", "second", "started_at",

@@ -16,5 +16,5 @@ def webhooks_probe() -> Finding:
     given_up = Delivery.objects.filter(state=Delivery.State.FAILED, ended_at__gte=since).count()
     if not failing and not given_up:
         return Finding(0, "All are taken.")
-    told = f"{failing} failing or switched off; {given_up} deliveries given up in 24 hours."
+    told = f"{failing} failing or switched off; deliveries given up in 24 hours: {given_up}."
     return Finding(failing + given_up, told, LOOK if failing else FINE)

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from billing.limitmodels import Allowance
+from search.access import collections_writable
 from tenants.accounts.models import AuditEvent, GroupMember, User
-from tenants.context import entered
+from tenants.context import Actor, entered
 from tests.documents.helpers import HANDBOOK, ready
 from tests.documents.test_collections import WORD, collection, kept
 from tests.search.shelf import find
@@ -75,6 +76,10 @@ def test_a_right_to_add_comes_by_group_for_members_alone() -> None:
         join(team, person)
         answer = api(person).patch(f"/api/v1/documents/{document}/", {"name": "pay 2.md"}, JSON)
         assert answer.status_code == status
+        with entered(tenant_of(person)):  # whoever asks, and by whatever way
+            asks = Actor(user_of(person).id, user_of(person).role, "task")
+            addable = collections_writable(asks).filter(id=board)
+            assert addable.exists() == (status == 200)
 
 
 def test_groups_are_admins_to_make_and_of_one_workspace() -> None:

@@ -79,13 +79,16 @@ def test_an_invitation_is_good_once_here_and_for_seven_days() -> None:
 def test_a_file_of_people_says_of_each_line_what_became_of_it() -> None:
     file = SimpleUploadedFile(
         "people.csv",
-        f"email,role\nada.new@example.com,admin\nnobody\n{BOB.email},viewer\nx@example.com,king\n".encode(),
+        f"email,role\nada.new@example.com,admin\nnobody,viewer,Field; Lab\n{BOB.email},viewer\n"
+        "x@example.com,king\n".encode(),
     )
     page = invited("", file=file).content.decode()
     assert "ada.new@example.com</strong>: invited as admin" in page
     assert "nobody is not an e-mail address" in page
     assert "belongs to this workspace already" in page
     assert "A role is one of viewer, member, admin, owner" in page
+    # What was refused is mended where it stands, with its role and groups.
+    assert f"nobody,viewer,Field; Lab\n{BOB.email},viewer\nx@example.com,king</textarea>" in page
     assert len(mail.outbox) == 1
     many = "\n".join(f"p{n}@example.com" for n in range(201))
     refused = invited(many)
