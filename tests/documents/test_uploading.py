@@ -68,7 +68,7 @@ def addresses(upload: dict[str, Any], *numbers: int) -> dict[int, str]:
 
 
 def put(url: str, body: bytes) -> httpx.Response:
-    return httpx.put(url, content=body, timeout=20, trust_env=False)
+    return httpx.put(url, content=body, timeout=60, trust_env=False)
 
 
 def piece(content: bytes, number: int) -> bytes:

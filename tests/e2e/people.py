@@ -6,9 +6,10 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.support.browser import settled
 from tests.support.live import DemoPerson
 
-ANSWERED_WITHIN = 20_000  # milliseconds
+ANSWERED_WITHIN = 40_000  # milliseconds
 SCALE = {"": 1, "k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "bn": 1e9, "billion": 1e9}
 
 
@@ -38,6 +39,7 @@ def metered(meter: Locator) -> float:
 
 def ask(page: Page, question: str) -> None:
     """Send a message in the assistant."""
+    settled(page)
     page.get_by_label("Your message").fill(question)
     page.get_by_role("button", name="Send").click()
 
@@ -50,4 +52,5 @@ def answered(page: Page) -> Locator:
     """Wait until the newest answer is complete and return its element."""
     answer = last_answer(page)
     expect(answer).to_have_attribute("data-status", "complete", timeout=ANSWERED_WITHIN)
+    page.wait_for_load_state()  # a first message leads to the conversation's own page
     return answer

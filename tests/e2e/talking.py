@@ -14,7 +14,7 @@ from websockets.sync.client import ClientConnection, connect
 from config.stack.ports import LOOPBACK
 from tests.support.live import DemoPerson, LiveStack
 
-PATIENCE = 20  # seconds for one frame
+PATIENCE = 40  # seconds for one frame
 ENDS = ("turn.finished", "error")
 Frame = dict[str, Any]
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.e2e.people import answered, ask, last_answer, metered, sign_in
 from tests.e2e.test_invoice_walk import seen
-from tests.support.browser import opened
+from tests.support.browser import opened, settled
 from tests.support.live import LiveStack
 from tests.support.waiting import eventually
 
@@ -40,6 +40,7 @@ def test_an_owner_watches_the_meter_is_stopped_by_the_cap_and_goes_on(
         usage.locator("#id_cap").fill("0.000001")
         usage.get_by_role("button", name="Set the cap").click()
         expect(usage.get_by_text("every request is refused now")).to_be_visible()
+        settled(usage)
         seen(usage, "cap-reached")
         ask(talk, "And what else?")
         stopped = last_answer(talk)

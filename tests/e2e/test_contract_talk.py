@@ -139,7 +139,7 @@ def test_a_turn_comes_as_numbered_frames_in_order(
 
 
 def test_stop_ends_the_answer_with_what_had_arrived(live_stack: LiveStack, talk: Talk) -> None:
-    live_stack.aws.script(chunks=WORDS, delay_ms=50, match=STREAM)
+    live_stack.aws.script(chunks=WORDS, delay_ms=90, match=STREAM)
     talk.say("ask", text="Tell me everything.")
     talk.until("delta")
     talk.say("stop")
@@ -231,7 +231,7 @@ def test_a_frame_that_cannot_be_read_is_told_and_the_socket_stays(talk: Talk) ->
 
 
 def test_a_second_question_waits_for_the_first_answer(live_stack: LiveStack, talk: Talk) -> None:
-    live_stack.aws.script(chunks=WORDS, delay_ms=50, match=STREAM)
+    live_stack.aws.script(chunks=WORDS, delay_ms=90, match=STREAM)
     talk.say("ask", text="Tell me everything.")
     talk.until("delta")
     talk.say("ask", text="And more.")

@@ -39,8 +39,6 @@ CHUNKS = """
 """
 STAGED = "SELECT count(*) FROM {schema}.documents_stagedbatch"
 
-pytestmark = pytest.mark.timeout(240)
-
 
 @pytest.fixture(scope="module")
 def person(live_stack: LiveStack) -> DemoPerson:

@@ -71,7 +71,6 @@ def invoiced(live_stack: LiveStack) -> str:
     return str(tenant)
 
 
-@pytest.mark.timeout(300)  # three people's walks, on a machine that does other things
 def test_an_owner_follows_an_invoice_down_and_moves_up(
     live_stack: LiveStack, browser: Browser, invoiced: str
 ) -> None:

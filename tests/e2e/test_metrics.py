@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import httpx
-import pytest
 
 from config.stack.ports import LOOPBACK
 from tests.e2e.shelf import ready
 from tests.support.live import LiveStack
-
-pytestmark = pytest.mark.timeout(180)  # with the other tests of a live_stack, in one process
 
 
 def test_tasks_of_the_workers_are_counted_where_prometheus_asks(live_stack: LiveStack) -> None:
@@ -20,6 +17,7 @@ def test_tasks_of_the_workers_are_counted_where_prometheus_asks(live_stack: Live
         f"http://{LOOPBACK}:{live_stack.port}/metrics",
         headers={"Authorization": f"Bearer {token}"},
         trust_env=False,
+        timeout=60,
     )
     assert told.status_code == 200
     lines = dict(line.rsplit(" ", 1) for line in told.text.splitlines() if line[:1] != "#")

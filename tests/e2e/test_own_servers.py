@@ -26,8 +26,6 @@ PASSWORDS = {login: f"{login}-has-a-password-of-its-own" for login in postgres.L
 NOTE = b"The archive in Bergen keeps every survey for 19 years."
 QUESTION = "How many years does the archive in Bergen keep a survey?"
 
-pytestmark = pytest.mark.timeout(180)  # with the other tests of a live_stack, in one process
-
 
 @dataclass(frozen=True, slots=True)
 class OwnServers:
@@ -87,7 +85,7 @@ def _prepare(cluster: postgres.Cluster) -> None:
             **{f"{login.upper()}_PASSWORD": word for login, word in PASSWORDS.items()},
         },
         check=True,
-        timeout=30,
+        timeout=60,
     )
 
 

@@ -6,14 +6,12 @@ import re
 import time
 
 import httpx
-import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.support.browser import PHONE, opened
+from tests.support.browser import PHONE, opened, settled
 from tests.support.live import LiveStack
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.timeout(240)  # with the start of the whole stack
 EMAIL = "nora@northwind.example"
 PASSWORD = "a long enough password"
 
@@ -30,6 +28,7 @@ def test_somebody_signs_up_works_and_finds_the_workspace_again(
     with opened(browser, PHONE) as page:
         page.goto(live_stack.url)
         page.get_by_role("link", name="Create a workspace").first.click()
+        settled(page)
         page.get_by_label("Workspace name").fill("Acme")
         said = page.locator("[data-said]")
         expect(said).to_contain_text("taken")
@@ -78,5 +77,5 @@ def test_somebody_signs_up_works_and_finds_the_workspace_again(
     assert f"http://northwind.localhost:{live_stack.port}/sign-in/" in found
     # It answers like any workspace: its own model call, in its own Region.
     host = {"Host": f"northwind.localhost:{live_stack.port}"}
-    page_of = httpx.get(f"http://127.0.0.1:{live_stack.port}/sign-in/", headers=host)
+    page_of = httpx.get(f"http://127.0.0.1:{live_stack.port}/sign-in/", headers=host, timeout=60)
     assert "Northwind Trading" in page_of.text

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 
 import httpx
-import pytest
 
 from config.stack.ports import LOOPBACK
 from tests.support.live import LiveStack
-
-pytestmark = pytest.mark.timeout(180)  # with the other tests of a live_stack, in one process
 
 
 def test_the_audit_is_exported_part_by_part(live_stack: LiveStack) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from html import escape
 from typing import Any, Final, TypeVar
 
@@ -37,20 +37,26 @@ Headers = Mapping[str, str]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
-    """An answer without what always differs, and the statements it took."""
+    """An answer, and the statements it took, without what always differs."""
 
     status: int
-    body: str
     location: str
     statements: tuple[str, ...]
-    raw: str
+    content: str
+    headers: str
+    query: str  # a page may name its own address: one's own words again
 
     @property
+    def raw(self) -> str:
+        return f"{self.content}\n{self.headers}"
+
+    @cached_property
     def looks(self) -> tuple[int, str, str]:
-        """Return what the asker can see of it."""
-        return self.status, self.body, self.location
+        """Return what the asker can see of it, without what always differs."""
+        body = self.content.replace(self.query, "<query>") if self.query else self.content
+        return self.status, _ANY_ID.sub("<id>", _EXPORTED.sub("", body)), self.location
 
 
 def some(variants: Sequence[T], entry: Entry, number: int = 0, *, few: int) -> Sequence[T]:
@@ -98,7 +104,7 @@ def sent(
     statements: list[str] = []
 
     def recorded(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
-        statements.append(_SAVEPOINT.sub("SAVEPOINT", _ANY_ID.sub("<id>", str(sql))))
+        statements.append(_normal(str(sql)))
         return execute(sql, params, many, context)
 
     asked = QueryDict(mutable=True)
@@ -120,20 +126,23 @@ def sent(
                 content_type="application/json", headers=headers,
             )  # fmt: skip
     content = b"".join(answer.streaming_content) if answer.streaming else answer.content
-    raw = content.decode(errors="replace")
+    raw, kept = content.decode(errors="replace"), str(answer.headers)
     answered[answer.status_code] += 1
     for look in watchers:
-        look(f"{method} {path} on {host}", raw + str(answer.headers))
-    location = answer.headers.get("Location", "")
-    # A page may name its own address: one's own words again.
-    body = raw.replace(escape(told), "<query>") if told else raw
+        look(f"{method} {path} on {host}", raw + kept)
     return Answer(
         answer.status_code,
-        _ANY_ID.sub("<id>", _EXPORTED.sub("", body)),
-        _ANY_ID.sub("<id>", location),
+        _ANY_ID.sub("<id>", answer.headers.get("Location", "")),
         tuple(statements),
-        f"{raw}\n{answer.headers}",
+        raw,
+        kept,
+        escape(told),
     )
+
+
+@lru_cache(10_000)
+def _normal(statement: str) -> str:
+    return _SAVEPOINT.sub("SAVEPOINT", _ANY_ID.sub("<id>", statement))
 
 
 @cache

@@ -195,30 +195,36 @@ def ids_in_paths(world: World, entry: Entry) -> Iterator[str]:
         if name == "document_id":  # a file of a conversation is one, and nobody else's
             attached = {name: world.colleagues["attachment_id"]}
             tries += [(person, "a colleague's attached", attached) for person in unaware(entry)]
+        usual: dict[Person, Answer] = {}  # for what nobody has, once for all that is compared
         for person, whose, ids in tries:
             who = by(world, entry, person)
 
             def asked(value: str, name: str = name, who: Headers = who) -> Answer:
                 return tried(entry, world.own | {name: value}, HERE_HOST, who, body=body)
 
-            status = asked(unknown[name]).status
-            if status != 404:
-                yield f"an unknown {name} is answered {status}, not 404"
+            nobodys = partial(asked, unknown[name])
+            if person not in usual:
+                usual[person] = nobodys()
+                if (status := usual[person].status) != 404:
+                    yield f"an unknown {name} is answered {status}, not 404"
             yield from told_apart(
-                f"{whose} {name}", partial(asked, ids[name]), partial(asked, unknown[name])
+                f"{whose} {name}", partial(asked, ids[name]), nobodys, usual[person]
             )
 
 
 def told_apart(
-    what: str, found: Callable[[], Answer], nobodys: Callable[[], Answer]
+    what: str,
+    found: Callable[[], Answer],
+    nobodys: Callable[[], Answer],
+    usual: Answer | None = None,
 ) -> Iterator[str]:
     """Compare with the answer for what does not exist: what is seen, and the way taken.
 
-    The statements are compared when both have been asked: the first may fill a cache. What is kept
-    for seconds may lapse between two requests of a slow machine, so a difference is looked at
-    again: one that is real stays.
+    `usual` is that answer, where it has been asked for already. The statements are compared when
+    both have been asked: the first may fill a cache. What is kept for seconds may lapse between two
+    requests of a slow machine, so a difference is looked at again: one that is real stays.
     """
-    one, other = found(), nobodys()
+    one, other = found(), usual or nobodys()
     if one.looks != other.looks:
         yield f"{what} is told from an unknown one: {one.status} and {other.status}"
     elif one.statements != other.statements and all(

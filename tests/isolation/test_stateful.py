@@ -10,7 +10,7 @@ SEED = int(os.environ.get("STATEFUL_SEED", "1"))
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_random_operations_of_five_workspaces_leak_nothing(worker: Any, capsys: Any) -> None:
     from tests.isolation.stateful.drive import drawn, driven
 
@@ -22,7 +22,7 @@ def test_random_operations_of_five_workspaces_leak_nothing(worker: Any, capsys: 
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_random_operations_notice_a_search_that_asks_for_nobodys_rights(
     worker: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,7 +52,7 @@ class Base:
         made = self.agent.create_knowledge_base(**self.params)["knowledgeBase"]
         self.id, self.arn = made["knowledgeBaseId"], made["knowledgeBaseArn"]
         assert made["status"] in ("CREATING", "ACTIVE")
-        eventually(lambda: self.status() == "ACTIVE", within=5)
+        eventually(lambda: self.status() == "ACTIVE")
         self.source = self.agent.create_data_source(
             knowledgeBaseId=self.id,
             name="direct",
@@ -77,7 +77,7 @@ class Base:
         return [detail["status"] for detail in answer["documentDetails"]]
 
     def indexed(self, *names: str) -> None:
-        eventually(lambda: set(self.states(*names)) == {"INDEXED"}, within=5)
+        eventually(lambda: set(self.states(*names)) == {"INDEXED"})
 
     def search(self, query: str, **given: Any) -> list[dict[str, Any]]:
         kind = "managedSearchConfiguration" if self.managed else "vectorSearchConfiguration"

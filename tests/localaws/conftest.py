@@ -60,7 +60,7 @@ class Server:
         """One request to `/_localaws/`."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data=data, method=method)  # noqa: S310 - our own loopback
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own loopback
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - our own loopback
             return json.load(answer)
 
     def post(self, path: str, body: Any) -> Any:
@@ -82,7 +82,7 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(timeout=30)
+            return self.process.wait(timeout=60)
         finally:
             self.process.kill()
             self.process.stdout.close()
@@ -229,19 +229,6 @@ def session(server: Server, **kwargs: Any) -> dict[str, str]:
         "aws_secret_access_key": credentials["SecretAccessKey"],
         "aws_session_token": credentials["SessionToken"],
     }
-
-
-def test_a_role_session_is_known_by_its_key_and_after_a_restart(start):
-    first = start()
-    keys = assumed(first)
-    arn = "arn:aws:sts::123456789012:assumed-role/tenant/tenant-acme"
-    assert first.client("sts", **keys).get_caller_identity()["Arn"] == arn
-    first.stop()
-    second = start()
-    second.client("bedrock-runtime", **keys).converse(modelId=NOVA, messages=[user("hello")])
-    (call,) = second.requests()
-    assert call["identity"] == arn
-    assert call["sessionTags"] == {"TenantId": "acme", "Tier": "basic"}
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ def send(
     server: Server, method: str, path: str, body: bytes = b"", service: str = "bedrock", **more: str
 ) -> tuple[int, str, dict[str, Any]]:
     """(status, error code, body) of one raw request."""
-    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
     headers = {"Authorization": SCOPE.format(service), "Content-Type": "application/json", **more}
     connection.request(method, path, body, headers)
     answer = connection.getresponse()

@@ -1,10 +1,11 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from threading import Event
 
 import pytest
 from botocore.exceptions import ClientError
+
+from tests.support.waiting import eventually
 
 from .conftest import NOVA, said, user
 
@@ -135,13 +136,12 @@ def test_an_abandoned_stream_is_still_metered(server):
     next(iter(stream))
     stream.close()
     runtime.close()
-    call = {}
-    waiting = Event()
-    for _ in range(60):
+
+    def ended():
         call = next(c for c in server.requests() if "leave me" in json.dumps(c["body"]))
-        if call["finished"]:
-            break
-        waiting.wait(0.05)
+        return call if call["finished"] else None
+
+    call = eventually(ended)
     assert call["abandoned"]
     assert call["usage"]["outputTokens"] >= 400
 

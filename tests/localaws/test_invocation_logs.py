@@ -1,8 +1,9 @@
 import gzip
 import json
-from threading import Event
 
 import pytest
+
+from tests.support.waiting import eventually
 
 from .conftest import NOVA, assumed, said, user
 
@@ -36,22 +37,19 @@ def test_invocation_logs_are_delivered_in_bedrocks_format(server):
     def read(key):
         return gzip.decompress(s3.get_object(Bucket="logs", Key=key)["Body"].read()).decode()
 
-    records = []
-    waiting = Event()
-    for _ in range(100):
+    def delivered():
         listed = s3.list_objects_v2(Bucket="logs").get("Contents", [])
         keys = [row["Key"] for row in listed]
         logs = [key for key in keys if key.endswith(".json.gz") and "/data/" not in key]
         records = [json.loads(line) for key in logs for line in read(key).splitlines()]
-        if len(records) == 4:
-            break
-        waiting.wait(0.1)
+        return (keys, records) if len(records) == 4 else None
+
+    keys, records = eventually(delivered)
     folder = "audit/AWSLogs/123456789012/BedrockModelInvocationLogs/"
     marker = f"{folder}amazon-bedrock-logs-permission-check"
     assert marker in keys
     assert all(key.startswith(f"{folder}eu-west-1/") for key in keys if key != marker)
     by_operation = {(record["operation"], record.get("errorCode")): record for record in records}
-    assert len(records) == 4
     plain = by_operation["Converse", None]
     assert plain["schemaType"] == "ModelInvocationLog"
     assert plain["identity"]["arn"].endswith("assumed-role/tenant/tenant-acme")

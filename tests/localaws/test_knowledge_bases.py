@@ -54,7 +54,7 @@ def test_what_was_accepted_is_found_only_once_it_is_indexed_and_gone_only_once_d
     second = start(LOCALAWS_KB_DELAY_MS="400")
     base.agent = second.client("bedrock-agent")
     base.runtime = second.client("bedrock-agent-runtime")
-    eventually(lambda: base.states("hotel") == ["NOT_FOUND"], within=5)
+    eventually(lambda: base.states("hotel") == ["NOT_FOUND"])
     assert set(base.found("receipt for a taxi")) == {"leave", "laptop", "visitor"}
 
 
@@ -126,7 +126,7 @@ def _post(server: Server, path: str, body: Any) -> tuple[int, str]:
         method="POST",
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own loopback
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - our own loopback
             return answer.status, ""
     except urllib.error.HTTPError as error:
         return error.code, error.headers["x-amzn-errortype"]
@@ -211,7 +211,7 @@ def test_names_tags_and_what_is_missing(server, shelf):
             return error.response["Error"]["Code"] == "ResourceNotFoundException"
         return False
 
-    eventually(vanished, within=5)
+    eventually(vanished)
 
 
 @pytest.mark.parametrize("policy", ["DELETE", "RETAIN"])

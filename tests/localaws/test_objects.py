@@ -21,7 +21,7 @@ def test_multipart_copy_ranges_and_presigned_addresses_work(s3, server):
     tail = s3.get_object(Bucket="parts", Key="copy", Range="bytes=-6")["Body"].read()
     assert tail == b"aatail"
     address = s3.generate_presigned_url("get_object", Params={"Bucket": "parts", "Key": "big"})
-    with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - our own loopback
+    with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 - our own loopback
         assert len(answer.read()) == 5 * 1024 * 1024 + 4
 
 

@@ -47,6 +47,6 @@ def test_each_snippet_is_the_one_that_make_test_clients_runs():
 
 
 def test_a_browser_finds_an_index(server):
-    with urllib.request.urlopen(f"{server.url}/_localaws/", timeout=10) as answer:  # noqa: S310 - our own loopback
+    with urllib.request.urlopen(f"{server.url}/_localaws/", timeout=60) as answer:  # noqa: S310 - our own loopback
         assert answer.headers["Content-Type"].startswith("text/html")
         assert b"/_localaws/requests" in answer.read()

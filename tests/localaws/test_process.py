@@ -17,7 +17,7 @@ def test_a_port_in_use_ends_in_one_sentence_and_code_2(server, tmp_path):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
     )
     assert second.returncode == 2
     assert second.stdout == ""
@@ -34,10 +34,10 @@ def test_sigterm_stops_it_at_once_even_while_it_streams(start):
         data=json.dumps({"messages": [user("hello")]}).encode(),
         headers={"Authorization": "Bearer key", "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as stream:  # noqa: S310 - our own loopback
+    with urllib.request.urlopen(request, timeout=60) as stream:  # noqa: S310 - our own loopback
         assert b"messageStart" in stream.read(119)
         running.process.terminate()
-        assert running.process.wait(timeout=10) == 0
+        assert running.process.wait(timeout=60) == 0
 
 
 def test_an_operation_that_is_not_offered_is_refused_in_plain_words(bedrock):

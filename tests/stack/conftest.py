@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,13 +28,6 @@ FOREIGN = ("DATABASE_", "REDIS_URL", "AWS_", "SECRET_KEY", "DJANGO_SETTINGS_MODU
 def clean_environment(**more: str) -> dict[str, str]:
     """Return this process's environment without what points at the run's servers."""
     return {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)} | more
-
-
-def eventually(holds: Callable[[], bool], within: float = 15) -> None:
-    """Look until something holds. Fails after `within` seconds."""
-    give_up = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < give_up, f"not within {within} s"
 
 
 @dataclass(slots=True)
@@ -74,12 +67,12 @@ class SmallStack:
         """Run a statement as the owner."""
         passwords = json.loads((self.var / "database-passwords.json").read_text())
         url = f"postgresql://owner:{passwords['owner']}@127.0.0.1:{self._port('postgres')}/tenantry"
-        with psycopg.connect(url, connect_timeout=2) as connection:
+        with psycopg.connect(url, connect_timeout=20) as connection:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
     def redis(self) -> redis.Redis:
-        return redis.Redis(port=self._port("redis"), socket_timeout=2)
+        return redis.Redis(port=self._port("redis"), socket_timeout=20)
 
     def _port(self, name: str) -> int:
         return int(json.loads((self.var / "ports.json").read_text())[name])
@@ -95,7 +88,7 @@ class SmallStack:
         """Wait until it has ended and return its exit status."""
         assert self.process
         try:
-            self.process.communicate(timeout=15)
+            self.process.communicate(timeout=60)
         finally:
             self.process.kill()
         return self.process.returncode

@@ -15,8 +15,8 @@ import yaml
 from config.stack.options import REPOSITORY
 from config.stack.parts import CELERY, DATABASE_VARIABLES
 from config.stack.ports import free_port
-from tests.stack.conftest import eventually
 from tests.support.services import Worker
+from tests.support.waiting import eventually
 
 DEPLOY = REPOSITORY / "deploy"
 LOGINS = {"web": "app", **{name: login for name, (login, _) in CELERY.items()}}
@@ -37,7 +37,7 @@ def started(name: str, env: dict[str, str], log: Path) -> Iterator[subprocess.Po
 
 def ends(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
-    assert process.wait(15) == 0
+    assert process.wait(60) == 0
 
 
 def test_the_web_serves_alone_and_ends_when_asked(worker: Worker, tmp_path: Path) -> None:
@@ -54,7 +54,9 @@ def test_the_web_serves_alone_and_ends_when_asked(worker: Worker, tmp_path: Path
     with started("web", env, log) as process:
         eventually(ready, within=60)
         page = httpx.get(
-            f"http://127.0.0.1:{port}/sign-in/", headers={"Host": "acme.localhost:8000"}
+            f"http://127.0.0.1:{port}/sign-in/",
+            headers={"Host": "acme.localhost:8000"},
+            timeout=60,
         )
         assert page.status_code == 200
         ends(process)
@@ -76,7 +78,7 @@ def test_a_worker_takes_its_own_login_alone(worker: Worker, tmp_path: Path) -> N
 
 def test_an_unknown_process_is_refused_with_those_there_are() -> None:
     argv = [sys.executable, "-m", "config.stack.start", "wep"]
-    said = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, timeout=30)
+    said = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
     assert said.returncode == 2
     assert "There is no process 'wep'; there are: web, worker" in said.stderr
 

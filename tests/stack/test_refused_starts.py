@@ -24,7 +24,7 @@ def refusal(var: Path, **variables: str) -> str:
         env=env | variables,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
     )
     assert result.returncode == 1
     assert result.stdout == ""
@@ -76,7 +76,7 @@ def test_data_of_another_postgres_version_is_left_alone(folder: Path) -> None:
         env=clean_environment(VAR_DIR=str(folder / "var"), PORT=str(free_port()), LOCALAWS="off"),
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
     )
     assert result.returncode == 1
     assert "was made by PostgreSQL 15" in result.stderr

@@ -8,7 +8,8 @@ import psutil
 import psycopg
 import redis
 
-from tests.stack.conftest import SmallStack, eventually
+from tests.stack.conftest import SmallStack
+from tests.support.waiting import eventually
 
 
 def test_killed_servers_and_children_come_back_with_their_data(small_stack: SmallStack) -> None:
@@ -78,7 +79,7 @@ def test_a_child_that_keeps_dying_ends_the_stack_with_its_last_words(folder: Pat
     stack = SmallStack(folder / "var", child="echo no such luck; exit 3")
     stack.start()
     assert stack.process
-    printed, _ = stack.process.communicate(timeout=20)
+    printed, _ = stack.process.communicate(timeout=60)
     assert stack.process.returncode == 1
     assert "The small child ended (exit code 3) and is started again." in printed
     assert printed.rstrip().endswith(

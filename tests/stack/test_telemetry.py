@@ -13,15 +13,15 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from config.stack.ports import free_port
-from tests.stack.conftest import eventually
 from tests.stack.test_containers import ends, started
 from tests.support.cast import MAX
 from tests.support.services import Worker
+from tests.support.waiting import eventually
 
 TOKEN = "a-token-that-only-prometheus-knows-of"
 CANARY = "pelican-7731"
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
@@ -92,9 +92,13 @@ def test_a_text_is_counted_and_traced_without_its_text(
             {"Authorization": "Bearer wrong"},
             {"Authorization": f"Bearer {MAX.key}"},
         ):
-            refused = httpx.get(f"{base}/metrics", headers={"Host": headers["Host"], **given})
+            refused = httpx.get(
+                f"{base}/metrics", headers={"Host": headers["Host"], **given}, timeout=60
+            )
             assert refused.status_code == 404
-        told = httpx.get(f"{base}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+        told = httpx.get(
+            f"{base}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60
+        )
         assert told.status_code == 200
         eventually(lambda: "POST api/v1/write/" in spans(bodies))
         ends(process)

@@ -304,7 +304,7 @@ def _run(argv: list[str], env: Mapping[str, str], log: Path) -> None:
     """
     with log.open("wb") as out:
         status = subprocess.run(
-            argv, env=env, cwd=REPOSITORY, stdout=out, stderr=subprocess.STDOUT, timeout=300
+            argv, env=env, cwd=REPOSITORY, stdout=out, stderr=subprocess.STDOUT, timeout=1800
         ).returncode
     if status:
         raise RuntimeError(f"{' '.join(argv)} failed:\n{log.read_text()}")
