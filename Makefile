@@ -17,7 +17,7 @@ test: .dev .chromium .pgbouncer
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	exec $(BIN)/python -m pytest -n 2 --dist loadgroup
+	exec $(BIN)/python -m pytest -n 3 --dist loadgroup
 
 test-clients: .run
 	exec $(BIN)/python -m tests.clients
