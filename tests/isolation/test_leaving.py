@@ -70,7 +70,7 @@ def test_a_workspace_erased_in_the_middle_of_its_work_stops_and_leaves_nothing(
 
     tenant = tenant_of(olga)
     bulk.rule()
-    localaws.script(match={"operation": "ModelInvocationJob"}, delay_ms=20_000)
+    localaws.script(match={"operation": "ModelInvocationJob"}, delay_ms=20_000 + 300 * QUEUED)
     bulk.uploaded(2, 150, olga, bulk=True)
     (job,) = bulk.collected(olga)
     step(job, "submitted", olga)
