@@ -7,14 +7,14 @@ moment, and the turn goes on.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
-from channels.exceptions import DenyConnection
-from channels.generic.websocket import AsyncWebsocketConsumer
+import structlog
 from django.db import DatabaseError
+from django.utils import translation
 
 from assistant.access import conversation_of
 from assistant.answering import answer
@@ -22,17 +22,28 @@ from assistant.clientframes import client_frame
 from assistant.errors import error_members, foreseen
 from assistant.following import frames_elsewhere, frames_of
 from assistant.frames import ENDS, Frame, first_seq, turn_of
-from assistant.runner import RunningTurn, running_in, turn_group, turn_run, turn_stop, watch
+from assistant.runner import running_in, turn_group, turn_run, turn_stop
 from assistant.selectors import Missed, missed_since
 from assistant.services import thorough_checked, turn_again, turn_begin, turn_decide, turn_edit
 from assistant.watchkeeper import socket_closed, socket_opened
-from tenants.context import Actor, TenantContext, entered, in_public, in_tenant
+from tenants.context import Actor, entered, in_public, in_tenant
 from tenants.errors import Forbidden, TenantryError, TenantUnavailable
+from tenants.listening import Event, join, leave
 from tenants.registry.selectors import tenant_by_id
-from tenants.sockets import SIGNED_OUT, group_of, still_valid, workspace_group_of
+from tenants.sockets import (
+    SIGNED_OUT,
+    Admitted,
+    group_of,
+    refuse,
+    still_valid,
+    workspace_group_of,
+)
 
 R = TypeVar("R")
-DENIED: Final = 4404
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+log = structlog.get_logger(__name__)
 
 
 class _SignedOut(Exception):
@@ -47,8 +58,16 @@ def _staff_refuse(actor: Actor, frame: str) -> None:
         raise Forbidden("Staff may look here, and not do this.")
 
 
-class AssistantConsumer(AsyncWebsocketConsumer):
-    """See the module's docstring; frames are described in docs/assistant.md."""
+class AssistantConsumer:
+    """See the module's docstring; frames are described in docs/assistant.md.
+
+    None of Channels' own consumers: those wait for the channel layer socket by socket, where a
+    process listens once (`tenants.listening`), and an idle socket should hold little.
+    """
+
+    __slots__ = (
+        "admitted", "closed", "conversation_id", "following", "last", "leaving", "put", "tenant",
+    )  # fmt: skip
 
     handlers: ClassVar[dict[str, str]] = {
         "ask": "_ask",
@@ -59,76 +78,104 @@ class AssistantConsumer(AsyncWebsocketConsumer):
         "resume": "_resume",
     }
 
-    async def connect(self) -> None:
-        """Admit the owner of the conversation; refuse the handshake to everybody else."""
-        self.tenant: TenantContext = self.scope["tenant"]
-        self.conversation_id: UUID = self.scope["url_route"]["kwargs"]["conversation_id"]
+    def __init__(self, admitted: Admitted, conversation_id: UUID, send: Send) -> None:
+        self.admitted = admitted
+        self.tenant = admitted.tenant
+        self.conversation_id = conversation_id
+        self.put = send
         self.last = 0
-        self.following: list[asyncio.Task[None]] = []
-        self.unwatch: Callable[[], None] | None = None
+        self.closed = False
+        self.following: tuple[asyncio.Task[None], ...] = ()
         self.leaving: asyncio.Task[None] | None = None
-        self.joined: tuple[str, ...] = ()
-        actor: Actor = self.scope["actor"]
+
+    @classmethod
+    def serve(
+        cls, scope: dict[str, Any], receive: Receive, send: Send, conversation_id: UUID
+    ) -> Awaitable[None]:
+        """Return what serves one socket to its end.
+
+        No coroutine itself, which would be kept with its scope for as long.
+        """
+        return cls(scope["admitted"], conversation_id, send)._serve(receive)
+
+    async def _serve(self, receive: Receive) -> None:
+        await receive()  # the handshake, which the scope has told already
         try:
+            if await self._may_enter():
+                await join(self._groups(), self)
+                socket_opened(self)
+                await self.put({"type": "websocket.accept"})
+                while await self._heard(await receive()):  # a message in a name would be kept
+                    pass
+            else:
+                await refuse(self.put)
+        finally:  # the turn that it may have begun goes on, and is settled, without it
+            socket_closed(self)
+            self._unfollow()
+            await leave(self._groups(), self)
+
+    async def _may_enter(self) -> bool:
+        """Admit the owner of the conversation; refuse the handshake to everybody else."""
+        try:
+            actor = self.admitted.actor
             await in_tenant(self.tenant, conversation_of, actor, self.conversation_id)
-        except TenantryError as error:
-            raise DenyConnection from error
-        assert actor.user_id is not None  # sockets belong to people
-        joined = (
+        except TenantryError:
+            return False
+        return True
+
+    def _groups(self) -> tuple[str, ...]:
+        user_id = self.admitted.actor.user_id
+        assert user_id is not None  # sockets belong to people
+        return (
             workspace_group_of(self.tenant),
-            group_of(self.tenant, actor.user_id),
+            group_of(self.tenant, user_id),
             turn_group(self.tenant, self.conversation_id),
         )
-        for group in joined:
-            await self.channel_layer.group_add(group, self.channel_name)
-        self.joined = joined
-        loop = asyncio.get_running_loop()
 
-        def begun(running: RunningTurn) -> None:
-            loop.call_soon_threadsafe(self._follow_here, running)
+    async def _heard(self, message: dict[str, Any]) -> bool:
+        """Do what the client asks, telling what goes wrong in an `error` frame.
 
-        self.unwatch = watch(self.conversation_id, begun)
-        socket_opened(self)
-        await self.accept()
-
-    async def disconnect(self, code: int) -> None:
-        """Forget the socket. The turn it may have begun goes on, and is settled, without it."""
-        if self.unwatch is not None:
-            self.unwatch()
-        socket_closed(self)
-        self._unfollow()
-        for group in self.joined:
-            await self.channel_layer.group_discard(group, self.channel_name)
-
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Do what the client asks; whatever goes wrong is told in an `error` frame."""
+        Return whether to wait for more.
+        """
+        if message["type"] == "websocket.disconnect":
+            return False
+        if self.closed:
+            return True
         try:
-            frame = client_frame(text_data)
-            _staff_refuse(self.scope["actor"], frame["type"])
+            frame = client_frame(message.get("text"))
+            _staff_refuse(self.admitted.actor, frame["type"])
             await getattr(self, self.handlers[frame["type"]])(frame)
         except _SignedOut:
             await self.sign_out()
         except Exception as error:
             await self._own(error_members(foreseen(error)))
+        return True
 
     async def sign_out(self) -> None:
         """Close the socket because its right has ended; nothing more is sent on it."""
         self._unfollow()
-        with suppress(OSError):  # what servers raise for a socket whose reader has gone meanwhile
-            await self.close(code=SIGNED_OUT)
+        if not self.closed:
+            self.closed = True
+            with suppress(OSError):  # what servers raise where the reader has gone meanwhile
+                await self.put({"type": "websocket.close", "code": SIGNED_OUT})
 
     def leave(self) -> None:
         """Sign out without waiting: a reader who takes nothing off the line can hold that up."""
         if self.leaving is None:
             self.leaving = asyncio.get_running_loop().create_task(self.sign_out())
 
-    async def force_close(self, _event: dict[str, Any]) -> None:
-        """The user was signed out or disabled, or the workspace suspended, in whichever process."""
-        await self.sign_out()
+    def told(self, event: Event) -> None:
+        """Take what this process or another one tells the socket's groups."""
+        match event["type"]:
+            case "turn.here":
+                self._follow(frames_of(event["running"].frames, 0))
+            case "turn.begun":
+                self._turn_begun(event["number"])
+            case "force.close":
+                self.leave()
 
-    async def turn_begun(self, event: dict[str, Any]) -> None:
+    def _turn_begun(self, number: int) -> None:
         """A turn has begun in some process; those of this one are followed already."""
-        number = event["number"]
         here = running_in(self.conversation_id)
         if here is not None and here.turn.number >= number:
             return
@@ -211,7 +258,7 @@ class AssistantConsumer(AsyncWebsocketConsumer):
         """
 
         def judged() -> R:
-            standing = still_valid(self.scope)
+            standing = still_valid(self.admitted)
             if standing is None:
                 raise _SignedOut
             self.tenant = standing.tenant
@@ -229,28 +276,33 @@ class AssistantConsumer(AsyncWebsocketConsumer):
 
     # What the server sends
 
-    def _follow_here(self, running: RunningTurn) -> None:
-        """Send a turn of this process from its first frame, after those of the one before."""
-        self._follow(frames_of(running.frames, 0))
-
     def _follow(self, frames: AsyncIterator[Frame]) -> None:
         """Send the frames as they come, after those of the turn before."""
-        before = self.following = [task for task in self.following if not task.done()]
-        task = asyncio.get_running_loop().create_task(self._send(frames, list(before)))
-        self.following = [*before, task]
+        task = asyncio.get_running_loop().create_task(self._send(frames, self.following))
+        self.following = (*self.following, task)
+        task.add_done_callback(self._followed)
+
+    def _followed(self, ended: "asyncio.Task[None]") -> None:
+        self.following = tuple(task for task in self.following if task is not ended)
+        if not ended.cancelled() and (error := ended.exception()):
+            log.error("socket.frames_not_sent", exc_info=error)
 
     def _unfollow(self) -> None:
         for task in self.following:
             task.cancel()
-        self.following = []
+        self.following = ()
 
-    async def _send(self, frames: AsyncIterator[Frame], before: list["asyncio.Task[None]"]) -> None:
+    async def _send(
+        self, frames: AsyncIterator[Frame], before: "tuple[asyncio.Task[None], ...]"
+    ) -> None:
+        translation.activate(self.admitted.language)  # who tells of a turn may speak another
         if before:
             await asyncio.wait(before)
-        async for frame in frames:
-            if frame["seq"] > self.last:
-                self.last = frame["seq"]
-                await self.send(text_data=json.dumps(frame))
+        with suppress(OSError):  # the reader has gone
+            async for frame in frames:
+                if frame["seq"] > self.last:
+                    self.last = frame["seq"]
+                    await self._frame(frame)
 
     async def _since(self, missed: Missed, after: int) -> AsyncIterator[Frame]:
         """Yield what was missed, then what a running turn has yet to say."""
@@ -280,4 +332,8 @@ class AssistantConsumer(AsyncWebsocketConsumer):
     async def _own(self, members: dict[str, Any]) -> None:
         """Send an error that concerns this socket alone, numbered between two common frames."""
         self.last += 1
-        await self.send(text_data=json.dumps({"type": "error", "seq": self.last, **members}))
+        await self._frame({"type": "error", "seq": self.last, **members})
+
+    async def _frame(self, frame: Frame) -> None:
+        if not self.closed:
+            await self.put({"type": "websocket.send", "text": json.dumps(frame)})

@@ -15,8 +15,6 @@ from uuid import UUID
 
 import redis
 import structlog
-from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
 from django.db import connection
 from django.utils import translation
 
@@ -26,6 +24,7 @@ from assistant.models import Turn
 from assistant.services import leases_renew
 from tenants.context import Actor, TenantContext, entered
 from tenants.errors import TenantryError
+from tenants.listening import tell, tell_here
 from tenants.logging import bound
 from tenants.redis import redis_client, tenant_key
 
@@ -61,10 +60,8 @@ class RunningTurn:
 
 
 Work = Callable[[RunningTurn], None]
-Watcher = Callable[[RunningTurn], None]
 
 _running: dict[UUID, RunningTurn] = {}  # by conversation
-_watchers: dict[UUID, list[Watcher]] = {}  # by conversation: the sockets of this process
 _lock = threading.Lock()
 _threads = ThreadPoolExecutor(max_workers=MOST_TURNS, thread_name_prefix="turn")
 _tellers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="turn-told")
@@ -87,14 +84,13 @@ def turn_run(
     with _lock:
         before = _running.get(conversation_id)
         _running[conversation_id] = running
-        watchers = list(_watchers.get(conversation_id, ()))
         if _keeper is None:
             _keeper = threading.Thread(target=_keep, name="turn-keeper", daemon=True)
             _keeper.start()
     _begin(_run, running, work, before)
-    for watcher in watchers:
-        watcher(running)
-    _tellers.submit(_tell, turn_group(tenant, conversation_id), turn.number)
+    group = turn_group(tenant, conversation_id)
+    tell_here(group, {"type": "turn.here", "running": running})
+    _tellers.submit(_tell, group, turn.number)
     return running
 
 
@@ -112,22 +108,6 @@ def _begin(work: Callable[..., None], *args: Any) -> None:
 def running_in(conversation_id: UUID) -> RunningTurn | None:
     """Return the conversation's turn if this process is making it."""
     return _running.get(conversation_id)
-
-
-def watch(conversation_id: UUID, watcher: Watcher) -> Callable[[], None]:
-    """Call `watcher` for each turn begun here, in any thread, without blocking; return its end."""
-    with _lock:
-        _watchers.setdefault(conversation_id, []).append(watcher)
-
-    def stop() -> None:
-        with _lock:
-            left = _watchers.get(conversation_id, [])
-            if watcher in left:
-                left.remove(watcher)
-            if not left:
-                _watchers.pop(conversation_id, None)
-
-    return stop
 
 
 def turn_stop(conversation_id: UUID) -> None:
@@ -175,8 +155,7 @@ def work_aside(tenant: TenantContext, work: Callable[[], Any]) -> None:
 def _tell(group: str, number: int) -> None:
     """Let the sockets of other processes follow the turn in Redis."""
     try:
-        layer = get_channel_layer()
-        async_to_sync(layer.group_send)(group, {"type": "turn.begun", "number": number})
+        tell(group, {"type": "turn.begun", "number": number})
     except Exception as error:  # those sockets find the turn when they next resume
         log.warning("turn.not_told", error=type(error).__name__)
 

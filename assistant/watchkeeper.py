@@ -80,6 +80,6 @@ async def _ended(
         return part
 
     def judged() -> "list[AssistantConsumer]":
-        return [consumer for consumer in part if still_valid(consumer.scope) is None]
+        return [consumer for consumer in part if still_valid(consumer.admitted) is None]
 
     return await in_tenant(tenant, judged)

@@ -7,9 +7,9 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
 django.setup(set_prefix=False)
 
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 - after Django's set-up
+from channels.routing import ProtocolTypeRouter  # noqa: E402 - after Django's set-up
 
-from assistant.routing import websocket_urlpatterns  # noqa: E402
+from assistant.routing import socket_routed  # noqa: E402
 from config.bodies import with_bounded_bodies  # noqa: E402
 from config.handling import Handler  # noqa: E402
 from config.refusals import with_refusals  # noqa: E402
@@ -19,6 +19,6 @@ from tenants.sockets import TenantSocketMiddleware  # noqa: E402
 application = ProtocolTypeRouter(
     {
         "http": with_bounded_bodies(with_refusals(with_static(Handler()))),
-        "websocket": TenantSocketMiddleware(URLRouter(websocket_urlpatterns)),
+        "websocket": TenantSocketMiddleware(socket_routed),
     }
 )

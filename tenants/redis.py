@@ -48,15 +48,16 @@ def async_redis_client() -> "redis.asyncio.Redis":
 
 
 class ChannelLayer(RedisChannelLayer):
-    """The channel layer, whose `receive` ends when it is cancelled.
-
-    A socket that closes while the wait of another one is passed to it would otherwise keep its
-    coroutine, for as long as the process lives.
-    """
+    """The channel layer, whose `receive` ends when it is cancelled."""
 
     def create_pool(self, index: int) -> redis.asyncio.ConnectionPool:
         """Return the pool of one host's connections."""
         return _cancellable(super().create_pool(index))
+
+    async def in_group(self, group: str, channel: str) -> bool:
+        """Return whether Redis knows the channel as one of the group."""
+        connection = self.connection(self.consistent_hash(group))
+        return await connection.zscore(self._group_key(group), channel) is not None
 
 
 class _Cancellable(AbstractConnection):

@@ -8,14 +8,14 @@ so cookies alone would let its pages open our sockets.
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
 from http.cookies import SimpleCookie
 from importlib import import_module
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
 from django.conf import settings
 from django.contrib.auth import (
     BACKEND_SESSION_KEY,
@@ -35,6 +35,7 @@ from tenants.context import Actor, TenantContext, current, in_public, in_tenant
 from tenants.errors import TenantUnavailable, UnderMaintenance
 from tenants.languages import language_accepted, language_of
 from tenants.lifecycle.standing import schema_require
+from tenants.listening import tell
 from tenants.middleware import IMPERSONATION, SESSION_TENANT, host_of, is_public_host
 from tenants.registry.models import Governance, OwnTenant
 from tenants.registry.selectors import tenant_by_host
@@ -46,6 +47,23 @@ TOLD: Final = {
     "posture": "posture", "region": "region", "retrieval": "retrieval",
 }  # fmt: skip
 SIGNED_OUT: Final = 4401  # close code: the session, the role or the workspace has ended
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """All that an open socket keeps of its handshake: who came where, and by which right."""
+
+    tenant: TenantContext
+    actor: Actor
+    session_key: str
+    api_key: str
+    language: str
+
+
+@lru_cache(1024)
+def shared(tenant: TenantContext) -> TenantContext:
+    """Return one object for all that are equal: a workspace's sockets need not hold one each."""
+    return tenant
 
 
 class _SessionRequest:
@@ -67,9 +85,8 @@ def sockets_close(user_id: UUID) -> None:
 
 def _close(group: str) -> None:
     """Tell a group to close; from a thread of its own, since the caller's may have a loop."""
-    send = async_to_sync(get_channel_layer().group_send)
     with ThreadPoolExecutor(1) as aside:
-        aside.submit(send, group, {"type": "force.close"}).result()
+        aside.submit(tell, group, {"type": "force.close"}).result()
 
 
 def workspace_group_of(tenant: TenantContext) -> str:
@@ -157,7 +174,7 @@ class Standing(NamedTuple):
     tenant: TenantContext
 
 
-def still_valid(scope: dict[str, Any]) -> Standing | None:
+def still_valid(admitted: Admitted) -> Standing | None:
     """Return who acts on an open socket now and where, or None when its right has ended.
 
     Call inside the socket's tenant, for each message and on a timer: sign-out, a disabled user, a
@@ -170,64 +187,77 @@ def still_valid(scope: dict[str, Any]) -> Standing | None:
         "governed": Subquery(Governance.objects.values("version")[:1]),
     }
     asked = time.monotonic()
-    user_id = scope["actor"].user_id
-    if scope["api_key"]:
-        found = _by_key(scope["api_key"], **told)
+    user_id = admitted.actor.user_id
+    if admitted.api_key:
+        found = _by_key(admitted.api_key, **told)
     else:
-        found = _by_session(scope["session_key"], user_id, **told)
+        assert user_id is not None  # sockets belong to people
+        found = _by_session(admitted.session_key, user_id, **told)
     if found is None or found[0].id != user_id:
         return None
     standing, governed = found[0].standing, found[0].governed  # type: ignore[attr-defined]
     if standing is None:
         return None
     governance.told(governed, asked)
-    return Standing(found[1], TenantContext(**{**standing, "id": UUID(standing["id"])}))
+    tenant = TenantContext(**{**standing, "id": UUID(standing["id"])})
+    return Standing(found[1], shared(tenant))
+
+
+async def _admitted(scope: dict[str, Any]) -> Admitted | None:
+    """Return who comes with this handshake, or None where it is refused."""
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    host = headers.get(b"host", "")
+    try:
+        origin = urlsplit(headers.get(b"origin", ""))
+    except ValueError:
+        return None
+    same = (origin.scheme, origin.netloc.lower()) == (settings.PUBLIC_SCHEME, host.lower())
+    if not host or not same or is_public_host(host_of(host)):
+        return None
+    try:
+        tenant = await in_public("app_public", tenant_by_host, host_of(host))
+    except TenantUnavailable:
+        return None
+    cookies = SimpleCookie(headers.get(b"cookie", ""))
+    morsel = cookies.get(settings.SESSION_COOKIE_NAME)
+    # Keys are letters and digits; a quoted cookie may hold anything, NUL included.
+    session_key = morsel.value if morsel and morsel.value.isalnum() else ""
+    kind, _, secret = headers.get(b"authorization", "").partition(" ")
+    secret = secret.strip() if kind.lower() == "bearer" else ""
+    try:
+        found = await in_tenant(tenant, _identify, session_key, secret)
+    except UnderMaintenance:
+        return None
+    if found is None:
+        return None
+    user, actor = found
+    language = language_of(user, language_accepted(headers.get(b"accept-language", "")))
+    return Admitted(shared(tenant), actor, session_key, secret, language)
 
 
 class TenantSocketMiddleware:
-    """Admit a handshake into its tenant, or refuse it with 403 before it is accepted."""
+    """Admit a handshake into its tenant, or refuse it with 403 before it is accepted.
+
+    What is inside gets a scope of its own, without the headers: it lives as long as the socket.
+    """
 
     def __init__(self, inner: Callable[..., Awaitable[Any]]) -> None:
         self.inner = inner
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        host = headers.get(b"host", "")
-        try:
-            origin = urlsplit(headers.get(b"origin", ""))
-        except ValueError:
-            return await self._refuse(send)
-        same = (origin.scheme, origin.netloc.lower()) == (settings.PUBLIC_SCHEME, host.lower())
-        if not host or not same or is_public_host(host_of(host)):
-            return await self._refuse(send)
-        try:
-            tenant = await in_public("app_public", tenant_by_host, host_of(host))
-        except TenantUnavailable:
-            return await self._refuse(send)
-        cookies = SimpleCookie(headers.get(b"cookie", ""))
-        morsel = cookies.get(settings.SESSION_COOKIE_NAME)
-        # Keys are letters and digits; a quoted cookie may hold anything, NUL included.
-        session_key = morsel.value if morsel and morsel.value.isalnum() else ""
-        kind, _, secret = headers.get(b"authorization", "").partition(" ")
-        secret = secret.strip() if kind.lower() == "bearer" else ""
-        try:
-            found = await in_tenant(tenant, _identify, session_key, secret)
-        except UnderMaintenance:
-            return await self._refuse(send)
-        if found is None:
-            return await self._refuse(send)
-        user, actor = found
-        scope = dict(
-            scope, tenant=tenant, user=user, actor=actor, session_key=session_key, api_key=secret
-        )
-        asked = language_accepted(headers.get(b"accept-language", ""))
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        admitted = await _admitted(scope)
+        if admitted is None:
+            await refuse(send)
+            return
         SOCKETS.inc()
         try:
-            with translation.override(language_of(user, asked)):
-                return await self.inner(scope, receive, send)
+            with translation.override(admitted.language):
+                path = {name: scope.get(name, "") for name in ("type", "path", "root_path")}
+                await self.inner({**path, "admitted": admitted}, receive, send)
         finally:
             SOCKETS.dec()
 
-    async def _refuse(self, send: Any) -> None:
-        # Closing before accepting is answered by the server with 403.
-        await send({"type": "websocket.close", "code": 4403})
+
+async def refuse(send: Any) -> None:
+    """Refuse a handshake: closing before accepting is answered by the server with 403."""
+    await send({"type": "websocket.close", "code": 4403})

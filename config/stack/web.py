@@ -17,10 +17,22 @@ import socket
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 import uvicorn
 
+from config.stack.sockets import SocketProtocol
+
 FILES = 65_536  # open at once; a socket is one
+SERVING: dict[str, Any] = {  # wherever uvicorn serves the product
+    "ws": SocketProtocol,
+    # Deflate costs 88 KiB per idle socket; frames here are short.
+    "ws_per_message_deflate": False,
+    "server_header": False,
+    "access_log": False,
+    "lifespan": "off",
+    "log_config": None,  # The settings have set logging up.
+}
 
 
 def main(descriptors: list[str]) -> None:
@@ -39,17 +51,7 @@ def serve(sockets: list[socket.socket], wait: Callable[[], object]) -> None:
     import_module("tenants.backend.sessions").sessions_require()
     import_module("config.telemetry").traces_export("web")
     import_module("tenants.telemetry").SOCKETS.set(0)  # a process that died left its count behind
-    config = uvicorn.Config(
-        application,
-        ws="websockets-sansio",
-        # Deflate costs 88 KiB per idle socket; frames here are short.
-        ws_per_message_deflate=False,
-        timeout_graceful_shutdown=3,
-        server_header=False,
-        access_log=False,
-        lifespan="off",
-        log_config=None,  # The settings have set logging up.
-    )
+    config = uvicorn.Config(application, timeout_graceful_shutdown=3, **SERVING)
     # uvicorn raises the signal that stopped it once more at the end, which must not end us here.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)

@@ -32,19 +32,12 @@ def served(worker: object) -> Iterator[Server]:
 
     from config.asgi import application
     from config.stack.ports import free_port
+    from config.stack.web import SERVING
     from tests.assistant.talking import Server
 
     port = free_port()
     config = uvicorn.Config(
-        application,
-        host="127.0.0.1",
-        port=port,
-        ws="websockets-sansio",
-        ws_per_message_deflate=False,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=1,
+        application, host="127.0.0.1", port=port, timeout_graceful_shutdown=1, **SERVING
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

@@ -94,6 +94,7 @@ def talking(
     key: str = "",
     host: str = "",
     origin: str | None = "same",
+    path: str = "",
 ) -> Iterator[Talk]:
     """Open a socket as the person. Raises websockets' InvalidStatus when it is refused."""
     host = host or server.host(person)
@@ -105,7 +106,7 @@ def talking(
         if value:
             headers["Cookie"] = f"session={value}"
     with connect(
-        f"ws://{host}/ws/assistant/{conversation_id}/",
+        f"ws://{host}/{path or f'ws/assistant/{conversation_id}/'}",
         sock=socket.create_connection(("127.0.0.1", server.port)),
         origin=f"http://{host}" if origin == "same" else origin,  # type: ignore[arg-type]
         additional_headers=headers,

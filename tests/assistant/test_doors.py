@@ -96,6 +96,13 @@ def test_another_users_conversation_is_as_missing_as_an_unknown_one(server: Serv
         assert refused(server, BOB, conversation) == 403
 
 
+def test_a_socket_at_an_address_that_is_none_is_refused(server: Server) -> None:
+    for path in ("ws/", "ws/assistant/", f"ws/assistant/{uuid4()}/more/", "ws/assistant/7/"):
+        with pytest.raises(InvalidStatus) as caught, talking(server, BOB, "", path=path):
+            pass
+        assert caught.value.response.status_code == 403
+
+
 BAD = {
     "no JSON": "hello",
     "a list": "[]",

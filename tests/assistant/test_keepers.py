@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -13,18 +14,23 @@ from assistant import runner, watchkeeper
 from assistant.frames import TurnFrames
 from assistant.models import Turn
 from assistant.runner import STOP_KEPT, RunningTurn
+from assistant.services import turn_begin
 from tenants.accounts.models import ApiKey
 from tenants.context import entered
 from tenants.lifecycle import standing
 from tenants.redis import redis_client, tenant_key
+from tenants.sockets import sockets_close
 from tests.assistant.talking import (
     Server,
     actor_for,
+    aside,
     conversation_for,
     eventually,
+    session_of,
     talking,
 )
 from tests.assistant.test_doors import closed_with
+from tests.bench.idle import Handshake
 from tests.isolation.sqlattempts import superuser
 from tests.support.cast import ADA, BOB, CHARLIE, Person
 from tests.support.clients import tenant_of, user_of
@@ -90,6 +96,37 @@ def test_a_workspace_that_cannot_be_asked_keeps_no_other_from_being_looked_at(
         admin.execute(at_head)
         admin.commit()
         assert updated.ask("Who are you?")[-1]["status"] == "complete"
+
+
+def test_who_takes_nothing_off_the_line_is_cut_off_when_their_right_ends(server: Server) -> None:
+    conversation, tenant, host = conversation_for(BOB), tenant_of(BOB), server.host(BOB)
+    with entered(tenant):
+        turn = turn_begin(actor=actor_for(BOB), conversation_id=conversation, text="Hello")
+    frames = TurnFrames(tenant, conversation, turn.number)
+    for _ in range(20):
+        frames.send("delta", text="x" * 100_000)
+    headers = {"Host": host, "Origin": f"http://{host}", "Cookie": f"session={session_of(BOB)}"}
+    resume = b'{"type": "resume", "after": 0}'
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(("127.0.0.1", server.port))
+        deaf.sendall(Handshake(f"/ws/assistant/{conversation}/", headers).request())
+        eventually(lambda: any(watchkeeper._open.values()))
+        [consumer] = next(iter(watchkeeper._open.values()))
+        writable = consumer.put.__self__.writable  # type: ignore[attr-defined]
+
+        def full() -> bool:
+            deaf.sendall(bytes([0x81, 0x80 | len(resume)]) + bytes(4) + resume)
+            return not writable.is_set()
+
+        eventually(full)
+        aside(lambda: sockets_close_of(BOB))
+        eventually(lambda: not any(watchkeeper._open.values()), within=5)
+
+
+def sockets_close_of(person: Person) -> None:
+    with entered(tenant_of(person)):
+        sockets_close(user_of(person).id)
 
 
 def test_what_goes_wrong_with_one_workspaces_turns_ends_nobodys_keeping(server: Server) -> None:

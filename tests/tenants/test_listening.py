@@ -1,0 +1,180 @@
+"""Sockets hear what their groups are told, from whichever process, and nothing else."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+from django.conf import settings
+from django.test import override_settings
+
+from config.stack.ports import LOOPBACK, free_port
+from tenants import listening
+from tenants.context import TenantContext
+from tenants.listening import Event, join, leave, tell, tell_here
+from tenants.redis import redis_client
+from tenants.sockets import group_of, workspace_group_of
+
+PATIENCE = 15  # seconds
+ORDER: Event = {"type": "force.close"}
+
+
+class Ear:
+    """A socket that only hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[Event] = []
+
+    def told(self, event: Event) -> None:
+        self.heard.append(event)
+
+
+def workspace(slug: str) -> TenantContext:
+    return TenantContext(uuid4(), slug, slug, f"t_{slug}", "team", "standard", "us-east-1", "own")
+
+
+def aside(work: Callable[[], Awaitable[None]]) -> None:
+    """Run it under a loop of its own, in a thread without one."""
+
+    async def patient() -> None:
+        async with asyncio.timeout(PATIENCE):
+            await work()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(patient())).result()
+
+
+async def until(holds: Callable[[], Any]) -> None:
+    while not holds():
+        await asyncio.sleep(0.01)
+
+
+async def elsewhere(group: str, event: Event) -> None:
+    """Tell a group as another process would: through Redis alone."""
+    await asyncio.to_thread(tell, group, event)
+
+
+def mine() -> listening._Listener:
+    return listening._listeners[asyncio.get_running_loop()]
+
+
+def test_an_order_reaches_its_group_alone_and_nobody_who_has_left() -> None:
+    acme, globex, user = workspace("acme"), workspace("globex"), uuid4()
+    ours, theirs, gone = Ear(), Ear(), Ear()
+
+    async def work() -> None:
+        groups = [workspace_group_of(acme), group_of(acme, user)]
+        await join(groups, ours)
+        await join(groups, gone)
+        await join([workspace_group_of(globex), group_of(globex, user)], theirs)
+        await leave(groups, gone)
+        await elsewhere(group_of(acme, user), ORDER)
+        await until(lambda: ours.heard)
+        await elsewhere(workspace_group_of(globex), {"type": "turn.begun", "number": 1})
+        await until(lambda: theirs.heard)
+        await asyncio.to_thread(tell_here, group_of(acme, user), {"type": "turn.here"})
+        await until(lambda: len(ours.heard) > 1)
+
+    aside(work)
+    assert ours.heard == [ORDER, {"type": "turn.here"}]
+    assert theirs.heard == [{"type": "turn.begun", "number": 1}]
+    assert gone.heard == []
+
+
+def test_one_socket_that_cannot_be_told_keeps_no_other_from_hearing() -> None:
+    class Deaf(Ear):
+        def told(self, event: Event) -> None:
+            raise ValueError
+
+    group, ears = workspace_group_of(workspace("acme")), [Ear(), Ear(), Ear()]
+
+    async def work() -> None:
+        for ear in (ears[0], Deaf(), ears[1], Deaf(), ears[2]):
+            await join([group], ear)
+        await elsewhere(group, ORDER)
+        await until(lambda: all(ear.heard for ear in ears))
+
+    aside(work)
+
+
+def test_a_group_is_known_to_redis_for_as_long_as_somebody_is_in_it() -> None:
+    group = workspace_group_of(workspace("acme"))
+
+    async def work() -> None:
+        here = [Ear()]
+        await join([group], here[0])
+        listener = mine()
+        for _ in range(30):  # the last one leaves as the next one comes
+            here.append(Ear())
+            await asyncio.gather(leave([group], here[-2]), join([group], here[-1]))
+            assert await listener.layer.in_group(group, listener.channel)
+        await leave([group], here[-1])
+        assert not await listener.layer.in_group(group, listener.channel)
+        assert listener.groups == {}
+
+    aside(work)
+
+
+def test_groups_that_redis_has_lost_are_told_to_it_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "LOOK_EVERY", 0.02)
+    group, ear = workspace_group_of(workspace("acme")), Ear()
+
+    async def work() -> None:
+        await join([group], ear)
+        redis_client().flushdb()
+        while not ear.heard:
+            await elsewhere(group, ORDER)
+
+    aside(work)
+
+
+async def redis_at(port: int) -> asyncio.Server:
+    """Let Redis be reached at a port of the test's own."""
+
+    async def piped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while some := await reader.read(65_536):
+                writer.write(some)
+        finally:
+            writer.close()
+
+    async def reached(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there = urlsplit(settings.REDIS_URL)
+        answers, asks = await asyncio.open_connection(there.hostname, there.port)
+        await asyncio.gather(piped(reader, asks), piped(answers, writer))
+
+    return await asyncio.start_server(reached, LOOPBACK, port)
+
+
+def test_a_socket_opens_while_redis_is_away_and_hears_once_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listening, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(listening, "PATIENCE", 0.05)
+    groups = [group_of(workspace("acme"), uuid4()) for _ in range(3)]
+    ear, port = Ear(), free_port()
+    where = urlsplit(settings.REDIS_URL)._replace(netloc=f"{LOOPBACK}:{port}").geturl()
+
+    async def work() -> None:
+        with override_settings(CHANNEL_LAYERS=layers_at(where)):
+            for group in groups:
+                await join([group], ear)
+        assert mine().behind
+        server = await redis_at(port)
+        while len(ear.heard) < len(groups):
+            for group in groups:
+                await elsewhere(group, ORDER)
+        server.close()
+
+    aside(work)
+
+
+def layers_at(address: str) -> dict[str, Any]:
+    """Return the settings of the channel layer, with Redis somewhere else."""
+    layers: dict[str, Any] = deepcopy(settings.CHANNEL_LAYERS)
+    layers["default"]["CONFIG"]["hosts"][0]["address"] = address
+    return layers
