@@ -24,7 +24,7 @@ from assistant.models import Turn
 from assistant.services import leases_renew
 from tenants.context import Actor, TenantContext, entered
 from tenants.errors import TenantryError
-from tenants.listening import tell, tell_here
+from tenants.listening import tell_here, tell_others
 from tenants.logging import bound
 from tenants.redis import redis_client, tenant_key
 
@@ -64,7 +64,6 @@ Work = Callable[[RunningTurn], None]
 _running: dict[UUID, RunningTurn] = {}  # by conversation
 _lock = threading.Lock()
 _threads = ThreadPoolExecutor(max_workers=MOST_TURNS, thread_name_prefix="turn")
-_tellers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="turn-told")
 _keeper: threading.Thread | None = None
 
 
@@ -90,7 +89,7 @@ def turn_run(
     _begin(_run, running, work, before)
     group = turn_group(tenant, conversation_id)
     tell_here(group, {"type": "turn.here", "running": running})
-    _tellers.submit(_tell, group, turn.number)
+    tell_others(group, {"type": "turn.begun", "number": turn.number})
     return running
 
 
@@ -150,14 +149,6 @@ def work_aside(tenant: TenantContext, work: Callable[[], Any]) -> None:
             connection.close()
 
     _begin(run)
-
-
-def _tell(group: str, number: int) -> None:
-    """Let the sockets of other processes follow the turn in Redis."""
-    try:
-        tell(group, {"type": "turn.begun", "number": number})
-    except Exception as error:  # those sockets find the turn when they next resume
-        log.warning("turn.not_told", error=type(error).__name__)
 
 
 def _run(running: RunningTurn, work: Work, before: RunningTurn | None) -> None:

@@ -8,6 +8,7 @@ socket, which were a third of an idle one's memory.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import Context
 from typing import Any, Final, Protocol, cast
@@ -51,6 +52,25 @@ def tell_here(group: str, event: Event) -> None:
                 listener.loop.call_soon_threadsafe(member.told, event)
 
 
+def tell_others(group: str, event: Event) -> None:
+    """Tell the group's sockets of other processes, from any thread, without waiting for it.
+
+    Where that fails it is logged: who was not told finds out by asking.
+    """
+    for listener in list(_listeners.values())[:1]:
+        with suppress(RuntimeError):
+            listener.loop.call_soon_threadsafe(listener.tell_others, group, event)
+            return
+    _aside.submit(_told_others, group, event)  # no socket is open here
+
+
+def _told_others(group: str, event: Event) -> None:
+    try:
+        tell(group, event)
+    except Exception as error:
+        log.warning("sockets.others_not_told", error=repr(error))
+
+
 async def join(groups: Sequence[str], member: Member) -> None:
     """Let a socket of the running loop hear what its groups are told, until it leaves.
 
@@ -86,7 +106,7 @@ class _Listener:
         self.announced = time.monotonic()
         # In a context of nobody's request, language or trace.
         works = (self._receive(), self._keep())
-        self.tasks = [loop.create_task(work, context=Context()) for work in works]
+        self.tasks = {loop.create_task(work, context=Context()) for work in works}
 
     def members_of(self, group: str) -> list[Member]:
         return list(self.groups.get(group, ()))
@@ -106,6 +126,20 @@ class _Listener:
             for group in empty:
                 del self.groups[group]
             await self._change(self.layer.group_discard, empty)
+
+    def tell_others(self, group: str, event: Event) -> None:
+        task = self.loop.create_task(self._tell_others(group, event), context=Context())
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _tell_others(self, group: str, event: Event) -> None:
+        """Most conversations are open in one process alone: then one look is all it takes."""
+        try:
+            own = {listener.channel for listener in _listeners.values()}
+            if await self.layer.channels_of(group) - own:
+                await self.layer.group_send(group, {**event, "group": group})
+        except Exception as error:
+            log.warning("sockets.others_not_told", error=repr(error))
 
     async def _change(
         self, change: Callable[[str, str], Awaitable[None]], groups: Iterable[str]
@@ -164,7 +198,8 @@ class _Listener:
             return True
         async with asyncio.timeout(PATIENCE):
             some = next(iter(self.groups))
-            return not await self.layer.in_group(some, await self._own_channel())
+            return await self._own_channel() not in await self.layer.channels_of(some)
 
 
+_aside = ThreadPoolExecutor(max_workers=2, thread_name_prefix="tell-others")
 _listeners: dict[asyncio.AbstractEventLoop, _Listener] = {}

@@ -54,10 +54,10 @@ class ChannelLayer(RedisChannelLayer):
         """Return the pool of one host's connections."""
         return _cancellable(super().create_pool(index))
 
-    async def in_group(self, group: str, channel: str) -> bool:
-        """Return whether Redis knows the channel as one of the group."""
+    async def channels_of(self, group: str) -> set[str]:
+        """Return the channels that Redis knows as the group's."""
         connection = self.connection(self.consistent_hash(group))
-        return await connection.zscore(self._group_key(group), channel) is not None
+        return {name.decode() for name in await connection.zrange(self._group_key(group), 0, -1)}
 
 
 class _Cancellable(AbstractConnection):

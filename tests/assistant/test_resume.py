@@ -12,7 +12,6 @@ from assistant.models import MessageStatus, Turn
 from assistant.runner import (
     RunningTurn,
     _look_for_stops,
-    _tell,
     running_in,
     turn_group,
     turns_end,
@@ -20,6 +19,7 @@ from assistant.runner import (
 from assistant.services import turn_begin
 from assistant.tasks import turns_reap
 from tenants.context import entered
+from tenants.listening import tell
 from tenants.redis import redis_client
 from tests.assistant.talking import (
     Server,
@@ -119,7 +119,8 @@ def test_a_socket_is_told_of_a_turn_that_begins_in_another_process(server: Serve
         talk.ask("Who are you?")
         turn, frames = elsewhere(conversation)
         frames.send("turn.started", message_id=str(turn.answer_id))
-        aside(lambda: _tell(turn_group(tenant_of(BOB), conversation), turn.number))
+        group = turn_group(tenant_of(BOB), conversation)
+        aside(lambda: tell(group, {"type": "turn.begun", "number": turn.number}))
         assert talk.next()["message_id"] == str(turn.answer_id)
         with entered(tenant_of(BOB)):
             turn_end(turn, status=MessageStatus.COMPLETE, text="Good day.")

@@ -3,19 +3,21 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from copy import deepcopy
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+from channels.layers import channel_layers
 from django.conf import settings
 from django.test import override_settings
 
 from config.stack.ports import LOOPBACK, free_port
 from tenants import listening
 from tenants.context import TenantContext
-from tenants.listening import Event, join, leave, tell, tell_here
+from tenants.listening import Event, join, leave, tell, tell_here, tell_others
 from tenants.redis import redis_client
 from tenants.sockets import group_of, workspace_group_of
 
@@ -85,36 +87,62 @@ def test_an_order_reaches_its_group_alone_and_nobody_who_has_left() -> None:
     assert gone.heard == []
 
 
+def test_others_are_told_of_what_this_process_knows_already() -> None:
+    group, ours, begun = workspace_group_of(workspace("acme")), Ear(), {"type": "turn.begun"}
+
+    async def work() -> None:
+        await join([group], ours)
+        tell_others(group, begun)
+        await elsewhere(group, ORDER)
+        await until(lambda: ours.heard)
+        assert ours.heard == [ORDER]
+        other = channel_layers.make_backend("default")
+        channel = await other.new_channel()
+        await other.group_add(group, channel)
+        tell_others(group, begun)
+        assert await other.receive(channel) == {**begun, "group": group}
+
+    aside(work)
+
+
 def test_one_socket_that_cannot_be_told_keeps_no_other_from_hearing() -> None:
     class Deaf(Ear):
         def told(self, event: Event) -> None:
             raise ValueError
 
-    group, ears = workspace_group_of(workspace("acme")), [Ear(), Ear(), Ear()]
+    group, ear = workspace_group_of(workspace("acme")), Ear()
 
     async def work() -> None:
-        for ear in (ears[0], Deaf(), ears[1], Deaf(), ears[2]):
-            await join([group], ear)
+        for each in (*(Deaf() for _ in range(15)), ear, *(Deaf() for _ in range(15))):
+            await join([group], each)
         await elsewhere(group, ORDER)
-        await until(lambda: all(ear.heard for ear in ears))
+        await until(lambda: ear.heard)
 
     aside(work)
 
 
 def test_a_group_is_known_to_redis_for_as_long_as_somebody_is_in_it() -> None:
-    group = workspace_group_of(workspace("acme"))
+    group, last, next_one = workspace_group_of(workspace("acme")), Ear(), Ear()
 
     async def work() -> None:
-        here = [Ear()]
-        await join([group], here[0])
-        listener = mine()
-        for _ in range(30):  # the last one leaves as the next one comes
-            here.append(Ear())
-            await asyncio.gather(leave([group], here[-2]), join([group], here[-1]))
-            assert await listener.layer.in_group(group, listener.channel)
-        await leave([group], here[-1])
-        assert not await listener.layer.in_group(group, listener.channel)
-        assert listener.groups == {}
+        await join([group], last)
+        layer, channel, go_on = mine().layer, mine().channel, asyncio.Event()
+        discard = layer.group_discard
+
+        async def slowly(*which: str) -> None:
+            await go_on.wait()
+            await discard(*which)
+
+        layer.group_discard = slowly
+        leaving = asyncio.create_task(leave([group], last))
+        joining = asyncio.create_task(join([group], next_one))
+        await asyncio.wait([joining], timeout=0.2)  # the next one comes as the last one leaves
+        go_on.set()
+        await asyncio.gather(leaving, joining)
+        assert await layer.channels_of(group) == {channel}
+        await leave([group], next_one)
+        assert await layer.channels_of(group) == set()
+        assert mine().groups == {}
 
     aside(work)
 
@@ -136,11 +164,9 @@ async def redis_at(port: int) -> asyncio.Server:
     """Let Redis be reached at a port of the test's own."""
 
     async def piped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        with closing(writer), suppress(OSError, asyncio.CancelledError):
             while some := await reader.read(65_536):
                 writer.write(some)
-        finally:
-            writer.close()
 
     async def reached(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there = urlsplit(settings.REDIS_URL)
@@ -164,6 +190,7 @@ def test_a_socket_opens_while_redis_is_away_and_hears_once_it_is_back(
             for group in groups:
                 await join([group], ear)
         assert mine().behind
+        monkeypatch.setattr(listening, "PATIENCE", 5)
         server = await redis_at(port)
         while len(ear.heard) < len(groups):
             for group in groups:
