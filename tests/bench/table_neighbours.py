@@ -28,6 +28,7 @@ RATE = float(os.environ.get("NEIGHBOURS_RATE") or min(8, (COUNT - 1) / 4))
 PAIRS = 5
 TIMES = 50  # its limit
 ADDED = 0.10
+REFUSED = 400  # requests, to tell what a refusal costs
 LEAD = 1.0  # seconds that the noise begins before, and goes on after
 BODY = {"task": "rewrite", "text": TEXT}
 PATH = "/api/v1/write/"
@@ -55,6 +56,7 @@ def run() -> Table:
                     refused.append(_noise(stack, noisy, others, rates, loud))
                 else:
                     quiet.append(_others(stack, others))
+        cost, asked = _beyond(stack, noisy)
     before = [p95(times) for times in quiet]
     during = [p95(times) for times in loud]
     added = median(during) / median(before) - 1
@@ -81,6 +83,8 @@ def run() -> Table:
         notes=[
             f"p95 {added:+.1%}. The noise came to {rate:.0f} requests a second, of which"
             f" {granted} of {sent} were granted; the others were never refused.",
+            f"For each of {asked} requests beyond the limit, sixteen at once, the web process"
+            f" computes {cost:.1f} ms.",
             f"{COUNT} workspaces were made in {told['whole']:.0f} s.",
             f"All answers of the others, before: median, p95, least–most, number:"
             f" {', '.join(cells([each for times in quiet for each in times]))}.",
@@ -110,6 +114,18 @@ def _noise(
         noise.kill()
     assert set(told.statuses) <= {200, 429}, told.statuses
     return told
+
+
+def _beyond(stack: LiveStack, noisy: Target) -> tuple[float, int]:
+    """Return the milliseconds that the web process computes for a refusal, and of how many.
+
+    The few that are granted meanwhile are in it.
+    """
+    hammered(Job(stack.port, [noisy], 16, requests=REFUSED // 2))
+    before = live.computed(stack, "web")
+    told = hammered(Job(stack.port, [noisy], 16, requests=REFUSED))
+    computed = live.computed(stack, "web") - before
+    return computed * 1000 / REFUSED, told.statuses[429]
 
 
 def _task(stack: LiveStack, login: str, task: str, count: int) -> dict[str, Any]:

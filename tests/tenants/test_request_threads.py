@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from typing import Any
 
 import httpx
@@ -9,9 +10,10 @@ import pytest
 from django.db import connection
 
 from config.asgi import application
-from config.handling import Turns, _threads
+from config.handling import Handler, Turns, _threads
 from tenants.context import current_or_none
 from tests.support.cast import ALICE
+from tests.support.clients import browser_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,3 +69,24 @@ def test_a_request_leaves_neither_connection_nor_tenant_in_its_thread() -> None:
         return ours.connection, getattr(ours.tenant, "tenant", None), current_or_none()
 
     assert _threads.submit(left).result() == (None, None, None)
+
+
+def test_a_streamed_answer_holds_no_connection_while_it_is_sent() -> None:
+    session = browser_of(ALICE).cookies["session"].value
+    scope = {"type": "http", "method": "GET", "path": "/settings/audit/export/",
+             "query_string": b"format=csv", "headers": [
+                 (b"host", ALICE.host.encode()), (b"cookie", f"session={session}".encode())
+             ]}  # fmt: skip
+
+    def answered() -> tuple[Any, Any]:
+        response: Any = Handler()._answered(scope, BytesIO())
+        return response, connection.connection
+
+    async def read(response: Any) -> bytes:
+        return b"".join([part async for part in response])
+
+    with ThreadPoolExecutor(1) as thread:
+        response, held = thread.submit(answered).result()
+        assert response.streaming and held is None
+        assert b"audit.export" in aside(lambda: read(response))
+        thread.submit(response.close).result()
