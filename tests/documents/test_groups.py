@@ -7,8 +7,10 @@ import pytest
 
 from billing.limitmodels import Allowance
 from search.access import collections_writable
+from tenants.accounts.groups import group_create
 from tenants.accounts.models import AuditEvent, GroupMember, User
 from tenants.context import Actor, entered
+from tenants.errors import Forbidden
 from tests.documents.helpers import HANDBOOK, ready
 from tests.documents.test_collections import WORD, collection, kept
 from tests.search.shelf import find
@@ -80,11 +82,18 @@ def test_a_right_to_add_comes_by_group_for_members_alone() -> None:
             asks = Actor(user_of(person).id, user_of(person).role, "task")
             addable = collections_writable(asks).filter(id=board)
             assert addable.exists() == (status == 200)
+    readable = collection(ALICE)
+    share(ALICE, readable, team, "read")
+    with entered(tenant_of(MAX)):
+        asks = Actor(user_of(MAX).id, user_of(MAX).role, "task")
+        assert not collections_writable(asks).filter(id=readable).exists()
 
 
 def test_groups_are_admins_to_make_and_of_one_workspace() -> None:
     team = group()
     assert api(MAX).post("/api/v1/groups/", {"name": "Mine"}, JSON).status_code == 403
+    with entered(tenant_of(MAX)), pytest.raises(Forbidden):  # by whatever way
+        group_create(actor=Actor(user_of(MAX).id, user_of(MAX).role, "task"), name="Mine")
     assert code_of(api(ADA).post("/api/v1/groups/", {"name": "DIRECTORS"}, JSON)) == "conflict"
     with entered(tenant_of(CHARLIE)):
         stranger = user_of(CHARLIE).id

@@ -102,6 +102,7 @@ def test_a_file_that_cannot_be_read_fails_with_a_reason(
     shown = api(BOB).get(f"/api/v1/documents/{document.id}/").json()
     assert shown["error_code"] == code
     assert shown["error"] == document.error != ""
+    assert ("(OCR) is not installed" in document.error) == (name == "scan.pdf"), "what helps"
 
 
 def test_the_limit_stands_in_the_refusal() -> None:

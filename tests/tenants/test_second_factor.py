@@ -174,7 +174,10 @@ def test_a_policy_has_everyone_set_a_factor_up_before_the_first_session() -> Non
 
 def test_admins_alone_may_be_asked() -> None:
     _, _, admin = with_app(ADA)
+    viewer, owner = browser_of(BOB), browser_of(ALICE)
     admin.post("/settings/security/policy/", {"second": "admins"})
+    assert viewer.get("/documents/").status_code == 200, "what nobody asks of them ends nothing"
+    assert owner.get("/documents/").status_code == 302
     assert browser_of(BOB).get("/documents/").status_code == 200
     assert browser_of(ALICE).get("/documents/").status_code == 302
 

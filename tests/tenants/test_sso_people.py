@@ -334,6 +334,10 @@ def test_requiring_the_provider_ends_passwords_sessions_by_few_statements(openid
                 user=user, session_key=f"k{number}", device="d", address="", how="password",
                 seen_at=timezone.now(),
             )  # fmt: skip
+        OpenSession.objects.create(
+            user=user_of(MAX), session_key="theirs", device="d", address="", how="oidc",
+            seen_at=timezone.now(),
+        )  # fmt: skip
         keeper = user_of(ALICE)
         keeper.factors.create(**FACTOR)
     with CaptureQueriesContext(connection) as asked:
@@ -341,6 +345,7 @@ def test_requiring_the_provider_ends_passwords_sessions_by_few_statements(openid
         assert admin.post(f"{SETTINGS}state/", required).status_code == 302
     with entered(tenant_of(ADA)):
         assert not OpenSession.objects.filter(how="password", user__name="N").exists()
+        assert OpenSession.objects.filter(session_key="theirs").exists(), "the provider began it"
     assert len([each for each in asked if "opensession" in each["sql"]]) < 8
 
 
