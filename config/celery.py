@@ -4,13 +4,16 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init
+from celery.signals import celeryd_after_setup, setup_logging, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
+# Django's checks load all pages, which a worker serves none of: thirty megabytes.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 from config import telemetry as telemetry  # its signals count and trace tasks
 from config.env import environment
 from config.logging import logging_config
+from config.memory import memory_return, memory_share
 
 # Longer than any task's time limit: a message is given to another worker after this many seconds.
 VISIBILITY = 900
@@ -52,6 +55,13 @@ def _sessions(**_: Any) -> None:
     from tenants.backend.sessions import sessions_require
 
     sessions_require()
+
+
+@celeryd_after_setup.connect
+def _memory(**_: Any) -> None:
+    """The last moment before the worker's processes are forked."""
+    memory_return()
+    memory_share()
 
 
 @app.on_after_finalize.connect

@@ -21,10 +21,6 @@ from celery.signals import (
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 from opentelemetry import context, propagate, trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client import start_http_server as numbers_serve
@@ -39,9 +35,17 @@ QUEUES: Final = ("default", "provisioning", "ops")
 
 
 def traces_export(process: str) -> None:
-    """Send this process's traces to the collector of the environment, if it names one."""
+    """Send this process's traces to the collector of the environment, if it names one.
+
+    What sends them is loaded only then.
+    """
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
     provider = TracerProvider(
         resource=Resource.create({"service.name": "tenantry", "service.instance.id": process})
     )

@@ -65,6 +65,18 @@ def memory_of(processes: Sequence[psutil.Process]) -> int:
     return whole
 
 
+def computed(processes: Sequence[psutil.Process]) -> float:
+    """Return the seconds that processes have computed, with their children that have ended."""
+    whole = 0.0
+    for process in processes:
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        whole += times.user + times.system + times.children_user + times.children_system
+    return whole
+
+
 def documents_ready(
     stack: LiveStack, connection: psycopg.Connection[Any], slug: str
 ) -> Callable[[Sequence[str]], int]:

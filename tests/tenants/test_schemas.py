@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 
 from config.stack.postgres import binary
 from tenants.lifecycle import standing
@@ -123,6 +124,11 @@ def test_a_workspace_behind_the_code_is_told_so_and_served_once_it_is_migrated(
     assert api(CHARLIE).get("/api/v1/conversations/").status_code == 200
     manage("owner", "migrate_tenants")
     assert api(ALICE).get("/api/v1/conversations/").status_code == 200
+
+
+def test_the_files_of_migrations_are_those_that_django_loads() -> None:
+    loaded = {f"{app}.{name}" for app, name in MigrationLoader(None).graph.nodes}
+    assert standing.wanted() == loaded
 
 
 def test_a_workspace_whose_making_was_cut_off_is_finished(
