@@ -10,39 +10,57 @@ from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
-from django.contrib.postgres.aggregates import ArrayAgg
-from django.db import connection, transaction
-from django.db.models import Count, Q, QuerySet, Sum
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
 
 from bedrock.selectors import embedding_model
 from search.models import Source
 from search.ranking import NOTHING, Numbers, Ranked
 from search.vectormodels import sources_of_others
 
+# The query's vector is written once, however often it is compared.
+ASK: Final = """
+    SELECT found.number, found.cosine
+    FROM (VALUES (%s::halfvec)) AS asked (vector), LATERAL ({found}) AS found
+"""
 # Ordered by a value that no index holds: this one reads every vector within, and misses none.
 EXACT: Final = """
-    SELECT number, -(embedding <#> %s::halfvec) AS cosine FROM search_vector
-    WHERE {within} ORDER BY cosine DESC LIMIT %s
+    (SELECT number, -(embedding <#> asked.vector) AS cosine FROM search_vector
+     WHERE {within} ORDER BY cosine DESC LIMIT %s)
 """
 # By the index, where there is one (`vectorindex.py`); what is not within is passed over, and the
 # scan goes on until there are enough.
 NEAREST: Final = """
-    SELECT number, -(embedding <#> %s::halfvec) FROM search_vector
-    WHERE {within} ORDER BY embedding <#> %s::halfvec LIMIT %s
+    (SELECT number, -(embedding <#> asked.vector) AS cosine FROM search_vector
+     WHERE {within} ORDER BY embedding <#> asked.vector LIMIT %s)
 """
+# Of chunks that are known by their words too; who is among the nearest comes twice.
+BESIDES: Final = """
+    UNION ALL
+    SELECT number, -(embedding <#> asked.vector) FROM search_vector WHERE number = ANY(%s) {alike}
+"""
+# Sums are of all live sources or of those within (`placed`): see `Within`.
+COUNTED: Final = """
+    SELECT count(*), count(placed.id),
+           count(*) FILTER (WHERE source.embedding_model NOT IN (%s, '')),
+           array_agg(DISTINCT source.language) FILTER (WHERE source.live),
+           sum(source.chunk_count) FILTER (WHERE source.live),
+           sum(source.term_count) FILTER (WHERE source.live),
+           sum(source.chunk_count) FILTER (WHERE placed.id IS NOT NULL)
+    FROM search_source AS source LEFT JOIN ({ids}) AS placed ON placed.id = source.id
+"""
+NO_IDS: Final = RawSQL("SELECT id FROM search_source WHERE false", ())
+OF_OTHERS: Final = "AND source_id <> ALL(%s)"
+# Sent before the search in one message, which is one transaction.
 SEARCH_SO: Final = """
-    SET LOCAL hnsw.ef_search = {}; SET LOCAL hnsw.iterative_scan = relaxed_order
+    SET LOCAL hnsw.ef_search = {}; SET LOCAL hnsw.iterative_scan = relaxed_order;
 """
-LOOKED_AT: Final = (400, 1000)  # candidates of one search, from 100,000 passages on ever more
-INDEX_FROM: Final = 40_000  # vectors; measured in docs/decisions/0017-vector-index.md
+LOOKED_AT: Final = (120, 1000)  # candidates of one search, at least and at most
+INDEX_FROM: Final = 10_000  # vectors; measured in docs/decisions/0017-vector-index.md
 INDEX_UNTIL: Final = INDEX_FROM // 2  # below that there is none (`vectorindex.py`)
 KNOWN: Final = "SELECT number, chunk_id FROM search_chunk WHERE chunk_id = ANY(%s) AND {within}"
-# Of chunks that are known by their words too; who is among the nearest counts once.
-BESIDES: Final = """
-    ({nearest}) UNION
-    SELECT number, -(embedding <#> %s::halfvec) FROM search_vector WHERE number = ANY(%s)
-       AND source_id IN (SELECT id FROM search_source WHERE embedding_model = %s)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +68,8 @@ class Within:
     """A condition on `source_id`, and whether there is anything that meets it.
 
     `sources` are those within; None where they are all that there are. `mixed` says that some
-    sources' vectors are of another embedding model than the one that serves.
+    sources' vectors are of another embedding model than the one that serves. `ids` reads the ids of
+    those within, as they are when a statement that has it runs.
     `languages`, `chunks` and `terms` (words, stop words left out) are of all the tenant's live
     sources, whatever the place: ranking needs them. `passages` are those within.
     """
@@ -58,6 +77,7 @@ class Within:
     condition: str
     params: tuple[Any, ...]
     anything: bool
+    ids: RawSQL = NO_IDS
     sources: QuerySet[Source] | None = None
     mixed: bool = False
     languages: tuple[str, ...] = ()
@@ -72,36 +92,35 @@ def within(sources: QuerySet[Source]) -> Within:
     One statement. A scan that joins nothing takes two thirds of the time. What slips in between is
     caught when passages are read: see `live_passages`.
     """
-    inside = sources.order_by().values("id")
-    live, placed = Q(live=True), Q(id__in=inside)
-    counted = Source.objects.aggregate(
-        all=Count("id"),
-        inside=Count("id", filter=placed),
-        others=Count("id", filter=Q(id__in=sources_of_others(embedding_model()).values("id"))),
-        languages=ArrayAgg("language", distinct=True, filter=live),
-        chunks=Sum("chunk_count", filter=live),
-        terms=Sum("term_count", filter=live),
-        passages=Sum("chunk_count", filter=placed),
-    )
-    everything = counted["inside"] == counted["all"]
-    condition = "true"
-    params: tuple[Any, ...] = ()
-    if not counted["inside"]:
-        condition = "false"
-    elif not everything:
-        ids, params = inside.query.sql_with_params()
-        condition = f"source_id IN ({ids})"
+    ids = _ids(sources)
+    [counted] = rows(COUNTED.format(ids=ids.sql), [embedding_model(), *ids.params])
+    everything, inside, others, languages, chunks, terms, passages = counted
+    condition, params = f"source_id IN ({ids.sql})", tuple(ids.params)
+    if not inside:
+        condition, params = "false", ()
+    elif inside == everything:
+        condition, params = "true", ()
     return Within(
         condition,
         params,
-        counted["inside"] > 0,
-        None if everything else sources,
-        mixed=counted["others"] > 0,
-        languages=tuple(counted["languages"] or ()),
-        chunks=counted["chunks"] or 0,
-        terms=counted["terms"] or 0,
-        passages=counted["passages"] or 0,
+        inside > 0,
+        ids,
+        None if inside == everything else sources,
+        mixed=others > 0,
+        languages=tuple(languages or ()),
+        chunks=int(chunks or 0),
+        terms=int(terms or 0),
+        passages=int(passages or 0),
     )
+
+
+def _ids(sources: QuerySet[Source]) -> RawSQL:
+    """Return the statement that reads the sources' ids: the ORM builds it once for all of them."""
+    try:
+        sql, params = sources.order_by().values("id").query.sql_with_params()
+    except EmptyResultSet:  # the ORM knows that there are none
+        return NO_IDS
+    return RawSQL(sql, params)  # noqa: S611 - what the ORM wrote, values apart
 
 
 def by_meaning(
@@ -109,26 +128,27 @@ def by_meaning(
 ) -> Ranked:
     """Return the `count` chunks nearest to the vector, and those `besides`, with their cosine.
 
-    One statement, by an exact scan as long as that is quick, in a large place by the index.
-    Only among vectors of the model that serves: those of another one cannot be compared.
+    One message to the database, by an exact scan as long as that is quick, in a large place by the
+    index. Only among vectors of the model that serves: those of another one cannot be compared.
     """
-    asked, model = _literal(vector), embedding_model()
-    others: list[UUID] = []
+    others: list[Any] = []
     if place.mixed:
-        others += sources_of_others(model).values_list("id", flat=True)
-    condition = place.condition + (" AND source_id <> ALL(%s)" if others else "")
-    params = [*place.params, others] if others else place.params
-    more = [asked, besides.tolist(), model]
-    if place.passages < INDEX_UNTIL:
-        statement = BESIDES.format(nearest=EXACT.format(within=condition))
-        return _ranked(rows(statement, [asked, *params, count, *more]))
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            least, most = LOOKED_AT
-            cursor.execute(SEARCH_SO.format(min(max(least, place.passages // 250), most)))
-        statement = BESIDES.format(nearest=NEAREST.format(within=condition))
-        found = rows(statement, [asked, *params, asked, count, *more])
-    return _ranked(found)
+        others = [list(sources_of_others(embedding_model()).values_list("id", flat=True))]
+    alike = OF_OTHERS if others else ""
+    exact = place.passages < INDEX_UNTIL
+    found = (EXACT if exact else NEAREST).format(within=f"{place.condition} {alike}")
+    params = [literal(vector), *place.params, *others, count]
+    if len(besides):
+        found += BESIDES.format(alike=alike)
+        params += [besides.tolist(), *others]
+    before = "" if exact else SEARCH_SO.format(looked_at(place.passages, count))
+    return _ranked(rows(before + ASK.format(found=found), params))
+
+
+def looked_at(passages: int, count: int) -> int:
+    """Return how many candidates the index collects, that next to none of the nearest is missed."""
+    least, most = LOOKED_AT
+    return min(max(least, 2 * count, passages // 250), most)
 
 
 def numbers_of(place: Within, chunk_ids: Sequence[UUID]) -> list[tuple[int, UUID]]:
@@ -138,22 +158,25 @@ def numbers_of(place: Within, chunk_ids: Sequence[UUID]) -> list[tuple[int, UUID
 
 
 def rows(statement: str, params: list[Any]) -> list[tuple[Any, ...]]:
-    """Return what a statement gives."""
+    """Return what the last of the statements gives."""
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
+        while cursor.nextset():
+            pass
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
 
 
-def _literal(vector: Sequence[float]) -> str:
-    """Return the vector, at length one, as pgvector writes it."""
+def literal(vector: Sequence[float]) -> str:
+    """Return the vector, at length one, as pgvector writes it: five digits tell every half."""
     asked = np.asarray(vector, dtype=np.float32)
     length = float(np.linalg.norm(asked))
-    return "[" + ",".join(f"{value:.6g}" for value in asked / (length or 1.0)) + "]"
+    return "[" + ("%.5g," * len(asked))[:-1] % tuple((asked / (length or 1.0)).tolist()) + "]"
 
 
 def _ranked(found: list[tuple[Any, ...]]) -> Ranked:
-    return Ranked(
-        np.array([row[0] for row in found], dtype=np.int64),
-        np.array([row[1] for row in found], dtype=np.float64),
-    )
+    """Return each number once."""
+    numbers = np.array([row[0] for row in found], dtype=np.int64)
+    scores = np.array([row[1] for row in found], dtype=np.float64)
+    once, places = np.unique(numbers, return_index=True)
+    return Ranked(once, scores[places])

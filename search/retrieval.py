@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from bedrock.gateway import as_masked, mask, passages_reranked, rerank
 from search.access import collections_visible, documents_in, sources_attached, sources_visible
-from search.arms import within
+from search.arms import Within, within
 from search.copies import embedded_text, stored_text
 from search.errors import CollectionNotFound, SourceNotFound
 from search.languages import USUAL
@@ -138,7 +138,7 @@ def find(
     if quoted:  # what is near to the query and has not the phrase is not what was asked for
         meaning = meaning.only(words.ranked.numbers)
     ranked = hybrid(words.ranked, meaning, count=best)
-    passages = live_passages(_readable(actor, scope), ranked, max(limit, top))
+    passages = live_passages(place, ranked, max(limit, top))
     if top and len(passages) > 1:
         passages = reordered(passages, understood, top=top, actor=actor, request_id=request_id)
     return Findings(passages[:limit], words)
@@ -216,15 +216,15 @@ def hybrid(words: Ranked, meaning: Ranked, *, count: int) -> Ranked:
     return fused(words.only(either), meaning.only(either), count=count)
 
 
-def live_passages(sources: QuerySet[Source], ranked: Ranked, limit: int) -> list[Passage]:
-    """Return the texts of ranked chunks whose rows are in these sources now, renumbered.
+def live_passages(place: Within, ranked: Ranked, limit: int) -> list[Passage]:
+    """Return the texts of ranked chunks whose sources are within the place now, renumbered.
 
     What was removed between ranking and here falls out.
     """
     rows = {
         chunk.number: chunk
         for chunk in Chunk.objects.select_related("source").filter(
-            number__in=ranked.numbers.tolist(), source__in=sources
+            number__in=ranked.numbers.tolist(), source_id__in=place.ids
         )
     }
     kept = [

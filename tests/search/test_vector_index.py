@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 
 import search.arms
-from search.arms import EXACT, SEARCH_SO, _literal, by_meaning, within
+from search.arms import ASK, EXACT, NEAREST, SEARCH_SO, by_meaning, literal, within
 from search.models import DIMENSIONS, Source
 from search.vectorindex import INDEX
 from tenants.context import entered
@@ -64,7 +64,7 @@ def fill(worker: Worker, schema: str) -> list[UUID]:
         ) as rows:
             for at, source in enumerate(ids):
                 for number in range(EACH):
-                    rows.write_row((at * EACH + number + 1, source, _literal(next(made))))
+                    rows.write_row((at * EACH + number + 1, source, literal(next(made))))
         admin.execute("ANALYZE search_vector")
     return ids
 
@@ -134,16 +134,15 @@ def test_an_index_that_was_cut_off_is_made_anew_and_one_too_small_is_dropped(
 
 
 def _exact(place: search.arms.Within, asked: NDArray[np.float32]) -> list[float]:
-    statement = EXACT.format(within=place.condition)
-    rows = search.arms.rows(statement, [_literal(asked), *place.params, 100])
-    return [row[1] for row in rows]
+    statement = ASK.format(found=EXACT.format(within=place.condition))
+    rows = search.arms.rows(statement, [literal(asked), *place.params, 100])
+    return sorted((row[1] for row in rows), reverse=True)
 
 
 def _plan(asked: NDArray[np.float32]) -> str:
     with connection.cursor() as cursor:
-        cursor.execute("BEGIN;" + SEARCH_SO.format(400))
-        statement = search.arms.NEAREST.format(within="true")
-        cursor.execute(f"EXPLAIN {statement}", [_literal(asked), _literal(asked), 100])
-        told = "\n".join(row[0] for row in cursor.fetchall())
-        cursor.execute("ROLLBACK")
-    return told
+        statement = ASK.format(found=NEAREST.format(within="true"))
+        cursor.execute(f"{SEARCH_SO.format(400)} EXPLAIN {statement}", [literal(asked), 100])
+        while cursor.nextset():
+            pass
+        return "\n".join(row[0] for row in cursor.fetchall())

@@ -2,7 +2,8 @@
 
 `serve.py FOLDER TENANT`: reads vectors.npy, tenants.npy, queries.npy of the folder, makes one table
 of all tenants with an index over the vectors and one over the tenant, says `ready`, then answers
-each line that names a query with one of JSON: milliseconds and the numbers found, nearest first.
+each line `[query, how many, refine factor]` with one of JSON: milliseconds and the numbers found,
+nearest first.
 """
 
 import json
@@ -15,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 from lancedb.index import BTree, HnswSq
 
-COUNT = 10
 INDEXED_FROM = 256  # rows; fewer train no index
 
 
@@ -38,16 +38,17 @@ def main(folder: Path, tenant: int) -> None:
     table.create_index("tenant", config=BTree())
     print(json.dumps({"ready": round(perf_counter() - began, 1)}), flush=True)
     for line in sys.stdin:
-        asked = queries[int(line)]
+        number, count, refined = json.loads(line)
+        asked = queries[number]
         began = perf_counter()
         found = (
             table.search(asked)
             .distance_type("dot")
             .where(f"tenant = {tenant}", prefilter=True)
             .nprobes(20)
-            .refine_factor(4)
+            .refine_factor(refined)
             .select(["number", "_distance"])
-            .limit(COUNT)
+            .limit(count)
             .to_arrow()
         )
         took = (perf_counter() - began) * 1000
