@@ -40,6 +40,7 @@ class Call:
     abandoned: bool = False
     loggable: bool = False
     batch: bool = False
+    forgotten: bool = False
 
     @classmethod
     def begin(cls, operation: str, request: Request, params: Json, body: Any) -> Call:
@@ -97,6 +98,7 @@ class CallLog:
 
     def __init__(self, on_finish: Callable[[Call], None]) -> None:
         self._calls: deque[Call] = deque(maxlen=_KEPT)
+        self._open: dict[int, Call] = {}
         self._counts: Counter[tuple[str, str, str | None]] = Counter()
         self._lock = threading.Lock()
         self._on_finish = on_finish
@@ -105,12 +107,14 @@ class CallLog:
         """Note a call when it arrives."""
         with self._lock:
             self._calls.append(call)
+            self._open[id(call)] = call
 
     def finish(self, call: Call) -> None:
         """Note its end, once."""
         with self._lock:
             if call.finished:
                 return
+            self._open.pop(id(call), None)
             call.finished = True
             call.ended = time.time()
             call.latency_ms = round((call.ended - call.started) * 1000)
@@ -135,3 +139,10 @@ class CallLog:
         with self._lock:
             self._calls.clear()
             self._counts.clear()
+
+    def forget(self) -> None:
+        """Forget all, and mark what is under way: it is booked when it ends, and logged no more."""
+        with self._lock:
+            for call in self._open.values():
+                call.forgotten = True
+        self.clear()

@@ -50,7 +50,7 @@ class Workbench:
                 return self._queue(request)
             case "POST", ("reset",):
                 self._scripts.clear()
-                self._calls.clear()
+                self._calls.forget()
                 self._log.faults.reset()
                 self._billing.reset()
                 self._limits.forget()

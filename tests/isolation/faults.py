@@ -23,6 +23,7 @@ import assistant.access
 import bedrock.knowledge
 import search.views
 import tenants.accounts.permissions
+import tenants.backend.base
 import tenants.backend.sessions
 import tenants.context
 import tenants.lifecycle.standing
@@ -276,7 +277,11 @@ def a_setting(name: str, value: Any) -> Plant:
 
 def no_reset(_: Site) -> AbstractContextManager[None]:
     pool = {"min_size": 1, "max_size": 1, "timeout": 5}
-    return _patched(connected(OPTIONS={"pool": pool}))
+    as_it_is: Any = lambda _raw: None  # noqa: E731
+    return _patched(
+        connected(OPTIONS={"pool": pool}),
+        patch.object(tenants.backend.base, "reset_standing", as_it_is),
+    )
 
 
 def no_regions(_: Site) -> AbstractContextManager[None]:
