@@ -141,7 +141,7 @@ class CallLog:
             self._counts.clear()
 
     def forget(self) -> None:
-        """Forget all, and mark what is under way: it is booked when it ends, and logged no more."""
+        """Forget all, and mark what is under way: its end is neither booked nor logged."""
         with self._lock:
             for call in self._open.values():
                 call.forgotten = True

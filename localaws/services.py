@@ -170,7 +170,12 @@ class LocalAws:
         self._billing.stop()
 
     def _finished(self, call: Call) -> None:
-        """Book what a call used, then log it; both before its caller learns of its end."""
+        """Book what a call used, then log it; both before its caller learns of its end.
+
+        What a reset found under way is no part of what came after it.
+        """
+        if call.forgotten:
+            return
         self._billing.book.add(call)
         self._log.add(call)
 

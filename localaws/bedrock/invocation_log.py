@@ -56,7 +56,7 @@ class InvocationLog:
 
     def add(self, call: Call) -> None:
         """Take a finished call; calls that logging does not cover are let go."""
-        if call.loggable and not call.forgotten and self._config(call):
+        if call.loggable and self._config(call):
             with self._lock:
                 self._waiting.append(call)
 

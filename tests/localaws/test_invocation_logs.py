@@ -129,3 +129,28 @@ def test_a_session_knows_itself(server):
     identity = server.client("sts", **assumed(server)).get_caller_identity()
     assert identity["Arn"] == "arn:aws:sts::123456789012:assumed-role/tenant/tenant-acme"
     assert identity["Account"] == "123456789012"
+
+
+def test_a_call_that_a_reset_found_under_way_is_not_logged(server):
+    region = "eu-central-1"
+    s3 = server.client("s3", region=region)
+    s3.create_bucket(Bucket="logs-reset", CreateBucketConfiguration={"LocationConstraint": region})
+    server.client("bedrock", region=region).put_model_invocation_logging_configuration(
+        loggingConfig={"s3Config": {"bucketName": "logs-reset", "keyPrefix": "r"}}
+    )
+    runtime = server.client("bedrock-runtime", region=region)
+    server.script({"chunks": ["word "] * 20, "delay_ms": 20})
+    stream = runtime.converse_stream(modelId=NOVA, messages=[user("under way")])["stream"]
+    next(iter(stream))
+    server.call("POST", "/_localaws/reset")
+    assert "messageStop" in {name for event in stream for name in event}
+    runtime.converse(modelId=NOVA, messages=[user("afterwards")])
+
+    def logged():
+        keys = [row["Key"] for row in s3.list_objects_v2(Bucket="logs-reset").get("Contents", [])]
+        files = [s3.get_object(Bucket="logs-reset", Key=key)["Body"].read() for key in keys
+                 if key.endswith(".json.gz")]  # fmt: skip
+        return "".join(gzip.decompress(file).decode() for file in files)
+
+    assert "under way" not in eventually(logged)
+    assert [json.loads(line)["operation"] for line in logged().splitlines()] == ["Converse"]
