@@ -23,7 +23,7 @@ def money(value: Decimal) -> str:
     for places in (4, 6):
         if size >= Decimal(10) ** (1 - places):
             return _dollars(f"{value:.{places}f}")
-    return _dollars(f"{value.normalize():f}")
+    return _dollars(f"{round(value, 2 - value.adjusted()).normalize():f}")
 
 
 def whole_dollars(value: Decimal) -> str:
