@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bedrock.deployment import account_id
 from bedrock.errors import KnowledgeBusy
 from bedrock.turnstile import (
     PLACES,
@@ -59,21 +60,34 @@ def test_no_more_are_inside_than_there_are_places_and_none_starts_too_soon() -> 
 
 def test_a_small_upload_is_let_in_before_the_rest_of_a_large_one() -> None:
     order: list[str] = []
-    lock = threading.Lock()
+    lock, leave = threading.Lock(), threading.Event()
 
     def work(tenant: TenantContext) -> None:
-        with entered(tenant), place("delete"), lock:
-            order.append(tenant.slug)
+        with entered(tenant), place("delete"):
+            with lock:
+                order.append(tenant.slug)
+            assert leave.wait(60)
 
     large, small = tenant_of(ALICE), tenant_of(CHARLIE)
-    with ThreadPoolExecutor(9) as pool:
-        waiting = [pool.submit(work, large) for _ in range(8)]
-        eventually(lambda: len(order) >= STARTS_A_SECOND)
+    with ThreadPoolExecutor(3 * PLACES + 1) as pool:
+        waiting = [pool.submit(work, large) for _ in range(PLACES)]
+        eventually(lambda: len(order) == PLACES)
+        # Every place is taken: the large one's rest is waiting before the small one comes.
+        waiting += [pool.submit(work, large) for _ in range(2 * PLACES)]
+        eventually(lambda: asking(large))
         waiting.append(pool.submit(work, small))
+        eventually(lambda: asking(small))
+        leave.set()
         for one in waiting:
             one.result()
-    # In turn it would be the last.
-    assert order.index("globex") < len(order) - 1
+    # In turn it would be the last; it is among the first that start together.
+    assert order.index(small.slug) < PLACES + STARTS_A_SECOND
+
+
+def asking(tenant: TenantContext) -> bool:
+    """Whether the tenant is waiting for a place to delete."""
+    seen = redis_client().zscore(f"knowledge:{account_id()}:waiting", tenant.id.hex)
+    return seen is not None
 
 
 def test_who_asks_often_stays_below_the_services_limit_and_lets_others_by() -> None:
