@@ -34,6 +34,8 @@ def _code(code: str, language: str, _attributes: str) -> str:
     return highlighted(code, language) or escape(code)
 
 
+# A mark with what ends the sentence after it: no line begins with a full stop.
+_MARK: Final = re.compile(f"{HELD.pattern}([.,:;!?…]*)")
 _markdown: Final = markdown_parser(highlight=_code)
 
 
@@ -60,9 +62,14 @@ def answer_html(text: str, citations: Sequence[Citation]) -> SafeString:
 
     def chip(mark: re.Match[str]) -> str:
         citation = by_number.get(int(mark[1]))
-        return _chip(citation) if citation else ""
+        if citation is None:
+            return mark[2]
+        return (
+            f'<span class="cited">{_chip(citation)}{mark[2]}</span>' if mark[2] else _chip(citation)
+        )
 
-    return mark_safe(HELD.sub(chip, inert))  # noqa: S308 - sanitized above, chips are escaped
+    # Sanitized above, and chips are escaped.
+    return mark_safe(_MARK.sub(chip, inert))  # noqa: S308
 
 
 def _inert(link: re.Match[str]) -> str:

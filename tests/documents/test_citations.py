@@ -114,6 +114,8 @@ def test_each_quotation_gets_its_own_number_in_the_order_of_the_text(passage: Pa
         for start, end in citation.marks:
             assert text[start:end] == f"[{citation.number}]"
     assert [len(citation.marks) for citation in given] == [2, 1]
+    # No line of the page begins with the full stop after a mark.
+    assert answer_html(text, given).count("</a>.</span>") == 3
 
 
 @pytest.mark.parametrize(
