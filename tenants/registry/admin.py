@@ -60,8 +60,7 @@ class TenantAdmin(Acting, ModelAdmin):
     """Each workspace with its health; what is done with one asks first and wants a reason."""
 
     list_display: ClassVar = [
-        "slug", "name", "plan", "posture", "region", "retrieval", "status", "health_told",
-        "spend", "checked",
+        "slug", "name", "plan", "posture", "region", "status", "health_told", "spend", "checked",
     ]  # fmt: skip
     list_filter: ClassVar = [HealthFilter, "status", "plan", "posture", "region"]
     list_select_related: ClassVar = ["health"]
