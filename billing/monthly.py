@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from django.db import connection
+from django.utils.formats import date_format
 from django.utils.translation import gettext, gettext_lazy
 
 from billing.catalog import PlanTerms, plan_terms
@@ -259,7 +260,7 @@ def _days(rows: list[dict[str, Any]], month: date, today: date) -> list[Part]:
         found.append(
             Part(
                 key=day.isoformat(),
-                label=f"{day:%-d %B}",
+                label=date_format(day, gettext("j F")),
                 requests=int(row.get("requests", 0)),
                 tokens=int(row.get("tokens") or 0),
                 usd=row.get("usd", Decimal(0)),
@@ -288,7 +289,8 @@ def hours(shown: int = HOURS_SHOWN) -> list[Part]:
     for back in range(shown - 1, -1, -1):
         hour = now - timedelta(hours=back)
         requests, tokens, usd = found.get(hour, (0, 0, Decimal(0)))
-        parts.append(Part(hour.isoformat(), f"{hour:%-d %B, %H:00}", requests, tokens, usd))
+        label = date_format(hour, gettext("j F, H:i"))
+        parts.append(Part(hour.isoformat(), label, requests, tokens, usd))
     return parts
 
 

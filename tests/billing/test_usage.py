@@ -1,7 +1,9 @@
 """The usage page and `GET usage/` say what the ledger says, to whom it concerns."""
 
-from datetime import UTC, date, datetime
+from calendar import month_name
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Final
 from uuid import uuid4
 
 import pytest
@@ -9,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing.chart import chart_of_days
+from billing.meters import database_now
 from billing.models import LedgerEntry
 from billing.monthly import Part, forecast
 from billing.selectors import plans_on_offer
@@ -121,6 +124,28 @@ def test_the_page_shows_meters_breakdowns_prices_and_the_days() -> None:
     ):
         assert text in page, text
     assert "Tokens by day" in browser_of(ALICE).get("/usage/?by=tokens").content.decode()
+
+
+GERMAN: Final = (
+    "Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober",
+    "November", "Dezember",
+)  # fmt: skip
+
+
+def test_the_days_and_hours_are_named_in_the_readers_language() -> None:
+    with entered(tenant_of(ALICE)):
+        today = database_now()
+    client, first = browser_of(ALICE), today.date().replace(day=1)
+    now = today.replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    for language, day, hour in (
+        ("en", f"1 {month_name[first.month]}", f"{now.day} {month_name[now.month]}, {now:%H}:00"),
+        ("de", f"1. {GERMAN[first.month - 1]}", f"{now.day}. {GERMAN[now.month - 1]}, {now:%H}:00"),
+    ):
+        reads = {"Accept-Language": language}
+        days = client.get("/usage/", headers=reads).content.decode()
+        assert f'<time datetime="{first.isoformat()}">{day}</time>' in days
+        hours = client.get("/usage/?step=hour", headers=reads).content.decode()
+        assert f'<time datetime="{now.isoformat()}">{hour}</time>' in hours
 
 
 def test_a_month_without_usage_says_what_to_do_first() -> None:
