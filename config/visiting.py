@@ -26,8 +26,8 @@ CLOSED: Final = (
     "api/v1/audit/", "api/v1/webhooks/", "api/v1/plans/",
     "api/v1/invoices/", "api/v1/usage/limits/", "api/v1/usage/alerts/", "api/v1/data/",
 )  # fmt: skip
-# Whole files and whole conversations leave by these.
-TAKES_OUT: Final = ("/export/", "/original/", "/pdf/", "/csv/")
+# Whole files and whole conversations leave by these; invoices are closed above.
+TAKES_OUT: Final = ("/export/", "/original/")
 WRITES: Final = frozenset(
     {
         "assistant/", "assistant/<uuid:conversation_id>/",

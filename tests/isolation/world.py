@@ -73,14 +73,14 @@ def build() -> World:
         person.email: browser_of(person).cookies[settings.SESSION_COOKIE_NAME].value
         for person in (*HERE, OTHER)
     }
-    theirs = _objects(OTHER, canary)
-    own = _objects(ALICE, "of one's own")
+    theirs = objects_of(OTHER, canary)
+    own = objects_of(ALICE, "of one's own")
     _share(OTHER, theirs["conversation_id"])
     _share(ALICE, own["conversation_id"])  # a colleague's is not: it must look like nobody's
     return World(
         canary=canary,
         theirs=theirs | _reset(OTHER),  # after the sign-in, which ends earlier links
-        colleagues=_objects(ADA, "of a colleague"),
+        colleagues=objects_of(ADA, "of a colleague"),
         own=own,
         hidden=_hidden(),
         sessions=sessions,
@@ -92,7 +92,7 @@ def build() -> World:
     )
 
 
-def _objects(person: Person, word: str) -> Ids:
+def objects_of(person: Person, word: str) -> Ids:
     """Make one object of each kind that a path or a body may name."""
     text = f"# {word}\n\nThe {word} plan allows 140 euros a night. Only {word} may read this.\n"
     document = ready(f"{word}.md", text, person)
