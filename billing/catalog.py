@@ -111,9 +111,6 @@ def forget() -> None:
 def _current() -> _Copy:
     global _copy
     version = governance.version()
-    copy = _copy
-    if copy is not None and copy.version == version:
-        return copy
     with _lock:
         if _copy is None or _copy.version != version:
             _copy = _read(version)

@@ -206,6 +206,18 @@ def test_a_settlement_goes_with_the_next_admission_in_one_statement() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_two_settlements_in_a_row_are_both_written() -> None:
+    with entered(tenant_of(ALICE)):
+        first, second = reserve({Unit.INPUT: 100}), reserve({Unit.INPUT: 100})
+        with settlements_ride():
+            settle(first, model=MODEL, units={Unit.INPUT: 30})
+            settle(second, model=MODEL, units={Unit.INPUT: 5})
+            assert entries(first.request_id) == {(101, "input_tokens"): 30}
+        assert entries(second.request_id) == {(101, "input_tokens"): 5}
+        assert counter(Metric.MODEL_TOKENS) == (35, 0)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_settlement_whose_admission_fails_is_written_all_the_same() -> None:
     with entered(tenant_of(ALICE)):
         first = reserve({Unit.INPUT: 1_000})

@@ -121,6 +121,17 @@ def test_a_name_and_content_that_disagree_are_refused(name: str, head: bytes, co
     assert refusal.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [("a.png", b"\xff\xd8\xff\xe0"), ("a.jpg", PNG), ("a.webp", PNG), ("a.gif", b"<svg/>")],
+)
+def test_a_picture_to_be_looked_at_is_what_its_name_says(name: str, head: bytes) -> None:
+    with pytest.raises(ParsingError) as refusal:
+        detect(name, head, len(head), seen=True)
+    assert refusal.value.code == "unsupported_type"
+    assert detect("a.png", PNG, len(PNG), seen=True) is MediaType.PNG
+
+
 def test_a_file_past_the_size_limit_is_refused_with_the_limit_in_the_message() -> None:
     with pytest.raises(ParsingError, match="50 MB") as refusal:
         detect("big.pdf", b"%PDF-1.7", 50 * 1024 * 1024 + 1)
