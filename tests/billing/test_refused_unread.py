@@ -12,8 +12,10 @@ import pytest
 
 from billing import bucket
 from billing.catalog import plan_terms
+from config import refusals
 from config.asgi import application
-from config.refusals import KEPT_SECONDS
+from config.handling import Handler
+from config.refusals import KEPT_SECONDS, with_refusals
 from tenants.accounts.keys import api_key_revoke, digest_of
 from tenants.accounts.models import ApiKey
 from tenants.context import SYSTEM, entered, public_scope
@@ -36,11 +38,13 @@ LEVELS: Final = {"ratelimit"} | {
 }
 
 
-def sent(person: Person, path: str = PATH, body: Any = TEXT, **headers: str) -> httpx.Response:
+def sent(
+    person: Person, path: str = PATH, body: Any = TEXT, through: Any = application, **headers: str
+) -> httpx.Response:
     """Send a POST through the whole ASGI application, as a program with the person's key."""
 
     async def send() -> httpx.Response:
-        transport = httpx.ASGITransport(application)
+        transport = httpx.ASGITransport(through)
         async with httpx.AsyncClient(transport=transport, base_url="http://any") as client:
             given = {"Host": person.host, "Authorization": f"Bearer {person.key}", **headers}
             return await client.post(path, json=body, headers=given, timeout=30)
@@ -153,6 +157,24 @@ def test_a_revoked_key_and_a_suspended_workspace_are_refused_as_such_within_seco
     assert time.monotonic() - since < KEPT_SECONDS + 1.5, "well within the five that are promised"
     unknown = sent(CHARLIE, Host="nobody.localhost")
     assert json.loads(unknown.text)["code"] == sent(CHARLIE).json()["code"]
+
+
+def test_as_many_refusals_are_kept_as_there_is_room_for_the_latest_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(refusals, "KEPT_AT_MOST", 2)
+    server = with_refusals(Handler())
+
+    def asked(which: str) -> int:
+        return sent(ALICE, through=server, **{"X-Which": which}).status_code
+
+    emptied(ALICE, -1_000)
+    monkeypatch.setattr(refusals, "KEPT_SECONDS", 0)
+    assert asked("first") == 429  # it is refused by the whole way again
+    monkeypatch.setattr(refusals, "KEPT_SECONDS", 60)
+    assert [asked(which) for which in ("second", "first", "third")] == [429] * 3
+    filled()
+    assert [asked(which) for which in ("first", "third", "second")] == [429, 429, 200]
 
 
 def test_who_comes_when_a_request_is_nearly_back_waits_for_it_and_gets_it() -> None:

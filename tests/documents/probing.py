@@ -5,9 +5,11 @@ Limited children run it in place of a real one; the file says where to (`{"port"
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import pathlib
+import resource
 import socket
 import subprocess
 from collections.abc import Callable
@@ -23,6 +25,8 @@ FORKING = (
 )
 STARTED = "from tests.documents.probing import main; main()"
 
+KINDS = ("CPU", "DATA", "AS", "FSIZE", "NOFILE", "CORE")
+
 _read_before = 0
 
 
@@ -37,6 +41,9 @@ def read(data: bytes, limits: Limits) -> ParsedText:
         "session": os.getsid(0) == os.getpid(),
         "descriptors": sorted(each.name for each in pathlib.Path("/proc/self/fd").iterdir()),
         "environment": sorted(os.environ),
+        "limits": {name: resource.getrlimit(getattr(resource, f"RLIMIT_{name}")) for name in KINDS},
+        "privileges": "NoNewPrivs:\t1\n" in pathlib.Path("/proc/self/status").read_text(),
+        "stays": _leave_another() if given.get("stays") else 0,
         "attempts": {
             "socket": _attempt(lambda: socket.create_connection(("127.0.0.1", given["port"]), 1)),
             "resolve": _attempt(lambda: socket.getaddrinfo("localhost", 80)),
@@ -50,6 +57,16 @@ def read(data: bytes, limits: Limits) -> ParsedText:
     })  # fmt: skip
     _read_before += 1
     return ParsedText(text, (PageSpan(1, 0, len(text)),))
+
+
+def _leave_another() -> int:
+    """Start a process beside this one, as a library in C could, and return its id."""
+    libc = ctypes.CDLL(None)
+    other: int = libc.fork()
+    while other == 0:
+        os.closerange(0, 32)  # nobody waits for what it might still say
+        libc.pause()
+    return other
 
 
 def _attempt(action: Callable[[], Any]) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,13 +15,30 @@ from typing import Any
 import psutil
 import pytest
 
-from documents.parsing import DEFAULT, MediaType, parse
+from documents.parsing import DEFAULT, Limits, MediaType, forking, parse
 from documents.parsing.forking import ROOT, Nursery, Told, nursery
 from documents.parsing.sandbox import _collected, child_answer
 from tests.documents.probing import FORKING, STARTED
 from tests.support.waiting import eventually
 
 DESCRIPTORS = Path("/proc/self/fd")
+IDLE = "from documents.parsing import nursery; nursery.IDLE_SECONDS = 0.1; nursery.main()"
+FORKED = """
+import os, pathlib, psutil, sys
+from documents.parsing import parse
+
+def read():
+    text = parse(pathlib.Path(sys.argv[1]), "text/plain").text
+    children = [each for each in psutil.Process().children() if "nursery" in str(each.cmdline())]
+    print(text, *(each.pid for each in children), flush=True)
+
+read()
+if os.fork() == 0:
+    read()
+    sys.exit()
+os.wait()
+read()
+"""
 BUSY = "[" * 400_000 + "a" + "](" * 400_000  # takes the reader of Markdown for ever
 
 
@@ -63,7 +82,13 @@ def test_the_child_can_reach_nothing(way: str, probing: Nursery, tmp_path: Path)
         found = forked(probing, file) if way == "forked" else started(file)
     assert set(found["attempts"].values()) == {"PermissionError"}
     assert set(found["environment"]) <= {"LC_CTYPE"}
-    assert found["session"]
+    assert found["session"] and found["privileges"]
+    memory, seconds = DEFAULT.memory_bytes, DEFAULT.cpu_seconds
+    room = memory + 512 * 1024 * 1024  # for what is mapped and shared
+    assert found["limits"] == {
+        "CPU": [seconds, seconds + 2], "DATA": [memory] * 2, "AS": [room] * 2, "FSIZE": [0, 0],
+        "NOFILE": [32, 32], "CORE": [0, 0],
+    }  # fmt: skip
     assert found["descriptors"] == ["0", "1", "2", "3"]  # the last lists the others
     assert target.read_text() == "untouched"
 
@@ -74,6 +99,13 @@ def test_no_file_is_read_where_another_was(probing: Nursery, tmp_path: Path) -> 
     first, second = forked(probing, file), forked(probing, file)
     assert first["process"] != second["process"]
     assert (first["before"], second["before"]) == (0, 0)
+
+
+def test_what_a_library_starts_ends_with_its_file(probing: Nursery, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text(json.dumps({"port": 9, "target": str(tmp_path / "target"), "stays": True}))
+    left = forked(probing, file)["stays"]
+    eventually(lambda: not psutil.pid_exists(left) or ended(psutil.Process(left)))
 
 
 def nurseries() -> list[psutil.Process]:
@@ -94,6 +126,105 @@ def test_a_nursery_that_is_gone_is_followed_by_another(tmp_path: Path) -> None:
     assert parse(path, MediaType.TEXT).text == "Words."
     (after,) = nurseries()
     assert after.pid != before.pid
+
+
+def test_a_nursery_that_hangs_is_ended_and_followed_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forking, "_END_SECONDS", 0.2)
+    path, own, limits = tmp_path / "a.txt", Nursery(), Limits(wall_seconds=3)
+    path.write_text("Words.")
+
+    def answered(*, hangs: bool) -> Told:
+        def collected(out: int) -> tuple[bytes, bool]:
+            if hangs:  # the file has been given to a child; nobody tells what becomes of it
+                process_of(own).suspend()
+            return _collected(out, limits, 10_000)
+
+        with path.open("rb") as source:
+            told = own.answer(source, MediaType.TEXT, limits, collected)
+        assert told is not None
+        return told
+
+    own._started()
+    before = process_of(own)
+    before.suspend()
+    assert answered(hangs=False).status == 0 and ended(before)
+    after = process_of(own)
+    assert answered(hangs=True).status == -signal.SIGKILL and ended(after)
+
+
+def process_of(nursery: Nursery) -> psutil.Process:
+    assert nursery._process is not None
+    return psutil.Process(nursery._process.pid)
+
+
+def test_a_nursery_that_dies_takes_the_child_along(tmp_path: Path) -> None:
+    path, child = tmp_path / "busy.md", []
+    path.write_text(BUSY)
+
+    def collected(out: int) -> tuple[bytes, bool]:
+        (process,) = nurseries()
+        child.extend(process.children())
+        confined = Path(f"/proc/{child[0].pid}/status")
+        eventually(lambda: "NoNewPrivs:\t1\n" in confined.read_text())
+        process.kill()
+        return _collected(out, DEFAULT, 10_000)
+
+    with path.open("rb") as source:
+        told = nursery.answer(source, MediaType.MARKDOWN, DEFAULT, collected)
+    assert told is not None
+    assert (told.status, told.output, told.timed_out) == (-signal.SIGKILL, b"", False)
+    eventually(lambda: ended(child[0]))
+    path.write_text("Words.")
+    assert parse(path, MediaType.TEXT).text == "Words."
+
+
+def test_a_child_whose_answer_nobody_takes_is_ended(tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    path.write_text("Words.")
+    parse(path, MediaType.MARKDOWN)
+    (before,) = nurseries()
+    path.write_text(BUSY)
+
+    def given_up(_: int) -> tuple[bytes, bool]:
+        raise InterruptedError
+
+    with path.open("rb") as source, pytest.raises(InterruptedError):
+        nursery.answer(source, MediaType.MARKDOWN, DEFAULT, given_up)
+    assert before.children() == []
+    path.write_text("Words.")
+    assert parse(path, MediaType.MARKDOWN).text == "Words."
+    assert nurseries() == [before]
+
+
+def test_a_nursery_that_nobody_asks_ends_and_the_next_file_is_read_by_another(
+    tmp_path: Path,
+) -> None:
+    file, idle = tmp_path / "a.txt", Nursery(IDLE)
+    file.write_text("Words.")
+    try:
+        for _ in range(2):
+            with file.open("rb") as source:
+                told = idle.answer(
+                    source, MediaType.TEXT, DEFAULT, lambda out: _collected(out, DEFAULT, 10_000)
+                )
+            assert told is not None
+            assert json.loads(told.output)["text"] == "Words."
+            assert idle._process is not None
+            assert idle._process.wait(20) == 0
+    finally:
+        idle.end()
+
+
+def test_a_process_that_was_forked_has_a_nursery_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("Words.")
+    command = [sys.executable, "-c", FORKED, str(path)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    first, forks, again = ran.stdout.splitlines()
+    assert first == again
+    assert first.startswith("Words. ") and forks.startswith("Words. ") and first != forks
 
 
 def test_a_file_is_read_by_itself_where_the_nursery_is_busy(tmp_path: Path) -> None:

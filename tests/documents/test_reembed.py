@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from bedrock import policy
@@ -10,7 +11,8 @@ from bedrock.deployment import resource_prefix
 from bedrock.models import InferenceProfile
 from documents.models import Document
 from documents.tasks import document_ingest, documents_reembed
-from search.models import Source
+from search.arms import by_meaning, within
+from search.models import DIMENSIONS, Chunk, Source
 from search.retrieval import retrieve
 from tenants.aws import ops_client
 from tenants.context import SYSTEM, entered, public_scope
@@ -73,6 +75,11 @@ def test_old_vectors_rest_until_they_are_made_anew(localaws: LocalAws) -> None:
     new = ready("new.md", HANDBOOK)
     assert set(found(meant)) == {"new.md"}
     assert models_of(old.id, new.id) == {TITAN, COHERE}
+    with entered(tenant_of(MAX)):  # nor where the words bring them
+        numbers = np.array(Chunk.objects.filter(source=old.id).values_list("number", flat=True))
+        place = within(Source.objects.all())
+        near = by_meaning(place, [1.0] * DIMENSIONS, count=100, besides=numbers)
+        assert len(near.numbers) and not set(near.numbers) & set(numbers)
     with entered(tenant_of(MAX)):
         documents_reembed()
         documents_reembed()  # asked again, it does nothing twice

@@ -147,6 +147,43 @@ def test_a_group_is_known_to_redis_for_as_long_as_somebody_is_in_it() -> None:
     aside(work)
 
 
+def test_a_look_at_redis_that_fails_is_followed_by_the_next(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(listening, "LOOK_EVERY", 0.02)
+    group, ear, loops = workspace_group_of(workspace("acme")), Ear(), []
+
+    async def work() -> None:
+        loops.append(asyncio.get_running_loop())
+        await join([group], ear)
+        redis_client().set(mine().layer._group_key(group), "no group")
+        await until(lambda: "groups_not_known" in caplog.text)
+        redis_client().flushdb()
+        while not ear.heard:
+            await elsewhere(group, ORDER)
+
+    aside(work)
+    assert loops[0] not in listening._listeners, "nothing is left of a loop that has ended"
+
+
+def test_groups_are_told_anew_before_redis_forgets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(listening, "KEPT", 0)
+    group = workspace_group_of(workspace("acme"))
+
+    async def work() -> None:
+        await join([group], Ear())
+        key, channel = mine().layer._group_key(group), mine().channel
+
+        def told() -> Any:
+            return redis_client().zscore(key, channel)
+
+        before = told()
+        await until(lambda: told() > before)
+
+    aside(work)
+
+
 def test_groups_that_redis_has_lost_are_told_to_it_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listening, "LOOK_EVERY", 0.02)
     group, ear = workspace_group_of(workspace("acme")), Ear()

@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from io import BytesIO
 from typing import Any
 
@@ -10,9 +11,9 @@ import pytest
 from django.db import connection
 
 from config.asgi import application
-from config.handling import Handler, Turns, _threads
+from config.handling import OF_ONE_HOST, Handler, Turns, _threads
 from tenants.context import current_or_none
-from tests.support.cast import ALICE
+from tests.support.cast import ALICE, CHARLIE, Person
 from tests.support.clients import browser_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -45,6 +46,46 @@ def test_one_host_has_its_share_and_the_next_is_let_in_before_it() -> None:
         return done
 
     assert aside(crowded) == ["noisy-0", "noisy-1", "quiet", "noisy-3", "noisy-4"]
+
+
+def test_a_host_whose_threads_are_all_busy_waits_however_it_is_written() -> None:
+    async def crowded() -> None:
+        handler = Handler()
+
+        async def asked(person: Person, host: str) -> int:
+            headers = {"Host": host, "Authorization": f"Bearer {person.key}"}
+            transport = httpx.ASGITransport(handler)
+            async with httpx.AsyncClient(transport=transport, base_url="http://any") as client:
+                return (await client.get("/api/v1/usage/", headers=headers)).status_code
+
+        async with AsyncExitStack() as busy:
+            for _ in range(OF_ONE_HOST):
+                await busy.enter_async_context(handler.turns.turn(ALICE.host.encode()))
+            assert await asked(CHARLIE, CHARLIE.host) == 200
+            waiting = asyncio.create_task(asked(ALICE, ALICE.host.upper()))
+            await asyncio.wait({waiting}, timeout=0.5)
+            assert list(handler.turns._waiting) == [ALICE.host.encode()] and not waiting.done()
+        assert await waiting == 200
+
+    aside(crowded)
+
+
+def test_a_turn_that_comes_to_who_has_just_left_goes_to_the_next() -> None:
+    async def left() -> None:
+        turns = Turns(1)
+
+        async def request() -> None:
+            async with turns.turn(b"noisy"):
+                pass
+
+        async with turns.turn(b"noisy"):
+            first, second = (asyncio.create_task(request()) for _ in range(2))
+            await asyncio.sleep(0)
+        first.cancel()  # its turn has come, and it does not know yet
+        await asyncio.wait_for(second, 10)
+        assert first.cancelled() and not turns._going
+
+    aside(left)
 
 
 def test_a_request_leaves_neither_connection_nor_tenant_in_its_thread() -> None:
