@@ -1,5 +1,6 @@
 """Staff look at a workspace as a member, where its owner allows it, and never at more."""
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -13,10 +14,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from config.celery import app as celery
 from tenants.accounts.models import AuditEvent, User
 from tenants.accounts.tasks import staff_visit_mail
 from tenants.context import entered, public_scope
 from tenants.lifecycle.naming import url_for
+from tenants.redis import redis_client
 from tenants.registry.models import Impersonation, Status, Tenant
 from tests.assistant.talking import Server, aside, conversation_for, talking
 from tests.isolation.table import ROUTES
@@ -36,6 +39,7 @@ NEVER = (
 
 WHOLE = [route for route in ROUTES if re.search(r"(^|/)(original|export)/$", route)
          and "settings" not in route]  # fmt: skip
+QUEUES = celery.conf.broker_transport_options["global_keyprefix"]
 REFUSED = "Staff on a visit may look at what a member sees"
 
 LATE = """
@@ -126,9 +130,6 @@ def test_nobody_comes_in_unless_the_owner_allows_it_and_then_by_one_link_once(
         assert b"characters" in begin(staff, reason=short).content
     path = urlsplit(begin(staff)["Location"]).path
     seen = user_of(ADA).last_login
-    allow("read", CHARLIE)
-    with entered(tenant_of(CHARLIE)):  # somebody there who has the same id
-        User.objects.create(id=user_of(ADA).id, email="same@globex.example", role="viewer")
     assert stranger(CHARLIE.host).get(path).status_code == 410
     client = stranger(ADA.host)
     assert client.get(path).status_code == 302
@@ -202,6 +203,8 @@ def test_every_route_is_closed_to_a_visit_but_those_of_the_table(access: str) ->
 def test_both_records_tell_of_it_and_the_owners_get_a_mail() -> None:
     allow("write")
     client = inside(staff_client("support"))
+    queued = redis_client().lrange(f"{QUEUES}default", 0, -1)
+    assert staff_visit_mail.task.name in {json.loads(each)["headers"]["task"] for each in queued}
     answer = client.post("/collections/", {"name": "By staff"})
     assert answer.status_code == 403
     file = SimpleUploadedFile("by-staff.md", b"# A note\n\nOf no matter.\n")
@@ -291,6 +294,15 @@ def test_a_visits_socket_reads_alone_and_closes_when_it_ends(server: Server) -> 
     aside(lambda: found.update(client=inside(staff_client("support"), MAX)))
     conversation = conversation_for(MAX)
     cookie = found["client"].cookies["session"].value
+    aside(lambda: found.update(other=inside(staff_client("support"), MAX)))
+    others = found["other"].cookies["session"].value
+    with talking(server, MAX, conversation, cookie=others) as talk:
+        talk.say("ask", text="Who are you?")
+        talk.until("error")
+        aside(lambda: found["other"].post("/staff-visit/end/"))
+        with pytest.raises(ConnectionClosed):  # at once, without another word of the socket's
+            while True:
+                talk.next()
     with talking(server, MAX, conversation, cookie=cookie) as talk:
         talk.say("resume", after=0)
         talk.say("ask", text="Who are you?")

@@ -131,13 +131,13 @@ def test_nobody_else_and_nothing_else_is_refused_with_it() -> None:
     german = sent(ALICE, **{"Accept-Language": "de"})
     assert german.headers["Content-Language"] == "de"
     assert german.json()["detail"] != sent(ALICE).json()["detail"]
-    for headers in (
-        {"Idempotency-Key": "a-key-of-its-own"},
-        {"Cookie": "session=none"},
-        {"Accept": "text/event-stream"},
+    for headers, before in (
+        ({"Idempotency-Key": "a-key-of-its-own"}, {"Idempotency-Key": "a-key-of-its-own"}),
+        ({"Cookie": "session=none"}, {"Cookie": "session=none"}),
+        ({"Accept": "text/event-stream"}, {}),
     ):
         emptied(ALICE, -1_000)
-        sent(ALICE)
+        assert sent(ALICE, **before).status_code == 429
         filled()
         assert sent(ALICE, **headers).status_code == 200, "it goes the whole way"
 
@@ -175,6 +175,8 @@ def test_as_many_refusals_are_kept_as_there_is_room_for_the_latest_of_them(
     assert [asked(which) for which in ("second", "first", "third")] == [429] * 3
     filled()
     assert [asked(which) for which in ("first", "third", "second")] == [429, 429, 200]
+    monkeypatch.setattr(refusals, "BURST_PATIENCE", 10_000)
+    assert asked("first") == 200, "so near to its time it may wait in line"
 
 
 def test_who_comes_when_a_request_is_nearly_back_waits_for_it_and_gets_it() -> None:

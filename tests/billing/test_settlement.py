@@ -1,18 +1,19 @@
 """What was used is written once, exactly, into the month it was reserved in."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from django.db import DataError, connection
+from django.db import DataError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from billing import catalog
 from billing.models import LedgerEntry, Price, QuotaCounter, Reservation
 from billing.selectors import request_cost
-from billing.settlement import settle, settlements_ride
+from billing.settlement import release, settle, settlements_ride
 from billing.units import GUARDRAIL_KEY, Metric, Unit
 from tenants.context import entered, public_scope
 from tenants.errors import QuotaExhausted
@@ -203,6 +204,23 @@ def test_a_settlement_goes_with_the_next_admission_in_one_statement() -> None:
             fourth = reserve({Unit.INPUT: 50})
             settle(fourth, model=MODEL, units={Unit.INPUT: 1})
         assert counter(Metric.MODEL_TOKENS) == (941, 0)
+
+
+@pytest.mark.django_db
+def test_nothing_is_admitted_or_settled_inside_a_transaction() -> None:
+    with entered(tenant_of(ALICE)):
+        held = reserve()
+        moves: list[Callable[[], object]] = [
+            reserve,
+            lambda: settle(held, model=MODEL, units=USED),
+            lambda: settle(held, model=MODEL, units=USED, final=False),
+            lambda: release(held),
+        ]
+        for move in moves:
+            with pytest.raises(RuntimeError, match="outside transactions"), transaction.atomic():
+                move()
+        assert counter(Metric.MODEL_TOKENS) == (0, 1_000)
+        assert entries(held.request_id) == {}
 
 
 @pytest.mark.django_db(transaction=True)

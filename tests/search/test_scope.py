@@ -2,9 +2,14 @@
 
 from uuid import uuid4
 
+import numpy as np
 import pytest
 
+from search.arms import within
 from search.filing import collection_create
+from search.models import Chunk, Source
+from search.ranking import Ranked
+from search.retrieval import live_passages
 from search.services import source_remove
 from tenants.context import SYSTEM, entered
 from tests.search.shelf import find, names, shelve
@@ -50,6 +55,21 @@ def test_a_removed_document_is_gone_at_once() -> None:
         source_remove(gone)
     found = find(api(ALICE), "lanterns in the cellar")
     assert {result["document"]["id"] for result in found} == {str(kept)}
+
+
+def test_what_is_taken_away_between_ranking_and_reading_is_not_read() -> None:
+    sources = [shelve(ALICE, f"{name}.txt", "Lanterns hang here.") for name in ("kept", "taken")]
+    with entered(tenant_of(ALICE)):
+        place = within(Source.objects.filter(live=True))
+        numbers = np.array(
+            Chunk.objects.filter(source__in=sources).values_list("number", flat=True)
+        )
+        ranked = Ranked(numbers, np.ones(len(numbers)))
+        assert len(live_passages(place, ranked, 10)) == 2
+        Source.objects.filter(id=sources[1]).update(live=False)
+        [left] = live_passages(place, ranked, 10)
+        assert left.document_name == "kept.txt"
+    assert "taken.txt" not in names(find(api(ALICE), "lanterns"))
 
 
 def test_a_search_keeps_to_the_documents_asked_for() -> None:

@@ -1,5 +1,7 @@
 """Tasks that failed for good: noted without content, sent again once, or discarded."""
 
+import base64
+import json
 import os
 import signal
 import subprocess
@@ -51,11 +53,21 @@ def rows() -> list[DeadTask]:
         return list(DeadTask.objects.order_by("task"))
 
 
-def waiting() -> int:
+def queue() -> str:
     from config.celery import app
 
-    prefix = app.conf.broker_transport_options["global_keyprefix"]
-    return int(redis_client().llen(f"{prefix}default"))
+    return f"{app.conf.broker_transport_options['global_keyprefix']}default"
+
+
+def waiting() -> int:
+    return int(redis_client().llen(queue()))
+
+
+def last_sent() -> list[Any]:
+    """Return the arguments, by place and by name, of what was sent last."""
+    body = json.loads(redis_client().lindex(queue(), 0))["body"]
+    sent: list[Any] = json.loads(base64.b64decode(body))
+    return sent[:2]
 
 
 def act(name: str, row: DeadTask, who: str = "support") -> str:
@@ -101,6 +113,7 @@ def test_of_two_who_retry_at_once_one_sends_and_the_task_gets_what_it_had() -> N
     with ThreadPoolExecutor(2) as both:
         list(both.map(post, clients))
     assert waiting() == before + 1
+    assert last_sent() == [[str(tenant_of(ALICE).id), ID], {"word": "zebras"}]
     [row] = rows()
     assert row.state == "retried" and row.decided_by is not None
     assert row.arguments == {"args": [ID], "kwargs": {"word": {"sealed": ""}}}
