@@ -300,9 +300,9 @@ def test_a_visits_socket_reads_alone_and_closes_when_it_ends(server: Server) -> 
         talk.say("ask", text="Who are you?")
         talk.until("error")
         aside(lambda: found["other"].post("/staff-visit/end/"))
-        with pytest.raises(ConnectionClosed):  # at once, without another word of the socket's
+        with pytest.raises(ConnectionClosed):  # at once, and not when it is next looked at
             while True:
-                talk.next()
+                talk.next(timeout=10)
     with talking(server, MAX, conversation, cookie=cookie) as talk:
         talk.say("resume", after=0)
         talk.say("ask", text="Who are you?")
