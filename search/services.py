@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from bedrock.selectors import embedding_model
 from search.languages import language_of
-from search.models import DIMENSIONS, Chunk, KnowledgeCopy, Source, Vector
+from search.models import DIMENSIONS, Chunk, KnowledgeCopy, Source
 from search.tasks import copies_sync
 
 BATCH: Final = 500  # rows an INSERT
@@ -37,6 +37,14 @@ POST: Final = """
         chunk_count = (SELECT count(*) FROM search_chunk WHERE source_id = %(source)s),
         term_count = (SELECT coalesce(sum(occurrences), 0) FROM counted)
     WHERE id = %(source)s
+"""
+# A vector as text, of few digits: five tell all numbers of half precision apart.
+VECTOR_TEXT: Final = "[" + ",".join(["%.5g"] * DIMENSIONS) + "]"
+STORE: Final = """
+    INSERT INTO search_vector (number, source_id, embedding)
+    SELECT number, source, vector::halfvec
+    FROM unnest(%s::bigint[], %s::uuid[], %s::text[]) AS given (number, source, vector)
+    ON CONFLICT (number) DO NOTHING
 """
 DELETE: Final = (
     "DELETE FROM search_posting WHERE source_id = %s",
@@ -168,14 +176,11 @@ def vectors_add(
     Source.objects.filter(id__in={source_id for _, source_id in chunks}).update(
         embedding_model=model or embedding_model()
     )
-    Vector.objects.bulk_create(
-        [
-            Vector(number_id=number, source_id=source_id, embedding=vector)
-            for (number, source_id), vector in zip(chunks, vectors, strict=True)
-        ],
-        batch_size=BATCH,
-        ignore_conflicts=True,
-    )
+    texts = [VECTOR_TEXT % tuple(vector) for vector in vectors.astype(np.float16).tolist()]
+    with connection.cursor() as cursor:
+        for first in range(0, len(chunks), BATCH):
+            numbers, sources = zip(*chunks[first : first + BATCH], strict=True)
+            cursor.execute(STORE, [list(numbers), list(sources), texts[first : first + BATCH]])
 
 
 def copies_want(chunks: Sequence[tuple[UUID, UUID]], bases: Sequence[UUID]) -> None:

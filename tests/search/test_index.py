@@ -9,7 +9,13 @@ from django.db import connection
 
 from search.models import DIMENSIONS, Chunk, Posting, Source, Vector
 from search.ranking import ENTRY
-from search.services import NewChunk, source_index, source_remove
+from search.services import (
+    NewChunk,
+    source_index,
+    source_remove,
+    unit_vectors,
+    vectors_add,
+)
 from tenants.context import entered
 from tests.search.shelf import find, names, shelve, statistics
 from tests.support.cast import ALICE
@@ -80,6 +86,20 @@ def test_the_number_of_embeddings_must_fit() -> None:
                 source_id=uuid4(), name="a.txt", media_type="text/plain", owner_id=None,
                 chunks=[chunk], embeddings=embeddings,
             )  # fmt: skip
+
+
+def test_vectors_are_kept_to_the_last_digit_of_half_precision_and_never_replaced() -> None:
+    made = np.random.default_rng(7).standard_normal((2, DIMENSIONS)) ** 5  # from tiny to large
+    made[1, ::2] = 0
+    source = shelve(ALICE, "two.txt", "One passage.", "Another passage.")
+    with entered(tenant_of(ALICE)):
+        numbers = list(Chunk.objects.order_by("ordinal").values_list("number", flat=True))
+        Vector.objects.all().delete()
+        vectors_add([(number, source) for number in numbers[:1]], unit_vectors(made[:1], 1))
+        vectors_add([(number, source) for number in numbers], unit_vectors(made[::-1], 2))
+        kept = list(Vector.objects.order_by("number").values_list("embedding", flat=True))
+    told = unit_vectors([made[0], made[0]], 2).astype(np.float16)
+    assert np.array_equal(np.array(kept, dtype=np.float16), told)
 
 
 def test_a_single_endless_word_can_be_indexed() -> None:
