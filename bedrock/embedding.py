@@ -28,8 +28,9 @@ from tenants.wording import grouped
 
 DOCUMENT_ATTEMPTS: Final = 4  # nobody waits for a document, and its other calls are paid already
 
-# Shared by all tenants of a process. A few suffice: the calls are short, and their rate is limited.
-_pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="embed")
+# Shared by all tenants of a process. They wait for the service most of the time; what they send is
+# admitted before, so that no tenant passes its rate by them.
+_pool = ThreadPoolExecutor(max_workers=16, thread_name_prefix="embed")
 
 
 @dataclass(slots=True)
