@@ -147,6 +147,10 @@ def _sign_again(
 USUAL_SILENCE: Final = 30.0  # seconds; what a model's row says unless staff have changed it
 
 
+# botocore puts its own together anew for each call, twice: a tenth of what a short call computes.
+_AGENT: Final = f"Boto3/{boto3.__version__} Tenantry"  # and botocore's name follows
+
+
 def _once(service: str) -> bool:
     return "runtime" in service or service == "bedrock-agent"
 
@@ -161,6 +165,7 @@ def _config(service: str, silence: float | None) -> Config:
         read_timeout=silence or (120 if "runtime" in service else 10),
         max_pool_connections=64,
         tcp_keepalive=True,
+        user_agent=_AGENT,
         signature_version="s3v4" if service == "s3" else None,
         s3={"addressing_style": "path"} if service == "s3" else None,
     )
