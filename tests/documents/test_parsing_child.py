@@ -169,13 +169,13 @@ def test_a_nursery_that_dies_takes_the_child_along(tmp_path: Path) -> None:
         confined = Path(f"/proc/{child[0].pid}/status")
         eventually(lambda: "NoNewPrivs:\t1\n" in confined.read_text())
         process.kill()
+        eventually(lambda: ended(child[0]), within=3)
         return _collected(out, DEFAULT, 10_000)
 
     with path.open("rb") as source:
         told = nursery.answer(source, MediaType.MARKDOWN, DEFAULT, collected)
     assert told is not None
     assert (told.status, told.output, told.timed_out) == (-signal.SIGKILL, b"", False)
-    eventually(lambda: ended(child[0]))
     path.write_text("Words.")
     assert parse(path, MediaType.TEXT).text == "Words."
 

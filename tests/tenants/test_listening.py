@@ -166,6 +166,23 @@ def test_a_look_at_redis_that_fails_is_followed_by_the_next(
     assert loops[0] not in listening._listeners, "nothing is left of a loop that has ended"
 
 
+def test_what_cannot_be_read_keeps_nobody_from_the_next_message(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    group, ear = workspace_group_of(workspace("acme")), Ear()
+
+    async def work() -> None:
+        await join([group], ear)
+        layer, channel = mine().layer, mine().channel
+        received = layer.prefix + channel[: channel.index("!") + 1]
+        redis_client().zadd(received, {b"\xc1" * 20: 1})  # no message of ours
+        await until(lambda: "nothing_received" in caplog.text)
+        await elsewhere(group, ORDER)
+        await until(lambda: ear.heard)
+
+    aside(work)
+
+
 def test_groups_are_told_anew_before_redis_forgets_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listening, "LOOK_EVERY", 0.02)
     monkeypatch.setattr(listening, "KEPT", 0)
