@@ -22,10 +22,10 @@ from tenants.objects import bucket
 LATE_DAYS: Final = 1
 
 
-def profiles_erase(tenant: TenantContext) -> Sequence[Erased]:
-    """Delete the workspace's own inference profiles. Raises AwsError."""
+def profiles_erase(tenant: TenantContext, *, region: str = "") -> Sequence[Erased]:
+    """Delete the workspace's own inference profiles, all or one Region's. Raises AwsError."""
     erased = []
-    for row in _profiles(tenant):
+    for row in _profiles(tenant, region):
         try:
             profile_delete(row.region, row.arn)
         except (BotoCoreError, ClientError) as error:
@@ -37,19 +37,20 @@ def profiles_erase(tenant: TenantContext) -> Sequence[Erased]:
     return erased
 
 
-def profiles_left(tenant: TenantContext) -> int:
+def profiles_left(tenant: TenantContext, *, region: str = "") -> int:
     """Return how many profiles of the workspace AWS may still have."""
-    return _profiles(tenant).count()
+    return _profiles(tenant, region).count()
 
 
-def _profiles(tenant: TenantContext) -> QuerySet[InferenceProfile]:
-    return InferenceProfile.objects.filter(tenant_id=tenant.id, deleted_at=None)
+def _profiles(tenant: TenantContext, region: str) -> QuerySet[InferenceProfile]:
+    rows = InferenceProfile.objects.filter(tenant_id=tenant.id, deleted_at=None)
+    return rows.filter(region=region) if region else rows
 
 
-def guardrail_erase(tenant: TenantContext) -> Sequence[Erased]:
+def guardrail_erase(tenant: TenantContext, *, region: str = "") -> Sequence[Erased]:
     """Delete the workspace's own guardrail with all its versions. Raises AwsError."""
     erased = []
-    for row in Guardrail.objects.filter(tenant_id=tenant.id):
+    for row in _guardrails(tenant, region):
         if row.guardrail_id:
             try:
                 ops_client("bedrock", row.region).delete_guardrail(
@@ -65,9 +66,14 @@ def guardrail_erase(tenant: TenantContext) -> Sequence[Erased]:
     return erased
 
 
-def guardrail_left(tenant: TenantContext) -> int:
+def guardrail_left(tenant: TenantContext, *, region: str = "") -> int:
     """Return how many guardrails of the workspace's own stand."""
-    return Guardrail.objects.filter(tenant_id=tenant.id).count()
+    return _guardrails(tenant, region).count()
+
+
+def _guardrails(tenant: TenantContext, region: str) -> QuerySet[Guardrail]:
+    rows = Guardrail.objects.filter(tenant_id=tenant.id)
+    return rows.filter(region=region) if region else rows
 
 
 def logs_expiring(tenant: TenantContext) -> Sequence[Erased]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
+from django.db.models import QuerySet
 
 from bedrock.deployment import resource_prefix
 from bedrock.errors import KnowledgePoolEmpty, NotProvisioned, OutsideRegion
@@ -98,22 +99,27 @@ def region_knowledge_ensure(region: str) -> list[str]:
     return made
 
 
-def base_erase(tenant: TenantContext) -> Sequence[Erased]:
+def base_erase(tenant: TenantContext, *, region: str = "") -> Sequence[Erased]:
     """Erasing's step: delete the tenant's own Knowledge Base with all that is in it.
 
     Copies in a shared one are deleted by their own rows, in `search`.
     """
     with public_scope("owner"):
-        rows = list(KnowledgeBase.objects.filter(tenant_id=tenant.id))
+        rows = list(_own(tenant, region))
         for row in rows:
             base_remove(row)
     return [Erased("Knowledge Base", row.region, 1) for row in rows]
 
 
-def base_left(tenant: TenantContext) -> int:
+def base_left(tenant: TenantContext, *, region: str = "") -> int:
     """Return how many Knowledge Bases of its own the tenant has."""
     with public_scope("owner"):
-        return KnowledgeBase.objects.filter(tenant_id=tenant.id).count()
+        return _own(tenant, region).count()
+
+
+def _own(tenant: TenantContext, region: str) -> QuerySet[KnowledgeBase]:
+    rows = KnowledgeBase.objects.filter(tenant_id=tenant.id)
+    return rows.filter(region=region) if region else rows
 
 
 def base_remove(row: KnowledgeBase) -> None:

@@ -1,7 +1,8 @@
 """Stored objects, always under the entered tenant's prefix in the bucket of its Region.
 
-The only module that calls S3, with `multipart.py` beside it. Keys given and returned are relative
-to `tenants/<tenant id>/`; an absolute key never leaves the two.
+The only module that calls S3, with `multipart.py` beside it, and `objectmoving.py` for a move to
+another Region. Keys given and returned are relative to `tenants/<tenant id>/`; an absolute key
+never leaves the three.
 """
 
 from collections.abc import Generator, Iterable, Iterator

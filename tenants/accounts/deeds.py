@@ -127,6 +127,7 @@ DEEDS: Final[Mapping[str, "StrOrPromise"]] = {
     "workspace.stay": _("Workspace: stay"),
     "workspace.suspend": _("Workspace: suspend"),
     "workspace.leaving": _("Workspace: leaving"),
+    "workspace.region_moved": _("Workspace: moved to another Region"),
     "workspace.relocated": _("Workspace: relocated"),
     "workspace.relocation": _("Workspace: relocation"),
     "workspace.restored": _("Workspace: restored"),

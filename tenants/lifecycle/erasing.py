@@ -19,6 +19,7 @@ from tenants.context import TenantContext, entered, public_scope
 from tenants.errors import Unavailable
 from tenants.lifecycle import receipts
 from tenants.lifecycle.holding import hold_refuse
+from tenants.lifecycle.regionnote import region_move_refuse
 from tenants.lifecycle.schema import has_tables
 from tenants.lifecycle.steps import Erased, EraseStep, erase_steps
 from tenants.registry.models import Offboarding, Status, Tenant
@@ -33,12 +34,13 @@ LOOKS: Final = 3  # for what came late
 def erase(offboarding: Offboarding) -> Iterator[Erased]:
     """Erase the workspace and yield each line of the receipt as its step is done.
 
-    Raises LegalHold before anything is done, and Unavailable when something is there again each
-    time that it was erased. A step that fails is recorded on the row and raised; run again, this
-    goes on with it.
+    Raises LegalHold, and Conflict between two Regions, before anything is done; Unavailable when
+    something is there again each time that it was erased. A step that fails is recorded on the row
+    and raised; run again, this goes on with it.
     """
     with public_scope("owner"):
         hold_refuse(offboarding.tenant_id)
+        region_move_refuse(f"t_{offboarding.tenant_id.hex}")
         tenant = _begun(offboarding)
         for step in erase_steps():
             if step.name in offboarding.erased:

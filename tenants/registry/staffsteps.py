@@ -21,6 +21,7 @@ from tenants.accounts.selectors import staff_actor
 from tenants.context import Actor, entered
 from tenants.errors import Conflict, TenantryError
 from tenants.lifecycle.offboarding import WAIT, offboarding_cancel, offboarding_request
+from tenants.lifecycle.regionnote import region_move_refuse
 from tenants.lifecycle.restoring import restore_unfinished
 from tenants.registry.models import Offboarding, Onboarding, Status, Tenant
 from tenants.registry.tasks import onboarding_dispatch
@@ -191,10 +192,12 @@ def _resume_told(tenant: Tenant, _choice: str) -> Sequence[str]:
         raise Conflict("It is being erased: parts of it are gone already.")
     if restore_unfinished(tenant.schema_name):
         raise Conflict("It is being restored, or that was cut off: run `restore_workspace` again.")
+    region_move_refuse(tenant.schema_name)
     return ("It is served again at once; documents that waited are taken up by themselves.",)
 
 
 def _resume(_actor: Actor, tenant: Tenant, _choice: str) -> str:
+    tenant = Tenant.objects.select_for_update().get(id=tenant.id)  # a move begins under this lock
     _resume_told(tenant, "")
     changed = Tenant.objects.filter(id=tenant.id, status=Status.SUSPENDED)
     if not changed.update(status=Status.ACTIVE):

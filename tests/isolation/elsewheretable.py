@@ -88,6 +88,7 @@ COMMANDS: Final[dict[str, tuple[str, ...] | str | None]] = {
     "index_vectors": "owner",
     "load_rate_card": "owner",
     "migrate_tenants": "owner",
+    "move_region": "owner",
     "move_retrieval": ("--to", "schema", "--tenant"),
     "offboard_workspace": "owner",
     "provision_aws": None,

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from tenants.context import SYSTEM, entered, public_scope
-from tenants.errors import LegalHold
+from tenants.errors import Conflict, LegalHold
 from tenants.lifecycle.erasing import erase, leftovers
 from tenants.lifecycle.offboarding import WAIT, offboarding_cancel, offboarding_request
 from tenants.registry.models import Offboarding, Status, Tenant
@@ -68,7 +68,7 @@ class Command(BaseCommand):
         try:
             for line in erase(asked):
                 self.stdout.write(f"{line.count} {line.what}: {line.where}")
-        except LegalHold as error:
+        except (Conflict, LegalHold) as error:
             raise CommandError(error.detail) from error
         document = {"receipt": asked.receipt, "signature": asked.signature}
         self.stdout.write(json.dumps(document, indent=2))
