@@ -147,7 +147,7 @@ def _sign_again(
 USUAL_SILENCE: Final = 30.0  # seconds; what a model's row says unless staff have changed it
 
 
-# botocore puts its own together anew for each call, twice: a tenth of what a short call computes.
+# botocore puts its own together anew for each call, twice: up to a tenth of a short one.
 _AGENT: Final = f"Boto3/{boto3.__version__} Tenantry"  # and botocore's name follows
 
 
