@@ -362,6 +362,7 @@ def command(world: World, entry: Entry) -> Iterator[str]:
         needed = {"create_workspace": ["matrix", "--name", "M", "--owner-email", "m@m.example"],
                   "backup_workspace": [OTHER.workspace, "--to", "<folder>/taken.dump"],
                   "restore_workspace": [OTHER.workspace, "--from", "pyproject.toml"],
+                  "move_region": ["--tenant", OTHER.workspace, "--to", "eu-central-1"],
                   "offboard_workspace": [OTHER.workspace, "--now"],
                   "reset_staff_factors": ["staff@tenantry.example"]}  # fmt: skip
         said = _called(entry.name, *needed.get(entry.name, []))

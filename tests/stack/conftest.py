@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,8 +61,12 @@ class SmallStack:
     def members(self) -> dict[str, psutil.Process]:
         """Return the supervisor's children by what they run."""
         assert self.process
-        children = psutil.Process(self.process.pid).children()
-        return {child.name(): child for child in children if child.status() != "zombie"}
+        found: dict[str, psutil.Process] = {}
+        for child in psutil.Process(self.process.pid).children():
+            with suppress(psutil.NoSuchProcess):  # it ended since it was listed
+                if child.status() != "zombie":
+                    found[child.name()] = child
+        return found
 
     def sql(self, statement: str) -> list[tuple[object, ...]]:
         """Run a statement as the owner."""
