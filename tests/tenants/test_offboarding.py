@@ -154,7 +154,8 @@ def test_what_is_stored_behind_its_step_is_erased_too_before_the_receipt_is_sign
     receipt = json.loads(told[told.index("{\n") :])["receipt"]
     lines = [(line["what"], line["count"]) for line in receipt["erased"]]
     assert [count for what, count in lines if what == "stored objects"] == [2, 1]
-    assert lines.count(("cached and queued state", 1)) == 1
+    # How much was cached before depends on what had run; behind its step it was one key.
+    assert [count for what, count in lines if what == "cached and queued state"][1:] == [1]
     assert ("rows", 1) in lines
     assert "Nothing of leaving is left." in manage(
         "owner", "offboard_workspace", "leaving", "--check"
