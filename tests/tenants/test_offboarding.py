@@ -157,9 +157,15 @@ def test_what_is_stored_behind_its_step_is_erased_too_before_the_receipt_is_sign
     # How much was cached before depends on what had run; behind its step it was one key.
     assert [count for what, count in lines if what == "cached and queued state"][1:] == [1]
     assert ("rows", 1) in lines
+    key = f"tenant:{leaving.id.hex}:rates"
+    redis_client().set(key, "x", px=30_000)  # by a request that was under way; gone by itself
     assert "Nothing of leaving is left." in manage(
         "owner", "offboard_workspace", "leaving", "--check"
     )
+    redis_client().persist(key)
+    with pytest.raises(RuntimeError, match="shared state: 1"):
+        manage("owner", "offboard_workspace", "leaving", "--check")
+    redis_client().delete(key)
 
 
 def _erased() -> dict[str, object]:
