@@ -152,12 +152,19 @@ class AssistantConsumer:
         return True
 
     async def sign_out(self) -> None:
-        """Close the socket because its right has ended; nothing more is sent on it."""
+        """Close the socket because its right has ended; nothing more is sent on it.
+
+        It leaves its groups now and not when the reader has answered the close, which may be never:
+        meanwhile the keeper would tell Redis of groups that an erased workspace must not have.
+        """
         self._unfollow()
         if not self.closed:
             self.closed = True
-            with suppress(OSError):  # what servers raise where the reader has gone meanwhile
-                await self.put({"type": "websocket.close", "code": SIGNED_OUT})
+            await asyncio.gather(leave(self._groups(), self), self._close())
+
+    async def _close(self) -> None:
+        with suppress(OSError):  # what servers raise where the reader has gone meanwhile
+            await self.put({"type": "websocket.close", "code": SIGNED_OUT})
 
     def leave(self) -> None:
         """Sign out without waiting: a reader who takes nothing off the line can hold that up."""
