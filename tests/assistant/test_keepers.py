@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -32,6 +33,7 @@ from tests.assistant.talking import (
 from tests.assistant.test_doors import closed_with
 from tests.bench.idle import Handshake
 from tests.isolation.sqlattempts import superuser
+from tests.isolation.stateful.app import socket as line
 from tests.support.cast import ADA, BOB, CHARLIE, Person
 from tests.support.clients import tenant_of, user_of
 
@@ -122,6 +124,27 @@ def test_who_takes_nothing_off_the_line_is_cut_off_when_their_right_ends(server:
         eventually(full)
         aside(lambda: sockets_close_of(BOB))
         eventually(lambda: not any(watchkeeper._open.values()), within=5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_socket_that_was_closed_is_in_no_group_before_its_server_says_that_it_is_gone() -> None:
+    conversation, who = conversation_for(BOB), {"Cookie": f"session={session_of(BOB)}"}
+
+    def groups() -> bool:
+        return any(redis_client().scan_iter(match=f"*{conversation.hex}*"))
+
+    async def closed() -> None:
+        talk = line(str(conversation), "acme.localhost", who)
+        assert await talk.opened() is True
+        assert groups()
+        await asyncio.to_thread(sockets_close_of, BOB)
+        assert await talk.next() == {"type": "websocket.close"}
+        async with asyncio.timeout(15):
+            while groups():
+                await asyncio.sleep(0.01)
+        await talk.close()
+
+    aside(lambda: asyncio.run(closed()))
 
 
 def sockets_close_of(person: Person) -> None:
