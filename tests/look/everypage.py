@@ -115,11 +115,16 @@ def staff_visits() -> Iterator[Visit]:
         yield Visit("localhost", f"/{route}", f"public {route}", None, size, staff=True)
 
 
-def look(page: Page, theme: str, *, staff: bool = False) -> list[str]:
-    """Return what axe finds on the page in the theme."""
+def wear(page: Page, theme: str) -> None:
+    """Let the browser ask for the theme."""
     dark = "dark" if theme == "dark" else "light"
     forced = "active" if theme == "contrast" else "none"
     page.emulate_media(color_scheme=dark, reduced_motion="reduce", forced_colors=forced)  # type: ignore[arg-type]
+
+
+def look(page: Page, theme: str, *, staff: bool = False) -> list[str]:
+    """Return what axe finds on the page in the theme."""
+    wear(page, theme)
     return violations(page, but=NOT_OF_STAFF if staff else ())
 
 

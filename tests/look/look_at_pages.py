@@ -42,7 +42,16 @@ def opened(browser: Browser, visit: Any, at: str, world: Any) -> Page:
 @pytest.mark.timeout(1500)  # a browser opens some hundred and eighty pages
 def test_every_page_is_accessible_and_light(served: Any, browser: Browser, capsys: Any) -> None:
     from tests.isolation.world import build
-    from tests.look.everypage import HEAVIEST, NO_PAGE, THEMES, look, staff_visits, visits, weight
+    from tests.look.everypage import (
+        HEAVIEST,
+        NO_PAGE,
+        THEMES,
+        look,
+        staff_visits,
+        visits,
+        wear,
+        weight,
+    )
 
     everything = os.environ.get("LOOK") == "all"
     world = build()
@@ -70,10 +79,13 @@ def test_every_page_is_accessible_and_light(served: Any, browser: Browser, capsy
         page.goto(address)
         themes = THEMES if everything else [THEMES[number % len(THEMES)]]
         for theme in themes:
+            if visit.staff:  # django-unfold chooses its theme when a page loads
+                wear(page, theme)
+                page.goto(address)
             wrong += [f"{told}, {theme}: {found}" for found in look(page, theme, staff=visit.staff)]
             if folder := os.environ.get("LOOK_TO"):
                 name = re.sub(r"[^a-z]+", "-", f"{visit.route} {theme}")
-                page.screenshot(path=f"{folder}/{number:03}-{name}.png")
+                page.screenshot(path=f"{folder}/{number:03}-{name}.png", full_page=True)
         if page.evaluate("document.documentElement.scrollWidth") > visit.size[0]:
             wrong.append(f"{told}: wider than the screen")
         if not visit.staff and (heavy := weight(page)) > HEAVIEST:
