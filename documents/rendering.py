@@ -16,6 +16,7 @@ from documents.highlighting import TOKEN, highlighted
 from documents.marks import HELD, markdown_parser, marks_held
 
 _LINK: Final = re.compile(r"<a(?: href=\"([^\"]*)\")?[^>]*>(.*?)</a>", re.DOTALL)
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _WHOLE: Final = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 
 _TAGS: Final = {
@@ -25,8 +26,10 @@ _TAGS: Final = {
 
 
 def _attribute(tag: str, name: str, value: str) -> str | None:
-    """Keep of classes those of highlighted words."""
-    return value if name != "class" or (tag == "span" and TOKEN.fullmatch(value)) else None
+    """Keep of classes those of highlighted words, and the number that a list goes on from."""
+    if name == "class":
+        return value if tag == "span" and TOKEN.fullmatch(value) else None
+    return value if name != "start" or _NUMBER.fullmatch(value) else None
 
 
 def _code(code: str, language: str, _attributes: str) -> str:
@@ -53,7 +56,7 @@ def answer_html(text: str, citations: Sequence[Citation]) -> SafeString:
     clean = nh3.clean(
         rendered,
         tags=_TAGS,
-        attributes={"a": {"href"}, "span": {"class"}},
+        attributes={"a": {"href"}, "span": {"class"}, "ol": {"start"}},
         attribute_filter=_attribute,
         url_schemes={"https", "http", "mailto"},
     )

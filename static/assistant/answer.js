@@ -54,8 +54,8 @@
     answer.id = `m-${id}`;
     answer.dataset.status = "streaming";
     const prose = part(answer, "answer");
-    prose.replaceChildren(document.createTextNode(""));
-    prose.classList.add("caret", "answer-live");
+    coming.set(answer, live(prose));
+    prose.classList.add("caret");
     part(answer, "steps").replaceChildren();
     part(answer, "proposals").replaceChildren();
     part(answer, "follow-ups").replaceChildren();
@@ -127,14 +127,15 @@
     if (state === "waiting") setTimeout(() => { if (box.dataset.state === "waiting") decided(box, "expired"); }, Math.min(2 ** 31 - 1, Math.max(0, until - Date.now())));
   }
 
+  const coming = new WeakMap(); // the words of each answer that is being written
+
   function delta(answer, text) {
-    const prose = part(answer, "answer");
-    if (prose.firstChild?.nodeType !== Node.TEXT_NODE) prose.replaceChildren(document.createTextNode(""));
-    prose.firstChild.appendData(text);
+    if (!coming.has(answer)) coming.set(answer, live(part(answer, "answer")));
+    coming.get(answer).add(text);
   }
 
   function withdraw(answer) {
-    part(answer, "answer").replaceChildren();
+    coming.set(answer, live(part(answer, "answer")));
     note(answer, NOTES.withdrawn);
   }
 
@@ -264,7 +265,7 @@
   function finish(answer, frame) {
     const prose = part(answer, "answer");
     prose.innerHTML = frame.html; // sanitized by the server
-    prose.classList.remove("answer-live");
+    coming.delete(answer);
     answer.dataset.status = frame.status;
     citations(answer, frame.citations ?? [], frame.grounded);
     conflicts(answer, frame.conflicts ?? []);

@@ -10,6 +10,7 @@
   const stop = part("stop");
   let control = null;
   let markdown = "";
+  let coming = null; // the text, as far as it has come
   let saved = "";
   let given = ""; // the text that was last sent
   let kept = null; // the text that the next writing is another version of
@@ -105,11 +106,11 @@
       case "delta":
         part("step").hidden = true;
         markdown += frame.text;
-        text.firstChild.appendData(frame.text);
+        coming.add(frame.text);
         return false;
       case "withdrawn":
         markdown = "";
-        text.replaceChildren(document.createTextNode(""));
+        coming = live(text);
         return false;
       case "finished":
         finished(frame);
@@ -124,7 +125,6 @@
   function finished(frame) {
     markdown = frame.text;
     text.innerHTML = frame.html; // sanitized by the server
-    text.classList.remove("answer-live");
     sources(frame.citations);
     const parted = frame.read.filter((each) => each.read < each.characters);
     keep(frame);
@@ -192,8 +192,8 @@
   function clear() {
     markdown = "";
     part("empty").hidden = true;
-    text.replaceChildren(document.createTextNode(""));
-    text.classList.add("caret", "answer-live");
+    coming = live(text);
+    text.classList.add("caret");
     for (const name of ["note", "sources", "meta", "tools", "why"]) part(name).hidden = true;
   }
 

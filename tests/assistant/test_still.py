@@ -18,7 +18,7 @@ new PerformanceObserver((list) => {
       window.shifted.push([entry.value, ...entry.sources.map(({ node }) => node?.className)]);
 }).observe({ type: "layout-shift", buffered: false });
 """
-PARAGRAPHS = [f"Line {number} of the answer, with some words.\n\n" for number in range(40)]
+PARAGRAPHS = [f"**Line {number}** of the answer, with `some` words.\n\n" for number in range(40)]
 
 
 def test_nothing_shifts_while_an_answer_or_a_text_comes(
