@@ -42,16 +42,18 @@ ASK: Final = f"""
 """  # noqa: S608 - the parts are constants
 
 
-def turn_asked(actor: Actor, conversation_id: UUID, text: str, lease: timedelta) -> Turn:
+def turn_asked(
+    actor: Actor, conversation_id: UUID, text: str, lease: timedelta, question_id: UUID
+) -> Turn:
     """Begin the turn of a question that goes on from the branch which is shown.
 
     Raises NotFound for a conversation that is not the actor's, and IntegrityError while it has a
-    turn that runs.
+    turn that runs, or a message has the question's id.
     """
     if actor.user_id is None:  # a conversation's owner is a person
         raise NotFound(gettext("There is no such conversation."))
     conversation = Conversation(id=conversation_id, owner_id=actor.user_id)
-    question = Message(conversation=conversation, role=MessageRole.USER, text=text)
+    question = Message(id=question_id, conversation=conversation, role=MessageRole.USER, text=text)
     answer = Message(
         conversation=conversation,
         parent=question,

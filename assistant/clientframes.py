@@ -20,9 +20,9 @@ MEMBERS: Final[dict[str, dict[str, type]]] = {
 }
 # Members that a type may have beside those.
 OPTIONAL: Final[dict[str, dict[str, type]]] = {
-    "ask": {"thorough": bool, "attachment_ids": list},
+    "ask": {"thorough": bool, "attachment_ids": list, "question_id": str},
     "regenerate": {"thorough": bool},
-    "edit": {"thorough": bool},
+    "edit": {"thorough": bool, "question_id": str},
 }
 MOST_SEQ: Final = 2**62  # beyond it no number is a frame's
 
@@ -64,7 +64,11 @@ _JSON_NAMES: Final = {str: "string", bool: "boolean", int: "integer", list: "arr
 
 
 def _check_values(frame: dict[str, Any]) -> None:
-    for name, of in (("message_id", _("a message")), ("action_id", _("an action"))):
+    for name, of in (
+        ("message_id", _("a message")),
+        ("question_id", _("a message")),
+        ("action_id", _("an action")),
+    ):
         if name in frame:
             try:
                 frame[name] = UUID(frame[name])

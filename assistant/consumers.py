@@ -19,7 +19,7 @@ from django.utils import translation
 from assistant.access import conversation_of
 from assistant.answering import answer
 from assistant.clientframes import client_frame
-from assistant.errors import error_members, foreseen
+from assistant.errors import AlreadyAsked, error_members, foreseen
 from assistant.following import frames_elsewhere, frames_of
 from assistant.frames import ENDS, Frame, first_seq, turn_of
 from assistant.runner import running_in, turn_group, turn_run, turn_stop
@@ -203,6 +203,7 @@ class AssistantConsumer:
                 conversation_id=self.conversation_id,
                 text=frame["text"],
                 attachment_ids=frame.get("attachment_ids", []),
+                question_id=frame.get("question_id"),
             ),
         )
 
@@ -224,6 +225,7 @@ class AssistantConsumer:
                 conversation_id=self.conversation_id,
                 message_id=frame["message_id"],
                 text=frame["text"],
+                question_id=frame.get("question_id"),
             ),
         )
 
@@ -232,7 +234,10 @@ class AssistantConsumer:
             thorough = thorough_checked(frame.get("thorough", False), "assistant")
             return actor, thorough, begin(actor)
 
-        actor, thorough, turn = await self._allowed(begun)
+        try:
+            actor, thorough, turn = await self._allowed(begun)
+        except AlreadyAsked:  # its sender lost the line, and hears by `resume` what comes of it
+            return
         turn_run(self.tenant, actor, turn, answer, thorough=thorough)  # tells this socket too
 
     async def _stop(self, _frame: Frame) -> None:

@@ -45,6 +45,18 @@ class TurnRunning(Conflict):
     title = _("The last answer is still being written; stop it or wait for it")
 
 
+class AlreadyAsked(Conflict):
+    """A question that is said once more, because its sender did not hear that it was taken."""
+
+    code = "already_asked"
+    title = _("This question has been asked already")
+
+
+class QuestionIdTaken(Conflict):
+    code = "question_id_taken"
+    title = _("Another message has this id; give the question a new one")
+
+
 class NoSuchAttachment(NotFound):
     code = "no_such_attachment"
     title = _("This conversation has no such attached file; attach it again")

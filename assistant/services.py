@@ -16,10 +16,12 @@ from assistant.beginning import COUNT, turn_asked
 from assistant.ending import turn_end
 from assistant.errors import (
     MESSAGE_CHARACTERS,
+    AlreadyAsked,
     DecisionStands,
     Interrupted,
     MessageEmpty,
     MessageTooLong,
+    QuestionIdTaken,
     TurnRunning,
 )
 from assistant.frames import first_seq, frame_keep, frames_after, frames_forget, turn_of
@@ -105,30 +107,46 @@ def thorough_checked(wanted: bool, feature: str) -> bool:
 
 
 def turn_begin(
-    *, actor: Actor, conversation_id: UUID, text: Any, attachment_ids: Sequence[UUID] = ()
+    *,
+    actor: Actor,
+    conversation_id: UUID,
+    text: Any,
+    attachment_ids: Sequence[UUID] = (),
+    question_id: UUID | None = None,
 ) -> Turn:
     """Add the user's message and the place of its answer, and take the lease; one statement.
 
-    Some more with attached files. Raises NotFound, MessageEmpty, MessageTooLong, TurnRunning, and
-    what `attached_checked` raises.
+    Some more with attached files. The message gets `question_id` where its sender has made one:
+    said again, it is taken once. Raises NotFound, MessageEmpty, MessageTooLong, TurnRunning,
+    AlreadyAsked, QuestionIdTaken, and what `attached_checked` raises.
     """
     feature_require("assistant")
     said = message_checked(text)
-    if not attachment_ids:
-        return _begun(conversation_id, lambda: turn_asked(actor, conversation_id, said, LEASE))
+    made = question_id or uuid4()
 
     def begin() -> Turn:
+        if not attachment_ids:
+            return turn_asked(actor, conversation_id, said, LEASE, made)
         conversation, last = _counted(actor, conversation_id)
-        return _asked(conversation, last, said, attached_checked(conversation_id, attachment_ids))
+        _taken_once(conversation_id, question_id)  # otherwise its files went with a message
+        attached = attached_checked(conversation_id, attachment_ids)
+        return _asked(conversation, last, said, attached, made)
 
-    return _begun(conversation_id, begin)
+    return _begun(conversation_id, begin, question_id)
 
 
-def turn_edit(*, actor: Actor, conversation_id: UUID, message_id: UUID | str, text: Any) -> Turn:
+def turn_edit(
+    *,
+    actor: Actor,
+    conversation_id: UUID,
+    message_id: UUID | str,
+    text: Any,
+    question_id: UUID | None = None,
+) -> Turn:
     """Ask a question of the conversation in other words: a sibling, which is shown from now on.
 
     It has the files of the one that it replaces. Raises NotFound, DecisionStands, MessageEmpty,
-    MessageTooLong, TurnRunning.
+    MessageTooLong, TurnRunning, AlreadyAsked, QuestionIdTaken.
     """
     feature_require("assistant")
     said = message_checked(text)
@@ -138,15 +156,21 @@ def turn_edit(*, actor: Actor, conversation_id: UUID, message_id: UUID | str, te
         question = question_of(conversation, message_id)
         if question.decided_id is not None:
             raise DecisionStands
-        return _asked(conversation, question.parent_id, said, question.attached)
+        made = question_id or uuid4()
+        return _asked(conversation, question.parent_id, said, question.attached, made)
 
-    return _begun(conversation_id, begin)
+    return _begun(conversation_id, begin, question_id)
 
 
 def _asked(
-    conversation: Conversation, after: UUID | None, said: str, attached: list[dict[str, Any]]
+    conversation: Conversation,
+    after: UUID | None,
+    said: str,
+    attached: list[dict[str, Any]],
+    question_id: UUID,
 ) -> Turn:
     question = Message(
+        id=question_id,
         conversation=conversation,
         parent_id=after,
         position=2 * conversation.turns - 1,
@@ -218,16 +242,28 @@ def turn_decide(
     return _begun(conversation_id, begin)
 
 
-def _begun(conversation_id: UUID, begin: Callable[[], Turn]) -> Turn:
+def _begun(
+    conversation_id: UUID, begin: Callable[[], Turn], question_id: UUID | None = None
+) -> Turn:
     """Begin; where a turn stands in the way whose process is gone, end that one first."""
     try:
         with transaction.atomic():
             return begin()
-    except IntegrityError as error:  # the one running turn that a conversation may have
+    except IntegrityError as error:
+        _taken_once(conversation_id, question_id)
+        # The one running turn that a conversation may have.
         if not turn_reap(conversation_id):
             raise TurnRunning from error
     with transaction.atomic():
         return begin()
+
+
+def _taken_once(conversation_id: UUID, question_id: UUID | None) -> None:
+    """Raise AlreadyAsked where the conversation has the question, QuestionIdTaken where another."""
+    if question_id is None:
+        return
+    for message in Message.objects.filter(id=question_id).only("conversation_id"):
+        raise AlreadyAsked if message.conversation_id == conversation_id else QuestionIdTaken
 
 
 def _counted(actor: Actor, conversation_id: UUID) -> tuple[Conversation, UUID | None]:

@@ -19,7 +19,7 @@
   let tries = 0;
   let timer = 0;
   let live = null; // the answer being written
-  let asked = null; // {text, files, element} until the server has taken it
+  let asked = null; // {frame, text, files, element} of a question, {frame, form} of an edited one, until the server has taken it
   let waiting = []; // frames for when the socket is open
   let held = null; // a question for when the stopped answer has been settled
   let closed = false;
@@ -38,6 +38,8 @@
       tries = 0;
       connection.textContent = "";
       mine.send(JSON.stringify({ type: "resume", after }));
+      // What may have gone with the last line is said again; by its id the server takes it once.
+      if (asked && asked.frame !== held && !waiting.includes(asked.frame)) waiting.unshift(asked.frame);
       for (const frame of waiting.splice(0)) mine.send(JSON.stringify(frame));
     });
     mine.addEventListener("message", (event) => heard(JSON.parse(event.data)));
@@ -85,7 +87,8 @@
   function started(frame) {
     one("[data-starters]")?.remove();
     let question = message(frame.question_id);
-    if (!question && asked) {
+    const mine = asked?.frame.question_id === frame.question_id;
+    if (!question && mine && asked.element) {
       question = asked.element;
       question.dataset.message = frame.question_id;
       question.id = `m-${frame.question_id}`;
@@ -102,7 +105,10 @@
       }
     }
     answers.versions(question, frame.question_versions);
-    asked = null;
+    if (mine) {
+      composer.taken(asked.frame.text);
+      asked = null;
+    }
     deciding = null;
     const known = message(frame.message_id);
     while (!known && question.nextElementSibling) question.nextElementSibling.remove(); // older versions
@@ -137,16 +143,17 @@
       deciding = null;
       busy(Boolean(live));
     }
-    if (!asked) {
-      busy(Boolean(live));
-      return void toast(frame.detail, "warning");
-    }
-    asked.element.remove();
-    composer.restore(asked.text);
-    window.attachments?.restore(asked.files);
-    composer.problem(frame.detail);
+    const mine = asked;
     asked = null;
     busy(Boolean(live));
+    if (!mine || mine.form) {
+      mine?.form.removeAttribute("inert"); // with its words, to be sent again
+      return void toast(frame.detail, "warning");
+    }
+    mine.element.remove();
+    composer.restore(mine.text);
+    window.attachments?.restore(mine.files);
+    composer.problem(frame.detail);
   }
 
   function ended() {
@@ -195,14 +202,22 @@
     one("[data-starters]")?.remove();
     const { text, thorough } = event.detail;
     const files = window.attachments?.take() ?? [];
-    asked = { text, files, element: answers.user("", text, files) };
+    const frame = { type: "ask", text, question_id: newId() };
+    asked = { frame, text, files, element: answers.user("", text, files) };
     keepingPlace(() => thread.append(asked.element), true);
     busy(true);
-    const frame = { type: "ask", text };
     if (thorough) frame.thorough = true;
     if (files.length) frame.attachment_ids = files.map((file) => file.id);
     if (live) held = frame; else send(frame);
   });
+
+  /** An id of a question's own; browsers have none ready where the address is no secure one. */
+  function newId() {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    bytes[6] = (bytes[6] & 15) | 64;
+    bytes[8] = (bytes[8] & 63) | 128;
+    return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  }
 
   /** No word follows; the server settles the rest of the stream before it takes the next question. */
   function stop() {
@@ -241,7 +256,7 @@
       );
     } else if (event.target.closest("[data-rate]")) {
       answers.rate(answer, event.target.closest("[data-rate]"));
-    } else if (event.target.closest("[data-edit]") && !live) {
+    } else if (event.target.closest("[data-edit]") && !live && !asked) {
       edit(answer);
     } else if (event.target.closest("[data-copy-answer]")) {
       copy(answer);
@@ -281,9 +296,11 @@
       const said = area.value.trim();
       if (!said || said === text.textContent.trim()) return void close();
       if (said.length > Number(composer.form.dataset.limit)) return void toast(gettext("A message holds at most {limit} characters.", { limit: composer.form.dataset.limit }), "warning");
-      const frame = { type: "edit", message_id: question.dataset.message, text: said };
-      send(composer.thorough() ? { ...frame, thorough: true } : frame);
-      close();
+      const frame = { type: "edit", message_id: question.dataset.message, text: said, question_id: newId() };
+      if (composer.thorough()) frame.thorough = true;
+      asked = { frame, form };
+      form.setAttribute("inert", ""); // it goes with the question that it stands in, once the server has taken the words
+      send(frame);
       busy(true);
       composer.focus();
     });
@@ -344,6 +361,8 @@
     live = one('[data-status="streaming"]', thread);
     busy(true);
   }
+  const lastly = [...thread.querySelectorAll(".message--user [data-text]")].at(-1);
+  if (lastly) composer.taken(lastly.textContent.trim());
   toEnd();
   connect();
 })();

@@ -1,6 +1,6 @@
 /* The composer: Enter sends, Shift+Enter makes a line, the limit is told before it is reached.
    Dispatches "composer:send" (detail.text and .thorough; preventDefault takes it over) on its form; without a
-   listener the form is sent as forms are. Public: window.composer {thorough(), busy(on), problem(text)}. */
+   listener the form is sent as forms are. Public: window.composer {thorough(), busy(on), problem(text), taken(text)}. */
 (() => {
   "use strict";
 
@@ -33,9 +33,10 @@
     send.disabled = length > limit;
   }
 
-  /* What is written and not sent is kept for this tab, for each conversation, across a reload. */
+  /* What is written is kept for this tab, for each conversation, across a reload, until the server has taken it. */
   const kept = `draft:${form.getAttribute("action")}`;
-  const keep = () => { try { if (area.value) sessionStorage.setItem(kept, area.value); else sessionStorage.removeItem(kept); } catch { /* no storage: nothing is kept */ } };
+  const first = "draft:/assistant/"; // of a conversation's first message, which is written before there is one
+  const keep = (text = area.value) => { try { if (text) sessionStorage.setItem(kept, text); else sessionStorage.removeItem(kept); } catch { /* no storage: nothing is kept */ } };
   try { if (!area.value) area.value = sessionStorage.getItem(kept) ?? ""; } catch { /* no storage */ }
 
   area.addEventListener("input", () => { measure(); keep(); });
@@ -59,12 +60,12 @@
     if (!form.dispatchEvent(asked)) {
       event.preventDefault();
       set("");
+      keep(text);
       return;
     }
     if (sent) event.preventDefault(); // the page is already on its way
     else window.attachments?.take(true);
     sent = true;
-    try { sessionStorage.removeItem(kept); } catch { /* no storage */ }
     send.disabled = true;
   });
   addEventListener("pageshow", () => { sent = false; measure(); });
@@ -88,6 +89,13 @@
     thorough: () => Boolean(thorough?.checked),
     restore: (text) => { if (!area.value) set(text); },
     problem: say,
+    /** The server has these words: they are no draft any more. */
+    taken(text) {
+      if (area.value.trim() === text) set("");
+      try {
+        for (const name of [kept, first]) if (sessionStorage.getItem(name)?.trim() === text) sessionStorage.removeItem(name);
+      } catch { /* no storage */ }
+    },
     busy(on) {
       busy = on;
       if (on && document.activeElement === send) area.focus();

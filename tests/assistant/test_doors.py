@@ -154,6 +154,26 @@ def test_empty_and_overlong_messages_and_unknown_ids_are_refused(server: Server)
     assert len(said_in(BOB, conversation)) == 2
 
 
+def test_a_question_with_an_id_of_its_own_is_taken_once(server: Server) -> None:
+    conversation, other = conversation_for(BOB), conversation_for(BOB)
+    first, second = str(uuid4()), str(uuid4())
+    with talking(server, BOB, conversation) as talk:
+        talk.say("ask", text="Who are you?", question_id=first)
+        talk.say("ask", text="Who are you?", question_id=first)  # while it is answered
+        assert talk.until("turn.finished", "error")[0]["question_id"] == first
+        talk.say("ask", text="Who are you?", question_id=first)  # and after
+        for _ in range(2):
+            talk.say("edit", message_id=first, text="Who made you?", question_id=second)
+        assert talk.until("turn.finished", "error")[0]["question_id"] == second
+    with talking(server, BOB, other) as talk:
+        talk.say("ask", text="Who are you?", question_id=first)
+        assert talk.next()["code"] == "question_id_taken"
+        talk.say("ask", text="Who are you?", question_id="first")
+        assert talk.next()["code"] == "bad_frame"
+    assert len(said_in(BOB, conversation)) == 4
+    assert said_in(BOB, other) == []
+
+
 def test_signing_out_closes_the_open_socket_and_the_turn_goes_on(
     server: Server, localaws: LocalAws
 ) -> None:

@@ -215,3 +215,48 @@ def test_an_answer_whose_line_breaks_comes_whole_to_both_tabs_and_is_made_once(
         assert Message.objects.filter(role=MessageRole.USER).count() == 1
     for each in (page, other):
         each.wait_for_load_state("networkidle")
+
+
+def test_a_question_that_goes_with_the_line_is_asked_once_and_its_words_are_kept(
+    server: Server, page: Page, localaws: LocalAws
+) -> None:
+    sign_in(page, server, MAX)
+    ways, asked = ["gone"], []
+
+    def listening(socket: Any) -> None:
+        there = socket.connect_to_server()
+
+        def say(frame: Any) -> None:
+            if '"ask"' in frame:
+                asked.append(way := ways.pop() if len(ways) > 1 else ways[0])
+                if way == "gone":  # with the line
+                    return socket.close()
+                if way == "unheard":  # it arrives, and nothing comes back
+                    there.on_message(lambda _: socket.close())
+            return there.send(frame)
+
+        socket.on_message(say)
+
+    page.route_web_socket("**/ws/**", listening)
+    page.goto(f"http://{server.host(MAX)}/assistant/{conversation_for(MAX)}/")
+    page.wait_for_load_state("networkidle")
+    page.locator("textarea").fill("Who are you?")
+    page.keyboard.press("Enter")
+    eventually(lambda: page.title() and len(asked) > 1)  # said again by itself
+    page.reload()  # while no line holds
+    expect(page.locator("textarea")).to_have_value("Who are you?")
+    expect(page.locator("[data-thread] article")).to_have_count(0)
+    page.wait_for_load_state("networkidle")
+    asked.clear()
+    ways[:] = ["fine", "unheard", "gone"]
+    localaws.script(chunks=["I am ", "the assistant."], match=STREAM)
+    page.locator("[data-send]").click()
+    answers(page, 1)
+    assert asked == ["gone", "unheard", "fine"]
+    assert len(localaws.requests("ConverseStream")) == 1
+    with entered(tenant_of(MAX)):
+        assert Message.objects.filter(role=MessageRole.USER).count() == 1
+    page.reload()
+    answers(page, 1)
+    expect(page.locator("textarea")).to_have_value("")
+    page.wait_for_load_state("networkidle")
