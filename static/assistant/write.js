@@ -15,6 +15,38 @@
   let given = ""; // the text that was last sent
   let kept = null; // the text that the next writing is another version of
 
+  /* What was given and written comes back by the back button and after a reload. */
+
+  const fields = () => [...form.elements].filter((field) => field.id || field.name);
+  const keyOf = (field) => (field.type === "checkbox" ? `${field.name}:${field.value}` : field.id || field.name);
+  const keepFields = () => tenantry.kept.set("fields", fields().map((field) => [keyOf(field), field.type === "checkbox" ? field.checked : field.value]));
+
+  function recall() {
+    const had = new Map(tenantry.kept.get("fields"));
+    for (const field of fields()) {
+      const value = had.get(keyOf(field));
+      if (typeof value === "boolean") field.checked = value;
+      else if (value !== undefined) field.value = value;
+    }
+    const { frame, partial, text: sent } = tenantry.kept.get("written") ?? {};
+    if (!frame && !partial) return;
+    clear();
+    text.classList.remove("caret");
+    given = sent;
+    if (frame) {
+      finished(frame);
+      part("announce").textContent = "";
+    } else {
+      heard({ type: "delta", text: partial });
+      note(gettext("Stopped. What had arrived is kept."));
+    }
+    tools();
+  }
+
+  let typed = 0;
+  form.addEventListener("input", () => { clearTimeout(typed); typed = setTimeout(keepFields, 400); });
+  form.addEventListener("change", keepFields);
+
   function say(words) {
     const problem = part("problem");
     problem.textContent = words;
@@ -51,6 +83,7 @@
 
   async function write() {
     const body = task();
+    keepFields();
     say("");
     clear();
     control = new AbortController();
@@ -67,6 +100,7 @@
       if (!control.signal.aborted) say(error.message);
     }
     text.classList.remove("caret");
+    if (control.signal.aborted) tenantry.kept.set("written", { partial: markdown, text: given });
     part("step").hidden = true;
     control = null;
     busy(false);
@@ -125,6 +159,7 @@
   function finished(frame) {
     markdown = frame.text;
     text.innerHTML = frame.html; // sanitized by the server
+    tenantry.kept.set("written", { frame, text: given });
     sources(frame.citations);
     const parted = frame.read.filter((each) => each.read < each.characters);
     keep(frame);
@@ -217,4 +252,6 @@
     go.disabled = on;
     stop.hidden = !on;
   }
+
+  recall();
 })();

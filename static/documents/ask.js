@@ -47,6 +47,22 @@
   form.addEventListener("change", () => { narrow(); tell(); });
   narrow();
 
+  const answers = document.getElementById("answers");
+
+  /** What was answered on this page comes back with it. */
+  function recall() {
+    const had = tenantry.kept.get("answers");
+    if (!had || answers.querySelector("[data-answer]")) return;
+    answers.innerHTML = had; // as the server sent it
+    htmx.process(answers);
+    document.querySelector("[data-suggestions]")?.remove();
+  }
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.target === answers) tenantry.kept.set("answers", answers.innerHTML);
+  });
+  recall();
+
   // A refusal comes as a fragment that says what to do; it belongs among the answers.
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.xhr.getResponseHeader("X-Fragment") === null) return;

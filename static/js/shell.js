@@ -1,5 +1,5 @@
 /* What every page shares: toasts, dialogs, menus, tabs, shortcuts, the theme switch, copy buttons,
-   htmx's CSRF header and its failures. Public names: toast(text, kind), gettext, ngettext, tenantry.{toast, fetch, problem, dialog, confirm, icon, number}. */
+   htmx's CSRF header and its failures. Public names: toast(text, kind), gettext, ngettext, tenantry.{toast, fetch, problem, dialog, confirm, icon, number, kept}. */
 (() => {
   "use strict";
 
@@ -349,6 +349,18 @@
     toast(said.text ?? said.value ?? String(said), said.kind ?? "success");
   });
 
+  /* What a page keeps in its entry of the tab's history: it comes back after a reload and by the back button, for whoever
+     is signed in then as now, and goes with the tab. Pages themselves are stored nowhere. */
+
+  const visitor = () => one("[data-visitor]")?.dataset.visitor;
+  const kept = Object.freeze({
+    get: (name) => (history.state && history.state.visitor === visitor() ? history.state[name] : undefined),
+    set(name, value) {
+      const before = history.state?.visitor === visitor() ? history.state : {};
+      try { history.replaceState({ ...before, visitor: visitor(), [name]: value }, ""); } catch { /* more than a browser keeps */ }
+    },
+  });
+
   /* Start -------------------------------------------------------------------------------------- */
 
   showTheme();
@@ -376,5 +388,5 @@
     bar.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
   }
 
-  window.tenantry = Object.freeze({ toast, fetch: send, problem, dialog, confirm, icon, number });
+  window.tenantry = Object.freeze({ toast, fetch: send, problem, dialog, confirm, icon, number, kept });
 })();

@@ -188,6 +188,11 @@ def test_the_assistant_fits_a_phone(server: Server, open_page: OpenPage) -> None
         page.goto(f"http://{server.host(MAX)}/ask/")
         expect(page.locator("[data-suggestion]").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+        page.locator("[data-suggestion]").first.click()
+        page.locator(".source__name").first.click()
+        page.wait_for_url("**/documents/*-*/**")
+        page.go_back()
+        expect(page.locator("[data-answer] .prose")).to_be_visible()  # what was answered is here
 
 
 def test_write_summarizes_a_document_and_rewrites_a_text(server: Server, page: Page) -> None:
@@ -207,6 +212,15 @@ def test_write_summarizes_a_document_and_rewrites_a_text(server: Server, page: P
     page.keyboard.press("Control+Enter")
     expect(page.locator("[data-write-text]")).to_contain_text("save money")
     expect(page.locator("[data-write-text]")).not_to_contain_text("In order to")
+    page.get_by_label("Text", exact=True).fill("Something else.")
+    page.get_by_label("Instructions").focus()
+    page.reload()
+    expect(page.locator("[data-write-text]")).to_contain_text("save money")
+    expect(page.get_by_label("Text", exact=True)).to_have_value("Something else.")
+    page.get_by_role("link", name="Your texts").click()
+    page.go_back()
+    expect(page.locator("[data-write-text]")).to_contain_text("save money")
+    expect(page.locator("[data-write-versions]")).to_be_visible()
 
 
 def test_a_thorough_answer_is_chosen_in_the_composer_and_says_why(max_page: Page) -> None:
