@@ -50,8 +50,7 @@ from assistant.writeprompts import TEMPLATES
 from bedrock.errors import ChoiceNotInPlan
 from bedrock.routing import may_choose
 from bedrock.selectors import capabilities
-from documents.pages import ids_of
-from documents.selectors import documents_ready
+from documents.pages import Choices, ids_of
 from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
@@ -59,7 +58,6 @@ from tenants.context import Actor, current
 from tenants.errors import NotFound
 
 QUERY_CHARACTERS: Final = 200
-CHOOSABLE_DOCUMENTS: Final = 200
 ACTIONS: Final = {
     "summarize": gettext_lazy("Summarize"),
     "rewrite": gettext_lazy("Rewrite"),
@@ -242,6 +240,9 @@ def answer_why(request: HttpRequest, message_id: UUID) -> HttpResponse:
 @role_required("member")
 def write_page(request: HttpRequest) -> HttpResponse:
     """Draft, rewrite or summarize; what the model cannot do is not offered."""
+    choices = Choices.of(actor_of(request), request.GET, box="document_ids")
+    if "find" in request.GET:
+        return render(request, "documents/_choices.html", {"choices": choices})
     task = request.GET.get("task", "")
     if task not in ACTIONS:
         task = "summarize"
@@ -253,8 +254,7 @@ def write_page(request: HttpRequest) -> HttpResponse:
             "task": task,
             "tasks": [(kind, kind.capitalize()) for kind in ACTIONS],
             "action": ACTIONS[task],
-            "chosen": ids_of(request.GET.getlist("document")),
-            "documents": documents_ready(actor_of(request), limit=CHOOSABLE_DOCUMENTS),
+            "choices": choices,
             "model": capabilities(),
             "may_choose": may_choose(current(), "write"),
             "languages": LANGUAGES,

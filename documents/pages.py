@@ -24,13 +24,14 @@ from documents.parsing.ocr import ocr_installed
 from documents.questions import is_asked_of, question_about
 from documents.rendering import answer_html, viewer_address
 from documents.renditions import Rendition, rendition
-from documents.selectors import SORTS, chunk_span, document_list, sorting
+from documents.selectors import SORTS, chunk_span, document_list, documents_ready, sorting
 from documents.uploading import DIRECT_BYTES, direct_from
 from search.tagging import TAG_CHARACTERS
 from tenants.context import Actor, current
 from tenants.keyset import Page, page_of, position_of
 
 PAGE_ROWS: Final = 50
+CHOICES: Final = 200  # documents that a form offers at once
 QUERY_CHARACTERS: Final = 200
 STATES: Final = {
     "": gettext_lazy("All"),
@@ -173,6 +174,31 @@ def ids_of(given: Sequence[str]) -> list[UUID]:
         except ValueError:
             continue
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a form offers of the documents that can be asked; the rest is found by name."""
+
+    documents: list[Document]
+    chosen: frozenset[UUID]
+    box: str  # the name of the form's fields
+    more: bool  # whether there are others
+
+    @classmethod
+    def of(
+        cls, actor: Actor, given: QueryDict, *, box: str, collections: Sequence[UUID] = ()
+    ) -> "Choices":
+        """Return those of an address or form: `document` or `box` are chosen, `find` narrows."""
+        chosen = ids_of([*given.getlist("document"), *given.getlist("document_ids")])
+        found = documents_ready(
+            actor,
+            limit=CHOICES + 1,
+            chosen=chosen[:CHOICES],
+            find=given.get("find", "")[:QUERY_CHARACTERS],
+            collections=collections,
+        )
+        return cls(found[:CHOICES], frozenset(chosen), box, len(found) > CHOICES)
 
 
 def tags_given(text: str) -> list[str]:

@@ -218,9 +218,24 @@ def document_counts(actor: Actor) -> dict[str, int]:
     )
 
 
-def documents_ready(actor: Actor, *, limit: int, chosen: Sequence[UUID] = ()) -> list[Document]:
-    """Return documents that can be asked, for a chooser: those chosen already, then by name."""
+def documents_ready(
+    actor: Actor,
+    *,
+    limit: int,
+    chosen: Sequence[UUID] = (),
+    find: str = "",
+    collections: Sequence[UUID] = (),
+) -> list[Document]:
+    """Return documents that can be asked, for a chooser: those chosen already, then by name.
+
+    Of those that are not chosen, the ones whose names hold every word of `find`; of all, those in
+    one of `collections`, if there are any, which must be the actor's to read.
+    """
     ready = documents_current(actor).filter(status=Status.READY)
+    if collections:
+        ready = ready.filter(id__in=documents_in(collections))
+    for word in find.split()[:10]:
+        ready = ready.filter(Q(id__in=list(chosen)) | Q(name__icontains=word))
     first = Case(When(id__in=list(chosen), then=0), default=1) if chosen else Value(0)
     ordered = ready.order_by(first, Lower("name"))
     return list(ordered.only("id", "name", "title", "media_type", "pages")[:limit])

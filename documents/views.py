@@ -22,6 +22,7 @@ from documents.errors import (
 )
 from documents.pages import (
     STATES,
+    Choices,
     Listing,
     answer_context,
     ids_of,
@@ -29,7 +30,7 @@ from documents.pages import (
     tags_given,
     upload_limits,
 )
-from documents.selectors import document_counts, documents_ready
+from documents.selectors import document_counts
 from documents.selectors import document_list as document_list_of
 from documents.services import (
     ACTIONS,
@@ -281,20 +282,24 @@ def ask_page(request: HttpRequest) -> HttpResponse:
         except TenantryError as error:
             # Shown beside the question, which the reader keeps; the status stays the error's.
             context["error"], status = error, error.status
-    if request.headers.get("HX-Request"):
+    if request.method == "POST" and request.headers.get("HX-Request"):
         response = render(request, "documents/ask.html#answer", context, status=status)
         response["X-Fragment"] = "1"
         if status == 200:
             response["HX-Trigger"] = "usage:changed"
         return response
-    ready = documents_ready(actor, limit=CHOSEN_DOCUMENTS, chosen=chosen)
     collections = list(collection_list(actor))
+    inside = next((each for each in collections if each.id in collection), None)
+    choices = Choices.of(
+        actor, given, box="document", collections=[inside.id] if inside is not None else []
+    )
+    if "find" in request.GET:
+        return render(request, "documents/_choices.html", {"choices": choices})
     context |= {
-        "ready": ready,
-        "chosen": set(chosen),
+        "choices": choices,
         "collections": collections,
-        "collection": next((each for each in collections if each.id in collection), None),
+        "collection": inside,
         "limit": QUESTION_CHARACTERS,
-        "suggestions": suggestions(ready, chosen),
+        "suggestions": suggestions(choices.documents, chosen),
     }
     return render(request, "documents/ask.html", context, status=status)

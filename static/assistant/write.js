@@ -17,7 +17,7 @@
 
   /* What was given and written comes back by the back button and after a reload. */
 
-  const fields = () => [...form.elements].filter((field) => field.id || field.name);
+  const fields = () => [...form.elements].filter((field) => (field.id || field.name) && field.name !== "find");
   const keyOf = (field) => (field.type === "checkbox" ? `${field.name}:${field.value}` : field.id || field.name);
   const keepFields = () => tenantry.kept.set("fields", fields().map((field) => [keyOf(field), field.type === "checkbox" ? field.checked : field.value]));
 
@@ -69,6 +69,7 @@
 
   form.addEventListener("submit", (event) => { event.preventDefault(); if (!control) write(); });
   form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.name === "find") event.preventDefault();
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); form.requestSubmit(); }
   });
   stop.addEventListener("click", halt);

@@ -6,7 +6,6 @@
   if (!form) return;
   const question = form.querySelector("textarea");
   const label = form.querySelector("[data-scope-label]");
-  const boxes = [...form.querySelectorAll('[name="document"]')];
 
   question.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -21,31 +20,19 @@
     form.requestSubmit();
   });
 
-  const filter = form.querySelector("[data-scope-filter]");
   const collection = form.querySelector("[data-scope-collection]");
 
-  /** Show the documents of the collection whose names hold what was typed; others are not asked. */
-  function narrow() {
-    const wanted = filter?.value.trim().toLocaleLowerCase() ?? "";
-    for (const item of form.querySelectorAll("[data-scope-item]")) {
-      const inside = !collection?.value || item.dataset.collections.split(" ").includes(collection.value);
-      if (!inside) item.querySelector("input").checked = false;
-      item.hidden = !inside || !item.textContent.toLocaleLowerCase().includes(wanted);
-    }
-  }
-
   function tell() {
-    const chosen = boxes.filter((box) => box.checked).length;
+    const chosen = form.querySelectorAll('[name="document"]:checked').length;
     const all = collection?.selectedOptions[0]?.text ?? gettext("All documents");
     label.textContent = chosen ? ngettext("{n} chosen document", "{n} chosen documents", chosen, { n: chosen }) : all;
   }
 
-  filter?.addEventListener("input", narrow);
-  filter?.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") event.preventDefault();
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.name === "find") event.preventDefault();
   });
-  form.addEventListener("change", () => { narrow(); tell(); });
-  narrow();
+  form.addEventListener("change", tell);
+  document.addEventListener("htmx:afterSwap", (event) => { if (event.detail.target.matches("[data-choices]")) tell(); });
 
   const answers = document.getElementById("answers");
 

@@ -1,9 +1,11 @@
 """Many documents at once: chosen, moved, deleted, told from copies, and listed at any number."""
 
 import os
+import re
 import threading
 from time import perf_counter
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
@@ -155,6 +157,15 @@ def test_a_list_of_any_length_costs_the_same_statements(capsys: Any) -> None:
         path = f"/documents/?sort={sort}&at={_near_the_end(sort)}"
         after[path] = sorted(cost(path) for _ in range(3))
         assert after[path][0][0] == before["/documents/"]
+    for page, box in (("/ask/", "document"), ("/write/", "document_ids")):
+        assert "These are the first 200." in browser.get(page).content.decode()
+        wanted = {"find": f"{ROWS - 1} report", box: rows[1].id}
+        path = f"{page}?{urlencode(wanted)}"
+        after[path] = sorted(cost(path) for _ in range(3))
+        offered = browser.get(page, wanted).content.decode()
+        assert re.findall(r"<span>(.*?)</span>", offered) == [rows[1].name, rows[-1].name]
+        assert "first 200" not in offered
+        assert rows[10].name not in browser.get(page, {"find": rows[10].name}).content.decode()
     with capsys.disabled():
         shown = {path[:30]: f"{1000 * costs[1][1]:.0f} ms" for path, costs in after.items()}
         print(f"\n{ROWS} documents: {before} statements, {shown}")
