@@ -30,7 +30,7 @@ DOCUMENT_ATTEMPTS: Final = 4  # nobody waits for a document, and its other calls
 
 # Shared by all tenants of a process. They wait for the service most of the time; what they send is
 # admitted before, so that no tenant passes its rate by them.
-_pool = ThreadPoolExecutor(max_workers=16, thread_name_prefix="embed")
+_pool = ThreadPoolExecutor(max_workers=32, thread_name_prefix="embed")
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from tenants.context import Actor
 
 Rows: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]
 
-BATCH: Final = 64  # passages embedded and staged together
+BATCH: Final = 128  # passages embedded and staged together
 PARSED: Final = 0.1  # progress once the text is saved
 EMBEDDED: Final = 0.95
 

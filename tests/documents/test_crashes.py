@@ -20,7 +20,7 @@ from tests.support.services import Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-DATA = files.long_pdf(50)
+DATA = files.long_pdf(70)
 
 
 def killed(worker: Worker, subject_id: str, stage: str) -> None:

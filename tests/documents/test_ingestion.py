@@ -157,7 +157,7 @@ def test_a_service_that_stays_away_ends_in_a_reason(localaws: LocalAws) -> None:
 def test_finished_batches_are_not_embedded_again(localaws: LocalAws) -> None:
     from documents.vectors import BATCH
 
-    data = files.long_pdf(60)
+    data = files.long_pdf(70)
     document_id = uuid.UUID(upload("manual.pdf", data).json()["id"])
     with entered(tenant_of(MAX)):
         document_ingest(str(document_id))
@@ -169,7 +169,7 @@ def test_finished_batches_are_not_embedded_again(localaws: LocalAws) -> None:
     document_id = uuid.UUID(upload("manual.pdf", data).json()["id"])
     localaws.reset()
     localaws.script(
-        match={"operation": "InvokeModel", "contains": "Chapter 55"},
+        match={"operation": "InvokeModel", "contains": "Chapter 68"},
         error={"code": "ThrottlingException"},
         times=10,
     )

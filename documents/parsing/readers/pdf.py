@@ -20,6 +20,7 @@ from documents.parsing.readers.pdf_layout import (
     layout,
 )
 from documents.parsing.readers.pdf_lines import Line, lines_of
+from documents.parsing.readers.pdf_opened import OpenedPdf
 from documents.parsing.readers.pdf_running import drop_running_lines
 from documents.parsing.readers.pdf_words import Hyphens
 
@@ -41,15 +42,16 @@ def read(source: BinaryIO, limits: Limits, recognizer: Recognizer | None = None)
     Without it a scan is refused as `no_text`, and where only some pages are, they are `unread`.
     """
     try:
-        document = pypdfium2.PdfDocument(source)
+        opened = OpenedPdf(source)
     except pypdfium2.PdfiumError as error:
         locked = (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY)
         raise Refused("encrypted_file" if error.err_code in locked else "corrupt_file") from error
-    if len(document) > limits.pages:
-        raise Refused("too_many_pages", limit=limits.pages, pages=len(document))
-    if len(document) == 0:
+    if len(opened) > limits.pages:
+        raise Refused("too_many_pages", limit=limits.pages, pages=len(opened))
+    if len(opened) == 0:
         raise Refused("corrupt_file")
-    pages, pictured = _all_lines(document, limits, recognizer)
+    pages, pictured = _all_lines(opened, limits, recognizer)
+    document = opened.document
     drop_running_lines(pages)
     builder = TextBuilder(limits)
     title = clean.line(document.get_metadata_dict().get("Title", ""))
@@ -71,16 +73,16 @@ def written(pages: list[list[Line]], limits: Limits, *, recognized: tuple[int, .
 
 
 def _all_lines(
-    document: pypdfium2.PdfDocument, limits: Limits, recognizer: Recognizer | None
+    opened: OpenedPdf, limits: Limits, recognizer: Recognizer | None
 ) -> tuple[list[list[Line]], list[int]]:
     """Return the lines of every page, and the numbers of pages that show something but letters."""
     pages: list[list[Line]] = []
     pictured: list[int] = []
     characters = 0
     unreadable = 0
-    for index in range(len(document)):
+    for index in range(len(opened)):
         try:
-            page = document[index]
+            page = opened.page(index)
         except pypdfium2.PdfiumError:
             unreadable += 1
             pages.append([])
