@@ -10,6 +10,8 @@ from config.views import landing
 from tenants.registry.urls import public_urlpatterns
 from tenants.signin.staffurls import public_urlpatterns as signin_urlpatterns
 
+admin.autodiscover()  # here, not as apps load: workers serve no pages
+
 urlpatterns = [
     path("", landing, name="landing"),
     *public_urlpatterns,

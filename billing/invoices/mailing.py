@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, override
 
 from billing.invoices.money import money_in
-from billing.invoices.pdf import invoice_pdf
 from billing.invoices.selectors import invoice_of
 from tenants.accounts.models import Role, User
 from tenants.accounts.readers import by_language
@@ -29,6 +28,8 @@ BODY: Final = gettext_noop(
 
 def invoice_send(invoice_id: str) -> None:
     """Send it once; a task that runs again finds that it was sent."""
+    from billing.invoices.pdf import invoice_pdf  # what draws it holds five megabytes
+
     try:
         invoice = invoice_of(UUID(invoice_id))
     except (NotFound, ValueError):

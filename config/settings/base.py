@@ -33,7 +33,7 @@ _BOTH = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # its pages load with their addresses
 ]
 SHARED_APPS = [
     "unfold",  # first: its admin templates must be found before those that django-tenants ships

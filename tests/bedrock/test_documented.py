@@ -33,6 +33,8 @@ def test_each_primitive_names_pages_and_commands_that_exist() -> None:
     from django.contrib.admin.sites import all_sites
     from django.core.management import get_commands
 
+    from config import urls_public as urls_public  # it loads the admin's pages
+
     lists = {str(each._meta.verbose_name_plural).lower()
              for site in all_sites for each in site._registry}  # fmt: skip
     for primitive, code, _, seen in rows():

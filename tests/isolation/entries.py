@@ -14,6 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from assistant.clientframes import MEMBERS
 from assistant.consumers import AssistantConsumer
 from assistant.routing import websocket_urlpatterns
+from config import urls_public as urls_public  # the admin's pages are known with its addresses
 from config.celery import app as celery
 from config.stack.options import REPOSITORY
 from tests.isolation import admintable, elsewheretable, table

@@ -11,7 +11,7 @@ from io import BytesIO
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from django.apps import apps
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from django.utils import timezone
@@ -247,7 +247,7 @@ def _reset(person: Person) -> Ids:
 
 def kept() -> dict[str, Any]:
     """Return every row of the other tenant's, but its sessions, to be compared afterwards."""
-    labels = {name.rpartition(".")[2] for name in settings.TENANT_APPS} - {"sessions"}
+    labels = {AppConfig.create(name).label for name in settings.TENANT_APPS} - {"sessions"}
     rows: dict[str, Any] = {}
     with entered(tenant_of(OTHER)):
         for model in apps.get_models():

@@ -5,9 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.contrib import admin
+from django.core.checks import run_checks
 from django.test import Client
 from django.utils import timezone
 
+from config import urls_public
 from tenants.accounts.models import AuditEvent, User
 from tenants.context import public_scope
 from tenants.signin.models import Factor
@@ -155,3 +159,9 @@ def test_a_role_counts_at_once_and_the_last_administrator_stays() -> None:
     own = {"email": boss.email, "name": "", "is_active": "on", "staff_role": "support"}
     page = admin.post(f"/admin/accounts/user/{boss.pk}/change/", own)
     assert page.status_code == 200 and b"the last administrator" in page.content
+
+
+def test_all_of_the_admin_s_pages_pass_the_framework_s_checks() -> None:
+    assert urls_public.__name__ == settings.PUBLIC_SCHEMA_URLCONF  # it loads them
+    assert admin.site.is_registered(User)
+    assert run_checks(tags=["admin"]) == []

@@ -27,7 +27,7 @@ from documents.parsing.readers.pdf_words import Hyphens
 if TYPE_CHECKING:
     from documents.parsing.readers.recognizer import Recognizer
 
-SEEKS = True  # the pictures of a large file are never read
+SEEKS = True  # a large file is never held as a whole
 _OUTLINE_ENTRIES = 2_000
 _NO_TITLE = re.compile(
     r"^(\(?(?:untitled|anonymous|unspecified)\)?|microsoft word.*|.*\.(docx?|indd|tex|pdf))$",
