@@ -28,7 +28,16 @@ from bedrock.errors import (
 from bedrock.guarding import apply_guardrail, grounding
 from bedrock.knowledge import knowledge_retrieve
 from bedrock.knowledge_documents import KnowledgeChunk, chunk_states, chunks_delete, chunks_put
-from bedrock.masking import Masked, as_masked, mask, mask_version, masks, refused, stretch_entities
+from bedrock.masking import (
+    Masked,
+    as_masked,
+    mask,
+    mask_version,
+    masked_first,
+    masks,
+    refused,
+    stretch_entities,
+)
 from bedrock.pictures import PICTURES_AT_ONCE, picture_block
 from bedrock.rerank import passages_reranked, rerank
 from bedrock.sight import pictures_require
@@ -65,6 +74,7 @@ __all__ = [
     "knowledge_retrieve",
     "mask",
     "mask_version",
+    "masked_first",
     "masks",
     "passages_reranked",
     "picture_block",

@@ -50,6 +50,11 @@ def masks() -> bool:
         return True
 
 
+def masked_first(text: str) -> bool:
+    """Return whether `mask` has to ask the guardrail about the text, if it does not remember it."""
+    return not isinstance(text, Masked) and masks()
+
+
 def mask_version() -> str:
     """Return what texts are masked with now, `<guardrail id>:<version>`; empty without masking.
 

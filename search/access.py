@@ -6,13 +6,17 @@ membership holds from the next one on.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.expressions import RawSQL
 
 from bedrock.gateway import masks
+from search.arms import ids_of
 from search.errors import CollectionNotFound, CollectionReadOnly
 from search.models import Collection, CollectionGroup, CollectionMember, Filing, Right, Source
 from tenants.accounts.models import role_reaches
@@ -20,6 +24,7 @@ from tenants.context import Actor
 
 ADDS: Final = "member"  # the role from which on a right to add counts
 MANAGES: Final = "admin"  # the role that manages what it may not read, so that none is orphaned
+SOMEBODY: Final = UUID("50b0d700-0000-4000-8000-000000000000")  # stands for whoever asks; nobody's
 
 
 def sources_visible(actor: Actor) -> QuerySet[Source]:
@@ -28,7 +33,29 @@ def sources_visible(actor: Actor) -> QuerySet[Source]:
     In a workspace that masks, one that was indexed before it did is left out until it is masked.
     What is attached to something is never among them: see `sources_attached`.
     """
-    return _masked(Source.objects.filter(may_read(actor), live=True, attached_to=None))
+    return _visible(actor, masks=masks())
+
+
+def _visible(actor: Actor, *, masks: bool) -> QuerySet[Source]:
+    return _masked(Source.objects.filter(may_read(actor), live=True, attached_to=None), masks=masks)
+
+
+def ids_visible(actor: Actor) -> RawSQL:
+    """Return the statement that reads the ids of `sources_visible`, live rows as ever.
+
+    The ORM takes longer to write it than PostgreSQL to carry it out, so it is written once for all
+    who differ in nothing but who they are.
+    """
+    somebody = replace(actor, user_id=SOMEBODY if actor.user_id else None)
+    written = _ids_written(somebody, masks=masks())
+    return RawSQL(  # noqa: S611 - what the ORM wrote, values apart
+        written.sql, [actor.user_id if each == SOMEBODY else each for each in written.params]
+    )
+
+
+@lru_cache(maxsize=1000)
+def _ids_written(somebody: Actor, *, masks: bool) -> RawSQL:
+    return ids_of(_visible(somebody, masks=masks))
 
 
 def sources_attached(actor: Actor, holder: UUID) -> QuerySet[Source]:
@@ -37,11 +64,11 @@ def sources_attached(actor: Actor, holder: UUID) -> QuerySet[Source]:
     For callers that found that the actor may see the holder.
     """
     seen = Q(attached_to=holder) | (Q(attached_to=None) & may_read(actor))
-    return _masked(Source.objects.filter(seen, live=True))
+    return _masked(Source.objects.filter(seen, live=True), masks=masks())
 
 
-def _masked(sources: QuerySet[Source]) -> QuerySet[Source]:
-    return sources.exclude(masked_with="") if masks() else sources
+def _masked(sources: QuerySet[Source], *, masks: bool) -> QuerySet[Source]:
+    return sources.exclude(masked_with="") if masks else sources
 
 
 def may_read(actor: Actor, document: str = "id") -> Q:

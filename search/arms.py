@@ -6,7 +6,7 @@ search path and the role of the entered tenant decide whose tables these are.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import numpy as np
@@ -42,15 +42,20 @@ BESIDES: Final = """
     SELECT number, -(embedding <#> asked.vector) FROM search_vector WHERE number = ANY(%s) {alike}
 """
 # Sums are of all live sources or of those within (`placed`): see `Within`.
-COUNTED: Final = """
-    SELECT count(*), count(placed.id),
-           count(*) FILTER (WHERE source.embedding_model NOT IN (%s, '')),
-           array_agg(DISTINCT source.language) FILTER (WHERE source.live),
-           sum(source.chunk_count) FILTER (WHERE source.live),
-           sum(source.term_count) FILTER (WHERE source.live),
-           sum(source.chunk_count) FILTER (WHERE placed.id IS NOT NULL)
-    FROM search_source AS source LEFT JOIN ({ids}) AS placed ON placed.id = source.id
+PLACED: Final = """
+    WITH placed AS MATERIALIZED ({ids}), counted AS MATERIALIZED (
+        SELECT count(*) AS everything, count(placed.id) AS inside,
+               count(*) FILTER (WHERE source.embedding_model NOT IN (%s, '')) AS others,
+               array_agg(DISTINCT source.language) FILTER (WHERE source.live) AS languages,
+               sum(source.chunk_count) FILTER (WHERE source.live) AS chunks,
+               sum(source.term_count) FILTER (WHERE source.live) AS terms,
+               sum(source.chunk_count) FILTER (WHERE placed.id IS NOT NULL) AS passages
+        FROM search_source AS source LEFT JOIN placed ON placed.id = source.id
+    )
 """
+COUNTED: Final = 7  # columns of `counted`
+ALL_COUNTED: Final = "SELECT * FROM counted"
+Sources: TypeAlias = QuerySet[Source] | RawSQL  # or the statement that reads their ids
 NO_IDS: Final = RawSQL("SELECT id FROM search_source WHERE false", ())
 OF_OTHERS: Final = "AND source_id <> ALL(%s)"
 # Sent before the search in one message, which is one transaction.
@@ -67,9 +72,9 @@ KNOWN: Final = "SELECT number, chunk_id FROM search_chunk WHERE chunk_id = ANY(%
 class Within:
     """A condition on `source_id`, and whether there is anything that meets it.
 
-    `sources` are those within; None where they are all that there are. `mixed` says that some
-    sources' vectors are of another embedding model than the one that serves. `ids` reads the ids of
-    those within, as they are when a statement that has it runs.
+    `narrowed` says that there are other sources too, `mixed` that some sources' vectors are of
+    another embedding model than the one that serves. `ids` reads the ids of those within, as they
+    are when a statement that has it runs.
     `languages`, `chunks` and `terms` (words, stop words left out) are of all the tenant's live
     sources, whatever the place: ranking needs them. `passages` are those within.
     """
@@ -78,7 +83,7 @@ class Within:
     params: tuple[Any, ...]
     anything: bool
     ids: RawSQL = NO_IDS
-    sources: QuerySet[Source] | None = None
+    narrowed: bool = False
     mixed: bool = False
     languages: tuple[str, ...] = ()
     chunks: int = 0
@@ -86,14 +91,25 @@ class Within:
     passages: int = 0
 
 
-def within(sources: QuerySet[Source]) -> Within:
+def within(sources: Sources) -> Within:
     """Return the condition that keeps to these sources; none where they are all that there are.
 
     One statement. A scan that joins nothing takes two thirds of the time. What slips in between is
     caught when passages are read: see `live_passages`.
     """
-    ids = _ids(sources)
-    [counted] = rows(COUNTED.format(ids=ids.sql), [embedding_model(), *ids.params])
+    statement, params, ids = placed(sources)
+    [counted] = rows(statement + ALL_COUNTED, params)
+    return place_of(ids, counted)
+
+
+def placed(sources: Sources) -> tuple[str, list[Any], RawSQL]:
+    """Return how a statement begins that goes on with `counted`, its parameters, and the ids."""
+    ids = sources if isinstance(sources, RawSQL) else ids_of(sources)
+    return PLACED.format(ids=ids.sql), [*ids.params, embedding_model()], ids
+
+
+def place_of(ids: RawSQL, counted: Sequence[Any]) -> Within:
+    """Return the place that a row of `counted` tells of."""
     everything, inside, others, languages, chunks, terms, passages = counted
     condition, params = f"source_id IN ({ids.sql})", tuple(ids.params)
     if not inside:
@@ -105,7 +121,7 @@ def within(sources: QuerySet[Source]) -> Within:
         params,
         inside > 0,
         ids,
-        None if inside == everything else sources,
+        narrowed=inside != everything,
         mixed=others > 0,
         languages=tuple(languages or ()),
         chunks=int(chunks or 0),
@@ -114,7 +130,7 @@ def within(sources: QuerySet[Source]) -> Within:
     )
 
 
-def _ids(sources: QuerySet[Source]) -> RawSQL:
+def ids_of(sources: QuerySet[Source]) -> RawSQL:
     """Return the statement that reads the sources' ids: the ORM builds it once for all of them."""
     try:
         sql, params = sources.order_by().values("id").query.sql_with_params()

@@ -3,19 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
 from django.db.models import QuerySet
 
-from bedrock.gateway import as_masked, mask, passages_reranked, rerank
-from search.access import collections_visible, documents_in, sources_attached, sources_visible
-from search.arms import Within, within
-from search.copies import embedded_text, stored_text
+from bedrock.gateway import Masked, as_masked, mask, masked_first, passages_reranked, rerank
+from search.access import (
+    collections_visible,
+    documents_in,
+    ids_visible,
+    sources_attached,
+    sources_visible,
+)
+from search.arms import Sources, Within, rows, within
+from search.copies import embedded_text
 from search.errors import CollectionNotFound, SourceNotFound
 from search.languages import USUAL
-from search.models import Chunk, Source
+from search.models import Source
 from search.phrases import phrases_of
 from search.ranking import NOTHING, Numbers, Ranked, fused
 from search.tagging import tagged
@@ -49,6 +55,13 @@ class RetrievalScope:
 
 
 EVERYTHING: Final = RetrievalScope()
+TEXTS: Final = """
+    SELECT chunk.number, chunk.chunk_id, source.id, source.name, source.media_type,
+           source.masked_with <> '', chunk.text, chunk.start, chunk."end", chunk.page,
+           chunk.heading, source.language
+    FROM search_chunk chunk JOIN search_source source ON source.id = chunk.source_id
+    WHERE chunk.number = ANY(%s) AND chunk.source_id IN ({ids})
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +124,18 @@ def find(
 
     With `phrases`, what stands in quotation marks must be in a passage word for word; in questions
     to be answered the marks say nothing. One metered call (an embedding, or a retrieval from a
-    Knowledge Base) and four statements; more for words that no passage has and for phrases.
+    Knowledge Base) and three statements; more for words that no passage has and for phrases.
     Raises NotFound for an id in the scope that does not exist or that the actor may not see, and
     whatever the gateway refuses.
     """
-    place = within(sources_in(actor, scope))
+    sources = ids_in(actor, scope)
     cut = as_masked(query.replace("\x00", " ").strip()[:QUERY_CHARACTERS], query)
-    if not cut or not place.anything:  # nothing is spent where nothing can be found
-        return Findings([])
+    if not cut or (masked_first(cut) and not within(sources).anything):
+        return Findings([])  # nothing is spent where nothing can be found
     [asked] = mask([cut], actor=actor, feature="search", request_id=request_id)
     quoted = phrases_of(asked) if phrases else []
-    words = by_words(place, asked, quoted, stems_in=stems_in)
-    if quoted and not len(words.ranked.numbers):
+    place, words = by_words(sources, asked, quoted, stems_in=stems_in)
+    if not place.anything or (quoted and not len(words.ranked.numbers)):
         return Findings([])
     understood = as_masked(words.corrected(asked), asked)
     top = passages_reranked()
@@ -194,6 +207,11 @@ def sources_in(actor: Actor, scope: RetrievalScope) -> QuerySet[Source]:
     return sources
 
 
+def ids_in(actor: Actor, scope: RetrievalScope) -> Sources:
+    """Return the statement that reads the ids of the scope's sources; see `sources_in`."""
+    return ids_visible(actor) if scope == EVERYTHING else sources_in(actor, scope)
+
+
 def _readable(actor: Actor, scope: RetrievalScope) -> QuerySet[Source]:
     if scope.attached_to is None:
         return sources_visible(actor)
@@ -221,31 +239,34 @@ def live_passages(place: Within, ranked: Ranked, limit: int) -> list[Passage]:
 
     What was removed between ranking and here falls out.
     """
-    rows = {
-        chunk.number: chunk
-        for chunk in Chunk.objects.select_related("source").filter(
-            number__in=ranked.numbers.tolist(), source_id__in=place.ids
+    found = {
+        row[0]: row[1:]
+        for row in rows(
+            TEXTS.format(ids=place.ids.sql), [ranked.numbers.tolist(), *place.ids.params]
         )
     }
     kept = [
-        (rows[number], score)
+        (found[number], score)
         for number, score in zip(ranked.numbers.tolist(), ranked.scores.tolist(), strict=True)
-        if number in rows
+        if number in found
     ]
-    return [
-        Passage(
-            chunk_id=chunk.chunk_id,
-            document_id=chunk.source_id,
-            document_name=stored_text(chunk.source, chunk.source.name),
-            media_type=chunk.source.media_type,
-            text=stored_text(chunk.source, chunk.text),
-            start=chunk.start,
-            end=chunk.end,
-            page=chunk.page,
-            heading=stored_text(chunk.source, chunk.heading),
-            rank=rank,
-            score=score,
-            language=chunk.source.language,
-        )
-        for rank, (chunk, score) in enumerate(kept[:limit], start=1)
-    ]
+    return [_passage(row, rank, score) for rank, (row, score) in enumerate(kept[:limit], start=1)]
+
+
+def _passage(row: Sequence[Any], rank: int, score: float) -> Passage:
+    chunk_id, source_id, name, media_type, masked, text, start, end, page, heading, language = row
+    mark = Masked if masked else str
+    return Passage(
+        chunk_id=chunk_id,
+        document_id=source_id,
+        document_name=mark(name),
+        media_type=media_type,
+        text=mark(text),
+        start=start,
+        end=end,
+        page=page,
+        heading=mark(heading),
+        rank=rank,
+        score=score,
+        language=language,
+    )

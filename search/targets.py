@@ -70,9 +70,9 @@ def listed(place: Within) -> tuple[list[UUID] | None, list[UUID] | None]:
     Read from live rows, so that copies need not know who may read them. Where both are too many for
     a filter it is asked for all: what does not belong there falls out by its number, as always.
     """
-    if place.sources is None:
+    if not place.narrowed:
         return None, None
-    inside = place.sources.order_by()
+    inside = Source.objects.order_by().filter(id__in=place.ids)
     only = _few(inside)
     if only is not None:
         return only, None

@@ -11,31 +11,39 @@ from typing import Any, Final
 
 import numpy as np
 
-from search.arms import Within, rows
+from search.arms import COUNTED, Sources, Within, place_of, placed, rows
 from search.phrases import Phrase
 from search.ranking import ENTRY, NOTHING, Numbers, Ranked, TermPostings, bm25
 from search.typos import PREFIX, Reading, forgiven, one_off, readings, spelling
 
-CORRECTED: Final = 4  # words of a query at most
+GUESSED: Final = 12  # words of a query that nothing has and that are looked at, at most
+CORRECTED: Final = 4  # of which so many are read as others
 LAST: Final = "\U0010ffff"  # sorts after every text that it is put behind
+_LAST_WORD: Final = re.compile(r"\w+$")
 
+# What `placed` begins goes on so: where to look and the query's words there, by one statement.
 # Frequencies count every posting of the tenant, the entries only those in scope; all postings of a
 # term come as one value. A term that two languages share counts once, in the sources of both.
 POSTINGS: Final = """
-    WITH asked AS MATERIALIZED (
+    , asked AS MATERIALIZED (
         SELECT lexeme, array_agg(spoken) AS languages, array_agg(cardinality(positions)) AS times
-        FROM unnest(%s::text[]) spoken, unnest(to_tsvector(spoken::regconfig, %s))
+        FROM (SELECT DISTINCT unnest(languages || %s::text[]) FROM counted WHERE inside > 0)
+                 AS these (spoken),
+             unnest(to_tsvector(spoken::regconfig, %s))
         GROUP BY lexeme
     )
-    SELECT asked.lexeme, asked.languages, asked.times,
-           coalesce(sum(length(posting.entries)), 0) / 8,
-           string_agg(posting.entries, ''::bytea) FILTER (WHERE {within})
-    FROM asked LEFT JOIN search_posting posting ON posting.term = asked.lexeme {alike}
-    GROUP BY asked.lexeme, asked.languages, asked.times
-"""
-ALIKE: Final = """
-    AND EXISTS (SELECT FROM search_source source
-                WHERE source.id = posting.source_id AND source.language = ANY(asked.languages))
+    SELECT counted.*, said.* FROM counted LEFT JOIN (
+        SELECT asked.lexeme, asked.languages, asked.times,
+               coalesce(sum(length(posting.entries)), 0) / 8,
+               string_agg(posting.entries, ''::bytea) FILTER (
+                   WHERE (SELECT inside = everything FROM counted)
+                      OR posting.source_id IN (SELECT id FROM placed))
+        FROM asked LEFT JOIN search_posting posting ON posting.term = asked.lexeme
+         AND ((SELECT cardinality(languages) = 1 FROM counted)
+              OR EXISTS (SELECT FROM search_source source WHERE source.id = posting.source_id
+                                AND source.language = ANY(asked.languages)))
+        GROUP BY asked.lexeme, asked.languages, asked.times
+    ) AS said ON true
 """
 # Words of the query as it has them, with their stem in each language; a stop word has none.
 STEMS: Final = """
@@ -45,24 +53,28 @@ STEMS: Final = """
     ) AS said LEFT JOIN LATERAL unnest(to_tsvector(spoken::regconfig, token)) ON true
     GROUP BY token
 """
-NEARBY: Final = """
-    SELECT term, sum(length(entries)) / 8 FROM search_posting
-    WHERE {within} AND (term = ANY(%s) {begun})
+# Those words, and terms that some of them may stand for with the number of their passages.
+NEARBY: Final = f"""
+    (SELECT found.*, NULL::bigint FROM ({STEMS}) AS found)
+    UNION ALL
+    SELECT term, NULL, sum(length(entries)) / 8 FROM search_posting
+    WHERE {{within}} AND (term = ANY(%s) {{begun}})
     GROUP BY term
-"""
+"""  # noqa: S608 - the parts are constants
 BEGUN: Final = "OR (term >= %s AND term < %s)"
-ENTRIES: Final = """
-    SELECT term, sum(length(entries)) / 8,
-           string_agg(entries, ''::bytea) FILTER (WHERE {within})
-    FROM search_posting WHERE term = ANY(%s) GROUP BY term
-"""
-# How a passage spells a term: the words of it that have this stem.
-SPELT: Final = """
-    SELECT DISTINCT lower(token) FROM search_chunk chunk
-    JOIN search_source source ON source.id = chunk.source_id,
-         ts_parse('default', chunk.heading || ' ' || chunk.text)
-    WHERE chunk.number = %s
-      AND tsvector_to_array(to_tsvector(source.language::regconfig, token)) = ARRAY[%s]
+# Terms that are read for others, and how a passage in sight spells each: its words of that stem.
+READ: Final = """
+    SELECT term, chunks, part, ARRAY(
+        SELECT DISTINCT lower(token) FROM search_chunk chunk
+        JOIN search_source source ON source.id = chunk.source_id,
+             ts_parse('default', chunk.heading || ' ' || chunk.text)
+        WHERE chunk.number = ('x' || encode(substr(part, 1, 4), 'hex'))::bit(32)::bigint
+          AND tsvector_to_array(to_tsvector(source.language::regconfig, token)) = ARRAY[term])
+    FROM (
+        SELECT term, sum(length(entries)) / 8 AS chunks,
+               string_agg(entries, ''::bytea) FILTER (WHERE {within}) AS part
+        FROM search_posting WHERE term = ANY(%s) GROUP BY term
+    ) AS read
 """
 HAVING: Final = """
     SELECT number FROM search_chunk WHERE {within} AND {phrases} {among}
@@ -92,21 +104,22 @@ class Words:
 
 
 def by_words(
-    place: Within, query: str, phrases: Sequence[Phrase] = (), *, stems_in: Sequence[str] = ()
-) -> Words:
-    """Return the BM25 score of every chunk that has a word of the query, and all of the phrases.
+    sources: Sources, query: str, phrases: Sequence[Phrase] = (), *, stems_in: Sequence[str] = ()
+) -> tuple[Within, Words]:
+    """Return where to look and the BM25 score of every chunk there that has the query's words.
 
-    One statement; up to four more for each word that nothing in the place has, or for phrases.
-    `stems_in` are further languages to give the query's stems in.
+    And all of the phrases. One statement; one or two more where nothing in the place has some of
+    the words, or for phrases. `stems_in` are further languages to give the query's stems in.
     """
-    if not place.languages:
-        return Words(NOTHING)
-    several = len(place.languages) > 1
-    statement = POSTINGS.format(within=place.condition, alike=ALIKE if several else "")
-    spoken = list(dict.fromkeys([*place.languages, *stems_in]))
+    statement, params, ids = placed(sources)
+    read = rows(f"{statement} {POSTINGS}", [*params, list(stems_in), query])
+    place = place_of(ids, read[0][:COUNTED])
+    if not (place.anything and place.languages):
+        return place, Words(NOTHING)
     found: dict[str, TermPostings] = {}
+    spoken = dict.fromkeys([*place.languages, *stems_in])
     stems: dict[str, dict[str, int]] = {language: {} for language in spoken}
-    for lexeme, languages, times, chunks, part in rows(statement, [spoken, query, *place.params]):
+    for lexeme, languages, times, chunks, part in (row[COUNTED:] for row in read if row[COUNTED]):
         told = dict(zip(languages, times, strict=True))
         for language, count in told.items():
             stems[language][lexeme] = count
@@ -115,10 +128,11 @@ def by_words(
             found[lexeme] = TermPostings(asked, int(chunks), bytes(part or b""))
     words = Words(NOTHING)
     if phrases:
-        return _with_phrases(place, found, phrases)
-    if any(forgiven(lexeme) and not term.entries for lexeme, term in found.items()):
-        words = _corrected(place, query, found)
-    return replace(words, ranked=_scored(place, found), stems=stems)
+        return place, _with_phrases(place, found, phrases)
+    unknown = [stem for stem, term in found.items() if not term.entries]
+    if any(map(forgiven, unknown)):
+        words = _corrected(place, query, found, unknown)
+    return place, replace(words, ranked=_scored(place, found), stems=stems)
 
 
 def _scored(place: Within, found: Mapping[str, TermPostings]) -> Ranked:
@@ -129,24 +143,22 @@ def _scored(place: Within, found: Mapping[str, TermPostings]) -> Ranked:
     )
 
 
-def _corrected(place: Within, query: str, found: dict[str, TermPostings]) -> Words:
-    """Read words that nothing has as others, whose postings are put among those found."""
-    stems = {word: set(lexemes) for word, lexemes in rows(STEMS, [query, list(place.languages)])}
-    typed = query.lower().rstrip()
+def _corrected(
+    place: Within, query: str, found: dict[str, TermPostings], unknown: Sequence[str]
+) -> Words:
+    """Read words that nothing has as others, whose postings are put among those found.
+
+    Two statements, one where none of them can be read as another.
+    """
+    likely = _likely(place, query, found, unknown)
+    entries = _entries(place, [one.term for _, read, _ in likely for one in read])
     read_as: dict[str, tuple[str, ...]] = {}
     terms: list[str] = []
-    for word, own in stems.items():
-        if None in own or any(stem in found and found[stem].entries for stem in own):
-            continue  # a stop word of some language, or found
-        if not any(forgiven(stem) for stem in own) or len(read_as) == CORRECTED:
-            continue
-        unfinished = typed.endswith(word)
-        read = _read(place, own, unfinished=unfinished)
-        entries = _entries(place, [reading.term for reading in read])
+    for word, read, unfinished in likely:
         spelt = []
         for reading in read:
-            chunks, part = entries[reading.term]
-            spelled = spelling(word, _tokens(reading.term, part), unfinished=unfinished)
+            chunks, part, tokens = entries.get(reading.term, (0, b"", []))
+            spelled = spelling(word, tokens, unfinished=unfinished)
             if spelled is None:
                 continue
             found.setdefault(reading.term, TermPostings(reading.weight, chunks, part))
@@ -154,34 +166,68 @@ def _corrected(place: Within, query: str, found: dict[str, TermPostings]) -> Wor
             terms.append(reading.term)
         if spelt:
             read_as[word] = tuple(spelt)
+        if len(read_as) == CORRECTED:
+            break
     return Words(NOTHING, read_as, tuple(terms))
 
 
-def _read(place: Within, stems: set[str], *, unfinished: bool) -> list[Reading]:
-    """Return what a word may stand for, among the terms of the place."""
-    near = sorted(set().union(*(one_off(stem) for stem in stems if forgiven(stem))))
-    ranges: list[str] = []
-    for stem in stems:
+def _likely(
+    place: Within, query: str, found: Mapping[str, TermPostings], unknown: Sequence[str]
+) -> list[tuple[str, list[Reading], bool]]:
+    """Return words that nothing has, what each may stand for, and whether it is unfinished."""
+    typed = query.lower().rstrip()
+    last = _LAST_WORD.search(typed)
+    unknown = sorted(unknown, key=forgiven, reverse=True)[:GUESSED]
+    begins: dict[str, str] = {}  # what terms begin with that may stand for a stem
+    for stem in unknown:
         if forgiven(stem) > 1:
-            ranges += [stem[:PREFIX], stem[:PREFIX] + LAST]
-        elif unfinished:
-            ranges += [stem, stem + LAST]
-    begun = BEGUN * (len(ranges) // 2)
-    known = rows(NEARBY.format(within=place.condition, begun=begun), [*place.params, near, *ranges])
-    return readings(stems, {term: int(chunks) for term, chunks in known}, unfinished=unfinished)
+            begins[stem] = stem[:PREFIX]
+        elif last and last[0].startswith(stem[: PREFIX - 1]):
+            begins[stem] = stem
+    near = {stem: one_off(stem) if forgiven(stem) else set() for stem in unknown}
+    ranges = [bound for begin in begins.values() for bound in (begin, begin + LAST)]
+    statement = NEARBY.format(within=place.condition, begun=BEGUN * len(begins))
+    asked = [query, list(place.languages), *place.params, sorted(set().union(*near.values()))]
+    words: dict[str, set[str | None]] = {}
+    known: dict[str, int] = {}
+    for said, lexemes, chunks in rows(statement, [*asked, *ranges]):
+        if chunks is None:
+            words[said] = set(lexemes)
+        else:
+            known[said] = int(chunks)
+    likely = []
+    for word, own in words.items():
+        told = {stem for stem in own if stem is not None}
+        if told != own or any(stem in found and found[stem].entries for stem in told):
+            continue  # a stop word of some language, or found
+        stems = told & near.keys()
+        if not any(map(forgiven, stems)):
+            continue
+        unfinished = typed.endswith(word)
+        there = {
+            term: chunks
+            for term, chunks in known.items()
+            if any(
+                term in near[stem]
+                or (
+                    (unfinished or forgiven(stem) > 1)
+                    and stem in begins
+                    and term.startswith(begins[stem])
+                )
+                for stem in stems
+            )
+        }
+        if read := readings(stems, there, unfinished=unfinished):
+            likely.append((word, read, unfinished))
+    return likely
 
 
-def _entries(place: Within, terms: list[str]) -> dict[str, tuple[int, bytes]]:
+def _entries(place: Within, terms: list[str]) -> dict[str, tuple[int, bytes, list[str]]]:
+    """Return of each term its passages in all, its entries in the place, and its spellings."""
     if not terms:
         return {}
-    known = rows(ENTRIES.format(within=place.condition), [*place.params, terms])
-    return {term: (int(chunks), bytes(part or b"")) for term, chunks, part in known}
-
-
-def _tokens(term: str, entries: bytes) -> list[str]:
-    """Return how a passage in sight spells a term."""
-    number = int(np.frombuffer(entries, ENTRY)["number"][0])
-    return [row[0] for row in rows(SPELT, [number, term])]
+    known = rows(READ.format(within=place.condition), [*place.params, terms])
+    return {term: (int(chunks), bytes(part or b""), spelt) for term, chunks, part, spelt in known}
 
 
 def _with_phrases(

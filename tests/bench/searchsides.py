@@ -16,7 +16,7 @@ import psycopg
 from django.db import connection
 from numpy.typing import NDArray
 
-from search.access import sources_visible
+from search.access import ids_visible, sources_visible
 from search.arms import Within, by_meaning, within
 from search.models import Chunk
 from search.ranking import Ranked
@@ -169,10 +169,10 @@ class _OurSide:
         vector = self.passages.queries[number].tolist()
         begun = perf_counter()
         with entered(self.tenant):
-            place = within(sources_visible(self.actor))
-            words = by_words(place, self.passages.asked[number]).ranked
-            meaning = by_meaning(place, vector, count=CANDIDATES, besides=candidates(words, 20))
-            ranked = hybrid(words, meaning, count=20)
+            place, words = by_words(ids_visible(self.actor), self.passages.asked[number])
+            besides = candidates(words.ranked, 20)
+            meaning = by_meaning(place, vector, count=CANDIDATES, besides=besides)
+            ranked = hybrid(words.ranked, meaning, count=20)
             live_passages(place, ranked, 10)
         return _since(begun), []
 

@@ -94,7 +94,7 @@ def _reranked(query: str, ranked: Ranked) -> Ranked:
 
 
 def _fused(place: Within, query: str, vector: list[float]) -> Ranked:
-    words = by_words(place, query).ranked
+    words = by_words(place.ids, query)[1].ranked
     meaning = by_meaning(place, vector, count=DEPTH, besides=candidates(words, DEPTH))
     return hybrid(words, meaning, count=DEPTH)
 
@@ -105,7 +105,7 @@ def _measured(collection: Collection, ids: dict[int, str]) -> Table:
         zip(collection.queries, _embedded(list(collection.queries.values())), strict=True)
     )
     arms: dict[str, Callable[[str], Ranked]] = {
-        "BM25 alone": lambda query: by_words(place, collection.queries[query]).ranked,
+        "BM25 alone": lambda query: by_words(place.ids, collection.queries[query])[1].ranked,
         "vectors alone": lambda query: by_meaning(place, vectors[query], count=DEPTH),
         "fused": lambda query: _fused(place, collection.queries[query], vectors[query]),
     }

@@ -2,13 +2,16 @@
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from search.access import ids_visible
 from search.filing import collection_create, member_set
 from search.languages import language_of
 from search.models import Chunk, Posting, Right, Source
 from search.services import POST
 from search.tasks import languages_reread
 from search.typos import distance, forgiven, one_off, readings, spelling
+from search.words import by_words
 from tenants.context import SYSTEM, entered
 from tests.search.shelf import find, names, shelve
 from tests.support.cast import ALICE, BOB, CHARLIE
@@ -118,6 +121,14 @@ def test_a_mistyped_word_is_read_as_one_that_there_is(typed: str, wanted: str | 
     else:
         assert answer["read_as"] == {typed: [wanted]}
         assert wanted in answer["results"][0]["text"]
+
+
+def test_several_mistyped_words_cost_two_statements_together() -> None:
+    shelve(ALICE, "a.txt", "The guarantee covers it with a receipt, in three years.")
+    with entered(tenant_of(ALICE)), CaptureQueriesContext(connection) as asked:
+        _, words = by_words(ids_visible(SYSTEM), "garantee, reciept, quetzalcoatl")
+    assert words.read_as == {"garantee": ("guarantee",), "reciept": ("receipt",)}
+    assert len(asked) == 3, [each["sql"] for each in asked]
 
 
 def test_a_mistyped_word_is_said_and_what_was_found_is_marked() -> None:

@@ -5,15 +5,17 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from search.arms import within
+from search.access import ids_visible, sources_visible
+from search.arms import rows, within
 from search.filing import collection_create
 from search.models import Chunk, Source
 from search.ranking import Ranked
 from search.retrieval import live_passages
 from search.services import source_remove
 from tenants.context import SYSTEM, entered
+from tests.assistant.talking import actor_for
 from tests.search.shelf import find, names, shelve
-from tests.support.cast import ALICE, CHARLIE
+from tests.support.cast import ALICE, BOB, CHARLIE, MAX
 from tests.support.clients import api, code_of, tenant_of
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +72,23 @@ def test_what_is_taken_away_between_ranking_and_reading_is_not_read() -> None:
         [left] = live_passages(place, ranked, 10)
         assert left.document_name == "kept.txt"
     assert "taken.txt" not in names(find(api(ALICE), "lanterns"))
+
+
+def test_the_statement_that_is_written_once_asks_for_whoever_searches() -> None:
+    with entered(tenant_of(ALICE)):
+        own = {
+            person: collection_create(actor=actor_for(person), name=person.email, open=False)
+            for person in (ALICE, MAX)
+        }
+    for person, collection in own.items():
+        shelve(ALICE, f"{person.email}.txt", "Lanterns.", collection_id=collection.id)
+    shelve(ALICE, "open.txt", "Lanterns.")
+    with entered(tenant_of(ALICE)):
+        for actor in (actor_for(ALICE), actor_for(MAX), actor_for(BOB), SYSTEM):
+            ids = ids_visible(actor)
+            read = {row[0] for row in rows(ids.sql, list(ids.params))}
+            assert read == set(sources_visible(actor).values_list("id", flat=True))
+            assert len(read) == 1 + any(actor_for(person) == actor for person in own)
 
 
 def test_a_search_keeps_to_the_documents_asked_for() -> None:
