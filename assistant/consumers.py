@@ -230,15 +230,14 @@ class AssistantConsumer:
         )
 
     async def _begin(self, frame: Frame, begin: Callable[[Actor], Any]) -> None:
-        def begun(actor: Actor) -> tuple[Actor, bool, Any]:
+        def begun(actor: Actor) -> None:
             thorough = thorough_checked(frame.get("thorough", False), "assistant")
-            return actor, thorough, begin(actor)
+            turn = begin(actor)
+            turn_run(self.tenant, actor, turn, answer, thorough=thorough)  # tells this socket too
 
-        try:
-            actor, thorough, turn = await self._allowed(begun)
-        except AlreadyAsked:  # its sender lost the line, and hears by `resume` what comes of it
-            return
-        turn_run(self.tenant, actor, turn, answer, thorough=thorough)  # tells this socket too
+        # One whose sender lost the line hears by `resume` what comes of it.
+        with suppress(AlreadyAsked):
+            await self._allowed(begun)
 
     async def _stop(self, _frame: Frame) -> None:
         await self._allowed(lambda _actor: turn_stop(self.conversation_id))

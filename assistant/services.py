@@ -124,15 +124,17 @@ def turn_begin(
     said = message_checked(text)
     made = question_id or uuid4()
 
+    def ask() -> Turn:
+        return turn_asked(actor, conversation_id, said, LEASE, made)
+
+    @transaction.atomic
     def begin() -> Turn:
-        if not attachment_ids:
-            return turn_asked(actor, conversation_id, said, LEASE, made)
         conversation, last = _counted(actor, conversation_id)
         _taken_once(conversation_id, question_id)  # otherwise its files went with a message
         attached = attached_checked(conversation_id, attachment_ids)
         return _asked(conversation, last, said, attached, made)
 
-    return _begun(conversation_id, begin, question_id)
+    return _begun(conversation_id, begin if attachment_ids else ask, question_id)
 
 
 def turn_edit(
@@ -151,6 +153,7 @@ def turn_edit(
     feature_require("assistant")
     said = message_checked(text)
 
+    @transaction.atomic
     def begin() -> Turn:
         conversation, _ = _counted(actor, conversation_id)
         question = question_of(conversation, message_id)
@@ -203,6 +206,7 @@ def turn_again(*, actor: Actor, conversation_id: UUID, message_id: UUID | str) -
     """
     feature_require("assistant")
 
+    @transaction.atomic
     def begin() -> Turn:
         conversation, _ = _counted(actor, conversation_id)
         question = answer_of(conversation, message_id).parent
@@ -223,6 +227,7 @@ def turn_decide(
     if approve:
         feature_require("actions")
 
+    @transaction.atomic
     def begin() -> Turn:
         conversation, last = _counted(actor, conversation_id)
         action = action_decide(conversation, action_id, approve=approve)
@@ -245,17 +250,18 @@ def turn_decide(
 def _begun(
     conversation_id: UUID, begin: Callable[[], Turn], question_id: UUID | None = None
 ) -> Turn:
-    """Begin; where a turn stands in the way whose process is gone, end that one first."""
+    """Begin; where a turn stands in the way whose process is gone, end that one first.
+
+    `begin` is one statement, or a transaction of its own.
+    """
     try:
-        with transaction.atomic():
-            return begin()
+        return begin()
     except IntegrityError as error:
         _taken_once(conversation_id, question_id)
         # The one running turn that a conversation may have.
         if not turn_reap(conversation_id):
             raise TurnRunning from error
-    with transaction.atomic():
-        return begin()
+    return begin()
 
 
 def _taken_once(conversation_id: UUID, question_id: UUID | None) -> None:
