@@ -40,8 +40,10 @@ from bedrock.models import (
 )
 from bedrock.posturing import posture_decide
 from billing.models import LedgerLine
+from billing.stafflists import ByPlan
 from tenants.accounts.selectors import staff_actor
 from tenants.errors import TenantryError
+from tenants.stafffields import ByWorkspace
 from tenants.staffpages import FixedRows, ReadOnly
 
 
@@ -67,6 +69,7 @@ class ModelRouteAdmin(ModelAdmin):
     """Add a route that begins on a later day; provisioning then makes its profiles."""
 
     list_display: ClassVar = ["role", "geography", "model", "source", "starts_on"]
+    sortable_by: ClassVar[list[str]] = []
     list_filter: ClassVar = ["role", "geography"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -81,7 +84,7 @@ def _begun(route: ModelRoute | None) -> bool:
 
 
 @admin.register(Tier)
-class TierAdmin(ModelAdmin):
+class TierAdmin(ByPlan, ModelAdmin):
     """Whether a plan's workspaces share inference profiles, and what else a plan brings."""
 
     list_display: ClassVar = ["plan", "profiles", "reranked"]
@@ -91,7 +94,7 @@ class TierAdmin(ModelAdmin):
 
 
 @admin.register(RoutePolicy)
-class RoutePolicyAdmin(ModelAdmin):
+class RoutePolicyAdmin(ByPlan, ModelAdmin):
     """What leads a plan's feature to the frontier model; in effect within seconds."""
 
     list_display: ClassVar = [
@@ -102,9 +105,10 @@ class RoutePolicyAdmin(ModelAdmin):
 
 
 @admin.register(ProvisionedModel)
-class ProvisionedModelAdmin(ModelAdmin):
+class ProvisionedModelAdmin(ByWorkspace, ByPlan, ModelAdmin):
     """Throughput bought by the hour, and whom it serves."""
 
+    empty = "Nothing is bought by the hour: calls go to models on demand."
     list_display: ClassVar = [
         "arn", "region", "role", "plan", "tenant_id", "model", "usd_per_hour", "serving"
     ]  # fmt: skip
@@ -119,6 +123,7 @@ class ProvisionedModelAdmin(ModelAdmin):
 class GuardrailAdmin(ReadOnly):
     """Postures' and workspaces' own guardrails, and how the last check found them."""
 
+    empty = "`manage.py provision_aws` makes one for each posture and Region."
     list_display: ClassVar = [
         "posture", "region", "tenant_id", "version", "state", "checked_at", "guardrail_id",
     ]  # fmt: skip
@@ -139,6 +144,7 @@ class GuardrailAdmin(ReadOnly):
 class GuardrailCheckAdmin(FixedRows):
     """What the last check of each Region found; quota and reserve alone are edited."""
 
+    empty = "The first check of a Region stands here when it has run."
     list_display: ClassVar = [
         "region", "checked_at", "total", "own", "foreign", "quota", "reserve", "warning"
     ]  # fmt: skip
@@ -151,6 +157,7 @@ class GuardrailCheckAdmin(FixedRows):
 class InterventionAdmin(ReadOnly):
     """What was blocked and masked, by day and policy; texts are not kept."""
 
+    empty = "Guardrails have blocked and masked nothing yet."
     list_display: ClassVar = [
         "created_at", "tenant_id", "feature", "origin", "side", "policy", "finding", "action",
         "count", "guardrail_version",
@@ -164,6 +171,7 @@ class InterventionAdmin(ReadOnly):
 class SafetyRulesAdmin(ReadOnly):
     """Versions of workspaces' own rules: how many, not which words."""
 
+    empty = "No workspace has rules of its own: each goes by its posture."
     list_display: ClassVar = ["tenant_id", "version", "changed_at", "changed_by", "restored_from"]
     fields: ClassVar = [
         "tenant_id", "version", "thresholds", "least_grounding", "changed_at", "changed_by",
@@ -174,6 +182,7 @@ class SafetyRulesAdmin(ReadOnly):
 
 @admin.register(InferenceProfile)
 class InferenceProfileAdmin(ReadOnly):
+    empty = "They are made when a workspace or a plan is provisioned."
     list_display: ClassVar = [
         "name", "region", "plan", "role", "model", "tenant_id", "state", "checked_at",
         "retired_at", "deleted_at",
@@ -187,6 +196,7 @@ class InferenceProfileAdmin(ReadOnly):
 class ProfileCheckAdmin(FixedRows):
     """What the last reconciliation of each Region found; the quota alone is edited."""
 
+    empty = "The first check of a Region stands here when it has run."
     list_display: ClassVar = [
         "region", "checked_at", "total", "quota", "foreign", "waiting", "warning"
     ]  # fmt: skip
@@ -197,9 +207,9 @@ class ProfileCheckAdmin(FixedRows):
 
 @admin.register(PolicyDecision)
 class PolicyDecisionAdmin(ReadOnly):
+    empty = "What was decided about a model call stands here with its reason."
     list_display: ClassVar = [
-        "created_at", "tenant_id", "feature", "operation", "region", "role", "reason",
-        "model_id", "guardrail_version", "stream_mode", "call",
+        "created_at", "tenant_id", "feature", "operation", "region", "reason", "model_id"
     ]  # fmt: skip
     list_filter: ClassVar = ["operation", "region", "feature"]
     search_fields: ClassVar = ["request_id", "tenant_id", "profile_arn"]
@@ -235,6 +245,9 @@ def _lines(rows: Iterable[Iterable[object]]) -> SafeString:
 class LoggedCallAdmin(ReadOnly):
     """Calls as AWS logged them. Their contents are the tenant's and are not shown here."""
 
+    empty = (
+        "Calls stand here when AWS's invocation log has been read, minutes after they were made."
+    )
     list_display: ClassVar = [
         "at", "tenant_id", "feature", "operation", "region", "state", "error_code", "attempt",
         "aws_request_id",
@@ -247,6 +260,7 @@ class LoggedCallAdmin(ReadOnly):
 class LogFindingAdmin(ReadOnly):
     """What does not fit between AWS's logs and bill and the ledger."""
 
+    empty = "Nothing was found that does not fit between AWS's logs, its bill and the ledger."
     list_display: ClassVar = [
         "created_at", "kind", "tenant_id", "region", "subject", "resolved_at",
     ]  # fmt: skip
@@ -256,6 +270,7 @@ class LogFindingAdmin(ReadOnly):
 
 @admin.register(LogObject)
 class LogObjectAdmin(ReadOnly):
+    empty = "No file of the invocation log has been read yet."
     list_display: ClassVar = ["first_seen", "region", "state", "records", "repeated", "key"]
     list_filter: ClassVar = ["state", "region"]
     search_fields: ClassVar = ["key"]
@@ -263,24 +278,27 @@ class LogObjectAdmin(ReadOnly):
 
 @admin.register(LogCursor)
 class LogCursorAdmin(ReadOnly):
+    empty = "The invocation log has not been read yet."
     list_display: ClassVar = ["region", "read_at", "newest"]
 
 
 @admin.register(FailedAttempt)
 class FailedAttemptAdmin(ReadOnly):
+    empty = "No model call has failed."
     list_display: ClassVar = ["created_at", "tenant_id", "kind", "aws_code", "attempt", "billed"]
     list_filter: ClassVar = ["kind", "billed"]
     search_fields: ClassVar = ["request_id", "tenant_id"]
 
 
 @admin.register(BatchRule)
-class BatchRuleAdmin(ModelAdmin):
+class BatchRuleAdmin(ByPlan, ModelAdmin):
     """When a plan's documents are embedded by batch jobs; a change takes effect at once."""
 
     list_display: ClassVar = [
         "plan", "allowed", "bulk_documents", "bulk_passages", "least_passages", "quiet_seconds",
-        "window_seconds", "poll_seconds", "poll_at_most",
+        "window_seconds",
     ]  # fmt: skip
+    sortable_by: ClassVar[list[str]] = []
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["plan"] if obj else []
@@ -290,6 +308,7 @@ class BatchRuleAdmin(ModelAdmin):
 class BatchJobAdmin(ReadOnly):
     """Batch inference jobs and how far they are."""
 
+    empty = "Bulk uploads are embedded by batch jobs; none has been needed yet."
     list_display: ClassVar = [
         "created_at", "tenant_id", "feature", "state", "aws_status", "records", "processed",
         "succeeded", "failed", "tokens", "ended_at",
@@ -314,6 +333,7 @@ class KnowledgePoolAdmin(FixedRows):
 
 @admin.register(KnowledgeBase)
 class KnowledgeBaseAdmin(ReadOnly):
+    empty = "One is made when a workspace's documents are kept in a Knowledge Base."
     list_display: ClassVar = ["name", "region", "kind", "tenant_id", "knowledge_base_id"]
     list_filter: ClassVar = ["region", "kind"]
     search_fields: ClassVar = ["name", "tenant_id", "arn"]
@@ -330,6 +350,7 @@ class RerankerAdmin(ModelAdmin):
 class PostureRequestAdmin(ReadOnly):
     """Workspaces that ask for a looser posture; a decision is in force at once and on record."""
 
+    empty = "No workspace has asked for a looser posture."
     list_display: ClassVar = [
         "asked_at", "tenant_id", "before", "posture", "state", "reason", "decided_at",
     ]  # fmt: skip

@@ -56,10 +56,14 @@ def _dated(plan: Plan | None) -> bool:
 class PlanAdmin(ModelAdmin):
     """A change applies to every workspace on the plan within half a minute."""
 
-    list_display: ClassVar = ["name", "code", "pricing_model", "monthly_price", "offered"]
+    list_display: ClassVar = ["name", "code", "pricing_model", "price", "offered"]
     list_filter: ClassVar = ["pricing_model", "offered"]
     search_fields: ClassVar = ["code", "name"]
     inlines: ClassVar = [PlanLimitInline]
+
+    @admin.display(description="Monthly price, USD", ordering="monthly_price")
+    def price(self, row: Plan) -> str:
+        return f"{row.monthly_price:,.2f}"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         if not obj:
@@ -76,8 +80,12 @@ class RegionQuotaAdmin(ModelAdmin):
     """What all workspaces of a Region share; in effect within half a minute."""
 
     list_display: ClassVar = [
-        "__str__", "guardrail_units_per_second", "burst_seconds", "source"
+        "told", "guardrail_units_per_second", "burst_seconds", "source"
     ]  # fmt: skip
+
+    @admin.display(description="Region")
+    def told(self, row: RegionQuota) -> str:
+        return str(row)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["region"] if obj else []
@@ -115,6 +123,8 @@ class PriceAdmin(Importing, InDollars, ModelAdmin):
     ]  # fmt: skip
     list_filter: ClassVar = ["route", "unit", "effective_from"]
     search_fields: ClassVar = ["model"]
+    sortable_by: ClassVar = ["model", "effective_from"]
+    list_per_page = 50
     date_hierarchy = "effective_from"
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -130,18 +140,32 @@ def _begun(price: Price | None) -> bool:
 
 @admin.register(LedgerLine)
 class LedgerAdmin(InDollars, ReadOnly):
+    empty = "Each model call is booked here when it has ended."
     list_display: ClassVar = [
-        "created_at", "tenant", "feature", "model", "unit", "quantity", "usd_told", "kind",
-        "estimated",
+        "created_at", "tenant_id", "feature", "model", "unit_told", "amount", "usd_told", "booked",
     ]  # fmt: skip
     list_filter: ClassVar = ["month", "kind", "estimated"]
     search_fields: ClassVar = ["request_id", "reservation_id", "tenant", "model"]
+
+    @admin.display(description="Unit", ordering="unit")
+    def unit_told(self, row: LedgerLine) -> str:
+        return row.unit.replace("_", " ")
+
+    @admin.display(description="Quantity", ordering="quantity")
+    def amount(self, row: LedgerLine) -> str:
+        return f"{row.quantity:,}"
+
+    @admin.display(description="Kind", ordering="kind")
+    def booked(self, row: LedgerLine) -> str:
+        kind = row.get_kind_display()
+        return f"{kind}, estimated" if row.estimated else kind
 
 
 @admin.register(AwsCostLine)
 class AwsCostLineAdmin(InDollars, ReadOnly):
     """AWS's own bill, per tenant, model and day."""
 
+    empty = "Lines come with AWS's first delivery of its bill."
     list_display: ClassVar = [
         "day", "source", "tenant_id", "model", "unit", "quantity", "usd_told", "entity",
         "usage_type", "attributed_by", "estimated",
@@ -153,11 +177,13 @@ class AwsCostLineAdmin(InDollars, ReadOnly):
 
 @admin.register(AwsCostDelivery)
 class AwsCostDeliveryAdmin(InDollars, ReadOnly):
+    empty = "AWS has delivered no bill yet."
     list_display: ClassVar = ["period", "read_at", "lines", "repeated", "usd_told", "execution_id"]
 
 
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnly):
+    empty = "A call reserves here what it may cost at most, before it is sent."
     list_display: ClassVar = [
         "created_at", "tenant_id", "feature", "model", "state", "call", "resolved_at",
     ]  # fmt: skip

@@ -1,10 +1,14 @@
 """What staff's lists of money share."""
 
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
+from django import forms
 from django.contrib import admin
+from django.utils.text import capfirst
+from unfold.widgets import UnfoldAdminSelectWidget
 
+from billing.models import Plan
 from billing.money import all_digits
 
 
@@ -18,3 +22,21 @@ class InDollars:
     @admin.display(description="USD", ordering="usd")
     def usd_told(self, row: _Costing) -> str | None:
         return None if row.usd is None else all_digits(row.usd)
+
+
+class ByPlan:
+    """Asks for the code of a plan by the plan's name."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **given: Any) -> Any:
+        if db_field.name not in ("plan", "next_plan") or db_field.is_relation:
+            return super().formfield_for_dbfield(  # type: ignore[misc]
+                db_field, request, **given
+            )
+        plans = [(plan.code, plan.name) for plan in Plan.objects.order_by("position", "code")]
+        return forms.ChoiceField(
+            choices=[("", "–"), *plans],
+            required=not db_field.blank,
+            label=capfirst(db_field.verbose_name),
+            help_text=db_field.help_text,
+            widget=UnfoldAdminSelectWidget,
+        )

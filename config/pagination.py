@@ -14,6 +14,8 @@ class NewestFirst(CursorPagination):
     page_size = 25
     page_size_query_param = "limit"
     max_page_size = 100
+    cursor_query_description = "Which page: the cursor of `next` or `previous` in the last answer."
+    page_size_query_description = "How many at most, up to 100; 25 without it."
 
     def paginate_queryset(self, *args: Any, **kwargs: Any) -> list[Any] | None:
         """Answer a cursor whose position is no value of the ordering like any other bad cursor."""

@@ -2,7 +2,7 @@
 
 Every list, page, export and action of the admin asks `user.has_perm("app.verb_model")`; this
 module answers, and nothing else does: rights given to single users or groups count for nothing.
-Administrators may everything. A list that has no row here is theirs alone.
+Administrators may do everything. A list that has no row here is theirs alone.
 
 Verbs: `view`, `add`, `change`, `delete` as Django has them; `act` runs a list's actions; a
 workspace has verbs of its own (`suspend`, `plan`, `move`, `provision`, `offboard`, `visit`).
@@ -22,7 +22,7 @@ TOLD: Final = {
     " errors, no safety, no colleagues.",
     StaffRole.SECURITY: "Decides on postures, watches guardrails and what they did, suspends a"
     " workspace, reads what staff did. No money.",
-    StaffRole.ADMINISTRATOR: "Everything, colleagues and their roles among it.",
+    StaffRole.ADMINISTRATOR: "Everything, with colleagues and their roles.",
 }
 
 TABLE: Final[dict[str, tuple[str, str, str]]] = {

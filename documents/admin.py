@@ -22,6 +22,10 @@ from tenants.staffpages import ReadOnly
 class QuarantinedDocumentAdmin(ReadOnly):
     """A release reads the document once more, in the same sandbox; a deletion is for good."""
 
+    empty = (
+        "No document was kept back. One that the scan finds harmful stands here until it"
+        " is decided on."
+    )
     list_display: ClassVar = ["at", "tenant_id", "code", "kind", "amount", "state", "ended_at"]
     list_filter: ClassVar = ["state", "code"]
     search_fields: ClassVar = ["tenant_id", "document_id"]

@@ -25,6 +25,9 @@ REFRESH = 2  # seconds
 class RelocationAdmin(ReadOnly):
     """Moves between retrieval targets; the list renews itself while one is under way."""
 
+    empty = (
+        "A workspace whose passages move to another store stands here, with how far the move is."
+    )
     list_display: ClassVar = [
         "tenant_id", "target", "state", "progress", "error", "asked_at", "finished_at",
     ]  # fmt: skip

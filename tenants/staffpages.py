@@ -10,12 +10,27 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
 
 from tenants.registry.models import Tenant
 
 
+class Found(ChangeList):
+    """Tells how many rows were found of a search or a filter alone: else all of them are shown."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not (self.query or self.has_active_filters):
+            self.full_result_count = self.result_count
+
+
 class Acting(ModelAdmin):
     """Actions for who may `act`: `@admin.action(permissions=["act"])`, as `staffroles.py` says."""
+
+    list_per_page = 50
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return Found
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return self.may(request, "act")
@@ -36,16 +51,8 @@ class FixedRows(Acting):
         return False
 
 
-class ReadOnly(FixedRows):
-    """What was made or what happened: nothing here is changed by hand.
-
-    A list names the workspace where its rows say `tenant_id`; one that has left keeps its id.
-    """
-
-    show_full_result_count = False  # counting a whole ledger takes longer than reading a page
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+class Naming(ModelAdmin):
+    """A list names the workspace where its rows say `tenant_id`; one that has left keeps its id."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
@@ -64,6 +71,15 @@ class ReadOnly(FixedRows):
     @admin.display(description="Workspace", ordering="tenant_id")
     def workspace(self, row: Any) -> str:
         return str(row.workspace_name or row.tenant_id or "-")
+
+
+class ReadOnly(Naming, FixedRows):
+    """What was made or what happened: nothing here is changed by hand."""
+
+    show_full_result_count = False  # counting a whole ledger takes longer than reading a page
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 class PageViews(ModelAdmin):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
+from uuid import uuid4
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -24,9 +25,10 @@ from billing.invoices.states import (
     invoice_void,
 )
 from billing.plans.admin import staff_of
-from billing.stafflists import InDollars
+from billing.stafflists import ByPlan, InDollars
 from tenants.accounts.audit import audit_write
 from tenants.errors import TenantryError
+from tenants.stafffields import ByWorkspace
 from tenants.staffpages import FixedRows, ReadOnly
 
 # Step -> what it is called, what it asks for, what it means.
@@ -64,6 +66,7 @@ class LineInline(InDollars, TabularInline):
 class InvoiceAdmin(ReadOnly):
     """Invoices are drafted by a task; their steps are taken here, confirmed and on record."""
 
+    empty = "Invoices are drafted by a task when a month has ended."
     list_display: ClassVar = ["name", "tenant_id", "period", "state", "total", "why", "due_on"]
     list_filter: ClassVar = ["state", "period"]
     search_fields: ClassVar = ["workspace", "tenant_id", "number", "payment_reference"]
@@ -73,7 +76,7 @@ class InvoiceAdmin(ReadOnly):
     @admin.display(description="Held because")
     def why(self, row: Invoice) -> str:
         if row.state != Invoice.State.HELD:
-            return ""
+            return "-"
         return " ".join([row.staff_hold, *(hold["text"] for hold in row.holds)]).strip()
 
     def _step(
@@ -127,11 +130,17 @@ class InvoiceAdmin(ReadOnly):
 
 
 @admin.register(BillingAccount)
-class BillingAccountAdmin(ModelAdmin):
+class BillingAccountAdmin(ByWorkspace, ByPlan, ModelAdmin):
     """Tax, currency and the end of a trial are staff's; the rest is the owner's."""
 
+    empty = "An account holds to whom a workspace's invoices are addressed, and how they are taxed."
     list_display: ClassVar = ["tenant_id", "name", "currency", "tax_percent", "next_plan"]
     search_fields: ClassVar = ["tenant_id", "name"]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        blank = BillingAccount.blank(uuid4())
+        usual = ("locale", "currency", "tax_label", "tax_percent")
+        return {name: getattr(blank, name) for name in usual}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["tenant_id", "next_plan", "next_plan_on"] if obj else []
@@ -141,9 +150,10 @@ class BillingAccountAdmin(ModelAdmin):
 
 
 @admin.register(AccountCredit)
-class AccountCreditAdmin(InDollars, FixedRows):
+class AccountCreditAdmin(ByWorkspace, InDollars, FixedRows):
     """Grant a credit: it is taken off the next invoices, and stays as it was granted."""
 
+    empty = "A credit is taken off the next invoices of a workspace until it is used up."
     list_display: ClassVar = ["granted_at", "tenant_id", "usd_told", "reason", "expires_on"]
     search_fields: ClassVar = ["tenant_id", "reason"]
     readonly_fields: ClassVar = ["granted_at"]
@@ -168,6 +178,7 @@ class AccountCreditAdmin(InDollars, FixedRows):
 
 @admin.register(PaymentEvent)
 class PaymentEventAdmin(ReadOnly):
+    empty = "What the payment provider tells of invoices stands here."
     list_display: ClassVar = [
         "received_at", "id", "kind", "invoice", "amount", "currency", "outcome",
     ]  # fmt: skip

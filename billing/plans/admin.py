@@ -1,6 +1,7 @@
 """Staff: dated terms of plans, and prices or terms from a file."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
@@ -85,6 +86,9 @@ class VersionForm(forms.ModelForm):
     class Meta:
         model = PlanVersion
         fields: ClassVar = ["plan", "effective_from", "terms", "source"]
+        help_texts: ClassVar = {
+            "terms": "JSON with the keys that the plan's newest version has: open it and copy it."
+        }
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -116,9 +120,12 @@ class PlanVersionAdmin(Importing, ModelAdmin):
     list_display: ClassVar = ["plan", "effective_from", "price", "source", "created_at"]
     list_filter: ClassVar = ["plan", "effective_from"]
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"terms": {}, **super().get_changeform_initial_data(request)}
+
     @admin.display(description="monthly price, USD")
     def price(self, row: PlanVersion) -> str:
-        return str(row.terms.get("monthly_price", "0"))
+        return f"{Decimal(str(row.terms.get('monthly_price', 0))):,.2f}"
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and not _begun(obj)

@@ -211,6 +211,7 @@ class ReconciliationAdmin(StaffPage):
 class ReconciliationDecisionAdmin(ReadOnly):
     """Who decided what, when and why."""
 
+    empty = "What staff decide about a difference stands here with its reason."
     list_display: ClassVar = [
         "decided_at", "kind", "state", "period", "tenant_id", "day", "model", "variance_usd",
         "reason", "corrections",
@@ -221,7 +222,11 @@ class ReconciliationDecisionAdmin(ReadOnly):
 
 @admin.register(ReconciliationPolicy)
 class ReconciliationPolicyAdmin(FixedRows):
-    list_display: ClassVar = ["__str__", "tolerance_percent", "tolerance_usd", "settle_hours"]
+    list_display: ClassVar = ["told", "settle_hours"]
+
+    @admin.display(description="Tolerance")
+    def told(self, row: ReconciliationPolicy) -> str:
+        return str(row)
 
 
 def _true_up_send() -> None:

@@ -36,7 +36,8 @@ _BOTH = [
     "django.contrib.admin.apps.SimpleAdminConfig",  # its pages load with their addresses
 ]
 SHARED_APPS = [
-    "unfold",  # first: its admin templates must be found before those that django-tenants ships
+    # django-unfold, first: its admin templates must be found before those that django-tenants ships
+    "config.staffsite.StaffUnfold",
     "django_tenants",
     "tenants.registry",
     *_BOTH,
@@ -246,7 +247,7 @@ UNFOLD = {
     "SITE_TITLE": "Tenantry staff",
     "SITE_HEADER": "Tenantry",
     "SITE_SUBHEADER": "Staff",
-    "SITE_SYMBOL": "domain",
+    "SITE_ICON": lambda _request: static("favicon.svg"),
     "SITE_FAVICONS": [
         {
             "rel": "icon",

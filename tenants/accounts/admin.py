@@ -10,7 +10,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.forms import ModelForm
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.models import AuditEvent, StaffRole, User
@@ -42,6 +42,7 @@ class StaffAdmin(Acting, UserAdmin, ModelAdmin):
     """Disable a colleague who leaves; the audit keeps referring to the row, so none is deleted."""
 
     form = ColleagueForm
+    add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     ordering = ["email"]
     list_display = ["email", "name", "staff_role", "is_active", "second", "last_login"]

@@ -36,6 +36,8 @@ class NewestDeedsFirst(CursorPagination):
     page_size = 50
     page_size_query_param = "limit"
     max_page_size = 100
+    cursor_query_description = "Which page: the cursor of `next` or `previous` in the last answer."
+    page_size_query_description = "How many at most, up to 100; 50 without it."
 
 
 class AuditView(GenericAPIView[AuditEvent]):

@@ -96,6 +96,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.name or self.email
 
+    def get_full_name(self) -> str:
+        """Return the name as the staff admin shows it above the address."""
+        return self.name
+
     @property
     def initials(self) -> str:
         """One or two letters for the user's badge."""

@@ -29,6 +29,7 @@ LOOK_HERE: Final = format_html('<span class="sp-tag sp-tag--warn">{}</span>', "l
 class DomainInline(TabularInline):
     model = Domain
     extra = 0
+    hide_title = True
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **given: Any) -> Any:
         """Name each field for who does not see the column's head."""
@@ -65,7 +66,7 @@ class TenantAdmin(Acting, ModelAdmin):
     list_filter: ClassVar = [HealthFilter, "status", "plan", "posture", "region"]
     list_select_related: ClassVar = ["health"]
     search_fields: ClassVar = ["^slug", "^name"]
-    search_help_text = "The beginning of an address or a name, or a whole id"
+    search_help_text = "Start of an address or a name, or an id"
     show_full_result_count = False
     readonly_fields: ClassVar = [
         "id", "slug", "schema_name", "plan", "posture", "region", "retrieval", "status",
@@ -108,7 +109,7 @@ class TenantAdmin(Acting, ModelAdmin):
     @admin.display(description="Spend and cap")
     def spend(self, row: Tenant) -> str:
         health = _health_of(row)
-        return str(health.figures.get("spend", {}).get("told", "")) if health else ""
+        return str(health.figures.get("spend", {}).get("told", "-")) if health else "-"
 
     @admin.display(description="Looked at", ordering="health__checked_at")
     def checked(self, row: Tenant) -> Any:
@@ -177,6 +178,7 @@ class DomainAdmin(ModelAdmin):
 class OnboardingAdmin(ReadOnly):
     """Workspaces being made: how far each is, and why a step failed."""
 
+    empty = "A workspace stands here from its sign-up on, step by step until it is ready."
     list_display = ["slug", "state", "open_steps", "error", "attempts", "requested_at", "ready_at"]
     list_filter = ["state", "signed_up"]
     search_fields = ["slug", "tenant_id"]
@@ -202,6 +204,7 @@ class OnboardingAdmin(ReadOnly):
 class DeadTaskAdmin(ReadOnly):
     """Tasks that failed for good. A retry sends one again, once, whoever asks with it."""
 
+    empty = "No task has failed for good. One that does stands here until somebody sends it again."
     list_display: ClassVar = ["at", "tenant_id", "task", "error", "attempts", "times", "state"]
     list_filter: ClassVar = ["state", "task", "queue"]
     search_fields: ClassVar = ["^task", "tenant_id"]
@@ -246,6 +249,9 @@ class DeadTaskAdmin(ReadOnly):
 class OffboardingAdmin(ReadOnly):
     """Workspaces on their way out; a receipt stands on the row when all is erased."""
 
+    empty = (
+        "A workspace stands here from the day that it is asked to leave until all of it is erased."
+    )
     list_display = ["slug", "state", "requested_at", "due_at", "finished_at", "error"]
     list_filter = ["state"]
     search_fields = ["slug", "tenant_id"]

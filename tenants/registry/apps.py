@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 class RegistryConfig(AppConfig):
     name = "tenants.registry"
     label = "registry"
-    verbose_name = "Tenants"
+    verbose_name = "Workspaces"
 
     def ready(self) -> None:
         from celery.signals import task_failure

@@ -52,6 +52,7 @@ class GoesOnFilter(admin.SimpleListFilter):
 class ImpersonationAdmin(PageViews, ReadOnly):
     """Who of staff looked at which workspace, when, why and as whom."""
 
+    empty = "Nobody of staff has looked into a workspace. A visit begins in the list of workspaces."
     list_display: ClassVar = [
         "started_at", "state", "tenant_id", "colleague", "member", "reason", "writes",
     ]  # fmt: skip

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from billing.credits.burning import Day, burned
+from billing.invoices.models import AccountCredit
 from billing.models import CreditGrant
-from tests.support.cast import ADA
+from tenants.context import public_scope
+from tests.support.cast import ADA, ALICE
 from tests.support.clients import staff_client, tenant_of
 
 Manage = Callable[..., str]
@@ -107,4 +109,13 @@ def test_staff_grant_a_workspace_a_credit() -> None:
     assert "object at 0x" not in staff.get(page).content.decode(), "the moment is the database's"
     form = {"tenant_id": str(tenant_of(ADA).id), "usd": "12.50", "reason": uuid.uuid4().hex}
     assert staff.post(page, form).status_code == 302
-    assert form["reason"] in staff.get("/admin/billing/accountcredit/").content.decode()
+    by_address = {"tenant_id": " Acme", "usd": "3.25", "reason": uuid.uuid4().hex}
+    assert staff.post(page, by_address).status_code == 302
+    listed = staff.get("/admin/billing/accountcredit/").content.decode()
+    assert form["reason"] in listed and by_address["reason"] in listed
+    with public_scope("staff"):
+        granted = AccountCredit.objects.get(reason=by_address["reason"])
+    assert granted.tenant_id == tenant_of(ALICE).id and "Acme Works" in listed
+    for nobody in ("nosuch", str(uuid.uuid4()), "public"):
+        told = staff.post(page, {**form, "tenant_id": nobody}).content.decode()
+        assert "No workspace has this address or id." in told

@@ -26,7 +26,7 @@ def test_the_ledger_and_reservations_are_read_only(staff: Client) -> None:
         reservation = reserve()
         settle(reservation, model=MODEL, units={Unit.INPUT: 700})
     page = staff.get("/admin/billing/ledgerline/").content.decode()
-    assert "acme" in page
+    assert "Acme Works" in page
     assert "700" in page
     with public_scope("staff"):
         line = LedgerLine.objects.get(request_id=reservation.request_id)

@@ -27,6 +27,7 @@ ENGLISH: Final = (
     "tenants/accounts/admin.py",
     "tenants/registry/deadmodels.py", "tenants/registry/deadtasks.py",
     "tenants/registry/quarantinemodels.py", "tenants/registry/staffsteps.py",
+    "tenants/stafffields.py",
     "tenants/signin/impersonating.py", "tenants/signin/staffviews.py", "billing/plans/staffstep.py",
     "search/admin.py", "documents/quarantine.py", "assistant/consumers.py",
 )  # fmt: skip

@@ -1,5 +1,7 @@
 """Staff: what a role may, the second factor, and never without an administrator."""
 
+import re
+import secrets
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -130,6 +132,26 @@ def test_factors_are_changed_soon_after_the_password_alone() -> None:
     for answer in (client.get(FACTORS), client.post(f"{FACTORS}codes/")):
         assert answer["Location"] == "/admin/login/?next=%2Fadmin%2Fsecond-factor%2F"
     assert client.get("/admin/").status_code == 200
+
+
+def test_a_colleague_is_added_with_a_password_in_fields_that_can_be_seen() -> None:
+    client, page = staff_client(), "/admin/accounts/user/add/"
+    fields = re.findall(r'<input type="password"[^>]*>', client.get(page).content.decode())
+    assert len(fields) == 2 and all("border" in field for field in fields)
+    form = {"email": f"{secrets.token_hex(4)}@tenantry.example", "staff_role": "support",
+            "password1": PASSWORD, "password2": PASSWORD}  # fmt: skip
+    assert client.post(page, form).status_code == 302
+    with public_scope("staff"):
+        assert User.objects.get(email=form["email"]).check_password(PASSWORD)
+
+
+def test_workspaces_come_first_in_the_navigation_and_an_empty_list_says_what_it_is_for() -> None:
+    page = staff_client().get("/admin/bedrock/provisionedmodel/").content.decode()
+    lists = ("registry/tenant", "registry/deadtask", "accounts/user", "billing/price")
+    places = [page.index(f'href="/admin/{each}/"') for each in lists]
+    assert places == sorted(places)
+    assert "Nothing is bought by the hour" in page
+    assert "Show all" not in staff_client().get("/admin/registry/tenant/").content.decode()
 
 
 def test_a_role_counts_at_once_and_the_last_administrator_stays() -> None:
