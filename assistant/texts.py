@@ -1,9 +1,10 @@
 """Keep what Write made: a user's texts in versions, which are read, restored and deleted."""
 
+import json
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Max, QuerySet
 from django.utils.translation import gettext as _
 
@@ -18,6 +19,16 @@ from tenants.lifecycle.holding import hold_refuse
 
 TITLE_CHARACTERS: Final = 120
 LIST_ROWS: Final = 50
+NEW: Final = """
+    WITH made AS (
+        INSERT INTO assistant_writtentext (id, owner_id, task, title, created_at, updated_at)
+        VALUES (%s, %s, %s, %s, now(), now()) RETURNING id
+    )
+    INSERT INTO assistant_textversion
+           (text_id, number, content, citations, origin, request_id, created_at)
+    SELECT made.id, version.*, now() FROM made, (VALUES {versions}) AS version
+"""
+VERSION: Final = "(%s, %s, %s::jsonb, %s, %s::uuid)"
 
 
 def texts_visible(actor: Actor) -> QuerySet[WrittenText]:
@@ -61,7 +72,6 @@ def version_of(actor: Actor, text: WrittenText, number: int | None) -> TextVersi
     return found
 
 
-@transaction.atomic
 def text_keep(
     *,
     actor: Actor,
@@ -72,31 +82,44 @@ def text_keep(
     citations: list[dict[str, Any]],
     request_id: UUID,
 ) -> TextVersion:
-    """Keep what was written as the next version of a text, or as a new text.
+    """Keep what was written as the next version of a text, or as a new text; that by one statement.
 
     What was `given` to be rewritten is kept before it, unless it is the newest version already.
     Raises NotFound for a text that is not the actor's, or that was deleted meanwhile.
     """
+    written = TextVersion(
+        content=content, origin=Origin.WRITTEN, citations=citations, request_id=request_id
+    )
+    before = [TextVersion(content=given, origin=Origin.GIVEN)] if given else []
     if text_id is None:
-        assert actor.user_id is not None  # nobody writes without one
-        title = _title(content or given)
-        text = WrittenText.objects.create(owner_id=actor.user_id, task=task, title=title)
-        last = None
-    else:
-        text = _locked(actor, text_id)
-        last = text.versions.last()
-        text.save(update_fields=["updated_at"])
-    number = last.number if last else 0
-    made: list[TextVersion] = []
-    if given and (last is None or last.content != given):
-        number += 1
-        made.append(TextVersion(text=text, number=number, content=given, origin=Origin.GIVEN))
-    made.append(
-        TextVersion(text=text, number=number + 1, content=content, origin=Origin.WRITTEN,
-                    citations=citations, request_id=request_id)
-    )  # fmt: skip
-    TextVersion.objects.bulk_create(made)
-    return made[-1]
+        return _new(actor, task, _title(content or given), [*before, written])
+    return _next(actor, text_id, [*before, written])
+
+
+def _new(actor: Actor, task: str, title: str, versions: list[TextVersion]) -> TextVersion:
+    assert actor.user_id is not None  # nobody writes without one
+    text = WrittenText(owner_id=actor.user_id, task=task, title=title)
+    values: list[Any] = [text.id, text.owner_id, text.task, text.title]
+    for number, version in enumerate(versions, start=1):
+        version.text, version.number = text, number
+        citations = json.dumps(version.citations)
+        values += [number, version.content, citations, version.origin, version.request_id]
+    with connection.cursor() as cursor:
+        cursor.execute(NEW.format(versions=", ".join([VERSION] * len(versions))), values)
+    return versions[-1]
+
+
+@transaction.atomic
+def _next(actor: Actor, text_id: UUID, versions: list[TextVersion]) -> TextVersion:
+    text = _locked(actor, text_id)
+    last = text.versions.last()
+    text.save(update_fields=["updated_at"])
+    if len(versions) > 1 and last is not None and last.content == versions[0].content:
+        versions = versions[1:]
+    for number, version in enumerate(versions, start=(last.number if last else 0) + 1):
+        version.text, version.number = text, number
+    TextVersion.objects.bulk_create(versions)
+    return versions[-1]
 
 
 @transaction.atomic

@@ -46,6 +46,7 @@ from bedrock.gateway import (
 )
 from bedrock.prompting import feature_require
 from bedrock.selectors import capabilities
+from billing.settlement import settlements_ride
 from documents.access import documents_visible
 from documents.ask import usage_of
 from documents.citations import Citation, cite, renumbered
@@ -155,8 +156,13 @@ class Writing:
     def write(self) -> dict[str, Any]:
         """Write, and return the text as REST has it, broken off or not.
 
-        Raises what the gateway refuses.
+        The last call is settled by the statement that reads what the request used. Raises what the
+        gateway refuses.
         """
+        with settlements_ride():
+            return self._written()
+
+    def _written(self) -> dict[str, Any]:
         passages = self._prepared()
         broken: ModelStreamInterrupted | None = None
         citations: list[Citation] = []

@@ -47,6 +47,7 @@ SETTLED: Final = f"settled AS MATERIALIZED (SELECT {SETTLE} AS state)"
 An id that is taken from `AFTER_SETTLED` lets the rest come after it.
 """
 AFTER_SETTLED: Final = "(SELECT CASE WHEN state IS DISTINCT FROM '' THEN %s::uuid END FROM settled)"
+USED_SETTLED: Final = f"WITH {SETTLED} SELECT billing_used(%s, {AFTER_SETTLED})"
 METRICS: Final = json.dumps({unit.value: metric.value for unit, metric in METRIC_OF.items()})
 
 
@@ -110,6 +111,26 @@ def settlement_write() -> None:
         _written(rider)
     except DatabaseError:
         log.exception("settlement.failed", reservation=str(rider[0]))
+
+
+def settlement_told(request_id: UUID) -> dict[str, Any] | None:
+    """Write the settlement that waits, and return what the request has used with it.
+
+    One statement; None where nothing waits, or where it could not be written: it waits on.
+    """
+    rider = settlement_taken()
+    if rider is None:
+        return None
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(USED_SETTLED, [*rider, current().id, request_id])
+            return json.loads(cursor.fetchone()[0])  # type: ignore[no-any-return]
+    except DatabaseError:
+        settlement_waits(rider)
+        return None
+    except BaseException:
+        settlement_waits(rider)
+        raise
 
 
 def settlement_taken() -> list[Any] | None:

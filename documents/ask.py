@@ -17,7 +17,7 @@ from bedrock.prompting import feature_require, system_with
 from bedrock.routing import regenerates_below
 from bedrock.safety import least_grounding
 from billing.selectors import request_cost
-from billing.settlement import settlements_ride
+from billing.settlement import settlement_told, settlements_ride
 from documents.citations import Citation, Grounded, cite, renumbered
 from documents.conflicts import Conflict, conflicts_of
 from documents.errors import QUESTION_CHARACTERS, QuestionEmpty, QuestionTooLong
@@ -171,6 +171,11 @@ def _answer(
 
 
 def usage_of(request_id: UUID) -> dict[str, Any]:
-    """Return what the ledger holds for a request: units by name, and dollars."""
+    """Return what the ledger holds for a request: units by name, and dollars; one statement.
+
+    The settlement that waits, if one does, is written in it, before.
+    """
+    if (told := settlement_told(request_id)) is not None:
+        return told
     cost = request_cost(request_id)
     return {**cost.units, "cost_usd": f"{cost.usd.normalize():f}"}

@@ -20,9 +20,9 @@ from tests.assistant.talking import Server, actor_for, conversation_for, talking
 from tests.billing.calls import MODEL, entries, reserve
 from tests.documents.helpers import HANDBOOK, ready
 from tests.support.cast import BOB, MAX
-from tests.support.clients import tenant_of
+from tests.support.clients import api, tenant_of
 
-MOST = 12
+MOST = 11
 QUESTIONS = (
     "How many days may employees work abroad in a calendar year?",
     "How much may a hotel room cost a night at most?",
@@ -44,7 +44,7 @@ def counted(patch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         yield asked
 
 
-def test_a_message_costs_twelve_statements_at_most(
+def test_a_message_costs_eleven_statements_at_most(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready("Travel policy.md", HANDBOOK)
@@ -60,6 +60,37 @@ def test_a_message_costs_twelve_statements_at_most(
             with entered(tenant_of(BOB)):  # the last call was settled by the statement that stored
                 assert end["usage"] == usage_of(UUID(end["request_id"]))
                 assert not Reservation.objects.filter(state="held").exists()
+
+
+@pytest.mark.django_db
+def test_a_rewrite_costs_five_statements_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    def written() -> Any:
+        body = {"task": "rewrite", "text": "We wish to reply."}
+        return api(MAX).post("/api/v1/write/", body, content_type="application/json")
+
+    assert written().status_code == 200  # reads what is kept
+    with counted(monkeypatch) as asked:
+        told = written().json()
+    asked = [each for each in asked if "SAVEPOINT" not in each]
+    assert len(asked) <= 5, "\n\n".join(asked)
+    with entered(tenant_of(MAX)):
+        used = usage_of(UUID(told["request_id"]))
+        assert used["output_tokens"] > 0
+        assert told["usage"] == used
+        assert not Reservation.objects.filter(state="held").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_wrong_with_a_settlement_costs_nobody_their_answer() -> None:
+    with entered(tenant_of(BOB)):
+        held = reserve({Unit.INPUT: 1_000})
+        with settlements_ride():
+            settle(held, model="m" * 121, units={Unit.INPUT: 7})  # more than its column holds
+            assert usage_of(held.request_id) == {"cost_usd": "0"}
+        assert entries(held.request_id) == {}
+        with settlements_ride():
+            settle(held, model=MODEL, units={Unit.INPUT: 7})
+            assert usage_of(held.request_id)["input_tokens"] == 7
 
 
 @pytest.mark.django_db(transaction=True)
