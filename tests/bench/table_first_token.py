@@ -44,17 +44,19 @@ def run() -> Table:
     questions = live.questions("acme")
     _asked(stack, person, questions[0])  # the first turn of a process opens its connections
     fresh, again, direct = [], [], []
+    several = 0
     before = live.computed(stack, "web")
     for number, question in enumerate(questions):
         live.fill_buckets(stack)
         with live.untouched(stack):
             fresh.append(_asked(stack, person, question))
-            prompt = _prompt(stack)
+            prompts = _prompts(stack)
+            several += len(prompts) > 1
             if number % 2:  # whoever comes first has it no easier
                 again.append(_asked(stack, person, question))
-                direct.append(_streamed(stack, prompt))
+                direct.append(_streamed(stack, prompts))
             else:
-                direct.append(_streamed(stack, prompt))
+                direct.append(_streamed(stack, prompts))
                 again.append(_asked(stack, person, question))
     computed = (live.computed(stack, "web") - before) * 1000 / (len(fresh) + len(again))
     added = [mine.first - bare.first for mine, bare in zip(again, direct, strict=True)]
@@ -69,7 +71,8 @@ def run() -> Table:
             " the stored question and lease, retrieval with its metered embedding call, limits,"
             " reservation, guardrail, the stream. Direct: boto3 ConverseStream with the very"
             " parameters the product sent, guardrail included, to the same local AWS, to its"
-            " first contentBlockDelta."
+            " first words. Where the model asked for a tool before it spoke, both sides make each"
+            " of its calls; running the tool and checking its result is the product's."
         ),
         columns=("", "median ms", "p95 ms", "least–most", "answers"),
         rows=[
@@ -90,6 +93,7 @@ def run() -> Table:
             f" {_verdict(p95(added) <= ADDED)}. p95 of gaps {p95(mine):.1f} ms beside"
             f" {p95(theirs):.1f} ms, {_verdict(steady)}. First words within {WITHIN} ms,"
             f" {_verdict(p95(firsts) <= WITHIN)}.",
+            f"Of {len(direct)} questions {several} took more than one call of the model.",
             f"The web process computes {computed:.0f} ms for a whole turn, with the making of its"
             " conversation and its title.",
         ],
@@ -121,20 +125,21 @@ def _asked(stack: LiveStack, person: DemoPerson, question: str) -> Heard:
     return Heard(words)
 
 
-def _prompt(stack: LiveStack) -> Prompt:
-    """Return the parameters of the product's last answer, as the local AWS received them."""
-    call = stack.aws.requests("ConverseStream")[-1]
-    return {"modelId": call["modelId"], **call["body"]}
+def _prompts(stack: LiveStack) -> list[Prompt]:
+    """Return the parameters of the product's last answer's calls, as the local AWS got them."""
+    calls = stack.aws.requests("ConverseStream")
+    return [{"modelId": call["modelId"], **call["body"]} for call in calls]
 
 
-def _streamed(stack: LiveStack, prompt: Prompt) -> Heard:
-    """Stream the prompt directly and say when each delta arrived."""
+def _streamed(stack: LiveStack, prompts: list[Prompt]) -> Heard:
+    """Stream the prompts directly, one after the other, and say when each delta arrived."""
     client = live.runtime(stack.aws.url, "us-east-1")
     began = perf_counter()
     words = [
         (perf_counter() - began) * 1000
+        for prompt in prompts
         for event in client.converse_stream(**prompt)["stream"]
-        if "contentBlockDelta" in event
+        if "text" in event.get("contentBlockDelta", {}).get("delta", {})
     ]
     assert words
     return Heard(words)
