@@ -193,6 +193,8 @@
   }
 
   scroll.addEventListener("scroll", () => { atEnd = near(); if (atEnd) latest.hidden = true; }, { passive: true });
+  // The room changes where the composer grows, a problem is told, or a phone shows its keyboard: the end stays in sight.
+  new ResizeObserver(() => { if (atEnd) toEnd(); }).observe(scroll);
   latest.addEventListener("click", () => { toEnd(); composer.focus(); });
 
   /* What people do ---------------------------------------------------------------------------- */
@@ -310,21 +312,12 @@
   }
 
   async function copy(answer) {
-    const words = one("[data-answer]", answer).cloneNode(true);
-    for (const button of words.querySelectorAll(".code-copy")) button.remove();
-    for (const chip of words.querySelectorAll(".cite")) chip.textContent = `[${chip.textContent}]`;
     try {
-      await navigator.clipboard.writeText(one("[data-answer]", answer).isConnected ? textOf(words) : "");
+      await copying.put(one("[data-answer]", answer));
       toast(gettext("Copied"), "success");
     } catch {
       toast(gettext("The browser did not allow copying. Select the text and copy it yourself."), "warning");
     }
-  }
-
-  /** The text with its lines, which a detached element's innerText does not give. */
-  function textOf(words) {
-    const blocks = [...words.children].map((block) => block.textContent.trim());
-    return (blocks.length ? blocks : [words.textContent.trim()]).join("\n\n");
   }
 
   /* The drawer of sources ----------------------------------------------------------------------- */

@@ -83,6 +83,10 @@ def test_a_citation_leads_to_the_passage(max_page: Page) -> None:
     max_page.keyboard.type(QUESTION)
     max_page.keyboard.press("Enter")
     answers(max_page, 1)
+    max_page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    max_page.get_by_role("button", name="Copy the answer").click()
+    expect(max_page.locator(".toast")).to_have_text("Copied")
+    assert "[1]" in max_page.evaluate("navigator.clipboard.readText()")
     max_page.locator("a.cite").first.click()
     max_page.locator("[data-drawer] .source__name").click()
     expect(max_page.locator("#passage")).to_contain_text("30 days")
@@ -181,6 +185,11 @@ def test_the_assistant_fits_a_phone(server: Server, open_page: OpenPage) -> None
         check(page)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= PHONE[0]
+        page.goto(f"http://{server.host(MAX)}/usage/")
+        today = page.locator(".usage-chart .chart__bar:not([height='0']):not([height='0.0'])").last
+        place = today.bounding_box()
+        assert place is not None
+        assert place["x"] + place["width"] <= PHONE[0]  # without the chart being scrolled
         ready(
             "visits.md",
             "# A procedure for visits at home\n\n## Wounds, dressings and records\n\nWash.\n",

@@ -1,4 +1,4 @@
-"""Markdown is shown as it comes, by the browser, as the server shows the whole of it."""
+"""The browser shows Markdown as it comes, as the server shows the whole, and copies it as such."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 from documents.rendering import answer_html
 from tests.support.payloads import fetches, scripts
 
-SCRIPT = Path(__file__).parents[2] / "static" / "assistant" / "live.js"
+SCRIPTS = Path(__file__).parents[2] / "static" / "assistant"
 # What an element holds, in brackets; colours of code and where links lead left out.
 OUTLINE = """(html) => {
   const outline = (node) => [...node.childNodes].map((each) => {
@@ -28,6 +28,11 @@ OUTLINE = """(html) => {
     return tidy(outline(root));
   };
   return tidy(outline(root));
+}"""
+COPIED = """(html) => {
+  const root = document.createElement("div");
+  root.innerHTML = html;
+  return copying.markdown(root);
 }"""
 LIVE = f"(pieces) => ({OUTLINE})(null)(pieces)"
 
@@ -69,7 +74,8 @@ SHOWN = {
 @pytest.fixture
 def quiet(page: Page) -> Page:
     page.set_content("<main></main>")
-    page.add_script_tag(path=SCRIPT)
+    for name in ("live.js", "copying.js"):
+        page.add_script_tag(path=SCRIPTS / name)
     return page
 
 
@@ -82,6 +88,17 @@ def test_it_becomes_what_the_server_shows_whatever_the_pieces(quiet: Page) -> No
             shown = quiet.evaluate(LIVE, [*pieces, "\n"])
             if shown != wanted:
                 wrong += [f"{name} by {size}:", shown, wanted]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_copied_answer_is_the_same_again(quiet: Page) -> None:
+    wrong: list[str] = []
+    for name, text in WHOLE.items():
+        whole = answer_html(text, [])
+        copied = quiet.evaluate(COPIED, whole)
+        again, wanted = (quiet.evaluate(OUTLINE, each) for each in (answer_html(copied, []), whole))
+        if again != wanted:
+            wrong += [f"{name}:", copied, again, wanted]
     assert not wrong, "\n".join(wrong)
 
 
