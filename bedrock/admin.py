@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -40,6 +41,7 @@ from bedrock.models import (
 )
 from bedrock.posturing import posture_decide
 from billing.models import LedgerLine
+from billing.money import all_digits
 from billing.stafflists import ByPlan
 from tenants.accounts.selectors import staff_actor
 from tenants.errors import TenantryError
@@ -221,8 +223,8 @@ class PolicyDecisionAdmin(ReadOnly):
             tenant_id=row.tenant_id, request_id=row.request_id, reservation_id=row.reservation_id
         ).order_by("attempt", "unit")
         return _lines(
-            (line.attempt, line.unit, line.quantity, line.kind, line.usd,
-             "estimated" if line.estimated else "")
+            (line.attempt, line.unit.replace("_", " "), f"{line.quantity:,}", line.kind,
+             all_digits(line.usd or Decimal(0)), "estimated" if line.estimated else "")
             for line in lines
         )  # fmt: skip
 
@@ -237,7 +239,9 @@ class PolicyDecisionAdmin(ReadOnly):
 
 
 def _lines(rows: Iterable[Iterable[object]]) -> SafeString:
-    found = format_html_join("\n", "{}", ((" · ".join(map(str, row)),) for row in rows))
+    found = format_html_join(
+        "\n", "{}", ((" · ".join(str(each) for each in row if each != ""),) for row in rows)
+    )
     return format_html("<pre>{}</pre>", found or "nothing")
 
 

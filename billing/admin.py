@@ -21,10 +21,11 @@ from billing.models import (
     RegionQuota,
     Reservation,
 )
+from billing.money import all_digits
 from billing.plans.admin import Importing
 from billing.plans.staffstep import PLAN
 from billing.reconciliation import staff as reconciliation_pages  # noqa: F401 - the same
-from billing.stafflists import InDollars
+from billing.stafflists import InDollars, digits
 from tenants.registry.admin import TenantAdmin
 from tenants.registry.staffsteps import step_action
 from tenants.staffpages import ReadOnly
@@ -37,6 +38,22 @@ class PlanLimitInline(TabularInline):
 
     model = PlanLimit
     extra = 0
+    hide_title = True
+    readonly_fields: ClassVar = ["amount", "more"]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        told = ["metric", "amount", "more"]
+        return told if _dated(obj) else ["metric", "included", "overage_price", "overage_per"]
+
+    @admin.display(description="Included a month")
+    def amount(self, row: PlanLimit) -> str:
+        return "without limit" if row.included is None else digits(row.included)
+
+    @admin.display(description="Beyond it")
+    def more(self, row: PlanLimit) -> str:
+        if row.overage_price is None:
+            return "-"
+        return f"{all_digits(row.overage_price)} per {row.overage_per:,}"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_add_permission(request, obj) and not _dated(obj)
@@ -113,6 +130,8 @@ class PriceAdmin(Importing, InDollars, ModelAdmin):
     """Add a row that begins on a later day; a price that has begun stays as it was."""
 
     form = PriceForm
+    fields: ClassVar = ["model", "route", "unit", "usd", "per", "effective_from", "source"]
+    readonly_fields: ClassVar = ["usd_told"]
     import_kind = "prices"
     import_help = (
         "CSV or a JSON list with model, route, unit, usd, per, effective_from, and if you like"
@@ -123,9 +142,12 @@ class PriceAdmin(Importing, InDollars, ModelAdmin):
     ]  # fmt: skip
     list_filter: ClassVar = ["route", "unit", "effective_from"]
     search_fields: ClassVar = ["model"]
-    sortable_by: ClassVar = ["model", "effective_from"]
+    sortable_by: ClassVar[list[str]] = []
     list_per_page = 50
     date_hierarchy = "effective_from"
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["usd_told" if each == "usd" and _begun(obj) else each for each in self.fields]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and not _begun(obj)

@@ -12,6 +12,13 @@ from billing.models import Plan
 from billing.money import all_digits
 
 
+def digits(value: Decimal) -> str:
+    """Return a number with its thousands apart and no zeros behind its last digit."""
+    whole, _, rest = f"{value:,f}".partition(".")
+    rest = rest.rstrip("0")
+    return f"{whole}.{rest}" if rest else whole
+
+
 class _Costing(Protocol):
     usd: Decimal | None
 

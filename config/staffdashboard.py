@@ -152,11 +152,14 @@ def _failed_steps() -> list[Figure]:
     leavings = Offboarding.objects.exclude(error="").exclude(finished_at__isnull=False).count()
     return [
         Figure(
-            f"{makings}", "set-ups with an error", "/admin/registry/onboarding/", bad=makings > 0
+            f"{makings}",
+            "onboardings with an error",
+            "/admin/registry/onboarding/",
+            bad=makings > 0,
         ),
         Figure(
             f"{leavings}",
-            "removals with an error",
+            "offboardings with an error",
             "/admin/registry/offboarding/",
             bad=leavings > 0,
         ),

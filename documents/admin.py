@@ -23,17 +23,17 @@ class QuarantinedDocumentAdmin(ReadOnly):
     """A release reads the document once more, in the same sandbox; a deletion is for good."""
 
     empty = (
-        "No document was kept back. One that the scan finds harmful stands here until it"
-        " is decided on."
+        "No document was kept back. One that is not safe to read stands here until it is"
+        " decided on."
     )
     list_display: ClassVar = ["at", "tenant_id", "code", "kind", "amount", "state", "ended_at"]
     list_filter: ClassVar = ["state", "code"]
     search_fields: ClassVar = ["tenant_id", "document_id"]
     fields: ClassVar = [
-        "tenant_id", "document_id", "named", "code", "media_type", "size", "at", "state",
-        "ended_at",
+        "workspace", "tenant_id", "document_id", "named", "code", "media_type", "amount", "at",
+        "state", "ended_at",
     ]  # fmt: skip
-    readonly_fields: ClassVar = ["named"]
+    readonly_fields: ClassVar = ["named", "amount"]
     actions: ClassVar = ["read_again", "delete_documents"]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:

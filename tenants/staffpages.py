@@ -1,7 +1,7 @@
 """Bases of staff's pages whose rows are not made by hand."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.contrib import admin
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied
@@ -51,8 +51,35 @@ class FixedRows(Acting):
         return False
 
 
+LABELS: Final = {
+    "api_key_id": "API key id",
+    "arn": "ARN",
+    "aws_request_id": "AWS request id",
+    "profile_arn": "Profile ARN",
+    "tenant_id": "Workspace's id",
+    "usd_per_hour": "USD per hour",
+}
+
+
 class Naming(ModelAdmin):
-    """A list names the workspace where its rows say `tenant_id`; one that has left keeps its id."""
+    """Names the workspace where a row says `tenant_id`; one that has left keeps its id."""
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show the name above the id, of a row that there is."""
+        shown = [each for each in super().get_fields(request, obj) if each != "workspace"]
+        if obj is None or "tenant_id" not in shown:
+            return super().get_fields(request, obj)
+        place = shown.index("tenant_id")
+        return [*shown[:place], "workspace", *shown[place:]]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        given = list(super().get_readonly_fields(request, obj))
+        return [*given, "workspace"] if obj and hasattr(obj, "workspace_name") else given
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **given: Any
+    ) -> Any:
+        return super().get_form(request, obj, change, **{"labels": LABELS, **given})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)

@@ -8,6 +8,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from unfold.admin import ModelAdmin, TabularInline
 
 from billing.invoices.models import (
@@ -25,7 +27,7 @@ from billing.invoices.states import (
     invoice_void,
 )
 from billing.plans.admin import staff_of
-from billing.stafflists import ByPlan, InDollars
+from billing.stafflists import ByPlan, InDollars, digits
 from tenants.accounts.audit import audit_write
 from tenants.errors import TenantryError
 from tenants.stafffields import ByWorkspace
@@ -50,10 +52,15 @@ WORK: Final[dict[str, Callable[..., Invoice]]] = {
 
 class LineInline(InDollars, TabularInline):
     model = InvoiceLine
-    fields: ClassVar = ["position", "kind", "text", "quantity", "usd_told"]
+    fields: ClassVar = ["position", "kind", "text", "amount", "usd_told"]
     readonly_fields: ClassVar = fields
     extra = 0
     can_delete = False
+    hide_title = True
+
+    @admin.display(description="Quantity")
+    def amount(self, row: InvoiceLine) -> str:
+        return digits(row.quantity)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -67,11 +74,40 @@ class InvoiceAdmin(ReadOnly):
     """Invoices are drafted by a task; their steps are taken here, confirmed and on record."""
 
     empty = "Invoices are drafted by a task when a month has ended."
-    list_display: ClassVar = ["name", "tenant_id", "period", "state", "total", "why", "due_on"]
+    list_display: ClassVar = [
+        "number_told",
+        "tenant_id",
+        "month",
+        "state",
+        "total",
+        "why",
+        "due_on",
+    ]
+    fields: ClassVar = [
+        "workspace", "tenant_id", "month", "state", "why", "currency", "subtotal", "credits",
+        "tax_label", "tax_percent", "tax", "total", "addressed", "seller", "drafted_at",
+        "issued_at", "due_on", "paid_at", "paid_by", "payment_reference", "voided_at",
+        "void_reason",
+    ]  # fmt: skip
+    readonly_fields: ClassVar = ["month", "why", "addressed"]
     list_filter: ClassVar = ["state", "period"]
     search_fields: ClassVar = ["workspace", "tenant_id", "number", "payment_reference"]
     inlines: ClassVar = [LineInline]
     actions: ClassVar = ["issue", "hold", "release", "void", "pay"]
+
+    @admin.display(description="Number", ordering="number")
+    def number_told(self, row: Invoice) -> str:
+        return row.name
+
+    @admin.display(description="Month", ordering="period")
+    def month(self, row: Invoice) -> str:
+        return f"{row.period:%B %Y}"
+
+    @admin.display(description="Addressed to")
+    def addressed(self, row: Invoice) -> SafeString | str:
+        parts = ("name", "address", "tax_number", "email")
+        lines = ((str(row.bill_to[part]),) for part in parts if row.bill_to.get(part))
+        return format_html_join(mark_safe("<br>"), "{}", lines) or "-"
 
     @admin.display(description="Held because")
     def why(self, row: Invoice) -> str:
@@ -143,7 +179,8 @@ class BillingAccountAdmin(ByWorkspace, ByPlan, ModelAdmin):
         return {name: getattr(blank, name) for name in usual}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["tenant_id", "next_plan", "next_plan_on"] if obj else []
+        fixed = ["tenant_id", "next_plan", "next_plan_on"] if obj else []
+        return [*super().get_readonly_fields(request, obj), *fixed]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -156,11 +193,12 @@ class AccountCreditAdmin(ByWorkspace, InDollars, FixedRows):
     empty = "A credit is taken off the next invoices of a workspace until it is used up."
     list_display: ClassVar = ["granted_at", "tenant_id", "usd_told", "reason", "expires_on"]
     search_fields: ClassVar = ["tenant_id", "reason"]
-    readonly_fields: ClassVar = ["granted_at"]
+    readonly_fields: ClassVar = ["granted_at", "usd_told"]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        given = ["tenant_id", "usd", "reason", "expires_on"]
-        return [*given, "granted_at"] if obj else given
+        if obj is None:
+            return ["tenant_id", "usd", "reason", "expires_on"]
+        return ["workspace", "tenant_id", "usd_told", "reason", "expires_on", "granted_at"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(ModelAdmin.has_add_permission(self, request))

@@ -67,7 +67,9 @@ def test_a_decision_shows_what_is_in_the_ledger(
     with public_scope("staff"):
         row = PolicyDecision.objects.get(request_id=asked.request_id)
     shown = staff.get(address("policydecision", "change", row.pk)).content.decode()
-    assert "101 · input_tokens" in shown
+    assert "101 · input tokens" in shown
+    assert shown.index(acme.name) < shown.index(str(acme.id)), "who it is, and then the id"
+    assert "E-" not in shown.partition("101 ·")[2].partition("</pre>")[0], "sums as people write"
     assert "nothing" in shown  # the log has not been read
 
 
