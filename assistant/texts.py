@@ -1,6 +1,7 @@
 """Keep what Write made: a user's texts in versions, which are read, restored and deleted."""
 
 import json
+import re
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from tenants.lifecycle.holding import hold_refuse
 
 TITLE_CHARACTERS: Final = 120
 LIST_ROWS: Final = 50
+_SIGNS: Final = re.compile(r" ?\[\d{1,3}\]|!?\[([^\]\n]*)\]\([^)\n]*\)|\*\*|__|~~|`")
 NEW: Final = """
     WITH made AS (
         INSERT INTO assistant_writtentext (id, owner_id, task, title, created_at, updated_at)
@@ -157,5 +159,7 @@ def _add(text: WrittenText, last: TextVersion | None, **members: Any) -> TextVer
 
 
 def _title(content: str) -> str:
-    line = next((line for line in content.splitlines() if line.strip(" #*->")), _("Text"))
-    return line.strip(" #*->")[:TITLE_CHARACTERS]
+    """Return the first words of a text, without the signs of its Markdown."""
+    plain = _SIGNS.sub(r"\1", content)
+    line = next((line for line in plain.splitlines() if line.strip(" #*->|")), _("Text"))
+    return line.strip(" #*->|")[:TITLE_CHARACTERS]

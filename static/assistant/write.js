@@ -43,6 +43,10 @@
     tools();
   }
 
+  /** Whoever leaves while it is written has what had arrived, too. */
+  const keepPart = () => markdown && tenantry.kept.set("written", { partial: markdown, text: given });
+  addEventListener("pagehide", () => { if (control) keepPart(); });
+
   let typed = 0;
   form.addEventListener("input", () => { clearTimeout(typed); typed = setTimeout(keepFields, 400); });
   form.addEventListener("change", keepFields);
@@ -85,6 +89,7 @@
   async function write() {
     const body = task();
     keepFields();
+    tenantry.kept.set("written", null);
     say("");
     clear();
     control = new AbortController();
@@ -101,7 +106,7 @@
       if (!control.signal.aborted) say(error.message);
     }
     text.classList.remove("caret");
-    if (control.signal.aborted) tenantry.kept.set("written", { partial: markdown, text: given });
+    if (control.signal.aborted) keepPart();
     part("step").hidden = true;
     control = null;
     busy(false);

@@ -17,6 +17,7 @@ from tenants.context import SYSTEM, entered
 from tests.documents.helpers import HANDBOOK, ready
 from tests.support.cast import ADA, BOB, CHARLIE, MAX, Person
 from tests.support.clients import api, browser_of, code_of, tenant_of
+from tests.support.localaws import LocalAws
 
 pytestmark = pytest.mark.django_db
 WORDY = "In order to save money, please note that we basically need to very quickly act."
@@ -47,6 +48,12 @@ def test_a_rewrite_is_kept_beside_what_was_given() -> None:
     assert "<del>In order to" in page
     listed = api(MAX).get("/api/v1/write/texts/").json()["results"]
     assert [(one["id"], one["versions_kept"]) for one in listed] == [(kept["id"], 2)]
+
+
+def test_a_text_is_called_by_its_first_words_without_their_marks(localaws: LocalAws) -> None:
+    localaws.script(chunks=["## **Journeys** by [rail](https://a.example/), `v2`\n\nWords."])
+    written = write(task="draft", instructions="A note about journeys")
+    assert text(written["text_id"])["title"] == "Journeys by rail, v2"
 
 
 def test_another_writing_is_another_version_and_an_earlier_one_comes_back() -> None:
