@@ -41,10 +41,11 @@ from tenants.accounts.tasks import confirm_mail, password_mail
 from tenants.lifecycle.setup import setup_again, setup_of
 from tenants.middleware import host_of
 from tenants.signin.models import Provider
+from tenants.signin.policy import password_lets_in
 from tenants.signin.second import sign_in_begin
 from tenants.signin.sso.domains import domain_proved
 from tenants.signin.sso.oidc import origin_of_provider
-from tenants.signin.sso.provider import password_lets_in, provider_open
+from tenants.signin.sso.provider import provider_open
 
 log = structlog.get_logger(__name__)
 

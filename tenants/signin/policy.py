@@ -1,4 +1,4 @@
-"""Who must have a second factor."""
+"""Who must have a second factor, and whose password signs in."""
 
 from typing import Final
 
@@ -31,10 +31,39 @@ def asked_by() -> str:
 
 
 def second_needed(user: User) -> bool:
-    """Return whether the policy asks this user for a second factor; staff, the deployment's."""
+    """Return whether this user must have a second factor; of staff, whether the deployment says so.
+
+    The policy may ask for one. Whose password opens a workspace that requires its provider has one
+    in any case: a password alone would be the way around the provider.
+    """
     if in_staff_scope():
         return bool(settings.STAFF_SECOND_FACTOR == "required")
-    return needed_by(policy(), user)
+    if needed_by(policy(), user):
+        return True
+    provider = _provider_required()
+    return provider is not None and _keeps_the_way_in(provider, user)
+
+
+def password_lets_in(user: User) -> bool:
+    """Return whether this user may sign in with a password.
+
+    Where the provider is required, the break-glass owner alone may; every owner, should that one
+    be no active owner any more, so that a workspace is never locked.
+    """
+    provider = _provider_required()
+    return provider is None or _keeps_the_way_in(provider, user)
+
+
+def _provider_required() -> Provider | None:
+    required = Provider.objects.filter(state=Provider.State.REQUIRED)
+    return required.select_related("break_glass").first()
+
+
+def _keeps_the_way_in(provider: Provider, user: User) -> bool:
+    keeper = provider.break_glass
+    if keeper is None or not keeper.is_active or keeper.role != Role.OWNER:
+        return user.role == Role.OWNER
+    return user.id == keeper.id
 
 
 def needed_by(asked: str, user: User) -> bool:

@@ -18,8 +18,7 @@ from tenants.accounts.models import User
 from tenants.accounts.services import sign_in, staff_sign_in
 from tenants.context import in_staff_scope
 from tenants.signin.models import Factor, OpenSession
-from tenants.signin.policy import second_needed
-from tenants.signin.sso.provider import password_lets_in
+from tenants.signin.policy import password_lets_in, second_needed
 
 PENDING: Final = "sign_in"
 SECONDS: Final = 600  # for the second step

@@ -41,21 +41,6 @@ def provider_open() -> Provider | None:
     return Provider.objects.exclude(state=State.OFF).first()
 
 
-def password_lets_in(user: User) -> bool:
-    """Return whether this user may sign in with a password.
-
-    Where the provider is required, the break-glass owner alone may; every owner, should that one
-    be no active owner any more, so that a workspace is never locked.
-    """
-    provider = Provider.objects.filter(state=State.REQUIRED).select_related("break_glass").first()
-    if provider is None:
-        return True
-    keeper = provider.break_glass
-    if keeper is None or not keeper.is_active or keeper.role != Role.OWNER:
-        return user.role == Role.OWNER
-    return user.id == keeper.id
-
-
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """The settings of a provider as a form gives them; an empty secret keeps the one there is."""
