@@ -4,7 +4,6 @@ An admin sets roles up to admin and keeps people out; owners are an owner's busi
 themselves, and the last active owner stays, so that a workspace cannot be locked from the inside.
 """
 
-from functools import partial
 from uuid import UUID
 
 from django.db import transaction
@@ -16,7 +15,6 @@ from tenants.accounts.services import user_disable, user_enable, user_role_set
 from tenants.context import Actor
 from tenants.errors import Forbidden, Invalid, NotFound
 from tenants.signin.models import ProviderLink
-from tenants.sockets import sockets_close
 
 
 def role_set(*, actor: Actor, user_id: UUID, role: str) -> User:
@@ -67,14 +65,13 @@ def ownership_transfer(*, actor: Actor, user_id: UUID) -> None:
             raise Invalid(
                 _("%(email)s is deactivated; let them in again first.") % {"email": heir.email}
             )
-        User.objects.filter(id=heir.id).update(role=Role.OWNER)
-        User.objects.filter(id=own).update(role=Role.ADMIN)
         audit_write(
             actor, action="workspace.transfer", object_type="user", object_id=heir.id, was=heir.role
         )
+        if heir.role != Role.OWNER:
+            user_role_set(actor=actor, user=heir, role=Role.OWNER)
+        user_role_set(actor=actor, user=member_of(own), role=Role.ADMIN)
         _unlinked(actor, heir.id)
-        for each in (own, heir.id):
-            transaction.on_commit(partial(sockets_close, each))
 
 
 def _unlinked(actor: Actor, user_id: UUID) -> None:

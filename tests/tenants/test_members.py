@@ -1,5 +1,6 @@
 """Members: invited by a link that works once, changed by admins, never locked out from inside."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from tenants.accounts.models import AuditEvent, Invitation, Role, User
 from tenants.context import entered
+from tenants.webhooks.models import Delivery, Endpoint
 from tests.support.cast import ALICE, BOB, CHARLIE, Person
 from tests.support.clients import api, browser_of, code_of, stranger, tenant_of, user_of
 
@@ -160,9 +162,16 @@ def test_the_workspace_always_keeps_an_active_owner() -> None:
     assert patched(BOB, alice, role="admin").json()["role"] == "admin"
     assert code_of(patched(BOB, bob, role="admin")) == "invalid"
     transfer = {"transfer": "yes"}
+    with entered(tenant_of(ALICE)):
+        Endpoint.objects.create(url="https://127.0.0.1/", secret="x", events=["member.changed"])
     page = aside(lambda: browser_of(BOB).post(f"/settings/members/{alice}/", transfer))
     assert page.status_code == 302
     held = members()
     assert held[ALICE.email][0] == Role.OWNER and held[BOB.email][0] == Role.ADMIN
+    with entered(tenant_of(ALICE)):
+        told = [json.loads(each.body)["data"] for each in Delivery.objects.order_by("created_at")]
+    assert {(each["id"], each["was"], each["role"]) for each in told} == {
+        (alice, "admin", "owner"), (bob, "owner", "admin")
+    }  # fmt: skip
     refused = browser_of(BOB).post(f"/settings/members/{alice}/", {"active": "no"})
     assert refused.status_code == 403
