@@ -21,6 +21,7 @@ from tenants.context import entered, public_scope
 from tenants.lifecycle.naming import url_for
 from tenants.redis import redis_client
 from tenants.registry.models import Impersonation, Status, Tenant
+from tenants.signin.impersonating import visit_token
 from tests.assistant.talking import Server, aside, conversation_for, talking
 from tests.isolation.table import ROUTES
 from tests.isolation.world import objects_of
@@ -131,6 +132,9 @@ def test_nobody_comes_in_unless_the_owner_allows_it_and_then_by_one_link_once(
     path = urlsplit(begin(staff)["Location"]).path
     seen = user_of(ADA).last_login
     assert stranger(CHARLIE.host).get(path).status_code == 410
+    # A link signed for one workspace opens nothing in another, even where it names a visit there.
+    signed_there = visit_token(Impersonation(id=visit().id, tenant_id=tenant_of(CHARLIE).id))
+    assert stranger(ADA.host).get(f"/staff-visit/{signed_there}/").status_code == 410
     client = stranger(ADA.host)
     assert client.get(path).status_code == 302
     assert stranger(ADA.host).get(path).status_code == 410

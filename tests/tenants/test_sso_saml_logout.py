@@ -1,6 +1,7 @@
 """SAML single logout that the provider begins: what it ends, and what it may not."""
 
 import base64
+import copy
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from saml2.samlp import logout_response_from_string
 from tenants.accounts.models import AuditEvent
 from tenants.context import entered
 from tenants.lifecycle.naming import url_for
+from tenants.signin.sso.samlxml import NS, PROTOCOL
 from tests.support.cast import ADA, BOB, CHARLIE
 from tests.support.clients import browser_of, stranger, tenant_of
 from tests.support.samlidp import SamlIdp, idp_running
@@ -107,6 +109,16 @@ def said_of_another(raw: bytes) -> bytes:
     return raw.replace(SUBJECT.encode(), f"id-of-{NEW}".encode())
 
 
+def wrapped(raw: bytes) -> bytes:
+    """Carry the signed request inside a forged one that bears its signature."""
+    evil = etree.fromstring(raw)
+    signed = copy.deepcopy(evil)
+    signed.remove(signed.find("ds:Signature", NS))
+    evil.set("ID", "_evil")
+    etree.SubElement(evil, f"{{{PROTOCOL}}}Extensions").append(signed)
+    return etree.tostring(evil)
+
+
 def test_a_request_that_is_not_right_ends_nothing(idp: SamlIdp) -> None:
     admin = with_saml(idp)
     client, _ = come_in(idp, BOB.email)
@@ -121,6 +133,8 @@ def test_a_request_that_is_not_right_ends_nothing(idp: SamlIdp) -> None:
     idp.right()
     idp.after = said_of_another
     assert code_of(by_form(idp.logout(HERE, SUBJECT, form=True))) == "sso_signature"
+    idp.after = wrapped
+    assert code_of(by_form(idp.logout(HERE, SUBJECT, form=True))) == "sso_wrapped"
     idp.right()
     good, foreign = idp.logout(HERE, SUBJECT), SamlIdp(idp.folder, idp.url, idp.services)
     foreign.renew()
