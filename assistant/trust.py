@@ -3,10 +3,11 @@
 Nothing here is a fixed claim: each line is read from the system, or names the test that shows it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import connection
@@ -17,15 +18,20 @@ from django.utils.translation import ngettext
 from bedrock.models import PolicyDecision
 from bedrock.policy import guardrail_of, policy_of
 from bedrock.safety import rules_of
-from tenants.accounts.models import AuditSeal
+from bedrock.selectors import regions_served
+from tenants.accounts.models import AuditSeal, User
 from tenants.accounts.selectors import members
 from tenants.context import TenantContext
 from tenants.errors import TenantryError
 from tenants.lifecycle.holding import data_policy_of
 from tenants.lifecycle.retention import days_of, kinds
 from tenants.objects import bucket
-from tenants.registry.models import IsolationCheck
+from tenants.registry.models import Impersonation, IsolationCheck
 from tenants.registry.regions import NAMES
+from tenants.signin.models import Factor, SignInPolicy
+from tenants.signin.policy import policy as second_policy
+from tenants.signin.sso.provider import provider_of
+from tenants.webhooks.models import Endpoint
 from tenants.wording import RETRIEVAL, grouped, minute
 
 TRAINING: Final = "https://docs.aws.amazon.com/bedrock/latest/userguide/data-protection.html"
@@ -64,7 +70,7 @@ def trust_of(tenant: TenantContext) -> list[Section]:
         Section(_("Retention"), list(_retention(tenant))),
         Section(_("Training"), list(_training(tenant))),
         Section(_("Sub-processors"), list(_processors(tenant))),
-        Section(_("People and audit"), list(_people())),
+        Section(_("People and audit"), list(_people(tenant))),
     ]
 
 
@@ -98,6 +104,14 @@ def _places(tenant: TenantContext) -> Iterator[Line]:
         f"{NAMES.get(tenant.region, tenant.region)} ({tenant.region})",
         _("the workspace's row"),
         "/settings/data/",
+    )
+    served = regions_served(tenant)
+    yield Line(
+        _("Regions that models are called in"),
+        ", ".join(f"{NAMES.get(each, each)} ({each})" for each in served)
+        if served
+        else _("not read yet; they are read with the next check of the profiles"),
+        _("the models behind the inference profiles in force, as AWS lists them"),
     )
     yield Line(
         _("Database"),
@@ -283,12 +297,13 @@ def _counted(role: str, count: int) -> str:
     return words[role] % {"count": count}
 
 
-def _people() -> Iterator[Line]:
+def _people(tenant: TenantContext) -> Iterator[Line]:
     people = members()
     roles = {role: sum(user.role == role and user.is_active for user in people)
              for role in ("owner", "admin", "member", "viewer")}  # fmt: skip
     told = ", ".join(_counted(role, count) for role, count in roles.items())
     yield Line(_("Members"), told, _("the workspace's users"), "/settings/members/")
+    yield from _ways_in(tenant, [user for user in people if user.is_active])
     seal = AuditSeal.objects.order_by("-number").first()
     sealed = _("no seal")
     if seal:
@@ -297,6 +312,49 @@ def _people() -> Iterator[Line]:
             "at": minute(seal.at),
         }
     yield Line(_("Audit log"), sealed, _("the audit's seals"), "/settings/audit/")
+
+
+def _ways_in(tenant: TenantContext, people: Sequence[User]) -> Iterator[Line]:
+    """Tell what signing in asks for, who else looks in, and where the workspace is told of."""
+    having = Factor.objects.filter(user__in=people).values("user").distinct().count()
+    asked = SignInPolicy.Second(second_policy()).label
+    yield Line(
+        _("Second factor"),
+        _("%(asked)s; %(part)s of %(whole)s members have one")
+        % {"asked": asked, "part": having, "whole": len(people)},
+        _("the sign-in policy and the members' factors"),
+        "/settings/security/",
+    )
+    provider = provider_of()
+    yield Line(
+        _("Single sign-on"),
+        f"{provider.name} ({provider.get_kind_display()}): {provider.get_state_display()}"
+        if provider
+        else _("none"),
+        _("the identity provider's settings"),
+        "/settings/security/sso/",
+    )
+    policy = data_policy_of(tenant.id)
+    since = timezone.now() - timedelta(days=DAYS)
+    visits = Impersonation.objects.filter(tenant_id=tenant.id, started_at__gte=since).count()
+    yield Line(
+        _("Our staff may look in"),
+        ngettext(
+            "%(access)s; %(count)s visit in %(days)s days",
+            "%(access)s; %(count)s visits in %(days)s days",
+            visits,
+        )
+        % {"access": policy.get_staff_access_display(), "count": visits, "days": DAYS},
+        _("the data policy, version %(version)s") % {"version": policy.version},
+        "/settings/data/",
+    )
+    hosts = {urlsplit(each.url).hostname or "" for each in Endpoint.objects.all() if each.enabled}
+    yield Line(
+        _("Events are sent to"),
+        ", ".join(sorted(hosts)) or _("none"),
+        _("the webhooks that are switched on"),
+        "/settings/webhooks/",
+    )
 
 
 def document_of(tenant: TenantContext, address: str) -> str:

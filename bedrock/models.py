@@ -314,6 +314,9 @@ class InferenceProfile(models.Model):
     name = models.CharField(max_length=64)
     arn = models.CharField(max_length=200, unique=True)
     source = models.CharField(max_length=200, help_text="The ARN that it was copied from.")
+    regions = models.JSONField(
+        null=True, help_text="Where AWS may serve its calls; empty: not read yet."
+    )
     state = models.CharField(
         max_length=120, default="as it should be", help_text="As it was found at the last check."
     )

@@ -169,6 +169,20 @@ def profile_ensure(wanted: Wanted, there: dict[str, Json]) -> list[str]:
     return [] if named else [f"profile {wanted.name}"]
 
 
+def regions_noted(region: str, there: dict[str, Json]) -> None:
+    """Keep in which Regions AWS may serve each profile's calls: those of the models behind it.
+
+    A system profile routes to any Region of its geography, whichever it is called in.
+    https://docs.aws.amazon.com/bedrock/latest/userguide/cross-region-inference.html
+    """
+    for row in InferenceProfile.objects.filter(region=region, retired_at=None):
+        models = there.get(row.arn, {}).get("models", ())
+        found = sorted({str(each["modelArn"]).split(":")[3] for each in models})
+        if found and found != row.regions:
+            row.regions = found
+            row.save(update_fields=["regions"])
+
+
 def _created(wanted: Wanted, there: dict[str, Json]) -> str:
     quota = profile_quota(wanted.region)
     if len(there) >= quota:

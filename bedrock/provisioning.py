@@ -25,7 +25,7 @@ from bedrock.deployment import (
 from bedrock.guardrails import ensure_guardrails
 from bedrock.knowledge_bases import region_knowledge_ensure
 from bedrock.models import Guardrail, InferenceProfile, Model, Tier
-from bedrock.profiles import Owner, profiles_ensure
+from bedrock.profiles import Owner, application_profiles, profiles_ensure, regions_noted
 from bedrock.reconciling import profiles_reconcile
 from bedrock.roles import roles_ensure
 from tenants.aws import BotoCoreError, ClientError, ops_client, translated
@@ -94,7 +94,9 @@ def cost_tags_ensure() -> list[str]:
 
 def ensure_profiles(region: str) -> list[str]:
     """Make each plan's profiles in a Region, and those of tenants that have their own."""
-    return profiles_ensure(region, profile_owners(region))
+    made = profiles_ensure(region, profile_owners(region))
+    regions_noted(region, application_profiles(region))
+    return made
 
 
 def profile_owners(region: str) -> list[Owner]:

@@ -24,6 +24,7 @@ from bedrock.profiles import (
     application_profiles,
     profile_ensure,
     profile_quota,
+    regions_noted,
     wanted_profiles,
 )
 from tenants.aws import ClientError, ops_client
@@ -46,6 +47,7 @@ def profiles_reconcile(region: str, owners: Sequence[Owner]) -> list[str]:
     done, refused = _made(wanted, there)
     done += _retired(region, wanted)
     done += _tags_mended(region, wanted)
+    regions_noted(region, there)
     known = _deleted(region, there, done)
     foreign = _orphans_deleted(region, there, known, done)
     policy.forget()

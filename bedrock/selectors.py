@@ -3,9 +3,12 @@
 from typing import Any
 from uuid import UUID
 
-from bedrock.models import LoggedCall, Model, PolicyDecision
+from django.db.models import Subquery
+
+from bedrock.models import InferenceProfile, LoggedCall, Model, PolicyDecision, Role
 from bedrock.policy import policy_of
-from tenants.context import current
+from tenants.context import TenantContext, current
+from tenants.errors import TenantryError
 
 
 def decisions_of(request_id: UUID) -> list[PolicyDecision]:
@@ -52,6 +55,29 @@ def answering(decisions: list[PolicyDecision]) -> PolicyDecision | None:
 def capabilities(role: str = "small") -> Model:
     """Return the row of the model that fills a role for the entered tenant; pages read it."""
     return policy_of(current(), role).model
+
+
+def regions_served(tenant: TenantContext) -> list[str]:
+    """Return in which Regions AWS may serve the entered tenant's model calls, by name.
+
+    Those of the profiles in force, and its own; none where a profile's were not read yet. Profiles
+    of one source are served in the same ones, so that a new one need not have been read itself.
+    """
+    found = {tenant.region}
+    for role in Role.values:
+        try:
+            wanted = policy_of(tenant, role)
+        except TenantryError:
+            continue  # the page tells of it elsewhere
+        if wanted.provisioned:
+            continue
+        source = InferenceProfile.objects.filter(arn=wanted.profile_arn).values("source")[:1]
+        known = InferenceProfile.objects.filter(source=Subquery(source), regions__isnull=False)
+        regions = known.values_list("regions", flat=True).first()
+        if regions is None:
+            return []
+        found |= set(regions)
+    return sorted(found)
 
 
 def embedding_model() -> str:

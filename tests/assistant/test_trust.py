@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
+from django.utils import timezone
 
+from bedrock.models import InferenceProfile
 from bedrock.policy import guardrail_of
-from tenants.context import entered
+from bedrock.provisioning import reconcile_profiles
+from tenants.context import entered, public_scope
 from tenants.lifecycle.selftest import isolation_check
 from tenants.registry.models import DataExport, IsolationCheck
+from tenants.webhooks.models import Endpoint
 from tests.documents.helpers import HANDBOOK, ready
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, Person
-from tests.support.clients import api, browser_of, tenant_of
+from tests.support.clients import api, browser_of, tenant_of, user_of
 from tests.support.localaws import LocalAws
 from tests.support.services import Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = "/settings/trust/"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +53,14 @@ def test_each_line_is_what_stands_and_the_document_says_the_same(localaws: Local
     api(ADA).patch(
         "/api/v1/data/policy/", {"days": {"documents": 45}}, content_type="application/json"
     )
+    with public_scope("staff"):
+        InferenceProfile.objects.update(regions=None)
+    assert "not read yet; they are read with the next check" in browser.get(PAGE).content.decode()
+    with public_scope("staff"):
+        reconcile_profiles(tenant.region)
+    with entered(tenant):
+        Endpoint.objects.create(url="https://hooks.example:8443/in?key=x", secret="x")
+        user_of(MAX).factors.create(kind="app", name="Phone", last_used_at=timezone.now())
     page = browser.get(PAGE).content.decode()
     document = browser.get(f"{PAGE}document/").content.decode()
     for told in (page, document):
@@ -54,6 +69,13 @@ def test_each_line_is_what_stands_and_the_document_says_the_same(localaws: Local
         assert "45 days" in told and "us-east-1" in told
         assert "1 of 1" in told, "answers through Bedrock"
         assert "1 owner, 1 admin, 1 member, 1 viewer" in told
+        # A system profile serves in any Region of its geography: the workspace's alone would be
+        # a claim.
+        assert "US East (N. Virginia) (us-east-1), US East (Ohio) (us-east-2)" in told
+        assert "Nobody must; 1 of 4 members have one" in told and "hooks.example" in told
+        assert "Not at all; 0 visits in 30 days" in told and "8443" not in told
+        for file, test in re.findall(r"(tests/[\w/]+\.py)::(\w+)", told):
+            assert f"def {test}(" in (ROOT / file).read_text()
     assert document.startswith("# Trust: Acme Works") and "| 45 days |" in document
 
 
