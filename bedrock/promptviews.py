@@ -82,9 +82,10 @@ def assistant_restore_submit(request: HttpRequest, version: int) -> HttpResponse
     return redirect("settings-assistant")
 
 
-def _history() -> list[AssistantSettings]:
+def _history() -> list[dict[str, Any]]:
+    """Return the latest versions, each with what is off in the reader's words."""
     rows = AssistantSettings.objects.filter(tenant_id=current().id).order_by("-version")
-    return list(rows[:HISTORY])
+    return [{"row": row, "off": [FEATURES[name] for name in row.off]} for row in rows[:HISTORY]]
 
 
 class AssistantSettingsSerializer(serializers.Serializer[Any]):
