@@ -3,6 +3,7 @@
 Sockets have their own, beside their frames (`assistant/errors.py`).
 """
 
+import math
 import sys
 from typing import Any, Final
 
@@ -167,9 +168,10 @@ def error_page(request: HttpRequest, error: TenantryError) -> HttpResponse:
         )
     else:
         page = error.status if error.status in PAGES else (400 if error.status < 500 else 500)
-        response = render(
-            request, f"errors/{page}.html", {"error": problem(error)}, status=error.status
-        )
+        wait = int(error.extra.get("retry_after") or 0)
+        minutes = math.ceil(wait / 60) if wait > 90 else 0  # what nobody counts in seconds
+        context = {"error": problem(error), "minutes": minutes}
+        response = render(request, f"errors/{page}.html", context, status=error.status)
     for name, value in _headers(error).items():
         response[name] = value
     return response
@@ -210,5 +212,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     log.info("csrf.refused", reason=reason)
     return error_page(
         request,
-        _Wrapped("csrf_failed", 403, _("This form is out of date: reload the page, then send it.")),
+        _Wrapped(
+            "csrf_failed",
+            403,
+            _(
+                "The page was open for long, or you signed in again meanwhile, so what it sent was"
+                " not accepted."
+            ),
+        ),
     )

@@ -129,6 +129,7 @@ class JoinForm(forms.Form):
         max_length=200,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=gettext_lazy("12 characters or more."),
     )
 
     def clean_password(self) -> str:

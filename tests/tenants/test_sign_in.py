@@ -38,6 +38,15 @@ def test_too_many_attempts_are_slowed_down() -> None:
     answers = [client.post("/sign-in/", form) for _ in range(11)]
     assert answers[-1].status_code == 429
     assert int(answers[-1]["Retry-After"]) > 0
+    assert "Wait 5 minutes, then try again." in answers[-1].content.decode()
+
+
+def test_a_form_that_is_out_of_date_is_told_so_and_no_role_is_blamed() -> None:
+    client = Client(enforce_csrf_checks=True, headers={"Host": ALICE.host})
+    page = client.post("/sign-in/", {"email": ALICE.email, "password": PASSWORD})
+    told = page.content.decode()
+    assert page.status_code == 403 and "This form is out of date" in told
+    assert "reload the page" in told and "Your role" not in told
 
 
 def test_a_user_of_another_workspace_cannot_sign_in_here() -> None:
