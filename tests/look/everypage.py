@@ -27,7 +27,7 @@ NOT_OF_STAFF: Final = ("landmark-one-main", "region", "landmark-unique", "empty-
 THEMES: Final = ("light", "dark", "contrast")
 HEAVIEST: Final = 150 * 1024  # bytes of script and style together, as they are sent
 STATIC: Final = Path(__file__).parents[2] / "static"
-# Addresses that show no page to anybody, with the reason.
+# Addresses that show no page by themselves, with the reason; `brought.py` brings what can be.
 NO_PAGE: Final = {
     "": "leads to the first page",
     "password-reset/<uidb64>/<token>/": "a link that a mail brings",
