@@ -1,5 +1,6 @@
 """Staff's list of workspaces: how each is, what is done with one, as fast for a thousand."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -112,10 +113,13 @@ def test_a_list_of_a_thousand_takes_as_many_statements_as_one_of_five(
     def statements() -> dict[str, int]:
         told = {}
         for path in paths:
+            begun = time.perf_counter()
             client.get(path)
+            took = time.perf_counter() - begun
             with CaptureQueriesContext(connection) as caught:
                 assert client.get(path).status_code == 200
             told[path] = len(caught)
+            print(f"{path}: {took * 1000:.0f} ms, {len(caught)} statements")
         return told
 
     few = statements()
