@@ -18,6 +18,7 @@ from billing.reconciliation.deciding import true_ups_run
 from billing.storage import storage_count
 from billing.sweeper import sweep
 from tenants.context import public_scope
+from tenants.mailing import MAILS
 from tenants.tasks import in_each_tenant, tenant_task
 
 
@@ -69,7 +70,7 @@ def payments_due() -> None:
         payments_apply()
 
 
-@tenant_task(name="billing.invoice_mail")
+@tenant_task(name="billing.invoice_mail", **MAILS)
 def invoice_mail(invoice_id: str) -> None:
     """Send an issued invoice to whom it is addressed, once."""
     invoice_send(invoice_id)

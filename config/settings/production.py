@@ -22,6 +22,7 @@ EMAIL_PORT = _mail.port or 587
 EMAIL_HOST_USER = unquote(_mail.username or "")
 EMAIL_HOST_PASSWORD = unquote(_mail.password or "")
 EMAIL_USE_TLS = True
+EMAIL_TIMEOUT = 20  # seconds; a mail server that only listens would hold a worker for good
 
 # A stolen password of staff must not open every workspace's settings.
 STAFF_SECOND_FACTOR = env.staff_second_factor or "required"

@@ -7,7 +7,7 @@ from uuid import UUID
 from celery import shared_task
 from django.conf import settings
 from django.contrib.auth.forms import PasswordResetForm
-from django.core.mail import send_mail
+from django.core.mail import EmailMessage, send_mail
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -20,6 +20,7 @@ from tenants.accounts.sealing import audit_seal
 from tenants.context import current, entered, public_scope
 from tenants.languages import language_of
 from tenants.lifecycle.naming import url_for
+from tenants.mailing import MAILS, mails_send
 from tenants.registry.models import Impersonation
 from tenants.tasks import in_each_tenant, tenant_task
 
@@ -31,7 +32,7 @@ class ResetForm(PasswordResetForm):
         return iter(User.objects.filter(email=email.lower(), is_active=True, is_service=False))
 
 
-@tenant_task(name="accounts.password_mail")
+@tenant_task(name="accounts.password_mail", **MAILS)
 def password_mail(email: str, host: str) -> None:
     """Send the reset link to the address if a user of the workspace has it.
 
@@ -51,7 +52,7 @@ def password_mail(email: str, host: str) -> None:
             )
 
 
-@tenant_task(name="accounts.confirm_mail")
+@tenant_task(name="accounts.confirm_mail", **MAILS)
 def confirm_mail(user_id: str) -> None:
     """Ask a user to confirm the address; nothing where it is confirmed or the user is gone."""
     user = User.objects.filter(id=UUID(user_id), email_confirmed_at=None, is_active=True).first()
@@ -70,7 +71,7 @@ def confirm_mail(user_id: str) -> None:
         send_mail(subject, text, None, [user.email])
 
 
-@shared_task(name="accounts.find_mail")
+@shared_task(name="accounts.find_mail", **MAILS)
 def find_mail(email: str) -> None:
     """Tell the reader of an address of the workspaces it belongs to; no mail where there are none.
 
@@ -98,7 +99,7 @@ def sync_addresses() -> None:
     in_each_tenant(addresses_sync, failed="accounts.sync_failed")
 
 
-@tenant_task(name="accounts.invitation_mail")
+@tenant_task(name="accounts.invitation_mail", **MAILS)
 def invitation_mail(invitation_id: str) -> None:
     """Send an invitation's link, if it is still open."""
     invitation = invitations_open().filter(id=invitation_id).first()
@@ -120,7 +121,7 @@ def invitation_mail(invitation_id: str) -> None:
         )
 
 
-@tenant_task(name="accounts.staff_visit_mail")
+@tenant_task(name="accounts.staff_visit_mail", **MAILS)
 def staff_visit_mail(visit_id: str) -> None:
     """Tell the owners that our staff look at the workspace, as whom and why."""
     visit = Impersonation.objects.filter(id=visit_id, tenant_id=current().id).first()
@@ -132,12 +133,13 @@ def staff_visit_mail(visit_id: str) -> None:
         "workspace": current().name,
         "url": url_for(current().slug),
     }
-    owners = User.objects.filter(role=Role.OWNER, is_active=True, is_service=False)
+    owners, mails = User.objects.filter(role=Role.OWNER, is_active=True, is_service=False), []
     for owner in owners:
         with override(language_of(owner)):
             subject = _("Our staff look at %(workspace)s") % {"workspace": _line(current().name)}
             text = render_to_string("auth/staff_visit_email.txt", context)
-            send_mail(subject, text, None, [owner.email])
+            mails.append(EmailMessage(subject, text, to=[owner.email]))
+    mails_send(mails)
 
 
 @shared_task(name="accounts.seal_audit")

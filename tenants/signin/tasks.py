@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from celery import shared_task
 from celery.schedules import crontab
-from django.core.mail import send_mail
+from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -14,6 +14,7 @@ from tenants.accounts.models import Role, User
 from tenants.context import current
 from tenants.languages import language_of
 from tenants.lifecycle.naming import url_for
+from tenants.mailing import MAILS, mails_send
 from tenants.signin.models import EmailDomain
 from tenants.signin.sessions import sessions_tidy
 from tenants.signin.sso.domains import domains_recheck, record_of
@@ -50,7 +51,7 @@ def domains_look() -> None:
         domain_mail.dispatch(str(domain.id))
 
 
-@tenant_task(name="signin.domain_mail")
+@tenant_task(name="signin.domain_mail", **MAILS)
 def domain_mail(domain_id: str) -> None:
     """Tell the owners that a domain's record is gone, and until when people join by it."""
     domain = EmailDomain.objects.filter(id=domain_id).first()
@@ -63,13 +64,14 @@ def domain_mail(domain_id: str) -> None:
         "record": f'{name} TXT "{text}"',
         "url": f"{url_for(current().slug)}/settings/security/sso/",
     }
-    owners = User.objects.filter(role=Role.OWNER, is_active=True, is_service=False)
+    owners, mails = User.objects.filter(role=Role.OWNER, is_active=True, is_service=False), []
     for owner in owners:
         with override(language_of(owner)):
             subject = _("The DNS record of %(domain)s is gone") % {"domain": domain.name}
             told = {**context, "until": minute(domain.joins_until)}
             body = render_to_string("auth/domain_gone_email.txt", told)
-            send_mail(subject, body, None, [owner.email])
+            mails.append(EmailMessage(subject, body, to=[owner.email]))
+    mails_send(mails)
 
 
 BEAT: Final[dict[str, dict[str, Any]]] = {

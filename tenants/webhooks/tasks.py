@@ -4,7 +4,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from celery import shared_task
-from django.core.mail import send_mail
+from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 from django.utils.translation import gettext, override
 
@@ -12,6 +12,7 @@ from tenants.accounts.models import Role, User
 from tenants.context import current
 from tenants.languages import language_of
 from tenants.lifecycle.naming import url_for
+from tenants.mailing import MAILS, mails_send
 from tenants.tasks import in_each_tenant, tenant_task
 from tenants.webhooks.delivering import deliver, deliveries_due, deliveries_tidy
 from tenants.webhooks.models import Endpoint
@@ -27,7 +28,7 @@ def webhook_deliver(delivery_id: str) -> None:
         webhook_deliver.dispatch_in(again + 0.1, delivery_id)
 
 
-@tenant_task(name="webhooks.disabled_mail")
+@tenant_task(name="webhooks.disabled_mail", **MAILS)
 def webhook_disabled_mail(endpoint_id: str) -> None:
     """Tell admins that nothing is sent to an endpoint any more, and why."""
     endpoint = Endpoint.objects.filter(id=endpoint_id, disabled_at__isnull=False).first()
@@ -35,10 +36,13 @@ def webhook_disabled_mail(endpoint_id: str) -> None:
         return
     context = {"endpoint": endpoint, "workspace": current().name, "url": url_for(current().slug)}
     admins = User.objects.filter(role__in=[Role.ADMIN, Role.OWNER], is_active=True)
+    mails = []
     for admin in admins.filter(is_service=False):
         with override(language_of(admin)):
             text = render_to_string("settings/webhook_disabled_email.txt", context)
-            send_mail(gettext("A webhook was switched off"), text, None, [admin.email])
+            subject = gettext("A webhook was switched off")
+            mails.append(EmailMessage(subject, text, to=[admin.email]))
+    mails_send(mails)
 
 
 def _send_due() -> None:
