@@ -19,9 +19,10 @@ FILE_POLICY: Final = (
 
 
 def with_static(application: Any) -> Any:
-    """Return `application` behind the static files.
+    """Return `application` behind the static files, which only addresses of theirs are looked for.
 
-    Collected files are served where `collectstatic` has been run, else those of each app.
+    Collected files are served where `collectstatic` has been run, else those of each app: then each
+    look goes to a thread and to the disk.
     """
     root = Path(settings.STATIC_ROOT)
     collected = root.is_dir()
@@ -35,7 +36,12 @@ def with_static(application: Any) -> Any:
     prefix = settings.STATIC_URL.strip("/")
     for folder in [root] if collected else _app_folders():
         served.add_files(str(folder), prefix=prefix)
-    return served
+
+    async def parted(scope: Any, receive: Any, send: Any) -> None:
+        ours = scope["path"].startswith(settings.STATIC_URL)
+        await (served if ours else application)(scope, receive, send)
+
+    return parted
 
 
 def _protected(headers: Any, _path: str, _url: str) -> None:

@@ -63,6 +63,32 @@ def test_a_static_file_carries_them_too() -> None:
     assert b"object-src 'none'" in headers[b"content-security-policy"]
 
 
+def test_no_file_is_looked_for_at_other_addresses() -> None:
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+    from typing import Any
+
+    from config.static import with_static
+
+    reached: list[str] = []
+
+    async def application(scope: Any, _receive: Any, _send: Any) -> None:
+        reached.append(scope["path"])
+
+    async def asked(path: str) -> None:
+        over = ThreadPoolExecutor(1)
+        over.shutdown()
+        asyncio.get_running_loop().set_default_executor(over)  # where files are looked for
+        scope = {"type": "http", "method": "GET", "path": path, "headers": []}
+        await with_static(application)(scope, None, None)
+
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(lambda: asyncio.run(asked("/api/v1/write/"))).result()
+        assert reached == ["/api/v1/write/"]
+        with pytest.raises(RuntimeError):
+            aside.submit(lambda: asyncio.run(asked("/static/icons.svg"))).result()
+
+
 def test_signing_in_gives_a_new_session_and_a_cookie_for_this_host_alone() -> None:
     client = stranger(ALICE.host)
     form = {"email": ALICE.email, "password": PASSWORD}
