@@ -128,6 +128,23 @@ def look(page: Page, theme: str, *, staff: bool = False) -> list[str]:
     return violations(page, but=NOT_OF_STAFF if staff else ())
 
 
+SHIFTS: Final = """
+window.shifted = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+SHIFTED_MOST: Final = 0.02  # of Chromium's layout shift score; 0.1 is what the web calls good
+
+
+def ready_after(page: Page) -> float:
+    """Return the milliseconds from the server's answer until the page's scripts have run."""
+    return float(page.evaluate(
+        "(({ domContentLoadedEventEnd: ready, responseEnd: answered }) => ready - answered)"
+        "(performance.getEntriesByType('navigation')[0])"
+    ))  # fmt: skip
+
+
 def weight(page: Page) -> int:
     """Return the bytes of the page's scripts and styles, compressed as production sends them."""
     addresses: list[str] = page.evaluate(

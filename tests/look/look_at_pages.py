@@ -8,6 +8,7 @@ named, `python -m pytest -n 0 tests/look/look_at_pages.py`, and not with the oth
 
 import os
 import re
+from statistics import median
 from typing import Any
 
 import httpx
@@ -29,13 +30,15 @@ def asked(served: Any, visit: Any, world: Any) -> httpx.Response:
     return httpx.get(address, headers=headers, timeout=120, trust_env=False)
 
 
-def opened(browser: Browser, visit: Any, at: str, world: Any) -> Page:
-    """Open a page of its visitor's, already signed in."""
+def opened(browser: Browser, visit: Any, at: str, world: Any, script: str) -> Page:
+    """Open a page of its visitor's, already signed in, which runs a script before its own."""
     width, height = visit.size
     context = browser.new_context(viewport={"width": width, "height": height})
     if session := visit.session(world):
         context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": at}])
-    return context.new_page()
+    page = context.new_page()
+    page.add_init_script(script)
+    return page
 
 
 @pytest.mark.django_db(transaction=True)
@@ -45,8 +48,11 @@ def test_every_page_is_accessible_and_light(served: Any, browser: Browser, capsy
     from tests.look.everypage import (
         HEAVIEST,
         NO_PAGE,
+        SHIFTED_MOST,
+        SHIFTS,
         THEMES,
         look,
+        ready_after,
         staff_visits,
         visits,
         wear,
@@ -59,11 +65,12 @@ def test_every_page_is_accessible_and_light(served: Any, browser: Browser, capsy
     seen: set[str] = set()
     routes: set[str] = set()
     pages: dict[object, Page] = {}
+    waits: list[float] = []
     for number, visit in enumerate([*visits(world, everything=everything), *staff_visits()]):
         key = (visit.who, visit.host, visit.size)
         at = f"http://{visit.host}:{served.port}"
         if key not in pages:
-            pages[key] = opened(browser, visit, at, world)
+            pages[key] = opened(browser, visit, at, world, SHIFTS)
         page, address = pages[key], at + visit.address
         routes.add(visit.route)
         told = f"{visit.who} at {visit.address}"
@@ -77,6 +84,10 @@ def test_every_page_is_accessible_and_light(served: Any, browser: Browser, capsy
             continue  # a fragment, a file
         seen.add(visit.route)
         page.goto(address)
+        waits.append(ready_after(page))
+        page.wait_for_load_state("networkidle")
+        if not visit.staff and (shifted := page.evaluate("shifted")) > SHIFTED_MOST:
+            wrong.append(f"{told}: shifts by {shifted:.3f} while it loads")
         themes = THEMES if everything else [THEMES[number % len(THEMES)]]
         for theme in themes:
             if visit.staff:  # django-unfold chooses its theme when a page loads
@@ -93,6 +104,7 @@ def test_every_page_is_accessible_and_light(served: Any, browser: Browser, capsy
     for page in pages.values():
         page.context.close()
     with capsys.disabled():
-        print(f"\n{len(seen)} pages looked at, of {len(routes)} addresses")
+        print(f"\n{len(seen)} pages looked at, of {len(routes)} addresses; ready to be used")
+        print(f"{median(waits):.0f} ms after the server's answer, {max(waits):.0f} ms at most")
     assert not wrong, "\n".join(wrong)
     assert set(NO_PAGE) <= routes
