@@ -88,5 +88,5 @@ def recipients(alert: Alert) -> list[str]:
         wanted |= Q(role__in=(Role.OWNER, Role.ADMIN))
     if alert.user_id != EVERYONE:
         wanted |= Q(pk=alert.user_id)
-    users = User.objects.filter(wanted, is_active=True)
+    users = User.objects.filter(wanted, is_active=True, is_service=False)
     return list(users.order_by("email").values_list("email", flat=True))

@@ -107,7 +107,7 @@ def alerts_choose(
                 },
             )
     wanted = set(members)
-    if User.objects.filter(pk__in=wanted, is_active=True).count() != len(wanted):
+    if User.objects.filter(pk__in=wanted, is_active=True, is_service=False).count() != len(wanted):
         raise Invalid(
             gettext("One of the recipients is no member."),
             errors={"members": [gettext("No member.")]},

@@ -54,7 +54,9 @@ def alerts_page(request: HttpRequest) -> HttpResponse:
         "to_admins": chosen.to_admins,
         "others": [
             (user, str(user.pk) in chosen.members)
-            for user in User.objects.filter(is_active=True, role__in=(Role.VIEWER, Role.MEMBER))
+            for user in User.objects.filter(
+                is_active=True, is_service=False, role__in=(Role.VIEWER, Role.MEMBER)
+            )
         ]
         if admin
         else [],

@@ -19,6 +19,7 @@ from billing.services import allowance_set, budget_set, cap_set
 from billing.settlement import settle
 from billing.storage import reserve_storage
 from billing.units import Metric, Unit
+from tenants.accounts.models import User
 from tenants.context import Actor, entered
 from tenants.webhooks.models import Delivery
 from tenants.webhooks.services import endpoint_create
@@ -173,8 +174,12 @@ def test_admins_choose_when_and_who_and_nobody_else_does(manage: Manage) -> None
     page = browser_of(ADA)
     form = {"budget": "50, 90 %", "cap": "", "members": [str(user_of(BOB).pk)]}
     assert page.post("/usage/alerts/", form).status_code == 302
+    with entered(tenant_of(ALICE)):
+        program = User.objects.create(email="p@programs.invalid", is_service=True, role="viewer")
     shown = page.get("/usage/alerts/").content.decode()
     assert 'value="50, 90"' in shown
+    assert BOB.email in shown
+    assert program.email not in shown, "a program has no mailbox"
     with entered(tenant_of(ALICE)):
         budget_set(actor=actor_of(ALICE), usd=Decimal("0.06"))
         cap_set(actor=actor_of(ALICE), usd=Decimal("0.06"))
@@ -182,7 +187,8 @@ def test_admins_choose_when_and_who_and_nobody_else_does(manage: Manage) -> None
     assert tell(manage) == ["budget spend_usd 50"]
     assert mail.outbox[0].to == [BOB.email]
     for wrong in ({"budget": "0"}, {"budget": "101"}, {"budget": "a"}, {"members": "x"},
-                  {"budget": "1,2,3,4,5,6"}, {"members": [str(user_of(CHARLIE).pk)]}):  # fmt: skip
+                  {"budget": "1,2,3,4,5,6"}, {"members": [str(user_of(CHARLIE).pk)]},
+                  {"members": [str(program.pk)]}):  # fmt: skip
         refused = page.post("/usage/alerts/", wrong)
         assert refused.status_code == 422, wrong
         assert "Nothing was changed" in refused.content.decode()
