@@ -1,5 +1,6 @@
 """Help: its pages, and REST."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from django.http import HttpRequest, HttpResponse
@@ -11,11 +12,30 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from assistant.helping import QUERY_CHARACTERS, article_dict, article_of, articles, help_search
+from assistant.helping import (
+    QUERY_CHARACTERS,
+    Article,
+    article_dict,
+    article_of,
+    articles,
+    help_search,
+)
 from documents.rendering import answer_html
 from tenants.accounts.permissions import role_required
 
 RESULTS: Final = 8
+# In the order in which a new member needs them; what is not named comes last, by its title.
+READ_FIRST: Final = (
+    "asking", "conversations", "adding-documents", "managing-documents", "searching", "writing",
+    "actions", "usage", "keyboard", "signing-in", "members", "assistant-settings", "safety",
+    "data", "trust", "single-sign-on", "api-keys", "webhooks",
+)  # fmt: skip
+
+
+def in_reading_order(found: Mapping[str, Article]) -> list[Article]:
+    """Return the articles as the page lists them."""
+    named = [found[slug] for slug in READ_FIRST if slug in found]
+    return named + [article for slug, article in found.items() if slug not in READ_FIRST]
 
 
 @require_GET
@@ -28,7 +48,7 @@ def help_home(request: HttpRequest) -> HttpResponse:
         "query": query,
         "query_limit": QUERY_CHARACTERS,
         "found": help_search(query, limit=RESULTS) if query else [],
-        "articles": list(articles().values()),
+        "articles": in_reading_order(articles()),
     }
     return render(request, "assistant/help.html", context)
 

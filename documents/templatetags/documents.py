@@ -1,12 +1,6 @@
-"""How documents are shown: an icon by type, a share in percent, how long ago."""
-
-from datetime import datetime
+"""How documents are shown: an icon by type, a share in percent."""
 
 from django import template
-from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
 
 from documents.errors import reason_told
 from documents.models import Document
@@ -45,19 +39,3 @@ def reason(document: Document) -> str:
 def percent(share: float) -> int:
     """Return 0 to 100 for a share of 0 to 1."""
     return round(share * 100)
-
-
-@register.filter
-def ago(moment: datetime) -> str:
-    """Return a short age for the last week, a date before that."""
-    seconds = (timezone.now() - moment).total_seconds()
-    if seconds < 60:
-        return _("just now")
-    if seconds < 3600:
-        return _("%(count)s min ago") % {"count": int(seconds // 60)}
-    if seconds < 86400:
-        return _("%(count)s h ago") % {"count": int(seconds // 3600)}
-    if seconds < 7 * 86400:
-        days = int(seconds // 86400)
-        return ngettext("%(count)s day ago", "%(count)s days ago", days) % {"count": days}
-    return date_format(moment, pgettext("day", "j M Y"))

@@ -302,7 +302,7 @@
   /** Show what was begun and not finished: it holds storage until it goes on or is removed. */
   async function recall() {
     for (const each of await window.parts.unfinished()) {
-      const until = new Date(each.until).toLocaleString(document.documentElement.lang, { weekday: "long", hour: "2-digit", minute: "2-digit" });
+      const until = new Date(each.until).toLocaleString(document.documentElement.lang, { weekday: "long", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
       const note = each.known ? gettext("Stopped on the way: choose this file again, and it goes on. It waits until {time}.", { time: until }) : gettext("Begun elsewhere: go on there, or remove it. It waits until {time}.", { time: until });
       const item = { ...each, state: "paused", sent: 0, note, xhr: null, box: null, reserved: true };
       items.push(item);

@@ -174,7 +174,7 @@ OBJECTS: Final[Mapping[str, "StrOrPromise"]] = {
 WAYS: Final[Mapping[str, "StrOrPromise"]] = {
     "session": _("in the browser"),
     "api_key": _("by API key"),
-    "task": _("by itself"),
+    "task": _("automatically"),
 }
 
 

@@ -119,6 +119,7 @@ def sign_out_action(request: HttpRequest) -> HttpResponse:
 def password_reset_page(request: HttpRequest) -> HttpResponse:
     """Send a link to the address if a user here has it; the answer is the same either way."""
     form = PasswordResetForm(request.POST or None)
+    form.fields["email"].widget.attrs["autofocus"] = True
     if request.method == "POST" and form.is_valid():
         email = form.cleaned_data["email"].lower()
         attempt_count(RESET, request, email)
