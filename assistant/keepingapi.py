@@ -71,7 +71,11 @@ class ExportView(APIView):
 
     @extend_schema(
         operation_id="conversations_export",
-        parameters=[OpenApiParameter("as", enum=["markdown", "json"])],
+        parameters=[
+            OpenApiParameter(
+                "as", enum=["markdown", "json"], description="The form; Markdown without it."
+            )
+        ],
         responses={(200, "text/markdown"): str, (200, "application/json"): OpenApiTypes.OBJECT},
     )
     def get(self, request: Request, conversation_id: UUID) -> HttpResponse:

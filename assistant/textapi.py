@@ -84,8 +84,10 @@ class TextExportView(APIView):
     @extend_schema(
         operation_id="texts_export",
         parameters=[
-            OpenApiParameter("as", enum=["markdown", "docx"]),
-            OpenApiParameter("version", int, description="The newest without it."),
+            OpenApiParameter(
+                "as", enum=["markdown", "docx"], description="The form; Markdown without it."
+            ),
+            OpenApiParameter("version", int, description="Which version; the newest without it."),
         ],
         responses={(200, "text/markdown"): str, (200, MEDIA_TYPE): bytes},
     )

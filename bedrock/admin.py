@@ -14,20 +14,17 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
+from bedrock import logadmin  # noqa: F401 - registers its lists
 from bedrock.models import (
     BatchJob,
     BatchRule,
-    FailedAttempt,
     Guardrail,
     GuardrailCheck,
     InferenceProfile,
     Intervention,
     KnowledgeBase,
     KnowledgePool,
-    LogCursor,
-    LogFinding,
     LoggedCall,
-    LogObject,
     Model,
     ModelRoute,
     PolicyDecision,
@@ -54,10 +51,18 @@ class ModelAdminPage(ModelAdmin):
     """A change takes effect in every process within seconds."""
 
     list_display: ClassVar = [
-        "name", "model_id", "context_window", "max_output", "supports_tools", "supports_translate",
+        "name", "model_id", "reads", "writes", "supports_tools", "supports_translate",
         "supports_tone", "image_tokens", "cache_minimum",
     ]  # fmt: skip
     search_fields: ClassVar = ["name", "model_id"]
+
+    @admin.display(description="Context window", ordering="context_window")
+    def reads(self, row: Model) -> str:
+        return f"{row.context_window:,}"
+
+    @admin.display(description="Max output", ordering="max_output")
+    def writes(self, row: Model) -> str:
+        return f"{row.max_output:,}"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["model_id"] if obj else []  # prices and profiles refer to it
@@ -100,10 +105,23 @@ class RoutePolicyAdmin(ByPlan, ModelAdmin):
     """What leads a plan's feature to the frontier model; in effect within seconds."""
 
     list_display: ClassVar = [
-        "feature", "plan", "role", "tool_rounds", "context_tokens", "least_grounding", "choice",
+        "feature_told", "plan_told", "role", "tool_rounds", "tokens", "least_grounding", "choice",
         "service_tier", "effort", "cache_hour",
     ]  # fmt: skip
     list_filter: ClassVar = ["feature", "plan"]
+    sortable_by: ClassVar[list[str]] = []
+
+    @admin.display(description="Feature")
+    def feature_told(self, row: RoutePolicy) -> str:
+        return row.feature.replace("_", " ") or "every feature"
+
+    @admin.display(description="Plan")
+    def plan_told(self, row: RoutePolicy) -> str:
+        return row.plan or "every plan"
+
+    @admin.display(description="Frontier above tokens to read")
+    def tokens(self, row: RoutePolicy) -> str:
+        return "-" if row.context_tokens is None else f"{row.context_tokens:,}"
 
 
 @admin.register(ProvisionedModel)
@@ -243,55 +261,6 @@ def _lines(rows: Iterable[Iterable[object]]) -> SafeString:
         "\n", "{}", ((" · ".join(str(each) for each in row if each != ""),) for row in rows)
     )
     return format_html("<pre>{}</pre>", found or "nothing")
-
-
-@admin.register(LoggedCall)
-class LoggedCallAdmin(ReadOnly):
-    """Calls as AWS logged them. Their contents are the tenant's and are not shown here."""
-
-    empty = (
-        "Calls stand here when AWS's invocation log has been read, minutes after they were made."
-    )
-    list_display: ClassVar = [
-        "at", "tenant_id", "feature", "operation", "region", "state", "error_code", "attempt",
-        "aws_request_id",
-    ]  # fmt: skip
-    list_filter: ClassVar = ["state", "operation", "region"]
-    search_fields: ClassVar = ["aws_request_id", "request_id", "tenant_id", "reservation_id"]
-
-
-@admin.register(LogFinding)
-class LogFindingAdmin(ReadOnly):
-    """What does not fit between AWS's logs and bill and the ledger."""
-
-    empty = "Nothing was found that does not fit between AWS's logs, its bill and the ledger."
-    list_display: ClassVar = [
-        "created_at", "kind", "tenant_id", "region", "subject", "resolved_at",
-    ]  # fmt: skip
-    list_filter: ClassVar = ["kind", "region", ("resolved_at", admin.EmptyFieldListFilter)]
-    search_fields: ClassVar = ["subject", "tenant_id", "request_id"]
-
-
-@admin.register(LogObject)
-class LogObjectAdmin(ReadOnly):
-    empty = "No file of the invocation log has been read yet."
-    list_display: ClassVar = ["first_seen", "region", "state", "records", "repeated", "key"]
-    list_filter: ClassVar = ["state", "region"]
-    search_fields: ClassVar = ["key"]
-
-
-@admin.register(LogCursor)
-class LogCursorAdmin(ReadOnly):
-    empty = "The invocation log has not been read yet."
-    list_display: ClassVar = ["region", "read_at", "newest"]
-
-
-@admin.register(FailedAttempt)
-class FailedAttemptAdmin(ReadOnly):
-    empty = "No model call has failed."
-    list_display: ClassVar = ["created_at", "tenant_id", "kind", "aws_code", "attempt", "billed"]
-    list_filter: ClassVar = ["kind", "billed"]
-    search_fields: ClassVar = ["request_id", "tenant_id"]
 
 
 @admin.register(BatchRule)

@@ -77,6 +77,7 @@ class PostureView(APIView):
 
     @extend_schema(operation_id="posture_read", responses=PosturesSerializer)
     def get(self, request: Request) -> Response:
+        """The postures compared."""
         tenant, waiting = current(), open_request()
         told = {
             "in_force": tenant.posture,
@@ -106,6 +107,7 @@ class PostureView(APIView):
         responses=SafetySerializer,
     )
     def put(self, request: Request) -> Response:
+        """Move to another posture."""
         given = PostureChangeSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         row = posture_set(
@@ -124,6 +126,7 @@ class PostureAskView(APIView):
 
     @extend_schema(operation_id="posture_ask", request=PostureAskSerializer, responses={202: None})
     def post(self, request: Request) -> Response:
+        """Ask staff for a looser posture."""
         given = PostureAskSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         posture_ask(actor=actor_of(request), **given.validated_data)
@@ -131,6 +134,7 @@ class PostureAskView(APIView):
 
     @extend_schema(operation_id="posture_withdraw", responses={204: None})
     def delete(self, request: Request) -> Response:
+        """Take the request back."""
         posture_withdraw(actor=actor_of(request))
         return Response(status=204)
 

@@ -116,6 +116,7 @@ class AssistantSettingsView(APIView):
         responses=AssistantSettingsSerializer,
     )
     def patch(self, request: Request) -> Response:
+        """Change how the workspace has its assistant."""
         given = AssistantSettingsSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         values = dict(given.validated_data)

@@ -77,12 +77,14 @@ class SafetyView(APIView):
 
     @extend_schema(operation_id="safety_read", responses=SafetySerializer)
     def get(self, request: Request) -> Response:
+        """What is refused in this workspace, and its own rules."""
         return Response(SafetySerializer(safety_told(current())).data)
 
     @extend_schema(
         operation_id="safety_change", request=SafetyChangeSerializer, responses=SafetySerializer
     )
     def patch(self, request: Request) -> Response:
+        """Change the workspace's own rules."""
         given = SafetyChangeSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         values: dict[str, Any] = dict(given.validated_data)

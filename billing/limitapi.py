@@ -151,7 +151,15 @@ class SeriesView(APIView):
 
     @extend_schema(
         operation_id="usage_series",
-        parameters=[OpenApiParameter("step", str, enum=["day", "hour"], default="day")],
+        parameters=[
+            OpenApiParameter(
+                "step",
+                str,
+                enum=["day", "hour"],
+                default="day",
+                description="What a point covers.",
+            )
+        ],
         responses=SeriesSerializer,
     )
     def get(self, request: Request) -> Response:

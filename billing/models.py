@@ -312,8 +312,8 @@ class LedgerLine(models.Model):
         managed = False
         db_table = "billing_ledgerline"
         ordering: ClassVar = ["-created_at"]
-        verbose_name = "ledger entry"
-        verbose_name_plural = "ledger"
+        verbose_name = "ledger line"
+        verbose_name_plural = "ledger lines"
 
     def __str__(self) -> str:
         return f"{self.request_id} {self.attempt} {self.unit}"

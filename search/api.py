@@ -76,12 +76,14 @@ class CollectionListView(GenericAPIView[Collection]):
 
     @extend_schema(responses=CollectionSerializer(many=True))
     def get(self, request: Request) -> Response:
+        """The collections that you may read or manage, newest first."""
         page = self.paginate_queryset(collection_overview(actor_of(request)))
         rows = CollectionSerializer(page, many=True)  # type: ignore[arg-type] # a list, being many
         return self.get_paginated_response(rows.data)
 
     @extend_schema(request=CollectionSerializer, responses={201: CollectionSerializer})
     def post(self, request: Request) -> Response:
+        """Make a collection."""
         given = CollectionSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         made = collection_create(actor=actor_of(request), **given.validated_data)

@@ -118,4 +118,4 @@ class AuditAdmin(ReadOnly):
 
     @admin.display(description="What for")
     def told(self, row: AuditEvent) -> str:
-        return str(row.data.get("reason", ""))
+        return str(row.data.get("reason") or "-")

@@ -44,6 +44,7 @@ class GroupsView(GenericAPIView[MemberGroup]):
 
     @extend_schema(operation_id="groups_list", responses=GroupSerializer(many=True))
     def get(self, request: Request) -> Response:
+        """All groups, the newest first."""
         page = self.paginate_queryset(groups().prefetch_related("memberships"))
         return self.get_paginated_response(GroupSerializer(instance=page, many=True).data)
 
@@ -51,6 +52,7 @@ class GroupsView(GenericAPIView[MemberGroup]):
         operation_id="group_create", request=GroupSerializer, responses={201: GroupSerializer}
     )
     def post(self, request: Request) -> Response:
+        """Make a group."""
         asked = GroupSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         made = group_create(actor=actor_of(request), name=asked.validated_data["name"])

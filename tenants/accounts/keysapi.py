@@ -63,6 +63,7 @@ class KeysView(GenericAPIView[ApiKey]):
 
     @extend_schema(operation_id="keys_list", responses=KeySerializer(many=True))
     def get(self, request: Request) -> Response:
+        """Your own keys that are not revoked."""
         owner: Any = request.user
         page = self.paginate_queryset(ApiKey.objects.filter(user=owner, revoked_at=None))
         return self.get_paginated_response(KeySerializer(instance=page, many=True).data)
@@ -71,6 +72,7 @@ class KeysView(GenericAPIView[ApiKey]):
         operation_id="key_create", request=KeySerializer, responses={201: KeyMadeSerializer}
     )
     def post(self, request: Request) -> Response:
+        """Make a key; it is shown in this answer alone."""
         asked = KeySerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         wanted, actor = asked.validated_data, actor_of(request)
@@ -110,6 +112,7 @@ class ProgramsView(GenericAPIView[User]):
 
     @extend_schema(operation_id="programs_list", responses=ProgramSerializer(many=True))
     def get(self, request: Request) -> Response:
+        """The workspace's service accounts."""
         page = self.paginate_queryset(User.objects.filter(is_service=True, is_active=True))
         return self.get_paginated_response(ProgramSerializer(instance=page, many=True).data)
 
@@ -119,6 +122,7 @@ class ProgramsView(GenericAPIView[User]):
         responses={201: ProgramSerializer},
     )
     def post(self, request: Request) -> Response:
+        """Make a service account."""
         asked = ProgramSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         made = program_create(actor=actor_of(request), **asked.validated_data)
@@ -133,11 +137,13 @@ class ProgramView(GenericAPIView[ApiKey]):
 
     @extend_schema(operation_id="program_keys", responses=KeySerializer(many=True))
     def get(self, request: Request, program_id: UUID) -> Response:
+        """A service account's keys."""
         program = program_of(actor_of(request), program_id)
         page = self.paginate_queryset(ApiKey.objects.filter(user=program, revoked_at=None))
         return self.get_paginated_response(KeySerializer(instance=page, many=True).data)
 
     @extend_schema(operation_id="program_delete", responses={204: None})
     def delete(self, request: Request, program_id: UUID) -> Response:
+        """Delete a service account with its keys."""
         program_delete(actor=actor_of(request), user_id=program_id)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -97,6 +97,7 @@ class InvitationsView(GenericAPIView[Invitation]):
 
     @extend_schema(operation_id="invitations_list", responses=InvitationSerializer(many=True))
     def get(self, request: Request) -> Response:
+        """Invitations that wait for an answer."""
         page = self.paginate_queryset(invitations_open())
         return self.get_paginated_response(InvitationSerializer(instance=page, many=True).data)
 
@@ -106,6 +107,7 @@ class InvitationsView(GenericAPIView[Invitation]):
         responses={201: InvitationSerializer},
     )
     def post(self, request: Request) -> Response:
+        """Invite somebody by mail."""
         asked = InvitationSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         invitation = invitation_create(

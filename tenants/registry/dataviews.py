@@ -213,6 +213,7 @@ class DataPolicyView(APIView):
         responses=DataPolicySerializer,
     )
     def patch(self, request: Request) -> Response:
+        """Change how long what is kept, or the legal hold."""
         given = DataPolicySerializer(data=request.data)
         given.is_valid(raise_exception=True)
         values = given.validated_data

@@ -75,6 +75,7 @@ class WebhooksView(GenericAPIView[Endpoint]):
 
     @extend_schema(operation_id="webhooks_list", responses=WebhookSerializer(many=True))
     def get(self, request: Request) -> Response:
+        """The workspace's webhooks."""
         page = self.paginate_queryset(Endpoint.objects.all())
         return self.get_paginated_response(WebhookSerializer(instance=page, many=True).data)
 
@@ -84,6 +85,7 @@ class WebhooksView(GenericAPIView[Endpoint]):
         responses={201: WebhookMadeSerializer},
     )
     def post(self, request: Request) -> Response:
+        """Make a webhook; its secret is shown in this answer alone."""
         asked = WebhookSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         endpoint, secret = endpoint_create(actor=actor_of(request), **asked.validated_data)
@@ -105,6 +107,7 @@ class WebhookView(APIView):
         responses=WebhookSerializer,
     )
     def patch(self, request: Request, endpoint_id: UUID) -> Response:
+        """Change what you send of it."""
         actor = actor_of(request)
         endpoint_of(actor, endpoint_id)
         asked = WebhookChangeSerializer(data=request.data)
@@ -116,6 +119,7 @@ class WebhookView(APIView):
 
     @extend_schema(operation_id="webhook_delete", responses={204: None})
     def delete(self, request: Request, endpoint_id: UUID) -> Response:
+        """Delete it with its deliveries."""
         endpoint_delete(actor=actor_of(request), endpoint_id=endpoint_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
