@@ -13,6 +13,7 @@
   const problem = document.querySelector("[data-problem]");
   const thorough = form.querySelector("[data-thorough]"); // only where the plan has the choice
   const limit = Number(form.dataset.limit);
+  const WAIT = gettext("The answer is still being written. Send this when it is done, or stop it first.");
   let busy = false;
   let sent = false;
 
@@ -48,12 +49,16 @@
 
   form.addEventListener("submit", (event) => {
     const text = area.value.trim();
+    if (busy) {
+      event.preventDefault();
+      if (text) say(WAIT);
+      return;
+    }
     if (!text || text.length > limit) {
       event.preventDefault();
       if (!text) { say(gettext("Write something first.")); area.focus(); }
       return;
     }
-    if (busy) { event.preventDefault(); return; }
     const trouble = window.attachments?.trouble();
     if (trouble) { event.preventDefault(); say(trouble); return; }
     const asked = new CustomEvent("composer:send", { detail: { text, thorough: Boolean(thorough?.checked) }, cancelable: true });
@@ -98,6 +103,7 @@
     },
     busy(on) {
       busy = on;
+      if (!on && problem.textContent === WAIT) say("");
       if (on && document.activeElement === send) area.focus();
       send.hidden = on;
       stop.hidden = !on;

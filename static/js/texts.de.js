@@ -65,6 +65,7 @@ window.texts = {
 "That took too long. Try again.":"Das hat zu lange gedauert. Versuchen Sie es erneut.",
 "The answer has ended.":"Die Antwort ist zu Ende.",
 "The answer is finished.":"Die Antwort ist fertig.",
+"The answer is still being written. Send this when it is done, or stop it first.":"Die Antwort wird noch geschrieben. Senden Sie dies, wenn sie fertig ist, oder halten Sie sie vorher an.",
 "The answer is stopped.":"Die Antwort ist angehalten.",
 "The browser did not allow copying. Select the code and copy it yourself.":"Der Browser hat das Kopieren nicht erlaubt. Markieren Sie den Code und kopieren Sie ihn selbst.",
 "The browser did not allow copying. Select the text and copy it yourself.":"Der Browser hat das Kopieren nicht erlaubt. Markieren Sie den Text und kopieren Sie ihn selbst.",
