@@ -200,6 +200,7 @@ def shared_table(passages: Passages, vectors: Vectors, tenants: Any) -> Iterator
         ) as rows:
             for number, vector in enumerate(vectors):
                 rows.write_row((number, int(tenants[number]), written(vector)))
+        admin.execute("SET maintenance_work_mem = '2GB'")  # HNSW is built in memory, or for hours
         began = perf_counter()
         for statement in INDEXES:
             admin.execute(statement)
