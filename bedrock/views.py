@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from bedrock.errors import PostureNeedsApproval, RulesChanged, RulesWrong
+from bedrock.errors import ModelError, RulesWrong
 from bedrock.services import newest, safety_restore, safety_set
 from bedrock.told import finding_named, safety_told
 from bedrock.why import request_explained
@@ -115,6 +115,6 @@ def safety_restore_action(request: HttpRequest, version: int) -> HttpResponse:
     """Set an earlier version again; what stands against it is told on the page."""
     try:
         safety_restore(actor=actor_of(request), version=version, expected=version_of(request))
-    except (RulesChanged, PostureNeedsApproval) as refused:
+    except ModelError as refused:
         messages.warning(request, refused.detail)
     return redirect("settings-safety")

@@ -141,6 +141,16 @@ def test_a_rollback_brings_the_posture_back_by_the_same_rule(localaws: LocalAws)
     assert "looser than general" in refused.content.decode()
     assert tenant_of(ADA).posture == "general"
     assert api(ADA).get(SAFETY).json()["words"] == ["Falcon"]
+    # One with topics, from when the plan had them: what stands against it is said on the page.
+    topics = [{"name": "Advice", "definition": "On investing money.", "examples": []}]
+    with entered(tenant_of(ADA)) as acme:
+        for version, denied in ((4, topics), (5, [])):
+            SafetyRules.objects.create(
+                tenant_id=acme.id, version=version, topics=denied, posture="general"
+            )
+    refused = browser.post("/settings/safety/versions/4/restore/", {"version": "5"}, follow=True)
+    assert refused.status_code == 200
+    assert "Denied topics are not part of your plan" in refused.content.decode()
 
 
 def test_the_second_of_two_admins_is_told_and_loses_nothing(localaws: LocalAws) -> None:
