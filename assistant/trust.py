@@ -272,7 +272,8 @@ def _training(tenant: TenantContext) -> Iterator[Line]:
 def _processors(tenant: TenantContext) -> Iterator[Line]:
     yield Line(
         "Amazon Web Services",
-        _("Bedrock, S3 and STS in %(region)s") % {"region": tenant.region},
+        _("S3 and STS in %(region)s; Bedrock in the Regions that models are called in")
+        % {"region": tenant.region},
         _("the workspace's Region and the product's own AWS clients"),
     )
     mail = getattr(settings, "EMAIL_HOST", "") if "smtp" in settings.EMAIL_BACKEND else ""
