@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from billing.catalog import PlanTerms, PriceTerms, plan_terms, plans_offered, prices_on
 from billing.errors import PlanMissing
 from billing.meters import Meter, database_now, meter_summary, meters
-from billing.money import whole_dollars
+from billing.money import all_digits, whole_dollars
 from billing.monthly import MonthUsage, Part, month_usage
 from billing.refusals import quantity
 from billing.settlement import settlement_write
@@ -91,6 +91,9 @@ def plan_features(plan: PlanTerms) -> list[str]:
         if spend is None
         else _("Up to %(spend)s of AI usage included") % {"spend": quantity(Metric.SPEND, spend)}
     )
+    if plan.seat_price:
+        price = all_digits(plan.seat_price)
+        lines.append(_("%(price)s a month for each member above those included") % {"price": price})
     return lines
 
 

@@ -196,6 +196,8 @@ def test_the_landing_page_can_offer_the_plans() -> None:
         plans = plans_on_offer()
     assert [plan["name"] for plan in plans] == ["Trial", "Team", "Growth", "Business", "Enterprise"]
     assert all(plan["features"] for plan in plans)
+    seat = "$24.00 a month for each member above those included"
+    assert [plan["name"] for plan in plans if seat in plan["features"]] == ["Team"]
 
 
 def test_the_page_asks_as_many_statements_however_much_was_used() -> None:
