@@ -23,16 +23,33 @@ CLAIM_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtext('bedrock.guardrails '
 USUAL_ROOM: Final = 90  # own guardrails of a Region whose quota no check has looked at yet
 
 
+def jobs_require(tenant: TenantContext) -> None:
+    """Raise Conflict where batch jobs of the workspace are open: they are the old Region's."""
+    if jobs_left(tenant):
+        raise Conflict(
+            "Batch jobs of it are open, and go on while it is active alone. Resume it, wait until"
+            " its documents are ready (a day at most), and suspend it again."
+        )
+
+
 def region_require(tenant: TenantContext, target: str) -> None:
-    """Raise Conflict where the target lacks a model that the workspace uses, or jobs are open."""
+    """Raise where the target lacks a model that the workspace's Region has, or room.
+
+    Conflict, or GuardrailPoolEmpty where the workspace denies topics.
+    """
     there = {route.role: route.model_id for route in routes_of(target)}
     here = {route.role: route.model_id for route in routes_of(tenant.region)}
     if missing := sorted(here.keys() - there.keys()):
-        raise Conflict(f"{target} has no model for {', '.join(missing)}.")
+        raise Conflict(
+            f"{target} has no model for {', '.join(missing)}. Give it one in Staff, Model routes."
+        )
     if here.get(Role.EMBEDDING) != there.get(Role.EMBEDDING):
-        raise Conflict(f"{target} embeds with another model, so its searches would find nothing.")
-    if jobs_left(tenant):
-        raise Conflict("Batch jobs of it are still open; they end within a day at most.")
+        raise Conflict(
+            f"{target} embeds with another model, so its searches would find nothing. Give it"
+            f" {here.get(Role.EMBEDDING)} in Staff, Model routes, or choose another Region."
+        )
+    if _denies_topics(tenant):
+        _room_require(tenant, target)
 
 
 def region_prepare(tenant: TenantContext, target: str) -> None:
@@ -51,21 +68,32 @@ def own_guardrail_claim(tenant: TenantContext, target: str) -> None:
     In a transaction, as `bedrock_guardrail_claim` does for a tenant's role. Raises
     GuardrailPoolEmpty.
     """
-    rules = SafetyRules.objects.filter(tenant_id=tenant.id).order_by("-version").first()
-    if rules is None or not rules.topics or not topics_offered(tenant.plan):
+    if not _denies_topics(tenant):
         return
     with connection.cursor() as cursor:
         cursor.execute(CLAIM_LOCK, [target])
-    check = GuardrailCheck.objects.filter(region=target).first()
-    room = check.quota - check.reserve - check.foreign if check else USUAL_ROOM
-    own = Guardrail.objects.filter(region=target, tenant_id__isnull=False)
-    if own.exclude(tenant_id=tenant.id).count() >= room:
-        raise GuardrailPoolEmpty
+    _room_require(tenant, target)
     Guardrail.objects.get_or_create(
         tenant_id=tenant.id,
         region=target,
         defaults={"posture": tenant.posture, "state": "is being made"},
     )
+
+
+def _denies_topics(tenant: TenantContext) -> bool:
+    rules = SafetyRules.objects.filter(tenant_id=tenant.id).order_by("-version").first()
+    return rules is not None and bool(rules.topics) and topics_offered(tenant.plan)
+
+
+def _room_require(tenant: TenantContext, target: str) -> None:
+    check = GuardrailCheck.objects.filter(region=target).first()
+    room = check.quota - check.reserve - check.foreign if check else USUAL_ROOM
+    own = Guardrail.objects.filter(region=target, tenant_id__isnull=False)
+    if own.exclude(tenant_id=tenant.id).count() >= room:
+        raise GuardrailPoolEmpty(
+            f"All guardrails of {target} are taken, and it denies topics, which takes one of its"
+            " own. Raise the quota at AWS and in Staff, Guardrail checks, or choose another Region."
+        )
 
 
 def region_leave(tenant: TenantContext, region: str) -> list[Erased]:

@@ -5,7 +5,8 @@ module answers, and nothing else does: rights given to single users or groups co
 Administrators may do everything. A list that has no row here is theirs alone.
 
 Verbs: `view`, `add`, `change`, `delete` as Django has them; `act` runs a list's actions; a
-workspace has verbs of its own (`suspend`, `plan`, `move`, `provision`, `offboard`, `visit`).
+workspace has verbs of its own (`suspend`, `plan`, `move`, `region`, `provision`, `offboard`,
+`visit`).
 """
 
 from typing import Any, Final
@@ -21,17 +22,18 @@ TOLD: Final = {
     StaffRole.FINANCE: "Keeps plans, prices, invoices, credits and the reconciliation. Sees no"
     " errors, no safety, no colleagues.",
     StaffRole.SECURITY: "Decides on postures, watches guardrails and what they did, suspends a"
-    " workspace, reads what staff did. No money.",
+    " workspace, moves it to another Region, reads what staff did. No money.",
     StaffRole.ADMINISTRATOR: "Everything, with colleagues and their roles.",
 }
 
 TABLE: Final[dict[str, tuple[str, str, str]]] = {
     #                                  support                      finance                   security
-    "registry.Tenant":                ("view move provision visit", "view plan",              "view suspend visit"),
+    "registry.Tenant":                ("view move provision visit", "view plan",              "view suspend region visit"),
     "registry.Domain":                ("view",                      "",                       "view"),
     "registry.Onboarding":            ("view act",                  "",                       ""),
     "registry.Offboarding":           ("view",                      "view",                   "view"),
     "registry.Relocation":            ("view",                      "",                       ""),
+    "registry.RegionMove":            ("view",                      "",                       "view"),
     "registry.QuarantinedDocument":   ("view",                      "",                       "view act"),
     "registry.Impersonation":         ("view act",                  "",                       "view act"),
     "registry.DeadTask":              ("view act",                  "",                       "view"),

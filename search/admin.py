@@ -1,4 +1,4 @@
-"""Staff: moves of workspaces between retrieval targets, asked for in the list of workspaces."""
+"""Staff: moves of workspaces to other retrieval targets and Regions, asked for in their list."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -9,12 +9,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from search.errors import MoveUnderWay
+from search.regionasking import GOING
+from search.regionstaff import REGION, REGION_BACK
 from search.relocating import OPEN, relocation_request
 from search.tasks import relocate
 from tenants.context import Actor, entered
 from tenants.errors import Conflict
-from tenants.registry.admin import TenantAdmin
-from tenants.registry.models import Relocation, Retrieval, Status, Tenant
+from tenants.registry.admin import TenantAdmin, region_state
+from tenants.registry.models import RegionMove, Relocation, Retrieval, Status, Tenant
 from tenants.registry.staffsteps import Step, step_action
 from tenants.staffpages import ReadOnly
 
@@ -53,6 +55,35 @@ class RelocationAdmin(ReadOnly):
         return answer
 
 
+@admin.register(RegionMove)
+class RegionMoveAdmin(ReadOnly):
+    """Moves to other Regions; the list renews itself while the worker is at one."""
+
+    list_display: ClassVar = [
+        "tenant_id", "way", "told", "step", "error", "asked_at",
+    ]  # fmt: skip
+    list_filter: ClassVar = ["state", "target"]
+    search_fields: ClassVar = ["tenant_id"]
+    empty = "A workspace that moves to another Region stands here, with how far the move is."
+    exclude: ClassVar = ["prepared", "copied"]  # for the next piece; a key of the store
+
+    @admin.display(description="Move", ordering="target")
+    def way(self, row: RegionMove) -> SafeString:
+        return format_html('<span class="sp-nowrap">{} to {}</span>', row.origin, row.target)
+
+    @admin.display(description="State", ordering="state")
+    def told(self, row: RegionMove) -> SafeString:
+        return region_state(row)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        answer: HttpResponse = super().changelist_view(request, extra_context)
+        if request.method == "GET" and RegionMove.objects.filter(state__in=GOING).exists():
+            answer["Refresh"] = str(REFRESH)
+        return answer
+
+
 def _told(tenant: Tenant, target: str) -> Sequence[str]:
     if tenant.status != Status.ACTIVE:
         raise Conflict(f"It is {tenant.get_status_display().lower()}.")
@@ -77,7 +108,9 @@ def _move(actor: Actor, tenant: Tenant, target: str) -> str:
 
 MOVE = Step(
     "move", "Move vectors", "move", _told, _move,
-    choices=lambda: [(value, str(label)) for value, label in Retrieval.choices],
+    choices=lambda _rows: [(value, str(label)) for value, label in Retrieval.choices],
     after="admin:registry_relocation_changelist",
 )  # fmt: skip
-TenantAdmin.actions = [*TenantAdmin.actions, step_action(MOVE)]
+TenantAdmin.actions = [
+    *TenantAdmin.actions, *(step_action(step) for step in (MOVE, REGION, REGION_BACK)),
+]  # fmt: skip

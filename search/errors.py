@@ -42,6 +42,13 @@ class MoveRefused(Conflict):
     title = _("The new retrieval target did not take one of the passages; the old one serves on")
 
 
+class RegionMoveUnderWay(Conflict):
+    """Another process is at it just now; nothing was done here."""
+
+    code = "region_move_under_way"
+    title = _("The workspace is being moved to another Region just now; let it finish first")
+
+
 class CollectionExists(Conflict):
     code = "collection_exists"
     title = _("A collection of this name exists already; choose another name")

@@ -1,111 +1,75 @@
 """Move a suspended workspace to another Region: the old one keeps everything until the new one has.
 
-The note on its schema says that a move is under way (`tenants.lifecycle.regionnote`), and the
-registry's Region on which side of the change it is. Before the change the workspace is whole in the
-old Region, after it in the new one; each step can be repeated, so a run that was cut off is
-followed by another. What calls cost stays in the ledger as it was, with the Region they went to.
-Runs under the owner's login, one process at a time.
+The row of the move says how far it is, and the registry's Region on which side of the change.
+Before the change the workspace is whole in the old Region, after it in the new one; each step can
+be repeated, so a run that was cut off is followed by another. What calls cost stays in the ledger
+as it was, with the Region they went to. Runs under the owner's login, one process at a time.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from bedrock import regionmoves
 from bedrock.erasing import logs_expiring
 from search.copies import move_under_way
+from search.errors import RegionMoveUnderWay
 from search.models import KnowledgeCopy
 from tenants.accounts.audit import audit_write
+from tenants.aws import AwsError
 from tenants.context import SYSTEM, TenantContext, entered, public_scope
-from tenants.errors import Conflict, Invalid, Unavailable
+from tenants.errors import Conflict, Invalid, TenantryError, Unavailable
 from tenants.lifecycle.holding import hold_refuse
-from tenants.lifecycle.regionnote import RegionMove, region_note, region_noted
+from tenants.lifecycle.regionstate import State, region_move_open
 from tenants.lifecycle.restoring import restore_unfinished
 from tenants.objectmoving import Copied, tenant_objects_copy, tenant_objects_late
 from tenants.objects import bucket, tenant_objects_count, tenant_objects_erase
-from tenants.registry.models import Offboarding, Retrieval, Status, Tenant
+from tenants.registry.models import Offboarding, RegionMove, Retrieval, Status, Tenant
 
 log = structlog.get_logger(__name__)
 
 LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended('search.regions:' || %s, 0))"
 UNLOCK: Final = "SELECT pg_advisory_unlock(hashtextextended('search.regions:' || %s, 0))"
 LOOKS: Final = 3  # for what came late
+TELL: Final = 2.0  # seconds between two lines about copying
 
 
-def region_move(slug: str, target: str) -> Iterator[str]:
+def region_move(slug: str, target: str) -> Generator[str, None, None]:
     """Move the workspace, or go on with its move; yield what was done, in words.
 
-    Asked for the Region that it comes from, before the change: gives the move up. Raises Invalid,
-    Conflict, LegalHold, and what AWS refuses; run again, it goes on.
+    Asked for the Region that it comes from, before the change: gives the move up. Each line stands
+    on the move's row before it is told, and so does what stops the move. Who stops listening leaves
+    it under way, and the next run gets beyond the line that was told last. Raises Invalid,
+    Conflict, LegalHold, RegionMoveUnderWay, and what AWS refuses; run again, it goes on.
     """
     with public_scope("owner"):
         row = Tenant.objects.filter(slug=slug).first()
         if row is None:
             raise Invalid(f"There is no workspace {slug}.")
         with _alone(row):
-            move = _begun(row.id, target)
-            tenant: TenantContext = Tenant.objects.get(id=row.id).context
-            if target == move.origin:
-                yield from _emptied(tenant, move.target)
-                region_note(tenant.schema, None)
-                yield f"The move is given up; {slug} is in {move.origin} as it was."
-                return
-            if tenant.region == move.origin:
-                regionmoves.region_prepare(tenant, target)
-                yield f"{target} is prepared"
-                copied = tenant_objects_copy(tenant, move.origin, target)
-                yield f"{copied.objects} objects are in {bucket(target)}, {copied.bytes} bytes"
-                _changed(tenant, move, copied)
-                tenant = replace(tenant, region=target)
-                yield f"{slug} is in {target} now"
-            yield from _finished(tenant, move)
-            region_note(tenant.schema, None)
-    log.info("tenants.region_moved", tenant_id=str(tenant.id), origin=move.origin, target=target)
+            move = _begun(row, target)
+            try:
+                for line in _steps(row, move):
+                    if line == move.step:  # told when the last run ended: this one gets beyond it
+                        continue
+                    _note(move, step=line)
+                    yield line
+            except (Exception, KeyboardInterrupt) as error:
+                _note(move, state=State.STOPPED, error=stopped_by(error))
+                raise
 
 
-@contextmanager
-def _alone(tenant: Tenant) -> Iterator[None]:
-    """Hold the workspace's lock for the block; it falls with the connection, in a crash too."""
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK, [str(tenant.id)])
-        if cursor.fetchone() != (True,):
-            raise Conflict(f"{tenant.slug} is being moved by another process.")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(UNLOCK, [str(tenant.id)])
-
-
-@transaction.atomic
-def _begun(tenant_id: object, target: str) -> RegionMove:
-    """Return the move under way, or note a new one where nothing speaks against it."""
-    row = Tenant.objects.select_for_update().get(id=tenant_id)
-    move = region_noted(row.schema_name)
-    if move is not None:
-        back = target == move.origin == row.region
-        if target != move.target and not back:
-            raise Conflict(f"{row.slug} is being moved from {move.origin} to {move.target}.")
-        return move
-    _require(row, target)
-    move = RegionMove(row.region, target, timezone.now())
-    region_note(row.schema_name, move)
-    return move
-
-
-def _require(row: Tenant, target: str) -> None:
-    """Raise Invalid, Conflict or LegalHold where the workspace cannot be moved there."""
-    if target not in settings.REGIONS:
-        offered = ", ".join(settings.REGIONS)
-        raise Invalid(f"{target} is no Region of this deployment; it offers {offered} (`REGIONS`).")
-    if row.region == target:
-        raise Conflict(f"{row.slug} is in {target} already.")
+def region_move_ready(row: Tenant) -> None:
+    """Raise Conflict or LegalHold where the workspace cannot be moved to whatever Region."""
     if row.status != Status.SUSPENDED:
         state = row.get_status_display().lower()
         raise Conflict(f"{row.slug} is {state}; suspend it first, so that nothing is stored.")
@@ -114,7 +78,7 @@ def _require(row: Tenant, target: str) -> None:
     if leaving.exists() or restore_unfinished(row.schema_name):
         raise Conflict(f"{row.slug} is being erased or restored.")
     tenant: TenantContext = row.context
-    regionmoves.region_require(tenant, target)
+    regionmoves.jobs_require(tenant)
     with entered(tenant):
         elsewhere = KnowledgeCopy.objects.exists() or move_under_way() is not None
     if row.retrieval != Retrieval.SCHEMA or elsewhere:
@@ -123,6 +87,109 @@ def _require(row: Tenant, target: str) -> None:
             f" run `move_retrieval --tenant {row.slug} --to schema` and suspend it again; after the"
             " move its vectors can be moved back."
         )
+
+
+def region_move_require(row: Tenant, target: str) -> None:
+    """Raise Invalid, Conflict, LegalHold or GuardrailPoolEmpty where it cannot be moved there."""
+    if target not in settings.REGIONS:
+        offered = ", ".join(settings.REGIONS)
+        raise Invalid(f"{target} is no Region of this deployment; it offers {offered} (`REGIONS`).")
+    if row.region == target:
+        raise Conflict(f"{row.slug} is in {target} already.")
+    region_move_ready(row)
+    regionmoves.region_require(row.context, target)
+
+
+@contextmanager
+def _alone(tenant: Tenant) -> Iterator[None]:
+    """Hold the workspace's lock for the block; it falls with the connection, in a crash too."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK, [str(tenant.id)])
+        if cursor.fetchone() != (True,):
+            raise RegionMoveUnderWay(f"{tenant.slug} is being moved by another process.")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(UNLOCK, [str(tenant.id)])
+
+
+def _begun(row: Tenant, target: str) -> RegionMove:
+    """Return the move as it is under way, or begin it where nothing speaks against it."""
+    try:
+        return _begin(row.id, target)
+    except TenantryError as error:
+        unbegun = RegionMove.objects.filter(tenant_id=row.id, target=target, begun_at=None)
+        unbegun.filter(state=State.WAITING).update(
+            state=State.REFUSED, error=stopped_by(error), changed_at=Now(), finished_at=Now()
+        )
+        raise
+
+
+@transaction.atomic
+def _begin(tenant_id: UUID, target: str) -> RegionMove:
+    row = Tenant.objects.select_for_update().get(id=tenant_id)  # so that nobody resumes it
+    move = region_move_open(tenant_id)
+    if move is not None:
+        move.back = target == move.origin == row.region
+    else:
+        move = RegionMove(tenant_id=tenant_id, origin=row.region, target=target)
+    if target != move.target and not move.back:
+        raise Conflict(f"{row.slug} is being moved from {move.origin} to {move.target}.")
+    if move.begun_at is None and not move.back:
+        region_move_require(row, target)
+        move.begun_at = timezone.now()
+    if move.back:
+        move.prepared, move.copied = False, ""  # what there is of it goes
+    move.state, move.error, move.changed_at = State.RUNNING, "", timezone.now()
+    move.save()
+    return move
+
+
+def _steps(row: Tenant, move: RegionMove) -> Iterator[str]:
+    tenant: TenantContext = Tenant.objects.get(id=row.id).context
+    if move.back:
+        if move.begun_at is not None:
+            yield from _emptied(tenant, move.target)
+        _given_up(tenant, move)
+        yield f"The move is given up; {row.slug} is in {move.origin} as it was."
+        return
+    if tenant.region == move.origin:
+        if not move.prepared:
+            regionmoves.region_prepare(tenant, move.target)
+            _note(move, prepared=True)
+            yield f"{move.target} is prepared"
+        copied = yield from _copied(tenant, move)
+        yield f"{copied.objects} objects are in {bucket(move.target)}, {copied.bytes} bytes"
+        _changed(tenant, move, copied)
+        tenant = replace(tenant, region=move.target)
+        yield f"{row.slug} is in {move.target} now"
+    yield from _finished(tenant, move)
+
+
+def _note(move: RegionMove, **told: Any) -> None:
+    RegionMove.objects.filter(id=move.id).update(**told, changed_at=Now())
+
+
+def stopped_by(error: BaseException) -> str:
+    """Return what staff read of it: our own words, and of what was not foreseen its kind alone."""
+    if isinstance(error, AwsError) and error.aws_code:
+        return f"{error.detail} ({error.aws_code})"
+    return error.detail if isinstance(error, TenantryError) else type(error).__name__
+
+
+def _copied(tenant: TenantContext, move: RegionMove) -> Generator[str, None, Copied]:
+    """Copy the objects; tell now and then how far it is, and where the next run goes on."""
+    assert move.begun_at is not None
+    told, done = time.monotonic(), Copied(0, 0, 0, "")
+    for done in tenant_objects_copy(
+        tenant, move.origin, move.target, since=move.begun_at, after=move.copied
+    ):
+        if done.objects < done.of and time.monotonic() - told >= TELL:
+            _note(move, copied=done.key)
+            yield f"{done.objects} of {done.of} objects are in {bucket(move.target)}"
+            told = time.monotonic()
+    return done
 
 
 @transaction.atomic
@@ -146,14 +213,34 @@ def _changed(tenant: TenantContext, move: RegionMove, copied: Copied) -> None:
         audit_write(SYSTEM, **told)
 
 
+@transaction.atomic
+def _given_up(tenant: TenantContext, move: RegionMove) -> None:
+    _note(move, state=State.GIVEN_UP, finished_at=Now())
+    told: dict[str, Any] = {
+        "action": "workspace.region_kept",
+        "object_type": "workspace",
+        "object_id": tenant.id,
+        "origin": move.origin,
+        "target": move.target,
+    }
+    audit_write(SYSTEM, **told)
+    with entered(tenant):
+        audit_write(SYSTEM, **told)
+
+
 def _finished(tenant: TenantContext, move: RegionMove) -> Iterator[str]:
     """Make what the new Region still lacks, and empty the old one."""
+    since = move.begun_at
+    assert since is not None
     regionmoves.region_prepare(tenant, move.target)
     for _ in range(LOOKS):
-        if late := tenant_objects_late(tenant, move.origin, move.target, move.since):
+        if late := tenant_objects_late(tenant, move.origin, move.target, since):
             yield f"{late} objects more, which were stored meanwhile"
         yield from _emptied(tenant, move.origin)
         if not _left(tenant, move.origin):
+            _note(move, state=State.DONE, finished_at=Now())
+            told = {"tenant_id": str(tenant.id), "origin": move.origin, "target": move.target}
+            log.info("tenants.region_moved", **told)
             yield f"Nothing of {tenant.slug}'s own is left in {move.origin}."
             for line in logs_expiring(replace(tenant, region=move.origin)):
                 yield f"{line.what}: {line.where} expires by {line.until:%d %B %Y}"
@@ -163,7 +250,13 @@ def _finished(tenant: TenantContext, move: RegionMove) -> Iterator[str]:
 
 def _emptied(tenant: TenantContext, region: str) -> Iterator[str]:
     """Delete what is the workspace's own in a Region that it is not in."""
-    if count := tenant_objects_erase(replace(tenant, region=region)):
+    try:
+        count = tenant_objects_erase(replace(tenant, region=region))
+    except AwsError as error:
+        if error.aws_code != "NoSuchBucket":  # of a Region that could not be prepared
+            raise
+        count = 0
+    if count:
         yield f"{count} stored objects deleted in {bucket(region)}"
     for line in regionmoves.region_leave(tenant, region):
         yield f"{line.what} deleted: {line.where}"

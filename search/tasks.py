@@ -1,6 +1,7 @@
 """Background work on what can be retrieved. Every task may be delivered any number of times."""
 
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from celery import shared_task
@@ -16,6 +17,7 @@ from tenants.tasks import in_each_tenant, tenant_task
 log = structlog.get_logger(__name__)
 
 LOOK_AGAIN: Final = 1.0  # seconds
+PIECE: Final = 5.0  # seconds of a move to another Region, until another message has its turn
 
 
 @tenant_task(name="search.copies_sync")
@@ -30,6 +32,32 @@ def copies_sync() -> None:
         left = 1
     if left:
         copies_sync.dispatch_in(LOOK_AGAIN)
+
+
+@shared_task(name="search.move_region")
+def move_region(move_id: str) -> None:
+    """Go on with a move to another Region; as a message of its own until it has ended.
+
+    Whoever signs up meanwhile waits for one piece of it, not for all.
+    """
+    from search.regionasking import region_move_go_on  # which writes through our services
+
+    if region_move_go_on(UUID(move_id), seconds=PIECE):
+        region_move_dispatch(UUID(move_id))
+
+
+def region_move_dispatch(move_id: UUID) -> None:
+    """Have the worker with the owner's login begin a move, or go on with it."""
+    move_region.apply_async(args=(str(move_id),), queue=PROVISIONING)
+
+
+@shared_task(name="search.move_regions_due")
+def move_regions_due() -> None:
+    """Go on with moves that staff asked for and whose message was lost with a broker or worker."""
+    from search.regionasking import region_moves_lost
+
+    for move_id in region_moves_lost():
+        region_move_dispatch(move_id)
 
 
 @tenant_task(name="search.relocate")
@@ -91,6 +119,11 @@ BEAT: Final[dict[str, Any]] = {
         "task": "search.copies_recover",
         "schedule": 60.0,
         "options": {"queue": "default", "expires": 120},
+    },
+    "move-regions-due": {
+        "task": "search.move_regions_due",
+        "schedule": 60.0,
+        "options": {"queue": PROVISIONING, "expires": 55},
     },
     # After an upgrade by itself; `manage.py reread_languages` does it at once.
     "languages-reread": {

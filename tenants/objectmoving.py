@@ -24,23 +24,38 @@ KEPT: Final = ("ContentType", "ContentDisposition", "ContentEncoding", "CacheCon
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """How many objects are the same in both Regions, and their bytes."""
+    """How many objects of how many are the same in both Regions, their bytes, and the last key."""
 
     objects: int
+    of: int
     bytes: int
+    key: str
 
 
-def tenant_objects_copy(tenant: TenantContext, origin: str, target: str) -> Copied:
+def tenant_objects_copy(
+    tenant: TenantContext, origin: str, target: str, *, since: datetime, after: str = ""
+) -> Iterator[Copied]:
     """Make the target's objects of the tenant those of the origin, no more and no fewer.
 
-    What is there with the same content is left. Raises Unavailable where a copy is not what was
-    read, or the origin changed meanwhile, and AwsError; the origin is only read.
+    Yields after each object, in the order of keys, and once more when all is the same. What is
+    there with the same content is left; up to `after`, the key of an earlier run that began at
+    `since`, what is there and was not stored anew meanwhile is not read again. Raises Unavailable
+    where a copy is not what was read, or the origin changed meanwhile, and AwsError; the origin is
+    only read.
     """
+    second = since.replace(microsecond=0)  # S3 tells whole seconds
     try:
         listed = _listed(tenant, origin)
         there = _listed(tenant, target)
-        for key, (size, _, _) in listed.items():
-            _copy(origin, target, key, same_size=key in there and there[key][0] == size)
+        size_of = 0
+        for number, key in enumerate(sorted(listed, key=_in_order), 1):
+            size, _, at = listed[key]
+            size_of += size
+            same_size = key in there and there[key][0] == size
+            if same_size and at < second and _in_order(key) <= _in_order(after):
+                continue
+            _copy(origin, target, key, same_size=same_size)
+            yield Copied(number, len(listed), size_of, key)
         for key in there.keys() - listed.keys():  # of a run that was cut off
             ops_client("s3", target).delete_object(Bucket=bucket(target), Key=key)
         now, made = _listed(tenant, origin), _listed(tenant, target)
@@ -50,7 +65,7 @@ def tenant_objects_copy(tenant: TenantContext, origin: str, target: str) -> Copi
         raise Unavailable(f"Something was still being stored in {origin}. Run it again.")
     if _sizes(made) != _sizes(listed):
         raise Unavailable(f"Not every object arrived in {target}. Run it again.")
-    return Copied(len(listed), sum(size for size, _, _ in listed.values()))
+    yield Copied(len(listed), len(listed), size_of, max(listed, key=_in_order, default=""))
 
 
 def tenant_objects_late(tenant: TenantContext, origin: str, target: str, since: datetime) -> int:
@@ -83,6 +98,10 @@ def _listed(tenant: TenantContext, region: str) -> Listing:
         for page in pages.paginate(Bucket=bucket(region), Prefix=f"tenants/{tenant.id}/")
         for found in page.get("Contents", [])
     }
+
+
+def _in_order(key: str) -> bytes:
+    return key.encode()  # as S3 lists them
 
 
 def _sizes(listing: Listing) -> dict[str, int]:

@@ -36,5 +36,5 @@ def _change(actor: Actor, tenant: Tenant, plan: str) -> str:
 
 PLAN = Step(
     "plan", "Change plan", "plan", _told, _change,
-    choices=lambda: [(plan.code, plan.name) for plan in plans_offered()],
+    choices=lambda _rows: [(plan.code, plan.name) for plan in plans_offered()],
 )  # fmt: skip

@@ -19,7 +19,7 @@ from tenants.context import TenantContext, entered, public_scope
 from tenants.errors import Unavailable
 from tenants.lifecycle import receipts
 from tenants.lifecycle.holding import hold_refuse
-from tenants.lifecycle.regionnote import region_move_refuse
+from tenants.lifecycle.regionstate import region_move_refuse
 from tenants.lifecycle.schema import has_tables
 from tenants.lifecycle.steps import Erased, EraseStep, erase_steps
 from tenants.registry.models import Offboarding, Status, Tenant
@@ -40,7 +40,7 @@ def erase(offboarding: Offboarding) -> Iterator[Erased]:
     """
     with public_scope("owner"):
         hold_refuse(offboarding.tenant_id)
-        region_move_refuse(f"t_{offboarding.tenant_id.hex}")
+        region_move_refuse(offboarding.tenant_id)
         tenant = _begun(offboarding)
         for step in erase_steps():
             if step.name in offboarding.erased:

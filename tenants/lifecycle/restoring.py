@@ -24,7 +24,7 @@ from psycopg import sql
 from tenants.accounts.audit import audit_write
 from tenants.context import SYSTEM, TenantContext, entered, public_scope
 from tenants.errors import Conflict, Invalid
-from tenants.lifecycle.regionnote import region_move_refuse
+from tenants.lifecycle.regionstate import region_move_refuse
 from tenants.lifecycle.schema import GRANTS, has_tables, schema_migrate
 from tenants.redis import redis_client
 from tenants.registry.models import Status, Tenant
@@ -89,7 +89,7 @@ def restore(tenant: TenantContext, backup: Path) -> Iterator[str]:
     if f" {tenant.schema} " not in _contents(backup):
         raise Invalid(f"{backup} holds nothing of {tenant.slug} ({tenant.schema}).")
     with public_scope("owner"):
-        region_move_refuse(tenant.schema)
+        region_move_refuse(tenant.id)
         status = _close(tenant)
         workspace_sockets_close(tenant)
     try:

@@ -1,13 +1,14 @@
 """Staff: tenants and their host names."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
@@ -18,11 +19,32 @@ from tenants.errors import TenantryError
 from tenants.lifecycle.health import probes
 from tenants.lifecycle.onboarding import open_labels
 from tenants.registry.deadtasks import arguments_told, dead_task_discard, dead_task_retry
-from tenants.registry.models import DeadTask, Domain, Offboarding, Onboarding, Tenant, TenantHealth
+from tenants.registry.models import (
+    DeadTask,
+    Domain,
+    Offboarding,
+    Onboarding,
+    RegionMove,
+    Tenant,
+    TenantHealth,
+)
 from tenants.registry.staffsteps import STEPS, step_action
 from tenants.registry.tasks import onboarding_dispatch
 from tenants.staffpages import Acting, ReadOnly
 
+# What can be done about a move to another Region, by its state.
+REGION_NEXT: Final = {
+    "waiting": "The provisioning worker does it next; it can be given up.",
+    "running": "It goes on by itself, also after a worker was lost. Reload to see how far it is.",
+    "stopped": "Mend what stopped it, then let it go on (“Move to another Region”), or give it up"
+    " (“Give a move to another Region up”). Until then the workspace stays closed.",
+    "refused": "Nothing was done. Mend what it says and ask again.",
+    "done": "Resume the workspace if it is still suspended.",
+    "given_up": "Resume the workspace if it is still suspended.",
+}
+BY_COMMAND: Final = (
+    "`move_region` is at it. If that was killed, run it again, or ask for the same move here."
+)
 LOOK_HERE: Final = format_html('<span class="sp-tag sp-tag--warn">{}</span>', "look here")
 
 
@@ -70,9 +92,10 @@ class TenantAdmin(Acting, ModelAdmin):
     show_full_result_count = False
     readonly_fields: ClassVar = [
         "id", "slug", "schema_name", "plan", "posture", "region", "retrieval", "status",
-        "created_at", "findings",
+        "created_at", "region_move", "findings",
     ]  # fmt: skip
     inlines: ClassVar = [DomainInline]
+    change_form_outer_before_template = "staff/workspace_steps.html"
     actions: ClassVar[list[Any]] = [step_action(step) for step in STEPS]  # others add theirs
 
     class Media:
@@ -138,6 +161,24 @@ class TenantAdmin(Acting, ModelAdmin):
             health.checked_at.strftime("%-d %b %Y, %H:%M"),
         )  # fmt: skip
 
+    @admin.display(description="Move to another Region")
+    def region_move(self, row: Tenant) -> SafeString | str:
+        move = RegionMove.objects.filter(tenant_id=row.id).first()
+        return region_move_told(move) if move else "None yet."
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Offer on the workspace's page what the list's actions do with it."""
+        steps = [(name, label) for name, (_, _, label) in self.get_actions(request).items()]
+        context = {"steps": steps, **(extra_context or {})}
+        answer: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return answer
+
     def has_suspend_permission(self, request: HttpRequest) -> bool:
         return self.may(request, "suspend")
 
@@ -146,6 +187,9 @@ class TenantAdmin(Acting, ModelAdmin):
 
     def has_move_permission(self, request: HttpRequest) -> bool:
         return self.may(request, "move")
+
+    def has_region_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "region")
 
     def has_provision_permission(self, request: HttpRequest) -> bool:
         return self.may(request, "provision")
@@ -161,6 +205,32 @@ class TenantAdmin(Acting, ModelAdmin):
 
     def has_delete_permission(self, request: object, obj: object = None) -> bool:
         return False
+
+
+def region_state(move: RegionMove) -> SafeString:
+    """Return the state of a move to another Region as a mark."""
+    kind = {"stopped": "bad", "refused": "bad", "done": "good"}.get(move.state, "warn")
+    return format_html('<span class="sp-tag sp-tag--{}">{}</span>', kind, move.get_state_display())
+
+
+def region_move_told(move: RegionMove) -> SafeString:
+    """Return how far a workspace's newest move is, and what staff can do about it."""
+    lines = [f"From {move.origin} to {move.target}, asked for {_moment(move.asked_at)}."]
+    if move.step:
+        lines.append(f"Last step, {_moment(move.changed_at)}: {move.step}.")
+    if move.error:
+        lines.append(move.error)
+    by_command = move.state == RegionMove.State.RUNNING and move.asked_by is None
+    lines.append(BY_COMMAND if by_command else REGION_NEXT[move.state])
+    return format_html(
+        '<div class="sp-lines">{}{}</div>',
+        region_state(move),
+        format_html_join("", "<p>{}</p>", ((line,) for line in lines if line)),
+    )
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%-d %b %Y, %H:%M} UTC"
 
 
 def _health_of(row: Tenant) -> TenantHealth | None:

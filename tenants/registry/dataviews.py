@@ -27,6 +27,7 @@ from tenants.lifecycle.offboarding import (
     offboarding_request,
     offboarding_waiting,
 )
+from tenants.lifecycle.regionstate import region_moved
 from tenants.lifecycle.retention import (
     data_policy_set,
     days_of,
@@ -96,11 +97,13 @@ def _page(request: HttpRequest, owner: bool, error: str, tenant: Any) -> HttpRes
     policy = data_policy_of(tenant.id)
     preview = retention_preview(tenant)
     typed = request.POST if error else None
-    regions = dict(region_choices())
+    regions, moved = dict(region_choices()), region_moved(tenant.id)
     context = {
         "error": error,
         "policy": policy,
         "region": regions.get(tenant.region, tenant.region),
+        "moved": moved,
+        "moved_from": regions.get(moved.origin, moved.origin) if moved else "",
         "kinds": [
             {
                 "kind": kind,

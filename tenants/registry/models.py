@@ -19,6 +19,7 @@ from tenants.registry.deadmodels import DeadTask as DeadTask
 from tenants.registry.healthmodels import TenantHealth as TenantHealth
 from tenants.registry.impersonationmodels import Impersonation as Impersonation
 from tenants.registry.quarantinemodels import QuarantinedDocument as QuarantinedDocument
+from tenants.registry.regionmodels import RegionMove as RegionMove
 
 
 class Posture(models.TextChoices):

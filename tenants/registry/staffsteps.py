@@ -21,13 +21,14 @@ from tenants.accounts.selectors import staff_actor
 from tenants.context import Actor, entered
 from tenants.errors import Conflict, TenantryError
 from tenants.lifecycle.offboarding import WAIT, offboarding_cancel, offboarding_request
-from tenants.lifecycle.regionnote import region_move_refuse
+from tenants.lifecycle.regionstate import region_move_refuse
 from tenants.lifecycle.restoring import restore_unfinished
 from tenants.registry.models import Offboarding, Onboarding, Status, Tenant
 from tenants.registry.tasks import onboarding_dispatch
 from tenants.sockets import workspace_sockets_close
 
 REASON: Final = range(10, 501)  # characters
+ONE: Final = "Choose one workspace: this is done one at a time."
 HAS_SCHEMA: Final = (Status.ACTIVE, Status.SUSPENDED)
 
 
@@ -37,6 +38,8 @@ class Step:
 
     Both get what was chosen, and raise a TenantryError where the workspace stays as it is. `verb`
     is the right in `config/staffroles.py`; `typed`: one workspace at a time, its address typed out.
+    `choices` raises where there is nothing to choose; the name of one without a value says why it
+    cannot be had.
     """
 
     name: str
@@ -44,7 +47,7 @@ class Step:
     verb: str
     told: Callable[[Tenant, str], Sequence[str]]
     run: Callable[[Actor, Tenant, str], str]
-    choices: Callable[[], Sequence[tuple[str, str]]] | None = None
+    choices: Callable[[list[Tenant]], Sequence[tuple[str, str]]] | None = None
     typed: bool = False
     after: str = "admin:registry_tenant_changelist"
 
@@ -84,6 +87,7 @@ class Asked:
     step: Step
     rows: list[Tenant]
     choices: Sequence[tuple[str, str]]
+    closed: str  # why there is nothing to choose
     choice: str
     reason: str
     typed: str
@@ -91,12 +95,13 @@ class Asked:
 
     @classmethod
     def of(cls, request: HttpRequest, step: Step, rows: list[Tenant]) -> "Asked":
-        choices = step.choices() if step.choices else ()
+        choices, closed = _choices(step, rows)
         choice = request.POST.get("choice", "")
         return cls(
             step=step,
             rows=rows,
             choices=choices,
+            closed=closed,
             choice=choice if choice in dict(choices) else "",
             reason=" ".join(request.POST.get("reason", "").replace("\x00", "").split()),
             typed=request.POST.get("typed", "").strip(),
@@ -106,7 +111,7 @@ class Asked:
     @property
     def chosen(self) -> bool:
         """Return whether it is known what is to happen."""
-        return not self.choices or bool(self.choice)
+        return not self.closed and (self.step.choices is None or bool(self.choice))
 
     @property
     def effects(self) -> list[tuple[Tenant, Sequence[str], str]]:
@@ -122,10 +127,12 @@ class Asked:
     @property
     def error(self) -> str:
         """Return what is still wrong with the form; empty where it can be done."""
+        if self.closed:
+            return self.closed
         if not self.chosen:
             return "Choose what it should be."
         if self.step.typed and len(self.rows) != 1:
-            return "Choose one workspace: this is done one at a time."
+            return ONE
         if self.step.typed and self.typed != self.rows[0].slug:
             return "Type the workspace's address to show that it is the right one."
         if len(self.reason) not in REASON:
@@ -163,6 +170,17 @@ class Asked:
         return said
 
 
+def _choices(step: Step, rows: list[Tenant]) -> tuple[Sequence[tuple[str, str]], str]:
+    if step.choices is None:
+        return (), ""
+    if step.typed and len(rows) != 1:
+        return (), ONE
+    try:
+        return step.choices(rows), ""
+    except TenantryError as refused:
+        return (), refused.detail
+
+
 def _in(state: Status, tenant: Tenant, needed: str) -> None:
     if tenant.status != state:
         raise Conflict(f"It is {tenant.get_status_display().lower()}; only {needed}.")
@@ -192,7 +210,7 @@ def _resume_told(tenant: Tenant, _choice: str) -> Sequence[str]:
         raise Conflict("It is being erased: parts of it are gone already.")
     if restore_unfinished(tenant.schema_name):
         raise Conflict("It is being restored, or that was cut off: run `restore_workspace` again.")
-    region_move_refuse(tenant.schema_name)
+    region_move_refuse(tenant.id)
     return ("It is served again at once; documents that waited are taken up by themselves.",)
 
 

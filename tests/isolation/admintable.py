@@ -54,6 +54,7 @@ MODELS: Final[dict[str, str]] = {
     "registry.Offboarding": "view",
     "registry.Onboarding": "view",
     "registry.Relocation": "view",
+    "registry.RegionMove": "view",
     "registry.DeadTask": "view",
     "registry.Impersonation": "view",
     "registry.QuarantinedDocument": "view",
@@ -106,7 +107,7 @@ MODELS: Final[dict[str, str]] = {
 STAFF: Final[dict[str, dict[str, str]]] = {
     "support": {
         "registry.Tenant": "v", "registry.Domain": "v", "registry.Offboarding": "v",
-        "registry.Onboarding": "v", "registry.Relocation": "v",
+        "registry.Onboarding": "v", "registry.Relocation": "v", "registry.RegionMove": "v",
         "registry.DeadTask": "v", "registry.Impersonation": "v",
         "registry.QuarantinedDocument": "v", "billing.Plan": "v",
         "billing.PlanChange": "v", "billing.Invoice": "v", "billing.RegionQuota": "v",
@@ -129,7 +130,7 @@ STAFF: Final[dict[str, dict[str, str]]] = {
         "bedrock.ProvisionedModel": "v", "bedrock.LoggedCall": "v", "bedrock.LogFinding": "v",
     },
     "security": {
-        "registry.Tenant": "v",
+        "registry.Tenant": "v", "registry.RegionMove": "v",
         "registry.DeadTask": "v", "registry.Impersonation": "v",
         "registry.QuarantinedDocument": "v", "registry.Domain": "v", "registry.Offboarding": "v",
         "accounts.User": "v", "accounts.AuditEvent": "v", "bedrock.Model": "v",
@@ -153,5 +154,7 @@ ACTIONS: Final[dict[str, set[str]]] = {
         "refuse",
         "suspend",
         "resume",
+        "region",
+        "region_back",
     },
 }

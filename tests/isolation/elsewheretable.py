@@ -71,6 +71,8 @@ TASKS: Final[dict[str, tuple[str, ...] | str]] = {
     "signin.tidy": "",
     "search.index_vectors": "",
     "search.languages_reread": (),
+    "search.move_region": "move_id",
+    "search.move_regions_due": "",
     "search.languages_reread_all": "",
     "search.relocate": (),
     "webhooks.deliver": ("delivery_id",),

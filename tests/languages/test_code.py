@@ -7,6 +7,7 @@ from typing import Final
 from assistant.tools import TOOLS
 from billing.plans.staffstep import PLAN
 from search.admin import MOVE
+from search.regionstaff import REGION, REGION_BACK
 from tenants.accounts.deeds import DEEDS, deed_told
 from tenants.registry.staffsteps import STEPS
 from tests.languages.sources import APPS, ROOT
@@ -22,12 +23,13 @@ ENGLISH: Final = (
     "bedrock/knowledge_bases.py", "bedrock/knowledgemodels.py", "bedrock/models.py",
     "bedrock/policy.py", "search/erasing.py", "tenants/context.py", "tenants/pinning.py",
     "tenants/lifecycle/erasing.py", "tenants/lifecycle/onboarding.py",
-    "tenants/lifecycle/restoring.py", "tenants/lifecycle/regionnote.py", "tenants/objectmoving.py",
-    "bedrock/regionmoves.py", "search/regions.py", "config/visiting.py",
+    "tenants/lifecycle/restoring.py", "tenants/lifecycle/regionstate.py", "tenants/objectmoving.py",
+    "bedrock/regionmoves.py", "search/regions.py", "search/regionasking.py",
+    "search/regionstaff.py", "config/visiting.py",
     "tenants/accounts/admin.py",
     "tenants/registry/deadmodels.py", "tenants/registry/deadtasks.py",
-    "tenants/registry/quarantinemodels.py", "tenants/registry/staffsteps.py",
-    "tenants/stafffields.py",
+    "tenants/registry/quarantinemodels.py", "tenants/registry/regionmodels.py",
+    "tenants/registry/staffsteps.py", "tenants/stafffields.py",
     "tenants/signin/impersonating.py", "tenants/signin/staffviews.py", "billing/plans/staffstep.py",
     "search/admin.py", "documents/quarantine.py", "assistant/consumers.py",
 )  # fmt: skip
@@ -154,7 +156,9 @@ def test_every_deed_of_the_audit_has_a_name_that_is_translated() -> None:
     assert len(written) > 40
     assert {deed for deed in written if deed.strip(".") == deed} <= DEEDS.keys()
     assert {f"assistant.{name}" for name, tool in TOOLS.items() if tool.plan} <= DEEDS.keys()
-    assert {f"workspace.{step.name}" for step in (*STEPS, PLAN, MOVE)} <= DEEDS.keys()
+    assert {
+        f"workspace.{step.name}" for step in (*STEPS, PLAN, MOVE, REGION, REGION_BACK)
+    } <= DEEDS.keys()
     groups = {"add", "create", "delete", "rename", "take"}
     assert {f"group.{deed}" for deed in groups} <= DEEDS.keys()
     assert deed_told("document.unmask") == "Document: unmask"
