@@ -273,7 +273,8 @@ class AssistantConsumer:
             if standing is None:
                 raise _SignedOut
             self.tenant = standing.tenant
-            with entered(standing.tenant):
+            # A thread speaks no language of its caller's, and what begins here is told in one.
+            with entered(standing.tenant), translation.override(self.admitted.language):
                 return work(standing.actor)
 
         try:

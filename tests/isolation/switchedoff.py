@@ -83,10 +83,21 @@ def application_off(other: TenantContext) -> Iterator[None]:
     with ExitStack() as stack:
         for each in patches:
             stack.enter_context(each)
+        stack.enter_context(statements_anew())
         stack.enter_context(guards_off())
         stack.enter_context(regions_off())
         stack.enter_context(connection.execute_wrapper(aimed))
         yield
+
+
+@contextmanager
+def statements_anew() -> Iterator[None]:
+    """Let statements that are written once be written anew, now and afterwards."""
+    search.access._ids_written.cache_clear()
+    try:
+        yield
+    finally:
+        search.access._ids_written.cache_clear()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from tenants.accounts.models import AuditEvent
 from tenants.aws import ops_client
 from tenants.context import TenantContext, entered, public_scope
 from tenants.objects import bucket, object_put, objects_list, tenant_objects_count
-from tenants.registry.models import DataPolicy, Status, Tenant
+from tenants.registry.models import DataPolicy, RegionMove, Status, Tenant
 from tests.search.regionworkspace import MIA, MOVE, NEW, OLD, Manage, ask, inside, own, row, status
 from tests.search.regionworkspace import moving as moving
 from tests.search.shelf import find
@@ -134,6 +134,9 @@ def test_what_does_not_arrive_leaves_it_whole_and_the_move_can_be_given_up(
         manage("owner", "shell", "-c", SPOILT)
     assert row().region == OLD and inside(OLD) == before and own(OLD) == had
     assert row().status == Status.SUSPENDED
+    with public_scope("staff"):
+        told = RegionMove.objects.get(tenant_id=moving.id)
+    assert told.state == RegionMove.State.STOPPED and "did not arrive" in told.error
     refused(manage, "conflict.*being moved from", "--tenant", "moving", "--to", "eu-west-1")
     assert "given up" in manage("owner", *MOVE, OLD)
     assert not inside(NEW) and set(own(NEW).values()) == {0}
