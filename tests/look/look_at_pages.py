@@ -54,6 +54,7 @@ def test_every_page_is_accessible_and_light(served: Any, browser: Browser, capsy
         look,
         ready_after,
         staff_visits,
+        unreached,
         visits,
         wear,
         weight,
@@ -97,6 +98,7 @@ def test_every_page_is_accessible_and_light(served: Any, browser: Browser, capsy
             if folder := os.environ.get("LOOK_TO"):
                 name = re.sub(r"[^a-z]+", "-", f"{visit.route} {theme}")
                 page.screenshot(path=f"{folder}/{number:03}-{name}.png", full_page=True)
+        wrong += [f"{told}, {found}" for found in unreached(page)]
         if page.evaluate("document.documentElement.scrollWidth") > visit.size[0]:
             wrong.append(f"{told}: wider than the screen")
         if not visit.staff and (heavy := weight(page)) > HEAVIEST:
