@@ -40,7 +40,11 @@ def ask(page: Page, text: str, count: int) -> None:
 
 
 def press(page: Page, name: str) -> None:
-    """Go to the last button of that name and press it by keyboard."""
+    """Go to the last button of that name and press it by keyboard.
+
+    Not while the page arrives: going to its fragment (`#m-...`) takes the focus with it.
+    """
+    page.wait_for_load_state()
     page.get_by_role("button", name=name, exact=True).last.focus()
     page.keyboard.press("Enter")
 
