@@ -84,7 +84,7 @@ def document_list(request: HttpRequest) -> HttpResponse:
             "older": listing.address(at=page.older) if page.older else "",
             "limits": upload_limits() if may_write else None,
             "direct": direct,
-            "unfinished": direct and bool(uploads_open(actor)),
+            "unfinished": uploads_open(actor) if direct else [],
             "may_write": may_write,
             "collections": collection_list(actor),
             "tags": tags_known(actor),

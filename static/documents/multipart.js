@@ -1,6 +1,6 @@
 /* A large file, sent straight to the workspace's storage in parts: several at once, each tried again,
    gone on with after a lost connection or a reload, by one tab at a time. Public: window.parts
-   {from, send(file, options), known(file), cancel(file, id), unfinished()}. */
+   {from, send(file, options), known(file), cancel(file, id), unfinished(rows)}. */
 (() => {
   "use strict";
 
@@ -222,8 +222,8 @@
     return navigator.locks.request(nameOf(file), { ifAvailable: true }, (lock) => lock && end(file, id));
   }
 
-  /** What was begun and is being sent by no tab; `file` is what this browser knows of it. */
-  async function unfinished() {
+  /** Of the page's rows of what was begun: {row, id, until, known, file}, `file` as this browser knows it; `held`: a tab is sending it. */
+  async function unfinished(rows) {
     const here = new Map();
     try {
       for (const name of Object.keys(localStorage).filter((each) => each.startsWith(PREFIX))) {
@@ -231,10 +231,12 @@
         here.set(localStorage.getItem(name), { name: rest.join(":"), size: Number(size), lastModified: Number(at) });
       }
     } catch { /* nothing is kept */ }
-    const held = new Set(((await navigator.locks?.query())?.held ?? []).map((lock) => lock.name));
-    const open = await ask("GET", "").catch(() => []);
-    const found = open.map((each) => ({ id: each.id, until: each.expires_at, known: here.has(each.id), file: here.get(each.id) ?? { name: each.name, size: each.size } }));
-    return found.filter((each) => !each.known || !held.has(nameOf(each.file)));
+    const locked = new Set(((await navigator.locks?.query())?.held ?? []).map((lock) => lock.name));
+    return rows.map((row) => {
+      const { unfinished: id, until, name, size } = row.dataset;
+      const file = here.get(id) ?? { name, size: Number(size) };
+      return { row, id, until, file, known: here.has(id), held: here.has(id) && locked.has(nameOf(file)) };
+    });
   }
 
   window.parts = { from: Number(form.dataset.directFrom), send, known, cancel, unfinished };

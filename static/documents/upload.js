@@ -299,14 +299,16 @@
     pump();
   }
 
-  /** Show what was begun and not finished: it holds storage until it goes on or is removed. */
-  async function recall() {
-    for (const each of await window.parts.unfinished()) {
+  /** Take over the page's rows of what was begun and not finished: it holds storage until it goes on or is removed. */
+  async function recall(rows) {
+    for (const { row, held, ...each } of await window.parts.unfinished(rows)) {
+      if (held) { row.remove(); continue; } // the tab that sends it shows it
       const until = new Date(each.until).toLocaleString(document.documentElement.lang, { weekday: "long", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
       const note = each.known ? gettext("Stopped on the way: choose this file again, and it goes on. It waits until {time}.", { time: until }) : gettext("Begun elsewhere: go on there, or remove it. It waits until {time}.", { time: until });
       const item = { ...each, state: "paused", sent: 0, note, xhr: null, box: null, reserved: true };
       items.push(item);
       draw(item);
+      row.replaceWith(item.box);
     }
     tell();
   }
@@ -341,7 +343,8 @@
     add([...event.dataTransfer.files]);
   });
 
-  if (window.parts && "unfinished" in form.dataset) recall();
+  const rows = [...list.querySelectorAll("[data-unfinished]")];
+  if (window.parts && rows.length) recall(rows);
 
   addEventListener("beforeunload", (event) => { if (inState("sending").length) event.preventDefault(); });
 })();

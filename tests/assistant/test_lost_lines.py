@@ -23,6 +23,7 @@ from tenants.objects import bucket_cors
 from tests.assistant.talking import Server, conversation_for
 from tests.assistant.test_browser import STREAM, answers, sign_in
 from tests.documents.helpers import HANDBOOK, upload
+from tests.look.everypage import SHIFTED_MOST, SHIFTS
 from tests.support.browser import PHONE, check
 from tests.support.cast import MAX
 from tests.support.clients import tenant_of
@@ -154,9 +155,12 @@ def test_a_large_file_goes_on_after_lost_lines_and_a_reload_and_is_kept_once(
     other.locator("[data-queue-start]").click()
     expect(other.locator(".upload-item")).to_contain_text("Another tab is sending this file")
     other.get_by_role("button", name="Remove Handbook.md").click()
+    page.add_init_script(SHIFTS)
     page.reload()
     expect(page.locator(".upload-item")).to_contain_text("Stopped on the way")
+    expect(page.locator("[data-unfinished]")).to_have_count(0)  # the script has taken it over
     check(page)
+    assert page.evaluate("shifted") <= SHIFTED_MOST
     broken = False
     parts.clear()
     page.locator("#files").set_input_files(large)

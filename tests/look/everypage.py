@@ -163,9 +163,8 @@ new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
 }).observe({ type: "layout-shift", buffered: true });
 """
-# Of Chromium's layout shift score: 0.1 is what the web calls good. The box of an upload that was
-# begun and not finished moves the documents below it by 0.04.
-SHIFTED_MOST: Final = 0.05
+# Of Chromium's layout shift score: 0.1 is what the web calls good.
+SHIFTED_MOST: Final = 0.01
 
 
 def ready_after(page: Page) -> float:
