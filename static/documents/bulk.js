@@ -49,6 +49,17 @@
     }
   });
 
+  // With Shift, a click chooses or leaves everything from the row clicked before to this one.
+  let before = null;
+  rows.addEventListener("click", (event) => {
+    const box = event.target.closest?.('input[name="document"]');
+    if (!box) return;
+    const [from, to] = [boxes().indexOf(before), boxes().indexOf(box)].sort((one, other) => one - other);
+    if (event.shiftKey && from >= 0) for (const each of boxes().slice(from, to + 1)) each.checked = box.checked;
+    before = box;
+    tell();
+  });
+
   // Once sent, a second click sends nothing: the answer is another page.
   form.addEventListener("submit", (event) => {
     if (!form.dataset.confirmed) return;

@@ -6,7 +6,8 @@
   const form = document.getElementById("upload");
   if (!form) return;
   const AT_ONCE = 3;
-  const input = form.querySelector('input[type="file"]');
+  const input = form.querySelector("#files");
+  const folder = form.querySelector("[data-folder]");
   const zone = form.querySelector("[data-dropzone]");
   const queue = form.querySelector("[data-queue]");
   const list = form.querySelector("[data-queue-items]");
@@ -340,7 +341,22 @@
     event.preventDefault();
     depth = 0;
     delete zone.dataset.over;
-    add([...event.dataTransfer.files]);
+    window.folders.dropped(event.dataTransfer).then(taken);
+  });
+
+  /** What a drop or a chosen folder brought, and a word about what it did not. */
+  function taken({ files, more = false, unread = [] }) {
+    add(files);
+    if (more) toast(gettext("The first {n} files of the folder are here. Add the others by further drops.", { n: tenantry.number(window.folders.most) }), "warning");
+    if (unread.length) toast(ngettext("{n} file could not be opened: {name}", "{n} files could not be opened, the first: {name}", unread.length, { n: unread.length, name: unread[0] }), "warning");
+    if (!files.length && !unread.length) toast(gettext("There is no file in this folder."), "info");
+    start.focus();
+  }
+
+  folder?.addEventListener("change", () => {
+    const files = [...folder.files].filter((file) => !file.webkitRelativePath.split("/").some(window.folders.hidden));
+    folder.value = "";
+    taken({ files: files.slice(0, window.folders.most), more: files.length > window.folders.most });
   });
 
   const rows = [...list.querySelectorAll("[data-unfinished]")];

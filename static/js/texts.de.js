@@ -70,6 +70,7 @@ window.texts = {
 "The browser did not allow copying. Select the code and copy it yourself.":"Der Browser hat das Kopieren nicht erlaubt. Markieren Sie den Code und kopieren Sie ihn selbst.",
 "The browser did not allow copying. Select the text and copy it yourself.":"Der Browser hat das Kopieren nicht erlaubt. Markieren Sie den Text und kopieren Sie ihn selbst.",
 "The connection was lost. What had arrived is kept; try again.":"Die Verbindung ging verloren. Was angekommen war, bleibt; versuchen Sie es erneut.",
+"The first {n} files of the folder are here. Add the others by further drops.":"Die ersten {n} Dateien des Ordners sind hier. Ziehen Sie die übrigen in weiteren Schritten hierher.",
 "The question in other words":"Die Frage in anderen Worten",
 "The same content is here already:":"Derselbe Inhalt ist schon hier:",
 "The security key was not used. Try again, or use another way.":"Der Sicherheitsschlüssel wurde nicht verwendet. Versuchen Sie es erneut oder nehmen Sie einen anderen Weg.",
@@ -77,6 +78,7 @@ window.texts = {
 "The text is finished.":"Der Text ist fertig.",
 "The text reached the longest length the model writes at once. Ask for less, or go on from its end.":"Der Text hat die größte Länge erreicht, die das Modell auf einmal schreibt. Verlangen Sie weniger, oder machen Sie an seinem Ende weiter.",
 "The workspace's guardrail did not let this answer through.":"Die Guardrail des Arbeitsbereichs hat diese Antwort nicht durchgelassen.",
+"There is no file in this folder.":"In diesem Ordner ist keine Datei.",
 "They disappear from search, answers and storage at once. This cannot be undone.":"Sie verschwinden sofort aus Suche, Antworten und Speicher. Das lässt sich nicht rückgängig machen.",
 "This answer reached the longest length there is. Ask to go on.":"Diese Antwort hat die größte mögliche Länge erreicht. Bitten Sie um die Fortsetzung.",
 "This browser cannot use security keys; use another way.":"Dieser Browser kann keine Sicherheitsschlüssel verwenden; nehmen Sie einen anderen Weg.",
@@ -120,6 +122,10 @@ window.texts = {
 "{n} Dokumente gewählt"
 ],
 "{n} documents chosen; at most {most} at once":"{n} Dokumente gewählt; höchstens {most} auf einmal",
+"{n} file could not be opened: {name}":[
+"{n} Datei ließ sich nicht öffnen: {name}",
+"{n} Dateien ließen sich nicht öffnen, die erste: {name}"
+],
 "{n} file, {size}":[
 "{n} Datei, {size}",
 "{n} Dateien, {size}"
