@@ -1,21 +1,49 @@
 """Serve static files in front of Django, so that they touch neither its middleware nor a tenant."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
-from django.contrib.staticfiles.finders import get_finders
+from django.contrib.staticfiles.finders import find, get_finders
+from django.contrib.staticfiles.storage import StaticFilesStorage
 from servestatic import ServeStaticASGI
 
 # Names that the manifest storage has stamped with a hash of the content.
 HASHED: Final = re.compile(r"\.[0-9a-f]{12}\.[a-z0-9]+$")
+STAMP: Final = b"v="  # begins the query of an address that says when its file was changed
 FRESH_SECONDS: Final = 60  # for names without one
+LIBRARY: Final = "max-age=3600, public"  # what libraries' styles name changes with an installation
+FOREVER: Final = b"max-age=315360000, public, immutable"
 # Of a file that is opened by itself; a page's own policy governs what the page loads.
 FILE_POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
+
+
+class StampedFiles(StaticFilesStorage):
+    """Addresses with the time of their file's last change, where nothing stamps the names.
+
+    A browser then asks for a file again when it has changed, and not with each page. A look at the
+    disk for each address, some microseconds.
+    """
+
+    def url(self, name: str | None) -> str:
+        address = super().url(name)
+        file = _file_of(name or "")
+        return f"{address}?v={file.stat().st_mtime_ns:x}" if file and file.is_file() else address
+
+
+@cache
+def _file_of(name: str) -> Path | None:
+    """Return the file that is served under the name."""
+    root = Path(settings.STATIC_ROOT)
+    if root.is_dir():
+        return root / name
+    found = find(name)
+    return Path(found) if found else None
 
 
 def with_static(application: Any) -> Any:
@@ -38,14 +66,32 @@ def with_static(application: Any) -> Any:
         served.add_files(str(folder), prefix=prefix)
 
     async def parted(scope: Any, receive: Any, send: Any) -> None:
-        ours = scope["path"].startswith(settings.STATIC_URL)
-        await (served if ours else application)(scope, receive, send)
+        if not scope["path"].startswith(settings.STATIC_URL):
+            await application(scope, receive, send)
+        elif scope.get("query_string", b"").startswith(STAMP):
+            await served(scope, receive, _keeping(send))
+        else:
+            await served(scope, receive, send)
 
     return parted
 
 
-def _protected(headers: Any, _path: str, _url: str) -> None:
-    """Give a file the headers that every answer of the product has."""
+def _keeping(send: Any) -> Any:
+    """Let the browser keep the file for good: once it changes, it has another address."""
+
+    async def kept(message: Any) -> None:
+        if message.get("status") in (200, 304):
+            headers = [each for each in message["headers"] if each[0] != b"cache-control"]
+            message = message | {"headers": [*headers, (b"cache-control", FOREVER)]}
+        await send(message)
+
+    return kept
+
+
+def _protected(headers: Any, path: str, _url: str) -> None:
+    """Give a file the headers that every answer of the product has, and a library's its time."""
+    if "site-packages" in path:
+        headers["Cache-Control"] = LIBRARY
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Content-Security-Policy"] = FILE_POLICY
 

@@ -177,6 +177,10 @@ TEMPLATES = [
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [ROOT / "static"]
 STATIC_ROOT = env.static_root
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "config.static.StampedFiles"},
+}
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 from config.env import BadEnvironment
 from config.settings.base import *  # noqa: F403 - settings modules extend the base by name
-from config.settings.base import env
+from config.settings.base import STORAGES, env
 
 if env.scheme != "https":
     raise BadEnvironment("PUBLIC_SCHEME must be https in production.")
@@ -30,7 +30,6 @@ STAFF_SECOND_FACTOR = env.staff_second_factor or "required"
 SECURE_HSTS_SECONDS = 31536000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+STORAGES |= {
     "staticfiles": {"BACKEND": "servestatic.storage.CompressedManifestStaticFilesStorage"},
 }

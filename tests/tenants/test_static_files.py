@@ -1,0 +1,58 @@
+"""How long browsers keep the product's scripts, styles and pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from asgiref.testing import ApplicationCommunicator
+
+
+def kept_for(address: str) -> bytes:
+    """Return what the answer says of how long the file may be kept."""
+    from config.static import with_static
+
+    async def fetched() -> bytes:
+        parts = urlsplit(address)
+        scope = {"type": "http", "method": "GET", "path": parts.path, "headers": [],
+                 "query_string": parts.query.encode()}  # fmt: skip
+        talk = ApplicationCommunicator(with_static(None), scope)
+        start = await talk.receive_output(5)
+        assert start["status"] == 200
+        while (await talk.receive_output(5)).get("more_body"):
+            pass  # to its end, where the file is closed
+        await talk.wait(60)
+        return dict(start["headers"])[b"cache-control"]
+
+    with ThreadPoolExecutor(1) as aside:
+        return aside.submit(lambda: asyncio.run(fetched())).result()
+
+
+def test_a_page_asks_for_a_file_again_when_it_has_changed_and_not_before(
+    settings: Any, tmp_path: Path
+) -> None:
+    from config.static import StampedFiles
+
+    settings.STATIC_ROOT = tmp_path
+    file = tmp_path / "kept.js"
+    file.write_text("1")
+    before = StampedFiles().url("kept.js")
+    assert kept_for(before) == b"max-age=315360000, public, immutable"
+    assert kept_for("/static/kept.js") == b"max-age=60, public"
+    os.utime(file, ns=(1, 1))
+    after = StampedFiles().url("kept.js")
+    assert urlsplit(after).path == urlsplit(before).path == "/static/kept.js"
+    assert after != before
+    assert StampedFiles().url("missing.js") == "/static/missing.js"
+
+
+def test_files_that_are_not_collected_are_stamped_and_libraries_kept_a_while() -> None:
+    from config.static import StampedFiles
+
+    assert kept_for(StampedFiles().url("icons.svg")).endswith(b"immutable")
+    assert kept_for("/static/icons.svg") == b"max-age=0, public"
+    assert kept_for("/static/admin/css/base.css") == b"max-age=3600, public"
