@@ -6,7 +6,6 @@ from django.utils.translation import gettext as _
 
 from assistant.actions import action_carry_out
 from assistant.attached import Files, attached_read, files_of
-from assistant.errors import foreseen
 from assistant.helping import configurations, help_passages, helped_line
 from assistant.looping import Made, said, step_told, tool_result, worked
 from assistant.models import Action, ActionState, Message
@@ -23,6 +22,7 @@ from assistant.tools.reading import searched_line
 from bedrock.gateway import Finished, Masked, TextBlocked, as_masked, mask, refused
 from billing.settlement import settlements_ride
 from search.retrieval import find
+from tenants.foreseen import foreseen
 
 PASSAGES: Final = 6
 QUERY_CHARACTERS: Final = 1_000  # of a question that are searched for; all of it is answered

@@ -8,7 +8,6 @@ from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView
-from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -19,7 +18,7 @@ from assistant.answering import answer
 from assistant.keeping import conversation_pin, conversation_share
 from assistant.models import Conversation, Message, Turn
 from assistant.pages import citations_marked
-from assistant.runner import turn_run, turn_stop, work_aside
+from assistant.runner import turn_run, turn_stop
 from assistant.selectors import conversations_found
 from assistant.serializers import (
     ActionSerializer,
@@ -47,14 +46,14 @@ from assistant.services import (
     turn_edit,
 )
 from assistant.shapes import action_dict, conversation_dict, message_dict
-from assistant.sse import EventStreamRenderer, event_stream, wants_events
 from assistant.writing import Writing, task_checked
 from tenants.accounts.selectors import actor_of
+from tenants.aside import work_aside
 from tenants.context import Actor, current
+from tenants.sse import RENDERERS, event_stream, wants_events
 
 ANSWER_WITHIN: Final = 300.0  # seconds that a client without events waits for a whole answer
 DECIDED_WITHIN: Final = 5.0  # seconds in which a refusal still becomes an HTTP status
-RENDERERS: Final[list[type[BaseRenderer]]] = [JSONRenderer, EventStreamRenderer]
 
 
 class ConversationListView(GenericAPIView[Conversation]):
@@ -298,7 +297,7 @@ def _answered(request: Request, actor: Actor, turn: Turn, thorough: bool) -> Htt
     if running.error is not None and not running.shown:
         raise running.error  # a refusal before any word (429, 402, 503) answers the request itself
     if wants_events(request):
-        return event_stream(request, running.frames)
+        return event_stream(request._request, running.frames)
     message = Message.objects.get(id=turn.answer_id)
     [shape] = citations_marked(actor, [message_dict(message)], turn.conversation_id)
     return Response(shape, status=status.HTTP_201_CREATED)
@@ -330,7 +329,7 @@ class WriteView(APIView):
         writing.frames.wait_decided(DECIDED_WITHIN)
         if writing.error is not None and not writing.shown:
             raise writing.error
-        return event_stream(request, writing.frames, gone=writing.cancelled.set)
+        return event_stream(request._request, writing.frames, gone=writing.cancelled.set)
 
 
 def _write_members(data: dict[str, Any]) -> dict[str, Any]:

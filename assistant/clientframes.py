@@ -7,7 +7,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from assistant.errors import FRAME_BYTES, BadFrame
-from assistant.frames import Frame
+from tenants.liveframes import Frame
 
 # Members of each type beside `type`, with what each must be.
 MEMBERS: Final[dict[str, dict[str, type]]] = {

@@ -19,16 +19,18 @@ from django.utils import translation
 from assistant.access import conversation_of
 from assistant.answering import answer
 from assistant.clientframes import client_frame
-from assistant.errors import AlreadyAsked, error_members, foreseen
+from assistant.errors import AlreadyAsked
 from assistant.following import frames_elsewhere, frames_of
-from assistant.frames import ENDS, Frame, first_seq, turn_of
+from assistant.frames import ENDS, first_seq, turn_of
 from assistant.runner import running_in, turn_group, turn_run, turn_stop
 from assistant.selectors import Missed, missed_since
 from assistant.services import thorough_checked, turn_again, turn_begin, turn_decide, turn_edit
 from assistant.watchkeeper import socket_closed, socket_opened
 from tenants.context import Actor, entered, in_public, in_tenant
 from tenants.errors import Forbidden, TenantryError, TenantUnavailable
+from tenants.foreseen import error_members, foreseen
 from tenants.listening import Event, join, leave
+from tenants.liveframes import Frame
 from tenants.registry.selectors import tenant_by_id
 from tenants.sockets import (
     SIGNED_OUT,

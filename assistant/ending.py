@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.db import DatabaseError, connection
 
-from assistant.errors import PASSING
 from assistant.models import MessageStatus, Turn
 from assistant.shapes import citation_dict, conflict_dict
 from billing.selectors import USED
@@ -21,6 +20,7 @@ from billing.settlement import (
 from documents.citations import Citation
 from documents.conflicts import Conflict
 from tenants.context import current
+from tenants.foreseen import PASSING
 
 END: Final = f"""
     ended AS (

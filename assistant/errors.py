@@ -1,15 +1,11 @@
 """What can go wrong in a conversation or in writing."""
 
-from typing import Any, Final
+from typing import Final
 
-import redis
-import structlog
-from django.db import InterfaceError, OperationalError
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
-from psycopg_pool import PoolTimeout
 
-from tenants.errors import Conflict, Invalid, NotFound, TenantryError, Unavailable
+from tenants.errors import Conflict, Invalid, NotFound, TenantryError
 from tenants.wording import grouped_lazy
 
 MESSAGE_CHARACTERS: Final = 8_000
@@ -18,11 +14,6 @@ FRAME_BYTES: Final = 64 * 1024
 INSTRUCTION_CHARACTERS: Final = 4_000
 TEXT_CHARACTERS: Final = 40_000
 WRITE_DOCUMENTS: Final = 10
-
-# Parts below that pass by themselves: a restart, a failover, a full pool.
-PASSING: Final = (OperationalError, InterfaceError, PoolTimeout, redis.RedisError)
-
-log = structlog.get_logger(__name__)
 
 
 class MessageEmpty(Invalid):
@@ -136,14 +127,6 @@ class Interrupted(TenantryError):
     title = _("The answer was interrupted; what had arrived is kept, and you can ask again")
 
 
-class AnswerFailed(TenantryError):
-    """A defect of ours; it stands in the log."""
-
-    code = "server_error"
-    status = 500
-    title = _("Something went wrong on our side; it has been recorded. You can ask again")
-
-
 class NothingToWrite(Invalid):
     """The task lacks what it works on."""
 
@@ -179,23 +162,3 @@ class TooManyDocuments(Invalid):
 class DocumentNotReady(Conflict):
     code = "document_not_ready"
     title = _("A chosen document has not been read yet; wait until it is ready")
-
-
-def foreseen(error: BaseException) -> TenantryError:
-    """Return `error` as one of the tree; what nobody foresaw is logged."""
-    if isinstance(error, TenantryError):
-        return error
-    if isinstance(error, PASSING):
-        log.warning("part.unavailable", error=type(error).__name__)
-        return Unavailable(retry_after=2)
-    log.error("unforeseen", exc_info=error)
-    return AnswerFailed()
-
-
-def error_members(error: TenantryError) -> dict[str, Any]:
-    """Return what an `error` frame says."""
-    members: dict[str, Any] = {"code": error.code, "detail": error.detail}
-    for name in ("retry_after", "upgrade_url"):
-        if name in error.extra:
-            members[name] = error.extra[name]
-    return members

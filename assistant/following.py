@@ -9,9 +9,10 @@ from uuid import UUID
 import redis
 import structlog
 
-from assistant.frames import ENDS, Frame, LiveFrames, frame_of, stream_key, turn_of
+from assistant.frames import ENDS, frame_of, stream_key, turn_of
 from assistant.selectors import missed_since, running_turn
 from tenants.context import TenantContext, entered, in_tenant
+from tenants.liveframes import Frame, LiveFrames
 from tenants.redis import async_redis_client
 
 BLOCK_MS: Final = 3_000  # that a read waits; after each empty one the database is asked

@@ -9,9 +9,7 @@ a hop.
 """
 
 import json
-import threading
 import time
-from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,6 +17,7 @@ import redis
 import structlog
 
 from tenants.context import TenantContext, entered
+from tenants.liveframes import Frame, LiveFrames
 from tenants.redis import redis_client, tenant_key
 
 STEP: Final = 1_000
@@ -28,8 +27,6 @@ KEPT_FRAMES: Final = 20_000
 REDIS_PAUSE: Final = 2.0  # seconds without a try after Redis failed: an answer does not wait for it
 ENDS: Final = ("turn.finished", "error")  # one of them is a turn's last frame
 
-Frame = dict[str, Any]
-Listener = Callable[[Frame | None], None]  # None: no frame follows
 log = structlog.get_logger(__name__)
 
 
@@ -53,77 +50,6 @@ def stream_key(conversation_id: UUID) -> str:
     return tenant_key("frames", conversation_id.hex)
 
 
-class LiveFrames:
-    """Numbered frames, written by one thread, read by any number of listeners."""
-
-    def __init__(self, first: int = 0, step: int = 1) -> None:
-        self._seq = first
-        self._step = step
-        self._frames: list[Frame] = []
-        self._listeners: list[Listener] = []
-        self._lock = threading.Lock()
-        self._finished = threading.Event()
-        self._decided = threading.Event()
-
-    def send(self, kind: str, **members: Any) -> Frame:
-        """Number a frame, hand it to the listeners, then keep it."""
-        with self._lock:
-            self._seq += self._step
-            frame = {"type": kind, "seq": self._seq, **members}
-            self._frames.append(frame)
-            for listener in self._listeners:
-                listener(frame)
-        if kind not in ("turn.started", "tool"):
-            self._decided.set()
-        self._keep(frame)
-        return frame
-
-    def _keep(self, frame: Frame) -> None:
-        """Keep a frame for readers in other processes; here there are none."""
-
-    def listen(self, listener: Listener, after: int = 0) -> Callable[[], None]:
-        """Call `listener` with every frame after `after`, past and to come; return how to stop.
-
-        The listener runs in the writer's thread, must not block and must not raise. After the last
-        frame it gets None.
-        """
-        with self._lock:
-            for frame in self._frames:
-                if frame["seq"] > after:
-                    listener(frame)
-            if self._finished.is_set():
-                listener(None)
-            self._listeners.append(listener)
-
-        def stop() -> None:
-            with self._lock:
-                if listener in self._listeners:
-                    self._listeners.remove(listener)
-
-        return stop
-
-    def finish(self) -> None:
-        """Say that no frame follows."""
-        with self._lock:
-            self._finished.set()
-            for listener in self._listeners:
-                listener(None)
-        self._decided.set()
-
-    def wait(self, timeout: float) -> bool:
-        """Wait until no frame follows; return whether that is so."""
-        return self._finished.wait(timeout)
-
-    def wait_decided(self, timeout: float) -> bool:
-        """Wait until it is clear whether there will be an answer: a first word, or an error."""
-        return self._decided.wait(timeout)
-
-    @property
-    def ended(self) -> bool:
-        """Whether the last frame so far is one that ends a turn."""
-        return bool(self._frames) and self._frames[-1]["type"] in ENDS
-
-
 class TurnFrames(LiveFrames):
     """The frames of one running turn."""
 
@@ -133,6 +59,11 @@ class TurnFrames(LiveFrames):
             self._key = stream_key(conversation_id)
         self._unkept: list[Frame] = []
         self._pause_until = 0.0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last frame so far is one that ends a turn."""
+        return bool(self._frames) and self._frames[-1]["type"] in ENDS
 
     def _keep(self, frame: Frame) -> None:
         """Append to the stream. Losing Redis costs other processes the replay, not the answer."""

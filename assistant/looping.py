@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from assistant.actions import action_propose, allowed, tool_change
-from assistant.errors import PASSING
 from assistant.models import Action
 from assistant.prompts import SYSTEM_ASSISTANT
 from assistant.runner import RunningTurn
@@ -22,6 +21,7 @@ from bedrock.prompting import feature_require, system_with
 from bedrock.selectors import capabilities
 from search.retrieval import Passage
 from tenants.errors import TenantryError
+from tenants.foreseen import PASSING
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise

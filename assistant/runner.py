@@ -8,22 +8,21 @@ is billed anyway, so that the ledger is exact.
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import redis
 import structlog
 from django.db import connection
-from django.utils import translation
 
-from assistant.errors import AnswerFailed, error_members
 from assistant.frames import TurnFrames
 from assistant.models import Turn
 from assistant.services import leases_renew
+from tenants.aside import begin_aside
 from tenants.context import Actor, TenantContext, entered
 from tenants.errors import TenantryError
+from tenants.foreseen import AnswerFailed, error_members
 from tenants.listening import tell_here, tell_others
 from tenants.logging import bound
 from tenants.redis import redis_client, tenant_key
@@ -31,7 +30,6 @@ from tenants.redis import redis_client, tenant_key
 KEEP_EVERY: Final = 1.0  # seconds between looks at stop requests
 RENEW_EVERY: Final = 4.0  # seconds between renewals of a lease; most turns end before the first
 STOP_KEPT: Final = 60  # seconds that a stop request waits for its turn's process
-MOST_TURNS: Final = 64  # at once in one process; a plan's concurrent streams bound each tenant
 BEFORE_WAITS: Final = 5.0  # seconds that a turn lets the one before it tell its end
 
 log = structlog.get_logger(__name__)
@@ -63,7 +61,6 @@ Work = Callable[[RunningTurn], None]
 
 _running: dict[UUID, RunningTurn] = {}  # by conversation
 _lock = threading.Lock()
-_threads = ThreadPoolExecutor(max_workers=MOST_TURNS, thread_name_prefix="turn")
 _keeper: threading.Thread | None = None
 
 
@@ -86,22 +83,11 @@ def turn_run(
         if _keeper is None:
             _keeper = threading.Thread(target=_keep, name="turn-keeper", daemon=True)
             _keeper.start()
-    _begin(_run, running, work, before)
+    begin_aside(_run, running, work, before)
     group = turn_group(tenant, conversation_id)
     tell_here(group, {"type": "turn.here", "running": running})
     tell_others(group, {"type": "turn.begun", "number": turn.number})
     return running
-
-
-def _begin(work: Callable[..., None], *args: Any) -> None:
-    """Start work in a thread, in the language of whoever asked for it."""
-    language = translation.get_language()
-
-    def spoken() -> None:
-        with translation.override(language):
-            work(*args)
-
-    _threads.submit(spoken)
 
 
 def running_in(conversation_id: UUID) -> RunningTurn | None:
@@ -134,21 +120,6 @@ def turns_end(within: float) -> bool:
     for running in turns:
         running.cancelled.set()
     return all(running.frames.wait(max(0.0, until - time.monotonic())) for running in turns)
-
-
-def work_aside(tenant: TenantContext, work: Callable[[], Any]) -> None:
-    """Run `work` for the tenant in one of the turns' threads; what it raises is only logged."""
-
-    def run() -> None:
-        try:
-            with entered(tenant):
-                work()
-        except Exception:
-            log.exception("work.failed")
-        finally:
-            connection.close()
-
-    _begin(run)
 
 
 def _run(running: RunningTurn, work: Work, before: RunningTurn | None) -> None:

@@ -10,19 +10,12 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 from django.db.models.functions import Coalesce
 
 from assistant.access import conversations_shared_with, conversations_visible
-from assistant.frames import (
-    ENDS,
-    STEP,
-    Frame,
-    first_seq,
-    frames_after,
-    last_seq,
-    turn_of,
-)
+from assistant.frames import ENDS, STEP, first_seq, frames_after, last_seq, turn_of
 from assistant.models import Conversation, Message, Turn
 from assistant.shapes import final_frame
 from tenants.context import Actor
 from tenants.keyset import Page, page_of
+from tenants.liveframes import Frame
 
 HISTORY_MESSAGES: Final = 200  # that a prompt may draw on
 LIST_ROWS: Final = 100

@@ -8,8 +8,7 @@ import structlog
 from django.db import connection
 
 from assistant.ending import turn_end
-from assistant.errors import PASSING, Interrupted, error_members
-from assistant.followups import follow_ups
+from assistant.errors import Interrupted
 from assistant.helping import cited
 from assistant.looping import Made
 from assistant.models import Message, MessageStatus
@@ -21,9 +20,11 @@ from bedrock.safety import least_grounding
 from documents.ask import grounding_score
 from documents.citations import Citation, renumbered
 from documents.conflicts import conflicts_of
+from documents.followups import follow_ups
 from documents.rendering import answer_html
 from tenants.context import current
 from tenants.errors import TenantryError
+from tenants.foreseen import PASSING, error_members
 
 STORE_TRIES: Final = 10  # about 30 s of a database that is restarting
 

@@ -4,11 +4,12 @@ from typing import Any
 
 from django.utils import timezone
 
-from assistant.frames import Frame, last_seq
+from assistant.frames import last_seq
 from assistant.models import Action, ActionState, Conversation, Message, MessageRole, Turn
 from documents.citations import Citation
 from documents.conflicts import Conflict
 from documents.rendering import answer_html
+from tenants.liveframes import Frame
 
 
 def citation_dict(citation: Citation) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import structlog
 
-from assistant.errors import PASSING
 from tenants.context import TenantContext, in_public, in_tenant
 from tenants.errors import TenantUnavailable
+from tenants.foreseen import PASSING
 from tenants.registry.selectors import tenant_by_id
 from tenants.sockets import still_valid
 

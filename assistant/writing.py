@@ -21,10 +21,7 @@ from assistant.errors import (
     NothingToWrite,
     TextTooLong,
     TooManyDocuments,
-    error_members,
-    foreseen,
 )
-from assistant.frames import LiveFrames
 from assistant.reading import PART_CHARACTERS, reading_of
 from assistant.services import thorough_checked
 from assistant.shapes import citation_dict
@@ -56,6 +53,8 @@ from documents.rendering import answer_html
 from search.retrieval import Passage, RetrievalScope, retrieve
 from tenants.context import Actor
 from tenants.errors import NotFound, TenantryError
+from tenants.foreseen import error_members, foreseen
+from tenants.liveframes import LiveFrames
 
 FEATURE: Final = "write"
 PASSAGES: Final = 8  # found for a draft

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
+from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView
@@ -13,6 +14,7 @@ from rest_framework.views import APIView
 
 from documents.access import document_of
 from documents.ask import ask
+from documents.asking import asked_aside
 from documents.attaching import document_readable
 from documents.models import Document
 from documents.selectors import document_list, document_text
@@ -42,6 +44,7 @@ from documents.uploads import declared_size_check
 from documents.versions import versions_of
 from search.retrieval import RetrievalScope
 from tenants.accounts.selectors import actor_of
+from tenants.sse import RENDERERS, wants_events
 
 
 class DocumentListView(GenericAPIView[Document]):
@@ -253,21 +256,38 @@ class AskView(APIView):
     refused_unread: ClassVar = True
     parser_classes = (JSONParser,)
 
-    @extend_schema(operation_id="ask", request=AskSerializer, responses=AnswerSerializer)
-    def post(self, request: Request) -> Response:
+    renderer_classes = RENDERERS
+
+    @extend_schema(
+        operation_id="ask",
+        request=AskSerializer,
+        responses={200: AnswerSerializer, (200, "text/event-stream"): str},
+    )
+    def post(self, request: Request) -> HttpResponseBase:
+        """Answer in one piece, or as events with `Accept: text/event-stream`.
+
+        Events: `tool` (`name` is `search_documents` or `check_quotations`), `delta` with words as
+        they come, `withdrawn` where those before it do not hold, and at the end `finished` with
+        the whole answer, or `error`.
+        """
         given = AskSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         data = given.validated_data
-        # The ledger's key is never a client's: a repeated X-Request-ID would be counted once.
-        answer = ask(
-            actor=actor_of(request),
-            question=data["question"],
-            scope=RetrievalScope(
-                document_ids=_ids(data.get("document_ids")),
-                collection_ids=_ids(data.get("collection_ids")),
-            ),
-            request_id=uuid4(),
+        actor, question = actor_of(request), data["question"]
+        scope = RetrievalScope(
+            document_ids=_ids(data.get("document_ids")),
+            collection_ids=_ids(data.get("collection_ids")),
         )
+        if wants_events(request):
+            return asked_aside(
+                request._request,
+                actor=actor,
+                question=question,
+                scope=scope,
+                finished=lambda answer: AnswerSerializer(answer).data,
+            )
+        # The ledger's key is never a client's: a repeated X-Request-ID would be counted once.
+        answer = ask(actor=actor, question=question, scope=scope, request_id=uuid4())
         return Response(AnswerSerializer(answer).data)
 
 

@@ -225,6 +225,10 @@ class AnswerSerializer(serializers.Serializer[Any]):
     grounded = serializers.ChoiceField(choices=["full", "partly", "none"])
     citations = CitationSerializer(many=True)
     conflicts = ConflictSerializer(many=True)
+    follow_ups = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Questions about what stands beside the cited passages; no model makes them.",
+    )
     guardrail = serializers.SerializerMethodField()
     usage = serializers.DictField()
     request_id = serializers.UUIDField()

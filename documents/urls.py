@@ -1,6 +1,6 @@
 from django.urls import path
 
-from documents import api, uploadapi, viewerviews, views
+from documents import api, askviews, uploadapi, viewerviews, views
 
 html_urlpatterns = [
     path("documents/", views.document_list, name="document_list"),
@@ -40,7 +40,7 @@ html_urlpatterns = [
         views.document_rename_submit,
         name="document_rename",
     ),
-    path("ask/", views.ask_page, name="ask"),
+    path("ask/", askviews.ask_page, name="ask"),
 ]
 
 api_urlpatterns = [

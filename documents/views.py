@@ -1,8 +1,8 @@
 """Pages: the list with uploads, the viewer, and questions."""
 
 import json
-from typing import Any, Final
-from uuid import UUID, uuid4
+from typing import Final
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -13,20 +13,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from bedrock.embedding_rule import bulk_documents
 from documents.access import document_of, documents_visible
-from documents.ask import ask, question_checked
 from documents.errors import (
     BULK_AT_MOST,
-    CHOSEN_DOCUMENTS,
-    QUESTION_CHARACTERS,
-    TooManyChosen,
 )
 from documents.pages import (
     STATES,
-    Choices,
     Listing,
-    answer_context,
     ids_of,
-    suggestions,
     tags_given,
     upload_limits,
 )
@@ -45,7 +38,6 @@ from documents.uploading import direct_from, uploads_open
 from documents.uploads import declared_size_check
 from search.access import collections_writable
 from search.errors import TagsWrong
-from search.retrieval import RetrievalScope
 from search.selectors import collection_list
 from search.tagging import TAG_CHARACTERS, tags_known
 from tenants.accounts.models import role_reaches
@@ -256,50 +248,3 @@ def document_retry_submit(request: HttpRequest, document_id: UUID) -> HttpRespon
         context = {"documents": [document], "may_write": True}
         return render(request, "documents/list.html#rows", context)
     return redirect("document_view", document.id)
-
-
-@require_http_methods(["GET", "POST"])
-@role_required("viewer")
-def ask_page(request: HttpRequest) -> HttpResponse:
-    """Ask everything or chosen documents; an answer comes as a fragment, or on the whole page."""
-    actor = actor_of(request)
-    given = request.POST if request.method == "POST" else request.GET
-    chosen = ids_of(given.getlist("document"))
-    collection = ids_of([given.get("collection", "")])
-    context: dict[str, Any] = {"nav": "documents", "question": given.get("question", "")}
-    status = 200
-    if request.method == "POST":
-        try:
-            context["question"] = question_checked(context["question"])
-            if len(chosen) > CHOSEN_DOCUMENTS:
-                raise TooManyChosen
-            scope = RetrievalScope(
-                document_ids=frozenset(chosen) if chosen else None,
-                collection_ids=frozenset(collection) if collection else None,
-            )
-            answer = ask(actor=actor, question=context["question"], scope=scope, request_id=uuid4())
-            context |= answer_context(answer)
-        except TenantryError as error:
-            # Shown beside the question, which the reader keeps; the status stays the error's.
-            context["error"], status = error, error.status
-    if request.method == "POST" and request.headers.get("HX-Request"):
-        response = render(request, "documents/ask.html#answer", context, status=status)
-        response["X-Fragment"] = "1"
-        if status == 200:
-            response["HX-Trigger"] = "usage:changed"
-        return response
-    collections = list(collection_list(actor))
-    inside = next((each for each in collections if each.id in collection), None)
-    choices = Choices.of(
-        actor, given, box="document", collections=[inside.id] if inside is not None else []
-    )
-    if "find" in request.GET:
-        return render(request, "documents/_choices.html", {"choices": choices})
-    context |= {
-        "choices": choices,
-        "collections": collections,
-        "collection": inside,
-        "limit": QUESTION_CHARACTERS,
-        "suggestions": suggestions(choices.documents, chosen),
-    }
-    return render(request, "documents/ask.html", context, status=status)

@@ -101,7 +101,7 @@
         headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
         signal: control.signal,
       });
-      await read(response.body);
+      if (!await eventsOf(response, heard)) throw new Error(gettext("The connection was lost. What had arrived is kept; try again."));
     } catch (error) {
       if (!control.signal.aborted) say(error.message);
     }
@@ -112,24 +112,6 @@
     busy(false);
     tools();
     document.body.dispatchEvent(new CustomEvent("usage:changed"));
-  }
-
-  /** Events come as blocks of lines with an empty line after each; a block may come in pieces. */
-  async function read(body) {
-    const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-    let rest = "";
-    let ended = false;
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) break;
-      const blocks = (rest + value).split("\n\n");
-      rest = blocks.pop();
-      for (const block of blocks) {
-        const data = block.split("\n").find((line) => line.startsWith("data: "));
-        if (data) ended = heard(JSON.parse(data.slice(6))) || ended;
-      }
-    }
-    if (!ended) throw new Error(gettext("The connection was lost. What had arrived is kept; try again."));
   }
 
   const READING = { read_documents: gettext("Reading"), search_documents: gettext("Searching your documents") };

@@ -7,11 +7,14 @@ window.texts = {
 "All documents":"Alle Dokumente",
 "Already in this list.":"Schon in dieser Liste.",
 "Another tab is sending this file.":"Ein anderer Tab sendet diese Datei.",
+"Answering":"Die Antwort wird geschrieben",
 "Ask":"Fragen",
+"Asking a stronger model, since this was not borne out":"Ein stärkeres Modell wird gefragt, weil dies nicht belegt war",
 "Backed by your documents":"Durch Ihre Dokumente belegt",
 "Begun elsewhere: go on there, or remove it. It waits until {time}.":"Anderswo begonnen: Machen Sie dort weiter, oder entfernen Sie ihn. Er wartet bis {time}.",
 "Cancel":"Abbrechen",
 "Checking":"Wird geprüft",
+"Checking each quotation against its document":"Jedes Zitat wird mit seinem Dokument verglichen",
 "Confirmed and done.":"Bestätigt und erledigt.",
 "Confirmed, but it could not be done.":"Bestätigt, ließ sich aber nicht ausführen.",
 "Confirmed.":"Bestätigt.",
@@ -27,6 +30,10 @@ window.texts = {
 ],
 "Dismiss":"Ausblenden",
 "Expired; nothing was changed. Ask again if you still want it.":"Abgelaufen; es wurde nichts geändert. Fragen Sie erneut, wenn Sie es noch möchten.",
+"Found {n} passage in {documents}":[
+"{n} Textstelle in {documents} gefunden",
+"{n} Textstellen in {documents} gefunden"
+],
 "From now on everybody in this workspace reads them.":"Von jetzt an lesen sie alle in diesem Arbeitsbereich.",
 "From now on whoever may read “{collection}” reads them.":"Von jetzt an liest sie, wer „{collection}“ lesen darf.",
 "Its name is too long: {limit} characters are the most.":"Der Name ist zu lang: höchstens {limit} Zeichen.",
@@ -39,6 +46,7 @@ window.texts = {
 ],
 "Not backed by your documents":"Nicht durch Ihre Dokumente belegt",
 "Nothing is changed until you confirm. This expires at {time}.":"Nichts wird geändert, bis Sie bestätigen. Dies läuft um {time} ab.",
+"Nothing was found":"Nichts wurde gefunden",
 "OCR":"OCR",
 "Of {name}, {percent} % was read: the passages closest to its subject.":"Von {name} wurden {percent} % gelesen: die Textstellen, die dem Thema am nächsten sind.",
 "Open":"Öffnen",
@@ -47,6 +55,7 @@ window.texts = {
 "Partly backed by your documents":"Teilweise durch Ihre Dokumente belegt",
 "Read by text recognition (OCR) from a scan or a picture: compare it with the page":"Durch Texterkennung (OCR) aus einem Scan oder einem Bild gelesen: Vergleichen Sie es mit der Seite",
 "Reading":"Liest",
+"Reading what was found":"Das Gefundene wird gelesen",
 "Reconnecting":"Verbindung wird wiederhergestellt",
 "Remove the file that could not be read, then send.":"Entfernen Sie die Datei, die nicht gelesen werden konnte, und senden Sie dann.",
 "Remove {name}":"{name} entfernen",
@@ -116,6 +125,10 @@ window.texts = {
 "{n} chosen document":[
 "{n} gewähltes Dokument",
 "{n} gewählte Dokumente"
+],
+"{n} document":[
+"{n} Dokument",
+"{n} Dokumenten"
 ],
 "{n} document chosen":[
 "{n} Dokument gewählt",

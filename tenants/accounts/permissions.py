@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -16,7 +16,7 @@ from tenants.errors import Forbidden
 if TYPE_CHECKING:  # DRF's views read this module's classes while they are being imported
     from rest_framework.views import APIView
 
-View = Callable[..., HttpResponse]
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 class RolePermission(BasePermission):
@@ -44,19 +44,21 @@ def role_required(needed: str) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             user = request.user
             if not isinstance(user, User):
                 if request.headers.get("HX-Request"):
                     response = HttpResponse(status=204)
                     response["HX-Redirect"] = "/sign-in/"
                     return response
+                if "text/event-stream" in request.headers.get("Accept", ""):
+                    return HttpResponse(status=401)  # the page's script leads on from there
                 return HttpResponseRedirect(f"/sign-in/?next={quote(request.get_full_path())}")
             if not role_reaches(user.role, needed):
                 raise Forbidden
             return view(request, *args, **kwargs)
 
         checked.needed_role = needed  # type: ignore[attr-defined]
-        return checked
+        return cast(View, checked)
 
     return decorate

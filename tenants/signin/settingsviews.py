@@ -1,11 +1,11 @@
 """Settings, Sign-in: one's own factors and sessions; for admins, who must have a second factor."""
 
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -40,13 +40,13 @@ def proved_lately(view: View) -> View:
     """Ask for the password again where it was not shown in the last fifteen minutes."""
 
     @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         at = parse_datetime(request.session.get(PROVED, ""))
         if at is None or (timezone.now() - at).total_seconds() > FRESH:
             return redirect("settings-security-confirm")
         return view(request, *args, **kwargs)
 
-    return checked
+    return cast(View, checked)
 
 
 @role_required("viewer")

@@ -1,14 +1,14 @@
 """Staff's sign-in in two steps, and their second factors; on the public host, under `admin/`."""
 
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -88,7 +88,7 @@ def staff_required(view: View) -> View:
     """Serve a page to staff who have shown their password in the last fifteen minutes."""
 
     @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         at = parse_datetime(request.session.get(PROVED, ""))
         fresh = at is not None and (timezone.now() - at).total_seconds() <= FRESH
         if not admin.site.has_permission(request) or not fresh:
@@ -96,7 +96,7 @@ def staff_required(view: View) -> View:
             return redirect(f"{reverse('sign-in')}?{asked}")
         return view(request, *args, **kwargs)
 
-    return checked
+    return cast(View, checked)
 
 
 @sensitive_post_parameters()

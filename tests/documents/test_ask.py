@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from billing.selectors import request_cost
 from documents.prompts import NOT_FOUND
@@ -180,29 +181,23 @@ def test_the_page_answers_with_links_to_the_passage() -> None:
     page = browser.get("/ask/").content.decode()
     assert "Travel policy.md" in page
     assert "say about" in page
-    whole = browser.post("/ask/", {"question": "What may a hotel room cost?"}).content.decode()
-    part = browser.post(
-        "/ask/", {"question": "What may a hotel room cost?"}, headers={"HX-Request": "true"}
-    ).content.decode()
-    for html in (whole, part):
-        assert f'href="/documents/{document.id}/?start=' in html
-        assert 'class="cite"' in html
-        assert "140 euros" in html
-        assert 'data-grounded="full"' in html
-    assert "<html" not in part
+    html = browser.post("/ask/", {"question": "What may a hotel room cost?"}).content.decode()
+    assert f'href="/documents/{document.id}/?start=' in html
+    assert 'class="cite"' in html
+    assert "140 euros" in html
+    assert 'data-grounded="full"' in html
 
 
 def test_the_page_shows_what_was_refused_beside_the_question(localaws: LocalAws) -> None:
     ready("Travel policy.md", HANDBOOK)
     browser = browser_of(BOB)
-    answer = browser.post("/ask/", {"question": " "}, headers={"HX-Request": "true"})
+    answer = browser.post("/ask/", {"question": " "})
     assert answer.status_code == 400
-    assert answer["X-Fragment"] == "1"
     assert "question_empty" in answer.content.decode()
     localaws.script(
         match={"operation": "Converse"}, error={"code": "ThrottlingException"}, times=10
     )
-    answer = browser.post("/ask/", {"question": "Hotels?"}, headers={"HX-Request": "true"})
+    answer = browser.post("/ask/", {"question": "Hotels?"})
     assert answer.status_code == 503
     assert "model_busy" in answer.content.decode()
 
@@ -211,14 +206,24 @@ def test_nothing_in_an_answer_can_run_or_load(localaws: LocalAws) -> None:
     ready("Travel policy.md", HANDBOOK)
     localaws.script(
         match={"operation": "Converse"},
+        times=2,  # the frontier model, asked because of this, says the same
         text=(
             "<img src=x onerror=alert(1)><script>alert(2)</script> ![a](http://evil.example/a.png)"
             " [b](javascript:alert(3)) [c](https://evil.example/) [1]\n\n[1]: https://evil.example"
         ),
     )
-    page = browser_of(BOB).post("/ask/", {"question": "Hotels?"}, headers={"HX-Request": "true"})
-    html = page.content.decode()
+    page = browser_of(BOB).post("/ask/", {"question": "Hotels?"}).content.decode()
+    html = page[page.index("data-grounded") : page.index("data-ask-announce")]
+    assert "evil.example" in html
     assert "<script" not in html
     assert "<img" not in html
     assert ' href="https://evil' not in html
     assert 'href="javascript' not in html
+
+
+def test_a_stranger_who_wants_events_is_told_to_sign_in() -> None:
+    given = {"question": "What may a hotel room cost?"}
+    answer = Client(headers={"Host": BOB.host}).post(
+        "/ask/", given, headers={"Accept": "text/event-stream"}
+    )
+    assert answer.status_code == 401  # the page's script leads to the form from there

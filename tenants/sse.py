@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
-from rest_framework.renderers import JSONRenderer
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
-from assistant.frames import Frame, LiveFrames
+from tenants.liveframes import Frame, LiveFrames
 
 MEDIA_TYPE: Final = "text/event-stream"
 BEAT_SECONDS: Final = 15.0  # a comment after this long without an event keeps proxies from closing
@@ -37,21 +37,24 @@ class EventStreamRenderer(JSONRenderer):
         return super().render(data, "application/json", renderer_context)
 
 
+# Of an operation that answers in one piece or with events.
+RENDERERS: Final[list[type[BaseRenderer]]] = [JSONRenderer, EventStreamRenderer]
+
+
 def wants_events(request: Request) -> bool:
     """Return whether the client asked for events."""
     return isinstance(getattr(request, "accepted_renderer", None), EventStreamRenderer)
 
 
 def event_stream(
-    request: Request, frames: LiveFrames, *, gone: Callable[[], None] | None = None
+    request: HttpRequest, frames: LiveFrames, *, gone: Callable[[], None] | None = None
 ) -> StreamingHttpResponse:
     """Return a response that ends with the frames; `gone` is called when the client left before.
 
     Under ASGI no thread waits with the client.
     """
-    raw: HttpRequest = request._request
     content: AsyncIterator[bytes] | Iterator[bytes]
-    content = _events(frames, gone) if isinstance(raw, ASGIRequest) else _events_sync(frames)
+    content = _events(frames, gone) if isinstance(request, ASGIRequest) else _events_sync(frames)
     response = StreamingHttpResponse(content, content_type=MEDIA_TYPE)
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"  # nginx: pass each event on at once
