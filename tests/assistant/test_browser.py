@@ -38,6 +38,13 @@ def max_page(server: Server, page: Page) -> Iterator[Page]:
     yield page
 
 
+def say(page: Page, text: str) -> None:
+    """Type where the page has put the cursor, which it does when it is drawn, and send it."""
+    expect(page.locator("textarea")).to_be_focused()
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+
+
 def answers(page: Page, count: int) -> None:
     """Wait until that many answers stand on the page, whole, and its scripts listen."""
     expect(page.locator("[data-status=complete]")).to_have_count(count)
@@ -47,9 +54,7 @@ def answers(page: Page, count: int) -> None:
 def test_a_conversation_by_keyboard_alone(max_page: Page) -> None:
     page = max_page
     check(page)
-    expect(page.locator("textarea")).to_be_focused()
-    page.keyboard.type(QUESTION)
-    page.keyboard.press("Enter")
+    say(page, QUESTION)
     page.wait_for_url("**/assistant/*-*/")
     answers(page, 1)
     expect(page.locator("[data-answer]").first).to_contain_text("30 days")
@@ -80,8 +85,7 @@ def test_a_conversation_by_keyboard_alone(max_page: Page) -> None:
 
 
 def test_a_citation_leads_to_the_passage(max_page: Page) -> None:
-    max_page.keyboard.type(QUESTION)
-    max_page.keyboard.press("Enter")
+    say(max_page, QUESTION)
     answers(max_page, 1)
     max_page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     max_page.get_by_role("button", name="Copy the answer").click()
@@ -97,8 +101,7 @@ def test_escape_stops_and_the_answer_can_be_made_again(
 ) -> None:
     localaws.script(chunks=["word "] * 100, delay_ms=40, match=STREAM)
     max_page.goto(f"http://{server.host(MAX)}/assistant/{conversation_for(MAX)}/")
-    max_page.keyboard.type("Tell me everything.")
-    max_page.keyboard.press("Enter")
+    say(max_page, "Tell me everything.")
     expect(max_page.locator("[data-answer]")).to_contain_text("word word")
     max_page.keyboard.press("Escape")
     expect(max_page.locator("[data-note]")).to_contain_text("Stopped")
@@ -113,26 +116,22 @@ def test_a_question_after_stop_waits_for_the_answer_to_be_settled(
 ) -> None:
     localaws.script(chunks=["word "] * 100, delay_ms=40, match=STREAM)
     max_page.goto(f"http://{server.host(MAX)}/assistant/{conversation_for(MAX)}/")
-    max_page.keyboard.type("Tell me everything.")
-    max_page.keyboard.press("Enter")
+    say(max_page, "Tell me everything.")
     expect(max_page.locator("[data-answer]")).to_contain_text("word word")
-    max_page.keyboard.type("And now?")
-    max_page.keyboard.press("Enter")
+    say(max_page, "And now?")
     expect(max_page.locator("[data-problem]")).to_contain_text("still being written")
     max_page.keyboard.press("Escape")
     expect(max_page.locator("[data-problem]")).to_be_hidden()
     expect(max_page.locator("textarea")).to_have_value("And now?")
     max_page.locator("textarea").fill("")
-    max_page.keyboard.type(QUESTION)
-    max_page.keyboard.press("Enter")
+    say(max_page, QUESTION)
     answers(max_page, 1)
     expect(max_page.locator("[data-answer]").last).to_contain_text("30 days")
 
 
 def test_a_reload_in_mid_answer_goes_on_where_it_was(max_page: Page, localaws: LocalAws) -> None:
     localaws.script(chunks=[f"word{n} " for n in range(60)], delay_ms=40, match=STREAM)
-    max_page.keyboard.type("Tell me everything.")
-    max_page.keyboard.press("Enter")
+    say(max_page, "Tell me everything.")
     expect(max_page.locator("[data-answer]")).to_contain_text("word5")
     max_page.reload()
     expect(max_page.locator("[data-answer]")).to_contain_text("word0 word1")
@@ -147,8 +146,7 @@ def test_a_withdrawn_answer_leaves_the_page(
     localaws.script(
         chunks=["secret "] * 5, stop_reason="guardrail_intervened", delay_ms=20, match=STREAM
     )
-    max_page.keyboard.type("Tell me everything.")
-    max_page.keyboard.press("Enter")
+    say(max_page, "Tell me everything.")
     expect(max_page.locator("[data-status=withdrawn] [data-note]")).to_be_visible()
     expect(max_page.locator("[data-thread]")).not_to_contain_text("secret")
 
@@ -205,7 +203,9 @@ def test_the_assistant_fits_a_phone(server: Server, open_page: OpenPage) -> None
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
         page.locator("[data-scope] summary").click()
         page.get_by_label("visits.md").check()
-        page.get_by_label("Find a document by name").fill("travel")
+        with page.expect_response(lambda answer: "find=travel" in answer.url):
+            page.get_by_label("Find a document by name").fill("travel")
+        settled(page)  # the choices that came are in the place of those that were there
         expect(page.locator("[data-choices] label")).to_have_count(2)
         expect(page.locator("[data-scope-label]")).to_have_text("1 chosen document")
         page.get_by_label("visits.md").uncheck()

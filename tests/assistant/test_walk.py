@@ -44,7 +44,7 @@ def press(page: Page, name: str) -> None:
 
     Not while the page arrives: going to its fragment (`#m-...`) takes the focus with it.
     """
-    page.wait_for_load_state()
+    settled(page)
     page.get_by_role("button", name=name, exact=True).last.focus()
     page.keyboard.press("Enter")
 

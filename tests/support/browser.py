@@ -17,6 +17,10 @@ PATIENCE_MS = 40_000  # on a machine that does other things
 expect.set_options(timeout=PATIENCE_MS)
 RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 UNDER_WAY: Final = ".htmx-request, .htmx-swapping, .htmx-settling"
+# The first frames of a page move the focus: to its field, or away, to the fragment of its address.
+DRAWN: Final = (
+    "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))"
+)
 
 # No calls home, which a closed network answers with many slow refusals.
 FLAGS = [
@@ -71,7 +75,7 @@ def opened(browser: Browser, size: tuple[int, int] = DESKTOP) -> Iterator[Page]:
 
 
 def settled(page: Page) -> None:
-    """Wait until the page is loaded, shows its main part, and htmx waits for nothing.
+    """Wait until the page is loaded and drawn, shows its main part, and htmx waits for nothing.
 
     Before keys or clicks that only the page's scripts answer, and before a look at the whole of it:
     a click on a link or a button that sends a form returns when the next page has begun, empty as
@@ -80,6 +84,7 @@ def settled(page: Page) -> None:
     page.wait_for_load_state()
     expect(page.locator("main, #main, h1").filter(visible=True).first).to_be_visible()
     expect(page.locator(UNDER_WAY)).to_have_count(0)
+    page.wait_for_function(DRAWN)
 
 
 def violations(page: Page, *, but: Collection[str] = ()) -> list[str]:
