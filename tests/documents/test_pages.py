@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.documents.helpers import HANDBOOK, ingested, ready, upload
 from tests.support import files
@@ -97,19 +99,19 @@ def test_a_name_is_shown_never_run() -> None:
     assert "<script>alert" not in html
 
 
-def test_statements_do_not_grow_with_the_list(
-    django_assert_max_num_queries: object,
-) -> None:
+def test_statements_do_not_grow_with_the_list() -> None:
     browser = browser_of(BOB)
     browser.get("/documents/")
-    counts = []
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
 
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            browser.get("/documents/")
+        return len(captured)
+
+    counts = []
     for number in range(2):
         for index in range(4):
             upload(f"note {number}-{index}.txt", "Short.")
-        with CaptureQueriesContext(connection) as captured:
-            browser.get("/documents/")
-        counts.append(len(captured))
+        # What is read once a minute, say, is so in one of two at most.
+        counts.append(min(statements(), statements()))
     assert counts[0] == counts[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -136,12 +137,20 @@ def test_a_nursery_that_hangs_is_ended_and_followed_by_another(
     path.write_text("Words.")
 
     def answered(*, hangs: bool) -> Told:
-        def collected(out: int) -> tuple[bytes, bool]:
-            if hangs:  # the file has been given to a child; nobody tells what becomes of it
-                process_of(own).suspend()
-            return _collected(out, limits, 10_000)
+        reading, writing = os.pipe()  # who reads it waits for its end
 
-        with path.open("rb") as source:
+        def collected(out: int) -> tuple[bytes, bool]:
+            if not hangs:
+                return _collected(out, limits, 10_000)
+            process_of(own).suspend()  # a child has the file; nobody tells what becomes of it
+            return b"", True
+
+        with (
+            path.open("rb") as whole,
+            os.fdopen(reading, "rb") as unending,
+            os.fdopen(writing, "wb"),
+        ):
+            source = unending if hangs else whole
             told = own.answer(source, MediaType.TEXT, limits, collected)
         assert told is not None
         return told
