@@ -220,6 +220,7 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
+    "DEFAULT_GENERATOR_CLASS": "config.document.Document",
     "TITLE": "Tenantry API",
     "DESCRIPTION": "Search, ask, chat and write over your workspace's documents.",
     "VERSION": "1",

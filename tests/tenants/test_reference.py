@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.translation import override
 from drf_spectacular.drainage import reset_generator_stats
 from drf_spectacular.generators import SchemaGenerator
 
+from config.document import Document
 from config.reference import Operation, operations
 from tests.support.cast import ALICE, BOB
-from tests.support.clients import api, browser_of
+from tests.support.clients import api, browser_of, stranger
 
 pytestmark = pytest.mark.django_db
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -33,6 +35,18 @@ def test_the_page_has_both_examples_of_every_operation() -> None:
     for operation, _ in every():
         assert f'id="curl-{operation.id}"' in page
         assert f'id="python-{operation.id}"' in page
+
+
+def test_the_document_is_made_once_for_a_language_and_is_whole() -> None:
+    made = Document().get_schema()  # type: ignore[no-untyped-call]
+    anew = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    assert made == anew
+    assert Document().get_schema() is made  # type: ignore[no-untyped-call]
+    with override("de"):
+        assert Document().get_schema() is not made  # type: ignore[no-untyped-call]
+    assert stranger(ALICE.host).get("/api/v1/schema/?format=json").json() == json.loads(
+        json.dumps(made, default=str)
+    )
 
 
 def test_no_two_shapes_share_a_name(capsys: Any) -> None:
