@@ -143,15 +143,11 @@ def raw_docx(extra: Mapping[str, bytes] | None = None, body: str = "Hello.") -> 
 
 def zip_bomb_docx(megabytes: int = 400) -> bytes:
     """Return a .docx of a few hundred KB whose one part unpacks to `megabytes`."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     block = b" " * (1 << 20)
     crc = 0
-    packed = b""
     for _ in range(megabytes):
-        packed += packer.compress(block)
         crc = zlib.crc32(block, crc)
-    packed += packer.flush()
-    return _with_raw_part(packed, megabytes << 20, crc)
+    return _with_raw_part(_deflated(block, megabytes), megabytes << 20, crc)
 
 
 def lying_docx() -> bytes:
@@ -234,10 +230,19 @@ def scanned_pdf() -> bytes:
 
 def flate_bomb_pdf(megabytes: int = 500) -> bytes:
     """Return a small PDF whose only content stream unpacks to `megabytes`."""
-    packer = zlib.compressobj(9)
     block = b"0 0 m " * 174_763
-    stream = b"".join(packer.compress(block) for _ in range(megabytes)) + packer.flush()
+    check = 1
+    for _ in range(megabytes):
+        check = zlib.adler32(block, check)
+    stream = b"\x78\xda" + _deflated(block, megabytes) + struct.pack(">I", check)
     return _one_page_pdf(stream, b"/FlateDecode")
+
+
+def _deflated(block: bytes, times: int) -> bytes:
+    """Return the block so many times, packed: one that is flushed in full stands by itself."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packed = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
+    return packed * times + packer.flush()
 
 
 def many_pages_pdf(pages: int = 100_000) -> bytes:

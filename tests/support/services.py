@@ -121,6 +121,7 @@ class Worker:
     aws: Child | None = None
     options: Options = field(init=False)
     residents: dict[Login, list[Resident]] = field(default_factory=dict)  # idle ones
+    buckets: redis.Redis = field(init=False)
 
     def start(self) -> None:
         """Clone what the template holds and point the environment at it, before Django loads."""
@@ -130,6 +131,7 @@ class Worker:
         if state.exists():
             shutil.copytree(state, var / "localaws")
         self.options = _options(var)
+        self.buckets = redis.Redis(host=LOOPBACK, port=self.served.redis_port, db=self.number)
         self.aws = _started(_local_aws(self.options))
         self.clone_database()
         os.environ |= self.environment("app")
@@ -144,6 +146,7 @@ class Worker:
             resident.stop()
         if self.aws is not None:
             stop(self.aws)
+        self.buckets.close()
 
     @property
     def number(self) -> int:
@@ -175,8 +178,7 @@ class Worker:
 
     def empty_redis(self) -> None:
         """Forget buckets, cache, queues and channels of this process."""
-        with redis.Redis(host=LOOPBACK, port=self.served.redis_port, db=self.number) as client:
-            client.flushdb()
+        self.buckets.flushdb()
 
     def environment(self, login: Login) -> dict[str, str]:
         """Return the environment of a process of this product under `login`."""

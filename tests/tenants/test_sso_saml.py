@@ -18,6 +18,7 @@ from tenants.context import entered
 from tenants.signin.models import Provider
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, Person
 from tests.support.clients import browser_of, stranger, tenant_of
+from tests.support.plain import NO_TLS
 from tests.support.samlidp import SamlIdp, form_on, idp_running
 from tests.support.sso import SETTINGS, code_on, path_of, proved, sessions_by
 
@@ -62,7 +63,7 @@ def with_saml(idp: SamlIdp, person: Person = ADA, **more: str) -> Client:
 def answered(idp: SamlIdp, out: Any, email: str) -> dict[str, str]:
     """Follow a redirect to the provider, sign in there; return what its form posts."""
     assert out.status_code == 302 and out["Location"].startswith(f"{idp.url}/sso")
-    page = httpx.get(out["Location"] + f"&email={email}")
+    page = httpx.get(out["Location"] + f"&email={email}", verify=NO_TLS)
     assert page.status_code == 200, page.text
     return form_on(page.text)[1]
 
