@@ -1,7 +1,5 @@
 """The usage pages: this month, the plans, the prices."""
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -19,6 +17,7 @@ from tenants.context import current
 
 SERIES = ("spend", "tokens")
 STEPS = ("day", "hour")
+QUERY_CHARACTERS = 100
 
 
 @role_required("viewer")
@@ -81,7 +80,6 @@ def usage_meter(request: HttpRequest) -> HttpResponse:
 @role_required("viewer")
 def prices_page(request: HttpRequest) -> HttpResponse:
     """Show the price of every unit of every model, as in force today."""
-    models: dict[str, list[Any]] = {}
-    for price in rate_card():
-        models.setdefault(price.model, []).append(price)
-    return render(request, "billing/prices.html", {"models": models})
+    query = request.GET.get("q", "")[:QUERY_CHARACTERS]
+    context = {"prices": rate_card(), "query": query, "query_characters": QUERY_CHARACTERS}
+    return render(request, "billing/prices.html", context)

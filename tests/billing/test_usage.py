@@ -191,6 +191,20 @@ def test_the_prices_page_shows_the_rate_card_of_today() -> None:
     assert "$0.00875" in page
 
 
+def test_prices_are_found_by_model_and_provider_and_few_are_open_at_once() -> None:
+    def shown(query: str) -> str:
+        return str(browser_of(BOB).get("/usage/prices/", {"q": query}).content.decode())
+
+    everything, one = shown(""), shown("claude HAIKU 4.5")
+    assert everything.count('<details class="disclosure price"') > 20
+    assert 'disclosure price" open' not in everything
+    assert one.count('disclosure price" open') == 1
+    assert "Claude Haiku 4.5" in one
+    assert "Amazon" not in one.partition('id="prices"')[2].partition("</main>")[0]
+    assert "Cohere Embed v4" in shown("cohere")
+    assert "No price matches" in shown("unicorn\u202e \U0001f984")
+
+
 def test_the_landing_page_can_offer_the_plans() -> None:
     with public_scope("app_public"):
         plans = plans_on_offer()
