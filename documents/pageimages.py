@@ -11,7 +11,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -24,6 +24,7 @@ from bedrock.gateway import masks
 from documents.errors import PageMissing, PagesBusy, PagesHidden, StoredFileMissing
 from documents.models import Document, LooseObject, Status
 from documents.pagemarks import Box, boxes_of
+from documents.pagewords import Line, lines_of
 from documents.parsing import MediaType, limits_for
 from documents.parsing.model import PICTURES
 from documents.parsing.pictures import (
@@ -34,6 +35,7 @@ from documents.parsing.pictures import (
     pictures,
 )
 from documents.renditions import Rendition
+from documents.selectors import page_text
 from tenants.context import current
 from tenants.objects import DERIVED, object_get, object_parts, object_put
 
@@ -101,6 +103,20 @@ def page_image(document: Document, number: int, width: int) -> bytes:
     if not 1 <= number <= document.pages or width not in WIDTHS:
         raise PageMissing
     return _kept(document, f"{width}/{number}.jpg", number, width)
+
+
+def page_lines(document: Document, number: int) -> list[Line]:
+    """Return the words of a page as it is drawn, line by line; none of a page without text.
+
+    Raises PageMissing, PagesHidden, and what `sheets` raises.
+    """
+    if not has_pictures(document):
+        raise PagesHidden
+    if not 1 <= number <= document.pages:
+        raise PageMissing
+    start, text = page_text(document.id, number)
+    letters = _letters(_kept(document, f"{number}.json", number, WIDTHS[0]))
+    return [replace(line, start=start + line.start) for line in lines_of(letters, text)]
 
 
 def folder_of(document_id: UUID | str) -> str:

@@ -38,13 +38,16 @@ def boxes_of(page: Letters, text: str, start: int, end: int) -> list[Box]:
     passage = letters_of(text[start:end])
     before = letters_of(text[:start]).count(passage) if passage else 0
     found: list[Box] = []
-    for first, last in _parts(page.text, passage, before):
+    for first, last, _ in parts_of(page.text, passage, before):
         found += _lines(page.places[4 * first : 4 * last])
     return found
 
 
-def _parts(page: str, passage: str, before: int) -> list[tuple[int, int]]:
-    """Return where in the page's letters the passage's stand; of equal places, the one meant."""
+def parts_of(page: str, passage: str, before: int = 0) -> list[tuple[int, int, int]]:
+    """Return where in the page's letters the passage's stand, and which letter of it begins there.
+
+    Of equal places the one meant, or the next one behind what was found last.
+    """
     if not passage:
         return []
     at = page.find(passage)
@@ -54,14 +57,16 @@ def _parts(page: str, passage: str, before: int) -> list[tuple[int, int]]:
             break
         at = further
     if at >= 0:
-        return [(at, at + len(passage))]
-    parts = []
+        return [(at, at + len(passage), 0)]
+    parts: list[tuple[int, int, int]] = []
     done = 0
     while len(passage) - done >= LEAST:
         size = _longest(page, passage, done)
         if size:
-            at = page.find(passage[done : done + size])
-            parts.append((at, at + size))
+            part = passage[done : done + size]
+            at = page.find(part, parts[-1][1] if parts else 0)
+            at = at if at >= 0 else page.find(part)
+            parts.append((at, at + size, done))
         done += size or STEP
     return parts
 
@@ -85,7 +90,7 @@ def _lines(places: tuple[int, ...]) -> list[Box]:
     found: list[Box] = []
     for at in range(0, len(places), 4):
         left, top, right, bottom = places[at : at + 4]
-        if found and _follows(found[-1], left, top, bottom):
+        if found and follows(found[-1], left, top, bottom):
             last = found[-1]
             found[-1] = Box(
                 min(last.left, left),
@@ -98,7 +103,7 @@ def _lines(places: tuple[int, ...]) -> list[Box]:
     return found
 
 
-def _follows(line: Box, left: int, top: int, bottom: int) -> bool:
+def follows(line: Box, left: int, top: int, bottom: int) -> bool:
     """Whether a letter goes on the line: at its height, and not far from its end."""
     middle = (top + bottom) // 2
     at_height = line.top <= middle <= line.bottom or top <= (line.top + line.bottom) // 2 <= bottom

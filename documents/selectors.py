@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import Case, Count, F, Q, QuerySet, Value, When
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Substr
 from django.utils.translation import gettext
 
 from bedrock.offsets import Masking
@@ -42,6 +42,21 @@ def document_text(document_id: UUID | str) -> DocumentText:
     if content is None:
         raise NotFound(gettext("The text of this document is not available yet."))
     return content
+
+
+def page_text(document_id: UUID, number: int) -> tuple[int, str]:
+    """Return where a page of the original's text begins, and the text of it alone.
+
+    Nothing of a page without text. For callers that have checked access by `document_of`.
+    """
+    kept = DocumentText.objects.filter(document_id=document_id)
+    pages = kept.values_list("pages", flat=True).first() or []
+    span = next(((start, end) for page, start, end in pages if page == number), None)
+    if span is None:
+        return 0, ""
+    start, end = span
+    part = Substr("text", start + 1, end - start)
+    return start, kept.annotate(part=part).values_list("part", flat=True).first() or ""
 
 
 @dataclass(frozen=True, slots=True)

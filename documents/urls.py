@@ -17,6 +17,11 @@ html_urlpatterns = [
         viewerviews.document_page,
         name="document_page",
     ),
+    path(
+        "documents/<uuid:document_id>/pages/<int:index>/words/",
+        viewerviews.document_words,
+        name="document_words",
+    ),
     path("documents/<uuid:document_id>/state/", viewerviews.document_state, name="document_state"),
     path(
         "documents/<uuid:document_id>/original/",

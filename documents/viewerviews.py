@@ -18,7 +18,7 @@ from documents.attaching import document_readable, holder_address
 from documents.errors import StoredFileMissing
 from documents.masking import mask_stale
 from documents.models import Document, Status
-from documents.pageimages import WIDTHS, Sheet, has_pictures, page_image, sheets
+from documents.pageimages import WIDTHS, Sheet, has_pictures, page_image, page_lines, sheets
 from documents.pages import opened_at, upload_limits
 from documents.renditions import Rendition
 from documents.selectors import document_text
@@ -177,6 +177,14 @@ def document_page(request: HttpRequest, document_id: UUID, index: int) -> HttpRe
 
 @require_GET
 @role_required("viewer")
+def document_words(request: HttpRequest, document_id: UUID, index: int) -> HttpResponse:
+    """Return the words of a page that is shown as it looks, to lie over its picture."""
+    lines = page_lines(document_readable(actor_of(request), document_id), index)
+    return render(request, "documents/view.html#words", {"lines": lines})
+
+
+@require_GET
+@role_required("viewer")
 def document_segment(request: HttpRequest, document_id: UUID, index: int) -> HttpResponse:
     """Return one page of a long text, when it is scrolled to."""
     document = document_readable(actor_of(request), document_id)
@@ -189,6 +197,7 @@ def document_segment(request: HttpRequest, document_id: UUID, index: int) -> Htt
         "part": part,
         "document": document,
         "unmasked": unmasked,
+        "masked": content.masking is not None,
         "recognized": content.recognized,
     }
     return render(request, "documents/view.html#segment", context)

@@ -86,6 +86,18 @@
     }, true);
   }
 
+  /** A page's words lie over its picture once that is there: to be chosen, copied, found and read aloud. */
+  async function words(image) {
+    if (!image.matches?.("img[data-sheet]") || "words" in image.dataset) return;
+    image.dataset.words = "";
+    try {
+      const answer = await tenantry.fetch(`${image.getAttribute("src")}words/`, { headers: { Accept: "text/html" } });
+      image.insertAdjacentHTML("afterend", await answer.text());
+    } catch { delete image.dataset.words; } // the picture stands; its text is a click away
+  }
+  reader.addEventListener("load", (event) => words(event.target), true);
+  for (const image of reader.querySelectorAll("img[data-sheet]")) if (image.complete && image.naturalWidth) words(image);
+
   if (!showPassage()) {
     const wanted = new URLSearchParams(location.search).get("page");
     if (wanted) showPage(Number(wanted));

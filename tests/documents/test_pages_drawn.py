@@ -11,6 +11,7 @@ from PIL import Image
 from documents.models import Document
 from documents.pageimages import folder_of
 from documents.pagemarks import boxes_of
+from documents.pagewords import lines_of
 from documents.parsing.letters import letters_of
 from documents.parsing.pictures import Letters
 from documents.tasks import objects_sweep
@@ -24,6 +25,10 @@ from tests.support.clients import api, browser_of, tenant_of
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
 RECT = re.compile(r'<rect data-mark x="(\d+)" y="(\d+)" width="(\d+)" height="(\d+)"/>')
+WORDS = re.compile(
+    r'<text x="(\d+)" y="(\d+)" font-size="(\d+)" textLength="(\d+)" lengthAdjust="[a-zA-Z]+"'
+    r' data-start="(\d+)">([^<]*)</text>'
+)
 LINE = "The harness is blue and hangs beside the winch."
 
 
@@ -94,6 +99,54 @@ def test_a_passage_is_found_where_text_and_page_differ() -> None:
     assert len(two) == 2
     assert boxes_of(turned, "something else entirely", 0, 23) == []
     assert boxes_of(turned, "…", 0, 1) == []
+
+
+def words_of(document: Document, number: int, person: Any = BOB) -> Any:
+    return browser_of(person).get(f"/documents/{document.id}/pages/{number}/words/")
+
+
+def test_a_pages_words_lie_over_it_line_by_line() -> None:
+    rope = "The rope is red & long (as ropes are)."
+    document = ready("two.pdf", files.pdf([rope, LINE]))
+    html = words_of(document, 2).content.decode()
+    [found] = WORDS.findall(html)
+    left, bottom, height, width, start, text = found
+    assert unescape(text) == LINE
+    assert text_of(document)[int(start) :].startswith(LINE)
+    x, y, wide, high = int(left), int(bottom) - int(height), int(width), int(height)
+    inside, whole = dark_inside(picture(document, 2).content, (x, y, wide, high))
+    assert inside >= 0.98 * whole > 100
+    assert unescape(WORDS.findall(words_of(document, 1).content.decode())[0][5]) == rope
+    for wrong in (0, 3):
+        assert words_of(document, wrong).status_code == 404
+    assert words_of(document, 1, CHARLIE).status_code == 404
+    assert words_of(ready("Travel.md", HANDBOOK), 1).status_code == 409
+
+
+def test_lines_are_the_texts_own_words_in_its_order() -> None:
+    def page(*lines: str) -> Letters:
+        places = [
+            (at * 60, row * 300, at * 60 + 50, row * 300 + 200)
+            for row, line in enumerate(lines)
+            for at, character in enumerate(line)
+            for _ in letters_of(character)
+        ]
+        return Letters(
+            letters_of("".join(lines)), tuple(side for place in places for side in place)
+        )
+
+    text = "The rope is (red).\n\n- It is long – and international too.\n“End” 7"
+    drawn = page(
+        "Header 12", "The rope is (red).", "• It is long – and inter-", "national too.", "“End” 7"
+    )
+    assert [line.text for line in lines_of(drawn, text)] == [
+        "The rope is (red).", "- It is long – and inter", "national too.", "“End” 7",
+    ]  # fmt: skip
+    turned = page("second column here", "first column there")
+    two = lines_of(turned, "first column there\nsecond column here")
+    assert [line.text for line in two] == ["first column there", "second column here"]
+    assert [line.box.top for line in two] == [300, 0]
+    assert lines_of(turned, "something else entirely") == lines_of(Letters("", ()), text) == []
 
 
 def test_pages_are_drawn_once_and_asked_for_each_time() -> None:

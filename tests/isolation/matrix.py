@@ -30,7 +30,10 @@ log = structlog.get_logger(__name__)
 
 
 # The other tenant masks, and what cannot be masked is shown there to nobody.
-HIDDEN_WHERE_MASKED: Final = {"documents/<uuid:document_id>/pages/<int:index>/"}
+HIDDEN_WHERE_MASKED: Final = {
+    "documents/<uuid:document_id>/pages/<int:index>/",
+    "documents/<uuid:document_id>/pages/<int:index>/words/",
+}
 
 
 @dataclass(slots=True)

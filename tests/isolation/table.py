@@ -94,6 +94,7 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "documents/<uuid:document_id>/": {"GET": "viewer"},
     "documents/<uuid:document_id>/segments/<int:index>/": {"GET": "viewer"},
     "documents/<uuid:document_id>/pages/<int:index>/": {"GET": "viewer"},
+    "documents/<uuid:document_id>/pages/<int:index>/words/": {"GET": "viewer"},
     "documents/<uuid:document_id>/state/": {"GET": "viewer"},
     "documents/<uuid:document_id>/original/": {"GET": "viewer"},
     "documents/<uuid:document_id>/delete/": {"POST": "member"},

@@ -36,6 +36,7 @@ NO_PAGE: Final = {
     "invitation/<str:token>/": "a link that a mail brings",
     "staff-visit/<str:token>/": "a link that the admin brings",
     "documents/<uuid:document_id>/pages/<int:index>/": "a picture, of PDF files alone",
+    "documents/<uuid:document_id>/pages/<int:index>/words/": "a fragment, of PDF files alone",
     "settings/audit/export/": "a file",
     "usage/export/": "a file",
     "usage/invoices/<uuid:invoice_id>/pdf/": "a file",
