@@ -67,8 +67,11 @@ class DocumentListView(GenericAPIView[Document]):
     def get(self, request: Request) -> Response:
         given = ListQuerySerializer(data=request.query_params)
         given.is_valid(raise_exception=True)
-        tag = given.validated_data.get("tag", "")
-        page = self.paginate_queryset(document_list(actor_of(request), tag=tag))
+        wanted = given.validated_data
+        listed = document_list(
+            actor_of(request), query=wanted.get("q", ""), tag=wanted.get("tag", "")
+        )
+        page = self.paginate_queryset(listed)
         rows = DocumentSerializer(page, many=True)  # type: ignore[arg-type] # a list, being many
         return self.get_paginated_response(rows.data)
 

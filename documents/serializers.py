@@ -10,6 +10,7 @@ from rest_framework import serializers
 from documents.errors import BULK_AT_MOST, CHOSEN_DOCUMENTS, reason_told
 from documents.masking import mask_stale
 from documents.models import Document, Status
+from documents.pages import QUERY_CHARACTERS
 from documents.services import ACTIONS
 from search.tagging import TAG_CHARACTERS, TAGS_AT_MOST
 from tenants.wording import grouped
@@ -140,6 +141,12 @@ class BulkSerializer(serializers.Serializer[Any]):
 
 
 class ListQuerySerializer(serializers.Serializer[Any]):
+    q = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=QUERY_CHARACTERS,
+        help_text="Only documents whose names hold each of these words.",
+    )
     tag = serializers.CharField(
         required=False, max_length=TAG_CHARACTERS, help_text="Only documents with this tag."
     )

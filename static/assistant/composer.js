@@ -73,7 +73,12 @@
     sent = true;
     send.disabled = true;
   });
-  addEventListener("pageshow", () => { sent = false; measure(); });
+  // Back from where a first message led: the server has its words, and they are no draft any more.
+  addEventListener("pageshow", () => {
+    try { if (sent && sessionStorage.getItem(kept) === null) set(""); } catch { /* no storage */ }
+    sent = false;
+    measure();
+  });
 
   function set(text) {
     area.value = text;
