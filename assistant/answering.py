@@ -48,6 +48,7 @@ def answer(running: RunningTurn) -> None:
         question_id=str(question.id),
         question=question.text,
         attachments=question.attached,
+        decision=question.decided_id is not None,
         parent_id=str(question.parent_id) if question.parent_id else None,
         question_versions=before.question_versions,
         versions=before.versions,

@@ -104,6 +104,7 @@
         thread.append(question);
       }
     }
+    if (frame.decision) one("[data-edit]", question)?.remove(); // what was decided is not asked in other words
     answers.versions(question, frame.question_versions);
     if (mine) {
       composer.taken(asked.frame.text);

@@ -88,6 +88,7 @@
 
   /** One sentence for a failed response: problem+json's own words where there are any. */
   function problem(status, type = "", body = "", retryAfter = "") {
+    if (status === 401) return BY_STATUS[401]; // the API's words are for programs
     if (type.includes("json")) {
       try {
         const said = JSON.parse(body);

@@ -141,7 +141,8 @@ def test_a_large_file_goes_on_after_lost_lines_and_a_reload_and_is_kept_once(
             return int(stored_bytes())
 
     page.context.route("**/tenants/*/documents/**", storing)
-    page.on("dialog", lambda dialog: dialog.accept())  # it warns of what is being sent
+    warned: list[str] = []  # of what is being sent
+    page.on("dialog", lambda dialog: (warned.append(dialog.type), dialog.accept()))
     sign_in(page, server, MAX, "/documents/")
     page.wait_for_load_state("networkidle")
     page.locator("#files").set_input_files(large)
@@ -157,6 +158,7 @@ def test_a_large_file_goes_on_after_lost_lines_and_a_reload_and_is_kept_once(
     other.get_by_role("button", name="Remove Handbook.md").click()
     page.add_init_script(SHIFTS)
     page.reload()
+    assert warned == ["beforeunload"]
     expect(page.locator(".upload-item")).to_contain_text("Stopped on the way")
     expect(page.locator("[data-unfinished]")).to_have_count(0)  # the script has taken it over
     check(page)

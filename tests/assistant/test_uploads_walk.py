@@ -25,9 +25,9 @@ MANY, SOME = 200, 8
 AT_ONCE = 3  # uploads that a page has under way
 
 
-def dropped(page: Page, *paths: Path) -> None:
+def dropped(page: Page, *paths: Path, zone: str = "[data-dropzone]") -> None:
     """Drop files and folders on the page, as a file manager does."""
-    place = page.locator("[data-dropzone]").bounding_box()
+    place = page.locator(zone).bounding_box()
     assert place is not None
     data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
     tab = page.context.new_cdp_session(page)
@@ -35,7 +35,7 @@ def dropped(page: Page, *paths: Path) -> None:
         at = {"x": place["x"] + 20, "y": place["y"] + 20}
         tab.send("Input.dispatchDragEvent", {"type": kind, **at, "data": data})
         if kind == "dragOver":
-            expect(page.locator("[data-dropzone][data-over]")).to_be_visible()
+            expect(page.locator(f"{zone}[data-over]")).to_be_visible()
 
 
 def test_many_files_are_followed_given_up_and_tried_again(server: Server, page: Page) -> None:
@@ -168,3 +168,7 @@ def test_documents_are_chosen_from_row_to_row_and_deleted_after_asking(
     expect(page.locator("#toasts")).to_contain_text("2 documents deleted")
     assert kept() == [f"note {n}.md" for n in range(1, 5)]
     settled(page)
+    page.context.clear_cookies()  # signed out in another tab, say
+    page.locator("#files").set_input_files([file_of("late.md")])
+    page.locator("[data-queue-start]").click()
+    expect(page.locator(".upload-item")).to_contain_text("You are signed out")

@@ -124,6 +124,8 @@ def test_on_a_phone(server: Server, open_page: OpenPage) -> None:
         page.get_by_role("button", name="Decline", exact=True).click()
         answers(page, 2)
         expect(page.locator("[data-action-note]")).to_contain_text("nothing was changed")
+        expect(page.locator("[data-thread] .message--user")).to_have_count(2)
+        expect(page.locator("[data-thread] [data-edit]")).to_have_count(1)  # no decision is edited
         check(page)
         page.goto(page.url.split("/assistant/")[0] + "/help/")
         page.get_by_label("Search the help").fill("invite someone")
