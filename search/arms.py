@@ -19,6 +19,7 @@ from bedrock.selectors import embedding_model
 from search.models import Source
 from search.ranking import NOTHING, Numbers, Ranked
 from search.vectormodels import sources_of_others
+from tenants.statements import rows_planned
 
 # The query's vector is written once, however often it is compared.
 ASK: Final = """
@@ -75,6 +76,7 @@ class Within:
     `narrowed` says that there are other sources too, `mixed` that some sources' vectors are of
     another embedding model than the one that serves. `ids` reads the ids of those within, as they
     are when a statement that has it runs.
+    `recurs` says that statements with those ids are asked again and again.
     `languages`, `chunks` and `terms` (words, stop words left out) are of all the tenant's live
     sources, whatever the place: ranking needs them. `passages` are those within.
     """
@@ -83,6 +85,7 @@ class Within:
     params: tuple[Any, ...]
     anything: bool
     ids: RawSQL = NO_IDS
+    recurs: bool = False
     narrowed: bool = False
     mixed: bool = False
     languages: tuple[str, ...] = ()
@@ -98,8 +101,9 @@ def within(sources: Sources) -> Within:
     caught when passages are read: see `live_passages`.
     """
     statement, params, ids = placed(sources)
-    [counted] = rows(statement + ALL_COUNTED, params)
-    return place_of(ids, counted)
+    recurs = isinstance(sources, RawSQL)
+    [counted] = rows(statement + ALL_COUNTED, params, recurs=recurs)
+    return place_of(ids, counted, recurs=recurs)
 
 
 def placed(sources: Sources) -> tuple[str, list[Any], RawSQL]:
@@ -108,7 +112,7 @@ def placed(sources: Sources) -> tuple[str, list[Any], RawSQL]:
     return PLACED.format(ids=ids.sql), [*ids.params, embedding_model()], ids
 
 
-def place_of(ids: RawSQL, counted: Sequence[Any]) -> Within:
+def place_of(ids: RawSQL, counted: Sequence[Any], *, recurs: bool) -> Within:
     """Return the place that a row of `counted` tells of."""
     everything, inside, others, languages, chunks, terms, passages = counted
     condition, params = f"source_id IN ({ids.sql})", tuple(ids.params)
@@ -121,6 +125,7 @@ def place_of(ids: RawSQL, counted: Sequence[Any]) -> Within:
         params,
         inside > 0,
         ids,
+        recurs,
         narrowed=inside != everything,
         mixed=others > 0,
         languages=tuple(languages or ()),
@@ -173,8 +178,10 @@ def numbers_of(place: Within, chunk_ids: Sequence[UUID]) -> list[tuple[int, UUID
     return [(row[0], row[1]) for row in known]
 
 
-def rows(statement: str, params: list[Any]) -> list[tuple[Any, ...]]:
-    """Return what the last of the statements gives."""
+def rows(statement: str, params: list[Any], *, recurs: bool = False) -> list[tuple[Any, ...]]:
+    """Return what the last of the statements gives; of one that recurs the plan is kept."""
+    if recurs:
+        return rows_planned(statement, params)
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
         while cursor.nextset():

@@ -242,7 +242,9 @@ def live_passages(place: Within, ranked: Ranked, limit: int) -> list[Passage]:
     found = {
         row[0]: row[1:]
         for row in rows(
-            TEXTS.format(ids=place.ids.sql), [ranked.numbers.tolist(), *place.ids.params]
+            TEXTS.format(ids=place.ids.sql),
+            [ranked.numbers.tolist(), *place.ids.params],
+            recurs=place.recurs,
         )
     }
     kept = [

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
+from django.db.models.expressions import RawSQL
 
 from search.arms import COUNTED, Sources, Within, place_of, placed, rows
 from search.phrases import Phrase
@@ -112,8 +113,9 @@ def by_words(
     the words, or for phrases. `stems_in` are further languages to give the query's stems in.
     """
     statement, params, ids = placed(sources)
-    read = rows(f"{statement} {POSTINGS}", [*params, list(stems_in), query])
-    place = place_of(ids, read[0][:COUNTED])
+    recurs = isinstance(sources, RawSQL)
+    read = rows(f"{statement} {POSTINGS}", [*params, list(stems_in), query], recurs=recurs)
+    place = place_of(ids, read[0][:COUNTED], recurs=recurs)
     if not (place.anything and place.languages):
         return place, Words(NOTHING)
     found: dict[str, TermPostings] = {}

@@ -31,7 +31,7 @@ from django.utils import translation
 from django.utils.crypto import constant_time_compare
 
 from tenants import governance
-from tenants.accounts.models import User
+from tenants.accounts.models import ApiKey, User
 from tenants.context import Actor, TenantContext, current, in_public, in_tenant
 from tenants.errors import TenantUnavailable, UnderMaintenance
 from tenants.languages import language_accepted, language_of
@@ -40,6 +40,7 @@ from tenants.listening import tell
 from tenants.middleware import IMPERSONATION, SESSION_TENANT, host_of, is_public_host
 from tenants.registry.models import Governance, OwnTenant
 from tenants.registry.selectors import tenant_by_host
+from tenants.statements import Written
 from tenants.telemetry import SOCKETS
 
 REFUSED: Final = 403
@@ -129,26 +130,38 @@ def _identify(session_key: str, secret: str) -> tuple[User, Actor] | None:
     return session_actor(session_key) if session_key else None
 
 
-def _by_key(secret: str, **told: Any) -> tuple[User, Actor] | None:
+def _by_key(secret: str, statement: Written[ApiKey] | None = None) -> tuple[User, Actor] | None:
     from tenants.accounts.keys import api_key_check
     from tenants.accounts.scopes import key_allows
 
-    key = api_key_check(secret, **told)
+    key = api_key_check(secret, statement)
     if key is None or not key_allows(key, "chat"):
         return None
-    for name in told:
-        setattr(key.user, name, getattr(key, name))
+    if statement is not None:
+        for name in _told():
+            setattr(key.user, name, getattr(key, name))
     return key.user, Actor(key.user_id, key.user.role, "api_key", key.id, key.allowance_usd)
 
 
-def _by_session(session_key: str, user_id: UUID, **told: Any) -> tuple[User, Actor] | None:
-    """Return the user whom an open socket belongs to, while the session is theirs and goes on."""
+@cache
+def _standing_by_key() -> Written[ApiKey]:
+    from tenants.accounts.keys import key_statement
+
+    return key_statement(**_told())
+
+
+@cache
+def _standing_by_session() -> Written[User]:
+    session_key, user_id = "a session's key", UUID(int=0)
     kept = Session.objects.filter(session_key=session_key, expire_date__gt=Now())
-    user = (
-        User.objects.filter(id=user_id, is_active=True)
-        .annotate(kept=Subquery(kept.values("session_data")[:1]), **told)
-        .first()
-    )
+    users = User.objects.filter(id=user_id, is_active=True).order_by()
+    read = users.annotate(kept=Subquery(kept.values("session_data")[:1]), **_told())
+    return Written(read, session_key, user_id)
+
+
+def _by_session(session_key: str, user_id: UUID) -> tuple[User, Actor] | None:
+    """Return the user whom an open socket belongs to, while the session is theirs and goes on."""
+    user: Any = _standing_by_session().first(session_key, user_id)
     if user is None or user.kept is None:
         return None
     session = import_module(settings.SESSION_ENGINE).SessionStore().decode(user.kept)
@@ -183,14 +196,13 @@ def still_valid(admitted: Admitted) -> Standing | None:
     do another posture and plan. One statement.
     """
     schema_require()
-    told = _told()
     asked = time.monotonic()
     user_id = admitted.actor.user_id
     if admitted.api_key:
-        found = _by_key(admitted.api_key, **told)
+        found = _by_key(admitted.api_key, _standing_by_key())
     else:
         assert user_id is not None  # sockets belong to people
-        found = _by_session(admitted.session_key, user_id, **told)
+        found = _by_session(admitted.session_key, user_id)
     if found is None or found[0].id != user_id:
         return None
     standing, governed = found[0].standing, found[0].governed  # type: ignore[attr-defined]

@@ -76,7 +76,8 @@ DATABASES: dict[str, dict[str, Any]] = {
         "HOST": env.database.host,
         "PORT": env.database.port,
         "CONN_MAX_AGE": 0,
-        "OPTIONS": {} if env.login == "owner" else {"pool": _POOL},
+        # Plans are kept of statements that ask for it (`connection.planned()`), and of no others.
+        "OPTIONS": {} if env.login == "owner" else {"pool": _POOL, "prepare_threshold": 5},
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -12,12 +12,20 @@ the refusal inside an already failed transaction passes, since whatever follows 
 import os
 from typing import Any
 
+from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.utils import InternalError
 from django_tenants.postgresql_backend.base import DatabaseWrapper as TenantsDatabaseWrapper
 from psycopg.pq import TransactionStatus
 
-from tenants.backend.pool import SET_STANDING, is_gone, reset_standing
+from tenants.backend.pool import is_gone, reset_standing, set_standing
 from tenants.context import statement_guard
+
+
+class PlannedCursor(ServerBindingCursor):
+    """A cursor whose statements PostgreSQL plans once for a connection, where it keeps plans."""
+
+    def execute(self, query: Any, params: Any = None) -> Any:
+        return super().execute(query, params, prepare=True)  # type: ignore[misc]
 
 
 class DatabaseWrapper(TenantsDatabaseWrapper):
@@ -91,6 +99,16 @@ class DatabaseWrapper(TenantsDatabaseWrapper):
         # PG_EXTRA_SEARCH_PATHS: with it, django-tenants queries the database while apps load.
         return [*super()._get_cursor_search_paths(), "extensions"]
 
+    def planned(self) -> Any:
+        """Return a cursor for a statement that recurs and takes longer to plan than to carry out.
+
+        A plan is of the path that it was made under: under another tenant's, PostgreSQL makes it
+        anew, of that tenant's tables.
+        """
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            return self._prepare_cursor(PlannedCursor(self.connection))  # type: ignore[call-arg]
+
     def take_standing(self) -> None:
         """Stand where `set_tenant` said, for a cursor that was opened before."""
         self._handle_search_path()
@@ -103,16 +121,12 @@ class DatabaseWrapper(TenantsDatabaseWrapper):
             return
         path = ", ".join(f'"{name}"' for name in self._get_cursor_search_paths())
         self._setting_search_path = True
-        # The driver's cursor, not Django's: setting the standing is not a guarded statement.
-        own = self.connection.cursor() if cursor is None else cursor.cursor
-        try:
+        try:  # below Django's cursor: setting the standing is not a guarded statement
             with self.wrap_database_errors:
-                own.execute(SET_STANDING, (self._session_role(), path))
+                set_standing(self.connection, self._session_role(), path)
         except InternalError:  # the transaction has failed already: so will what comes next
             self._applied = None
         else:
             self._applied = wanted
         finally:
             self._setting_search_path = False
-            if cursor is None:
-                own.close()

@@ -3,11 +3,10 @@
 from typing import Final
 from uuid import UUID
 
-from django.db import connection
-
 from tenants.context import TenantContext, public_scope
 from tenants.errors import TenantUnavailable
 from tenants.registry.models import Status, Tenant
+from tenants.statements import rows_planned
 
 # Every request asks it, so it is written out: the ORM would make it, and a row's model, anew.
 BY_HOST: Final = """
@@ -22,12 +21,11 @@ def tenant_by_host(host: str) -> TenantContext:
 
     Raises TenantUnavailable for an unknown host as for a suspended or deleted tenant.
     """
-    with public_scope("app_public"), connection.cursor() as cursor:
-        cursor.execute(BY_HOST, [host.lower(), Status.ACTIVE.value])
-        row = cursor.fetchone()
-    if row is None:
+    with public_scope("app_public"):
+        found = rows_planned(BY_HOST, [host.lower(), Status.ACTIVE.value])
+    if not found:
         raise TenantUnavailable
-    return TenantContext(*row)
+    return TenantContext(*found[0])
 
 
 def tenant_by_id(tenant_id: UUID | str) -> TenantContext:

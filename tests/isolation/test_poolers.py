@@ -177,6 +177,41 @@ def test_a_connection_goes_back_without_role_path_or_transaction() -> None:
             assert standing == ("app", "none", "pg_catalog"), leave
 
 
+def test_a_plan_that_is_kept_is_of_the_tables_of_whoever_is_entered(worker: Worker) -> None:
+    from django.db import connection
+
+    from tenants.context import entered
+    from tenants.statements import rows_planned
+    from tests.isolation.switchedoff import connected
+    from tests.support.cast import ALICE, CHARLIE
+    from tests.support.clients import tenant_of
+
+    people = {person.email: tenant_of(person) for person in (ALICE, CHARLIE)}
+    asked = "SELECT current_user, email FROM accounts_user WHERE email = ANY(%s)"
+    pool = {"min_size": 1, "max_size": 1, "timeout": 10}
+    staff = psycopg.connect(
+        worker.served.cluster().url("postgres", worker.database), autocommit=True
+    )
+    with staff, connected(OPTIONS={"pool": pool, "prepare_threshold": 5}):
+        for _ in range(8):  # more often than PostgreSQL needs to settle on a plan
+            for email, tenant in people.items():
+                with entered(tenant):
+                    assert rows_planned(asked, [list(people)]) == [(tenant.schema, email)]
+                connection.close()
+        acme = people[ALICE.email]
+        probe = f'"{acme.schema}".planned_probe'
+        staff.execute(
+            f'CREATE TABLE {probe} AS SELECT 1 AS a; GRANT SELECT ON {probe} TO "{acme.schema}"'
+        )
+        with entered(acme):
+            assert rows_planned("SELECT a FROM planned_probe", []) == [(1,)]
+            kept = rows_planned("SELECT count(*) FROM pg_prepared_statements", [])
+            staff.execute(f"ALTER TABLE {probe} ALTER a TYPE text")
+            assert rows_planned("SELECT a FROM planned_probe", []) == [("1",)]
+        staff.execute(f"DROP TABLE {probe}")
+    assert kept >= [(2,)]
+
+
 def test_a_connection_whose_server_left_is_given_to_nobody(worker: Worker) -> None:
     from django.db import connection
 
@@ -225,7 +260,7 @@ def test_a_pooler_in_transaction_mode_is_refused_at_start(worker: Worker) -> Non
     from django.core.management.base import SystemCheckError
 
     from config.stack.web import main
-    from tenants.backend.pool import SET_STANDING
+    from tenants.backend.pool import set_standing
     from tenants.backend.sessions import sessions_kept
     from tests.isolation.switchedoff import connected
     from tests.support.cast import ALICE, CHARLIE
@@ -246,8 +281,8 @@ def test_a_pooler_in_transaction_mode_is_refused_at_start(worker: Worker) -> Non
                     psycopg.connect(address, password=password, autocommit=True) as first,
                     psycopg.connect(address, password=password, autocommit=True) as second,
                 ):
-                    first.execute(SET_STANDING, (acme, acme))
-                    second.execute(SET_STANDING, (globex, globex))
+                    set_standing(first, acme, acme)
+                    set_standing(second, globex, globex)
                     assert first.execute("SELECT current_user").fetchone() == (globex,)
             with pytest.raises(SystemCheckError, match=r"tenants\.E001.*pool_mode = session"):
                 call_command("check", databases=["default"])

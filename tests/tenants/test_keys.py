@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from billing.models import LedgerEntry
 from billing.plans.seats import seats_count
+from tenants.accounts.keys import api_key_check, digest_of
 from tenants.accounts.models import ApiKey, AuditEvent, User
 from tenants.accounts.scopes import SCOPES, scope_needed
 from tenants.context import entered
@@ -203,3 +204,20 @@ def test_the_page_makes_what_it_says() -> None:
     assert key.scopes == ["ask", "search"] and key.allowance_usd == Decimal("12.50")
     assert key.expires_at is not None
     assert timedelta(days=29) < key.expires_at - timezone.now() < timedelta(days=31)
+
+
+def test_the_statement_that_is_written_once_reads_each_key_as_the_orm_does() -> None:
+    terms = {"scopes": ["documents:read"], "allowance_usd": "12.50"}
+    secrets = [made(MAX, **terms)["secret"], made(ALICE)["secret"], made(MAX)["secret"]]
+    with entered(tenant_of(ALICE)):
+        for secret in secrets:
+            assert api_key_check(secret) is not None  # notes its use
+            key = api_key_check(secret)
+            assert key is not None
+            expected = ApiKey.objects.select_related("user").get(digest=digest_of(secret))
+            for read, kept in ((key, expected), (key.user, expected.user)):
+                for field in kept._meta.concrete_fields:
+                    assert getattr(read, field.attname) == getattr(kept, field.attname), field
+        assert api_key_check(secrets[0] + "x") is None
+    with entered(tenant_of(CHARLIE)):
+        assert [api_key_check(secret) for secret in secrets] == [None] * 3
