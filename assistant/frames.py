@@ -5,11 +5,13 @@ So numbers never repeat, even after a crash, and nothing has to be stored to kno
 those between two steps are left for what concerns one socket alone, like an error about its own
 request. Frames of a conversation stand in one Redis Stream under their own numbers, so that any
 process can replay them from any point; listeners in the same process get them from memory, without
-a hop.
+a hop. They are kept beside the turn, by a thread of the process: no word waits for Redis.
 """
 
 import json
+import threading
 import time
+from queue import SimpleQueue
 from typing import Any, Final
 from uuid import UUID
 
@@ -24,6 +26,7 @@ STEP: Final = 1_000
 SPAN: Final = 1_000_000_000
 KEPT_SECONDS: Final = 3600
 KEPT_FRAMES: Final = 20_000
+GATHERED: Final = 0.02  # seconds in which frames are gathered, to be kept by one message to Redis
 REDIS_PAUSE: Final = 2.0  # seconds without a try after Redis failed: an answer does not wait for it
 ENDS: Final = ("turn.finished", "error")  # one of them is a turn's last frame
 
@@ -58,6 +61,8 @@ class TurnFrames(LiveFrames):
         with entered(tenant):
             self._key = stream_key(conversation_id)
         self._unkept: list[Frame] = []
+        self._due = False  # a thread will keep what is unkept
+        self._keeping = threading.Lock()
         self._pause_until = 0.0
 
     @property
@@ -66,32 +71,74 @@ class TurnFrames(LiveFrames):
         return bool(self._frames) and self._frames[-1]["type"] in ENDS
 
     def _keep(self, frame: Frame) -> None:
+        """Have the frame kept soon; the last one, and all before it, when this returns."""
+        with self._lock:
+            self._unkept.append(frame)
+            due, self._due = self._due, True
+        if frame["type"] in ENDS:
+            self.keep()
+        elif not due:
+            _keeper_start()
+            _due.put(self)
+
+    def keep(self) -> None:
         """Append to the stream. Losing Redis costs other processes the replay, not the answer."""
-        self._unkept.append(frame)
-        if time.monotonic() < self._pause_until:
-            return
-        try:
-            pipe = redis_client().pipeline(transaction=False)
-            for each in self._unkept:
-                _add(pipe, self._key, each)
-            pipe.expire(self._key, KEPT_SECONDS)
-            pipe.execute()
-            self._unkept.clear()
-        except redis.RedisError as error:
-            self._pause_until = time.monotonic() + REDIS_PAUSE
-            log.warning("frames.not_kept", error=type(error).__name__)
+        with self._keeping:
+            with self._lock:
+                self._due = False
+                frames = list(self._unkept)
+            if not frames or time.monotonic() < self._pause_until:
+                return
+            try:
+                pipe = redis_client().pipeline(transaction=False)
+                for each in frames:
+                    _add(pipe, self._key, each)
+                pipe.expire(self._key, KEPT_SECONDS)
+                pipe.execute()
+            except redis.RedisError as error:
+                self._pause_until = time.monotonic() + REDIS_PAUSE
+                log.warning("frames.not_kept", error=type(error).__name__)
+                return
+            with self._lock:
+                del self._unkept[: len(frames)]
 
     def withdraw(self, **members: Any) -> None:
         """Forget every word shown, here and in Redis, and tell the listeners to."""
         with self._lock:
             self._frames = [frame for frame in self._frames if frame["type"] != "delta"]
-        self._unkept.clear()
-        try:
-            redis_client().delete(self._key)
-        except redis.RedisError as error:
-            # The stream would outlive the withdrawal, so it is at least not added to.
-            log.error("frames.not_withdrawn", error=type(error).__name__)
+        with self._keeping:  # what is being kept now goes too
+            with self._lock:
+                self._unkept.clear()
+            try:
+                redis_client().delete(self._key)
+            except redis.RedisError as error:
+                # The stream would outlive the withdrawal, so it is at least not added to.
+                log.error("frames.not_withdrawn", error=type(error).__name__)
         self.send("withdrawn", **members)
+
+
+_due: "SimpleQueue[TurnFrames]" = SimpleQueue()
+_keeper: threading.Thread | None = None
+_keeper_lock = threading.Lock()
+
+
+def _keeper_start() -> None:
+    global _keeper
+    with _keeper_lock:
+        if _keeper is None:
+            _keeper = threading.Thread(target=_keep_due, name="frame-keeper", daemon=True)
+            _keeper.start()
+
+
+def _keep_due() -> None:
+    """Keep what turns have said, for all turns of this process."""
+    while True:
+        frames = _due.get()
+        time.sleep(GATHERED)
+        try:
+            frames.keep()
+        except Exception:  # whatever it is, other turns' frames are kept
+            log.exception("frames.not_kept")
 
 
 def _add(pipe: Any, key: str, frame: Frame) -> None:

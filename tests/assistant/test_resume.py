@@ -3,11 +3,12 @@
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
 from django.utils import timezone
 
 from assistant.ending import turn_end
 from assistant.errors import MESSAGE_CHARACTERS
-from assistant.frames import TurnFrames, first_seq
+from assistant.frames import TurnFrames, first_seq, frames_after
 from assistant.models import MessageStatus, Turn
 from assistant.runner import (
     RunningTurn,
@@ -175,6 +176,29 @@ def test_a_lost_turn_is_marked_with_what_had_arrived_and_its_readers_are_told(
     )
     answer = said_in(BOB, conversation)[1]
     assert (answer.status, answer.text) == ("interrupted", "Good ")
+
+
+@pytest.mark.django_db
+def test_a_turns_end_is_kept_when_it_is_told_and_all_its_words_before_it() -> None:
+    conversation = conversation_for(BOB)
+    turn, frames = elsewhere(conversation)
+    told = [frames.send("delta", text=word) for word in WORDS * 10]
+    told.append(frames.send("turn.finished", message_id=str(turn.answer_id)))
+    with entered(tenant_of(BOB)):
+        assert frames_after(conversation, first_seq(turn.number)) == told
+
+
+@pytest.mark.django_db
+def test_what_is_withdrawn_while_it_is_being_kept_is_kept_nowhere() -> None:
+    conversation = conversation_for(BOB)
+    _, frames = elsewhere(conversation)
+    for _ in range(20):
+        for word in WORDS:
+            frames.send("delta", text=word)
+        frames.withdraw(reason="guardrail")
+    frames.send("error", code="test")
+    with entered(tenant_of(BOB)):
+        assert [frame["type"] for frame in frames_after(conversation, 0)] == ["withdrawn", "error"]
 
 
 def test_a_living_turn_is_not_reaped(server: Server) -> None:
