@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from assistant.errors import VersionUnknown
 from assistant.models import Origin, TextVersion, WrittenText
 from assistant.pages import citations_readable
+from billing.settlement import settlement_told
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor
 from tenants.errors import NotFound
@@ -22,13 +23,14 @@ TITLE_CHARACTERS: Final = 120
 LIST_ROWS: Final = 50
 _SIGNS: Final = re.compile(r" ?\[\d{1,3}\]|!?\[([^\]\n]*)\]\([^)\n]*\)|\*\*|__|~~|`")
 NEW: Final = """
-    WITH made AS (
+    made AS (
         INSERT INTO assistant_writtentext (id, owner_id, task, title, created_at, updated_at)
-        VALUES (%s, %s, %s, %s, now(), now()) RETURNING id
+        VALUES (%s, %s, %s, %s, now(), now()) ON CONFLICT (id) DO NOTHING RETURNING id
+    ), versions AS (
+        INSERT INTO assistant_textversion
+               (text_id, number, content, citations, origin, request_id, created_at)
+        SELECT made.id, version.*, now() FROM made, (VALUES {versions}) AS version
     )
-    INSERT INTO assistant_textversion
-           (text_id, number, content, citations, origin, request_id, created_at)
-    SELECT made.id, version.*, now() FROM made, (VALUES {versions}) AS version
 """
 VERSION: Final = "(%s, %s, %s::jsonb, %s, %s::uuid)"
 
@@ -83,10 +85,11 @@ def text_keep(
     content: str,
     citations: list[dict[str, Any]],
     request_id: UUID,
-) -> TextVersion:
+) -> tuple[TextVersion, dict[str, Any] | None]:
     """Keep what was written as the next version of a text, or as a new text; that by one statement.
 
-    What was `given` to be rewritten is kept before it, unless it is the newest version already.
+    The settlement that waits, if one does, is written in it; then what the request used is returned
+    too. What was `given` to be rewritten is kept before, unless it is the newest version already.
     Raises NotFound for a text that is not the actor's, or that was deleted meanwhile.
     """
     written = TextVersion(
@@ -95,10 +98,12 @@ def text_keep(
     before = [TextVersion(content=given, origin=Origin.GIVEN)] if given else []
     if text_id is None:
         return _new(actor, task, _title(content or given), [*before, written])
-    return _next(actor, text_id, [*before, written])
+    return _next(actor, text_id, [*before, written]), None
 
 
-def _new(actor: Actor, task: str, title: str, versions: list[TextVersion]) -> TextVersion:
+def _new(
+    actor: Actor, task: str, title: str, versions: list[TextVersion]
+) -> tuple[TextVersion, dict[str, Any] | None]:
     assert actor.user_id is not None  # nobody writes without one
     text = WrittenText(owner_id=actor.user_id, task=task, title=title)
     values: list[Any] = [text.id, text.owner_id, text.task, text.title]
@@ -106,9 +111,13 @@ def _new(actor: Actor, task: str, title: str, versions: list[TextVersion]) -> Te
         version.text, version.number = text, number
         citations = json.dumps(version.citations)
         values += [number, version.content, citations, version.origin, version.request_id]
-    with connection.cursor() as cursor:
-        cursor.execute(NEW.format(versions=", ".join([VERSION] * len(versions))), values)
-    return versions[-1]
+    new = NEW.format(versions=", ".join([VERSION] * len(versions)))
+    assert versions[-1].request_id is not None  # what was written has its request
+    used = settlement_told(versions[-1].request_id, new, values)
+    if used is None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"WITH {new} SELECT 1", values)
+    return versions[-1], used
 
 
 @transaction.atomic

@@ -183,7 +183,7 @@ class Writing:
             "citations": told,
             "read": self._read,
             "guardrail": {"action": action},
-            "usage": usage_of(self.request_id),
+            "usage": {},
             "stop_reason": stop_reason,
             "error": error_members(broken) if broken else None,
             "request_id": str(self.request_id),
@@ -192,6 +192,7 @@ class Writing:
         }
         if text and not blocked:
             result |= self._kept(text, told)
+        result["usage"] = result["usage"] or usage_of(self.request_id)
         self._ended = text, citations
         return result
 
@@ -199,7 +200,7 @@ class Writing:
         """Keep the text as a version, and return which; nowhere if its text was deleted since."""
         task = self.task
         try:
-            version = text_keep(
+            version, used = text_keep(
                 actor=self.actor,
                 task=task.kind,
                 text_id=task.text_id,
@@ -210,7 +211,7 @@ class Writing:
             )
         except NotFound:
             return {}
-        return {"text_id": str(version.text_id), "version": version.number}
+        return {"text_id": str(version.text_id), "version": version.number, "usage": used}
 
     def _prepared(self) -> list[Passage]:
         """Mask what was asked, where the workspace masks, and return what the text rests on."""

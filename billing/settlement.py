@@ -10,7 +10,7 @@ Where one call follows the other, a settlement may go with the next admission, i
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ SETTLED: Final = f"settled AS MATERIALIZED (SELECT {SETTLE} AS state)"
 An id that is taken from `AFTER_SETTLED` lets the rest come after it.
 """
 AFTER_SETTLED: Final = "(SELECT CASE WHEN state IS DISTINCT FROM '' THEN %s::uuid END FROM settled)"
-USED_SETTLED: Final = f"WITH {SETTLED} SELECT billing_used(%s, {AFTER_SETTLED})"
+USED_SETTLED: Final = f"WITH {SETTLED}{{along}} SELECT billing_used(%s, {AFTER_SETTLED})"
 METRICS: Final = json.dumps({unit.value: metric.value for unit, metric in METRIC_OF.items()})
 
 
@@ -113,17 +113,23 @@ def settlement_write() -> None:
         log.exception("settlement.failed", reservation=str(rider[0]))
 
 
-def settlement_told(request_id: UUID) -> dict[str, Any] | None:
+def settlement_told(
+    request_id: UUID, along: str = "", values: Sequence[Any] = ()
+) -> dict[str, Any] | None:
     """Write the settlement that waits, and return what the request has used with it.
 
-    One statement; None where nothing waits, or where it could not be written: it waits on.
+    One statement, with `along` in its WITH. None where nothing waits, or where it could not be
+    written: it waits on, and nothing of `along` is there.
     """
     rider = settlement_taken()
     if rider is None:
         return None
     try:
         with connection.cursor() as cursor:
-            cursor.execute(USED_SETTLED, [*rider, current().id, request_id])
+            cursor.execute(
+                USED_SETTLED.format(along=along and f", {along}"),
+                [*rider, *values, current().id, request_id],
+            )
             return json.loads(cursor.fetchone()[0])  # type: ignore[no-any-return]
     except DatabaseError:
         settlement_waits(rider)

@@ -132,7 +132,7 @@ def objects_of(person: Person, word: str) -> Ids:
         chunk = Chunk.objects.filter(source_id=document.id).first()
         assert chunk is not None
         line = InvoiceLine.objects.get(kind="usage")
-        version = text_keep(
+        version, _ = text_keep(
             actor=actor_for(person), task="draft", text_id=None, given="", request_id=uuid4(),
             content=f"# {word}\n\nOnly {word} may read this draft.", citations=[],
         )  # fmt: skip
