@@ -26,7 +26,13 @@ from billing.catalog import PlanTerms, cost_of, plan_terms
 from billing.keyallowance import key_allowance_require
 from billing.refusals import exhausted
 from billing.reservations import Estimate, Reservation, outside_transactions
-from billing.settlement import SETTLE, settlement_taken, settlement_waits, settlement_write
+from billing.settlement import (
+    SETTLE,
+    refund_taken,
+    settlement_taken,
+    settlement_waits,
+    settlement_write,
+)
 from billing.shared import (
     BURST_PATIENCE,
     NOTHING_SHARED,
@@ -102,6 +108,7 @@ def admit(
         bucket.take(
             plan.rates, held, stream=stream, shared=shared, patience=patience,
             member=actor.user_id, burst=0 if actor.kind == "task" else BURST_PATIENCE,
+            refund=refund_taken(),
         )  # fmt: skip
     row = [
         reservation_id,

@@ -74,6 +74,14 @@ class Levels:
     own: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """What goes back to the buckets of the tenant that was entered when it was reckoned."""
+
+    keys: list[str]
+    told: str
+
+
 levels_seen: ContextVar[list[Levels] | None] = ContextVar("levels_seen", default=None)
 """Where a request collects what its calls found, so that its answer need not ask again."""
 
@@ -87,20 +95,22 @@ def take(
     patience: float = 0,
     member: UUID | None = None,
     burst: float = 0,
+    refund: Refund | None = None,
 ) -> None:
     """Take one request and its `amounts` from the buckets of the entered tenant and the member.
 
     `stream` also takes a place among the concurrent streams; `shared` takes from the Region's
     guardrail units, for which the caller waits in line for `patience` seconds; for the plan's own
-    rates it waits for `burst` seconds. Raises RateLimited with the whole seconds after which the
-    same request can pass.
+    rates it waits for `burst` seconds. `refund` is put back before, by the same message. Raises
+    RateLimited with the whole seconds after which the same request can pass.
     """
     costs = _costs(amounts)
     began, queued = time.monotonic(), False
     try:
         while True:
             asked = time.monotonic()
-            which, wait = _through_redis(rates, costs, stream, shared, member)
+            which, wait = _through_redis(rates, costs, stream, shared, member, refund)
+            refund = None
             if which == 0:
                 return
             name = NAMES[which % OWN - 1]
@@ -238,25 +248,38 @@ def give_back(
     """Return what was taken and not used; free the stream's place. Never raises."""
     if stream is not None:
         _fallback.leave(stream)
+    refund = refund_of(rates, amounts, stream=stream, shared=shared, member=member)
+    if refund is not None:
+        refund_send(refund)
+
+
+def refund_of(
+    rates: Rates,
+    amounts: Mapping[Metric, Any],
+    *,
+    stream: UUID | None = None,
+    shared: Shared = NOTHING_SHARED,
+    member: UUID | None = None,
+) -> Refund | None:
+    """Return what `give_back` sends, to go with the next taking; None where it is nothing."""
     unused = (0.0, *_costs(amounts)[1:])
     if stream is None and not any(unused) and not shared.units:
-        return
+        return None
+    told = {
+        "unused": unused,
+        "capacities": capacities(rates),
+        "percent": rates.member_percent if member else 0,
+        "stream": str(stream or ""),
+        "units": shared.units,
+        "room": shared.capacity,
+    }
+    return Refund(_keys(shared, member), json.dumps(told))
+
+
+def refund_send(refund: Refund) -> None:
+    """Put it back. Never raises."""
     try:
-        _scripts()[1](
-            keys=_keys(shared, member),
-            args=[
-                json.dumps(
-                    {
-                        "unused": unused,
-                        "capacities": capacities(rates),
-                        "percent": rates.member_percent if member else 0,
-                        "stream": str(stream or ""),
-                        "units": shared.units,
-                        "room": shared.capacity,
-                    }
-                )
-            ],
-        )
+        _scripts()[1](keys=refund.keys, args=[refund.told])
     except redis.RedisError as error:
         _lost("bucket.refund_lost", error)
 
@@ -300,13 +323,16 @@ def _through_redis(
     stream: UUID | None,
     shared: Shared,
     member: UUID | None,
+    refund: Refund | None = None,
 ) -> tuple[int, int]:
     """Return which bucket refused (0: none) and for how many milliseconds."""
     if not _fallback.active():
         try:
-            return _ask(rates, costs, stream, shared, member)
+            return _ask(rates, costs, stream, shared, member, refund)
         except redis.RedisError as error:
             _fallback.begin(_lost("bucket.redis_lost", error))
+    elif refund is not None:
+        refund_send(refund)
     return _fallback.take(current().id, rates, costs, stream)
 
 
@@ -316,6 +342,7 @@ def _ask(
     stream: UUID | None,
     shared: Shared,
     member: UUID | None,
+    refund: Refund | None = None,
 ) -> tuple[int, int]:
     # One text each way: a client spends more on many small values than Redis on reading one.
     asked = NOTHING_ELSE | {
@@ -333,13 +360,32 @@ def _ask(
             "room": shared.capacity,
             "tenant": current().id.hex,
         }
-    answer = _scripts()[0](keys=_keys(shared, member), args=[json.dumps(asked)])
+    answer = _told(_keys(shared, member), json.dumps(asked), refund)
     _fallback.reason = ""
     which, wait, *left = map(int, answer.split())
     seen = levels_seen.get()
     if which == 0 and seen is not None:
         seen.append(Levels(tuple(left[: len(costs)]), tuple(left[len(costs) :])))
     return which, wait
+
+
+def _told(keys: list[str], asked: str, refund: Refund | None) -> bytes:
+    """Return what taking answers, after a refund that goes with it."""
+    take, back = _scripts()
+    if refund is None:
+        return take(keys=keys, args=[asked])  # type: ignore[no-any-return]
+    pipe = redis_client().pipeline(transaction=False)
+    pipe.evalsha(back.sha, len(refund.keys), *refund.keys, refund.told)
+    pipe.evalsha(take.sha, len(keys), *keys, asked)
+    given, answer = pipe.execute(raise_on_error=False)
+    if isinstance(answer, redis.exceptions.NoScriptError):  # Redis has started anew
+        refund_send(refund)
+        return take(keys=keys, args=[asked])  # type: ignore[no-any-return]
+    if isinstance(given, redis.RedisError):
+        _lost("bucket.refund_lost", given)
+    if isinstance(answer, redis.RedisError):
+        raise answer
+    return answer  # type: ignore[no-any-return]
 
 
 _waiting: Counter[UUID] = Counter()

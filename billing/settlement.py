@@ -76,9 +76,13 @@ class Held:
 
 @dataclass(slots=True)
 class _Seat:
-    """Where one settlement waits for the next admission: the parameters of its statement."""
+    """Where one settlement waits for the next admission: the parameters of its statement.
+
+    What its call has not used of the rates waits for the next taking.
+    """
 
     rider: list[Any] | None = None
+    refund: bucket.Refund | None = None
 
 
 _seat: ContextVar[_Seat | None] = ContextVar("settlement_seat", default=None)
@@ -98,6 +102,8 @@ def settlements_ride() -> Iterator[None]:
     finally:
         try:
             settlement_write()
+            if (refund := refund_taken()) is not None:
+                bucket.refund_send(refund)
         finally:
             _seat.reset(token)
 
@@ -146,6 +152,26 @@ def settlement_taken() -> list[Any] | None:
         return None
     rider, seat.rider = seat.rider, None
     return rider
+
+
+def refund_taken() -> bucket.Refund | None:
+    """Return what waits to go back to the buckets, which the caller now has to send."""
+    seat = _seat.get()
+    if seat is None:
+        return None
+    refund, seat.refund = seat.refund, None
+    return refund
+
+
+def _refund_waits(refund: bucket.Refund) -> None:
+    """Let a refund wait for the next taking, or send it where no block lets it."""
+    seat = _seat.get()
+    if seat is None:
+        bucket.refund_send(refund)
+        return
+    if (before := refund_taken()) is not None:
+        bucket.refund_send(before)
+    seat.refund = refund
 
 
 def settlement_waits(rider: list[Any]) -> bool:
@@ -216,13 +242,15 @@ def _refund(reservation: Reservation, used: Mapping[Unit, int]) -> None:
         return
     before, after = amounts(reservation.estimate.units), amounts(used)
     unused = {metric: amount - after.get(metric, 0) for metric, amount in before.items()}
-    bucket.give_back(
-        rates,
-        unused,
-        stream=reservation.id if reservation.streams else None,
-        shared=unshared_of(current().region, reservation.estimate.units, used),
-        member=reservation.user_id,
-    )
+    shared = unshared_of(current().region, reservation.estimate.units, used)
+    if reservation.streams:  # others may wait for its place
+        bucket.give_back(
+            rates, unused, stream=reservation.id, shared=shared, member=reservation.user_id
+        )
+        return
+    refund = bucket.refund_of(rates, unused, shared=shared, member=reservation.user_id)
+    if refund is not None:
+        _refund_waits(refund)
 
 
 def post(held: Held, usage: Usage, *, final: bool, resolved: str) -> str | None:

@@ -11,11 +11,12 @@ from structlog.testing import capture_logs
 
 from billing import bucket
 from billing.catalog import Rates
-from billing.units import Metric
+from billing.settlement import settle, settlements_ride
+from billing.units import Metric, Unit
 from tenants import redis as tenants_redis
 from tenants.context import entered
 from tenants.errors import QuotaExhausted, RateLimited
-from tests.billing.calls import at_once, on_plan, plan_make, reserve
+from tests.billing.calls import MODEL, at_once, on_plan, plan_make, reserve
 from tests.support.cast import ALICE, CHARLIE
 from tests.support.clients import tenant_of
 
@@ -64,6 +65,28 @@ def test_a_refusal_takes_nothing_from_any_bucket() -> None:
             assert caught.value.extra["limit"] == "embedding tokens"
         for _ in range(49):
             bucket.take(RATES, TOKENS, stream=None)
+        assert tenants_redis.redis_client().zcard(tenants_redis.tenant_key("streams")) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_call_has_not_used_goes_back_with_the_next_taking_or_at_the_blocks_end() -> None:
+    plan_make("little", model_tokens_per_minute=6_000)
+    with entered(on_plan(tenant_of(ALICE), "little")):
+        for scripts_lost in (False, True):
+            with settlements_ride():
+                for _ in range(3):  # what is left in the bucket is not enough for the next one
+                    if scripts_lost:
+                        tenants_redis.redis_client().script_flush()
+                    held = reserve({Unit.INPUT: 5_900})
+                    settle(held, model=MODEL, units={Unit.INPUT: 1})
+        bucket.take(Rates(10**9, 6_000, 10, 10, 3), {Metric.MODEL_TOKENS: 5_900}, stream=None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_streams_place_is_free_as_soon_as_its_call_is_settled() -> None:
+    plan_make("single", concurrent_streams=1)
+    with entered(on_plan(tenant_of(ALICE), "single")), settlements_ride():
+        settle(reserve(streams=True), model=MODEL, units={Unit.INPUT: 1})
         assert tenants_redis.redis_client().zcard(tenants_redis.tenant_key("streams")) == 0
 
 
