@@ -59,8 +59,10 @@ class ModelWatch:
     def count(self, units: Mapping[Unit, int]) -> None:
         """Add what an attempt was settled at."""
         for unit, amount in units.items():
+            if not amount:
+                continue
             MODEL_UNITS.labels(self.model, unit.value).inc(amount)
-            if amount and (name := SPAN_UNITS.get(unit)):
+            if name := SPAN_UNITS.get(unit):
                 self.span.set_attribute(name, amount)
 
     def failed(self, code: str) -> None:

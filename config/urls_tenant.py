@@ -26,16 +26,8 @@ from tenants.webhooks.urls import html_urlpatterns as webhooks_html
 
 urlpatterns = [
     path("", home, name="home"),
-    *accounts_html,
-    *signin_html,
-    *webhooks_html,
-    *assistant_html,
-    *documents_html,
-    *search_html,
-    *billing_html,
-    *bedrock_html,
-    *data_html,
-    # The same for every workspace, so anyone may read it.
+    # Programs' addresses first: the list is walked through for each request. The scheme is the same
+    # for every workspace, so anyone may read it.
     path(
         "api/v1/schema/",
         SpectacularAPIView.as_view(permission_classes=[AllowAny]),
@@ -59,6 +51,15 @@ urlpatterns = [
         ),
     ),
     path("api/<path:_rest>", api_not_found),
+    *accounts_html,
+    *signin_html,
+    *webhooks_html,
+    *assistant_html,
+    *documents_html,
+    *search_html,
+    *billing_html,
+    *bedrock_html,
+    *data_html,
 ]
 handler404 = "config.errors.not_found"
 handler500 = "config.errors.server_error"

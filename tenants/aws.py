@@ -166,6 +166,9 @@ def _config(service: str, silence: float | None) -> Config:
         max_pool_connections=64,
         tcp_keepalive=True,
         user_agent=_AGENT,
+        # Of a model call's parameters, which the gateway alone builds, the service says the same;
+        # here each message and tool would be walked through before each call.
+        parameter_validation="runtime" not in service,
         signature_version="s3v4" if service == "s3" else None,
         s3={"addressing_style": "path"} if service == "s3" else None,
     )
