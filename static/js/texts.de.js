@@ -19,6 +19,7 @@ window.texts = {
 "Confirmed, but it could not be done.":"Bestätigt, ließ sich aber nicht ausführen.",
 "Confirmed.":"Bestätigt.",
 "Continue":"Fortfahren",
+"Conversation":"Unterhaltung",
 "Copied":"Kopiert",
 "Copy":"Kopieren",
 "Copy the code":"Code kopieren",
@@ -29,6 +30,7 @@ window.texts = {
 "{n} Dokumente löschen?"
 ],
 "Dismiss":"Ausblenden",
+"Document":"Dokument",
 "Expired; nothing was changed. Ask again if you still want it.":"Abgelaufen; es wurde nichts geändert. Fragen Sie erneut, wenn Sie es noch möchten.",
 "Found {n} passage in {documents}":[
 "{n} Textstelle in {documents} gefunden",
@@ -44,6 +46,7 @@ window.texts = {
 "{n} Dokument verschieben?",
 "{n} Dokumente verschieben?"
 ],
+"New conversation":"Neue Unterhaltung",
 "Not backed by your documents":"Nicht durch Ihre Dokumente belegt",
 "Nothing is changed until you confirm. This expires at {time}.":"Nichts wird geändert, bis Sie bestätigen. Dies läuft um {time} ab.",
 "Nothing was found":"Nichts wurde gefunden",
