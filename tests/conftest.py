@@ -79,8 +79,8 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest tests: one that began last would keep the run waiting."""
-    items.sort(key=lambda item: -_allowed(item))
+    """Begin with the longest tests, and end with the shortest, which keep no process waiting."""
+    items.sort(key=lambda item: (-_allowed(item), _short(item)))
 
 
 def pytest_collection_finish() -> None:
@@ -93,6 +93,14 @@ def _allowed(item: pytest.Item) -> float:
     """Return the seconds that a test of its own may take, where it says so."""
     own = item.get_closest_marker("timeout")
     return float(own.args[0]) if own and own.args else 0.0
+
+
+def _short(item: pytest.Item) -> bool:
+    """Say whether a test needs nothing but what it is given by name: no database, no process."""
+    given = getattr(getattr(item, "callspec", None), "params", {})
+    asked = getattr(item, "_fixtureinfo", None)
+    needs = set(asked.argnames) - set(given) if asked else {item.name}
+    return not needs and item.get_closest_marker("django_db") is None
 
 
 def _runs_tests(config: pytest.Config) -> bool:

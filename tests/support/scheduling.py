@@ -15,6 +15,7 @@ from xdist.scheduler import LoadScopeScheduling
 from config.stack.options import REPOSITORY
 
 GROUP = "live_stack"
+STACKS = (GROUP, "LiveStack(")
 LOCAL_AWS = "tests/localaws/"
 MADE_ONCE = 'scope="module"'
 
@@ -30,7 +31,7 @@ class WholeStackScheduling(LoadScopeScheduling):
 def _piece(file: str) -> str:
     """Return the name of the piece that a file's tests belong to; "" where each is its own."""
     text = (REPOSITORY / file).read_text()
-    if GROUP in text:
+    if any(word in text for word in STACKS):
         return GROUP
     if file.startswith(LOCAL_AWS):
         return LOCAL_AWS
