@@ -12,6 +12,7 @@ from documents.parsing.builder import TextBuilder
 from documents.parsing.model import Limits, ParsedText, Refused
 from documents.parsing.readers import ooxml
 from documents.parsing.readers.docx_styles import Numbering, Styles, value, w
+from documents.parsing.readers.plain_headings import headings_of
 
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _CONTAINERS = frozenset(map(w, ("sdt", "sdtContent", "customXml", "ins", "moveTo", "smartTag")))
@@ -31,7 +32,10 @@ def read(data: bytes, limits: Limits) -> ParsedText:
     body = ooxml.parse_xml(archive, name).find(w("body"))
     if body is None:
         raise Refused("corrupt_file")
-    _Story(builder, styles, numbering).write(body)
+    story = _Story(builder, styles, numbering)
+    story.write(body)
+    if story.only_lines:
+        builder.headings = headings_of(builder.text())
     notes = ooxml.optional_xml(archive, f"{folder}/footnotes.xml")
     if notes is not None:
         _write_notes(notes, builder)
@@ -45,6 +49,8 @@ class _Story:
         self.builder = builder
         self.styles = styles
         self.numbering = numbering
+        self.lines: list[str] = []  # of a text that keeps them, not yet written
+        self.only_lines = True  # so far
 
     def write(self, body: etree._Element) -> None:
         for element in _blocks(body):
@@ -52,13 +58,23 @@ class _Story:
                 self._paragraph(element)
             else:
                 self._table(element)
+        self._write_lines()
+
+    def _write_lines(self) -> None:
+        self.builder.verbatim("\n".join(self.lines))
+        self.lines = []
 
     def _paragraph(self, element: etree._Element) -> None:
+        properties = element.find(w("pPr"))
+        style = self.styles.of(properties)
+        if style.verbatim:
+            self.lines.append(paragraph_text(element, line_break="\n"))
+            return
         text = paragraph_text(element)
         if not text.strip():
             return
-        properties = element.find(w("pPr"))
-        style = self.styles.of(properties)
+        self._write_lines()
+        self.only_lines = False
         if style.heading:
             self.builder.heading(style.heading, text)
             if style.is_title and not self.builder.title:
@@ -71,6 +87,8 @@ class _Story:
             self.builder.row(marker + clean.line(text), "item")
 
     def _table(self, table: etree._Element) -> None:
+        self._write_lines()
+        self.only_lines = False
         self.builder.apart()
         for row in table.iterchildren(w("tr")):
             cells = [_cell_text(cell) for cell in row.iter(w("tc")) if _owner(cell) is row]
@@ -107,7 +125,7 @@ def _cell_text(cell: etree._Element) -> str:
     return clean.line(" ".join(paragraph_text(p) for p in cell.iter(w("p"))))
 
 
-def paragraph_text(paragraph: etree._Element) -> str:
+def paragraph_text(paragraph: etree._Element, *, line_break: str = " ") -> str:
     """Return a paragraph's visible text: deleted, hidden and field-code text is left out."""
     parts: list[str] = []
     walk = etree.iterwalk(paragraph, events=("start",))
@@ -117,7 +135,9 @@ def paragraph_text(paragraph: etree._Element) -> str:
             walk.skip_subtree()
         elif tag == w("t"):
             parts.append(element.text or "")
-        elif tag in (w("tab"), w("br"), w("cr")) or (tag == w("p") and element is not paragraph):
+        elif tag in (w("br"), w("cr")):
+            parts.append(line_break)
+        elif tag == w("tab") or (tag == w("p") and element is not paragraph):
             parts.append(" ")
         elif tag == w("noBreakHyphen"):
             parts.append("-")

@@ -11,6 +11,7 @@ from lxml import etree
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _HEADING = re.compile(r"heading (\d)$")
 _INHERITANCE = 20
+_VERBATIM = frozenset({"preformatted text", "html preformatted", "plain text"})
 
 
 def w(name: str) -> str:
@@ -32,6 +33,7 @@ class Style:
     numbering: str | None = None
     level: int = 0
     bullet: bool = False
+    verbatim: bool = False  # its paragraphs are lines, of code or of text that was wrapped by hand
 
 
 class Styles:
@@ -52,7 +54,7 @@ class Styles:
         identifier = value(properties.find(w("pStyle")))
         numbering: str | None = None
         level = 0
-        bullet = is_title = False
+        bullet = is_title = verbatim = False
         for _ in range(_INHERITANCE):
             element = self._elements.get(identifier or "")
             if element is None:
@@ -60,6 +62,7 @@ class Styles:
             name = (value(element.find(w("name"))) or "").lower()
             is_title = is_title or name == "title"
             bullet = bullet or name.startswith("list bullet")
+            verbatim = verbatim or name in _VERBATIM
             if not heading:
                 heading = self._heading(name, element)
             number = element.find(f"{w('pPr')}/{w('numPr')}")
@@ -67,7 +70,7 @@ class Styles:
                 numbering = value(number.find(w("numId")))
                 level = int(value(number.find(w("ilvl"))) or 0)
             identifier = value(element.find(w("basedOn")))
-        return Style(min(heading, 6), is_title, numbering, level, bullet)
+        return Style(min(heading, 6), is_title, numbering, level, bullet, verbatim)
 
     @staticmethod
     def _heading(name: str, element: etree._Element) -> int:

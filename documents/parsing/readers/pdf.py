@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 import pypdfium2
@@ -12,7 +11,7 @@ import pypdfium2.raw as pdfium
 
 from documents.parsing import clean
 from documents.parsing.builder import TextBuilder
-from documents.parsing.model import Heading, Limits, PageSpan, ParsedText, Refused
+from documents.parsing.model import Limits, PageSpan, ParsedText, Refused
 from documents.parsing.readers.pdf_layout import (
     Block,
     body_size,
@@ -21,6 +20,7 @@ from documents.parsing.readers.pdf_layout import (
 )
 from documents.parsing.readers.pdf_lines import Line, lines_of
 from documents.parsing.readers.pdf_opened import OpenedPdf
+from documents.parsing.readers.pdf_outline import outlined
 from documents.parsing.readers.pdf_running import drop_running_lines
 from documents.parsing.readers.pdf_words import Hyphens
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from documents.parsing.readers.recognizer import Recognizer
 
 SEEKS = True  # a large file is never held as a whole
-_OUTLINE_ENTRIES = 2_000
 _NO_TITLE = re.compile(
     r"^(\(?(?:untitled|anonymous|unspecified)\)?|microsoft word.*|.*\.(docx?|indd|tex|pdf))$",
     re.I,
@@ -57,8 +56,7 @@ def read(source: BinaryIO, limits: Limits, recognizer: Recognizer | None = None)
     title = clean.line(document.get_metadata_dict().get("Title", ""))
     builder.title = "" if _NO_TITLE.match(title) else title
     _write(pages, builder)
-    if outline := _outline(document, builder.text(), builder.pages):
-        builder.headings = outline
+    builder.headings = outlined(document, builder.text(), builder.pages, builder.headings)
     if recognizer is None:
         return replace(builder.finish(), unread=tuple(pictured))
     recognized = tuple(number for number in pictured if pages[number - 1])
@@ -147,25 +145,3 @@ def _continues(before: Block, after: Block) -> bool:
     if before.soft:
         return True
     return not _SENTENCE_END.search(before.text) and after.text[:1].islower()
-
-
-def _outline(document: pypdfium2.PdfDocument, text: str, pages: list[PageSpan]) -> list[Heading]:
-    """Return the document's own outline where its titles are found on their pages.
-
-    It replaces the headings guessed from type sizes when most of it can be placed.
-    """
-    entries = list(islice(document.get_toc(max_depth=6), _OUTLINE_ENTRIES))
-    found: list[Heading] = []
-    reached = 0
-    for entry in entries:
-        title = clean.line(entry.get_title())
-        destination = entry.get_dest()
-        index = destination.get_index() if destination else None
-        if not title or index is None or not 0 <= index < len(pages):
-            continue
-        page = pages[index]
-        start = text.find(title, max(reached, page.start), page.end)
-        if start >= 0:
-            found.append(Heading(min(entry.level + 1, 6), title, start))
-            reached = start
-    return found if len(found) >= max(2, len(entries) // 2) else []

@@ -15,6 +15,8 @@ _ITEM = re.compile(r"^(?:[•◦▪‣·●○■□]|[\u2013—*-]|\(?\d{1,3}[.
 _BULLET = re.compile(r"^[•◦▪‣·●○■□\u2013—*]\s+")
 _SENTENCE_END = re.compile(r"[.!?:;…。\uff01\uff1f][\"'”\u2019)\]]*$")
 _CELL_LINES = 8
+_JUSTIFIED = 5  # lines that end at one place, at least
+_SLACK = 1.0  # times the size of type: what is still unsure about a word that would have fitted
 
 
 @dataclass(slots=True)
@@ -56,9 +58,13 @@ def layout(lines: list[Line], body: float, sizes: list[float], hyphens: Hyphens)
     spacing = _spacing(lines)
     right = max((line.right for line in lines), default=0.0)
     left = min((line.left for line in lines), default=0.0)
+    edges = _justified(lines)
     group: list[Line] = []
     for line in lines:
-        if group and not _joins(group, line, spacing, left, right):
+        joins = bool(group) and _joins(group, line, spacing, left, right)
+        if joins and _ends(group[-1], line, edges):
+            joins = group[-1].term = len(group) == 1 and _is_term(group[-1], line)
+        if group and not joins:
             blocks += _close(group, body, sizes, hyphens)
             group = []
         group.append(line)
@@ -75,6 +81,32 @@ def _spacing(lines: list[Line]) -> float:
         if a.size == b.size and 0.8 < (a.baseline - b.baseline) / a.size < 2.2
     ]
     return median(gaps) if gaps else 1.2
+
+
+def _justified(lines: list[Line]) -> list[float]:
+    """Return where the page's justified columns end: where many lines do, to the point."""
+    ends = Counter(round(line.right) for line in lines if not line.cells)
+    near = {end: count + ends[end - 1] + ends[end + 1] for end, count in ends.items()}
+    return sorted(end for end, count in near.items() if count >= max(_JUSTIFIED, len(lines) / 6))
+
+
+def _ends(previous: Line, line: Line, edges: list[float]) -> bool:
+    """Whether a line of a justified column ends its paragraph: the next word would have fitted."""
+    edge = next((edge for edge in edges if edge > previous.right - 3), None)
+    if edge is None or previous.soft or previous.cells or line.cells:
+        return False
+    if line.left > previous.right or line.baseline > previous.baseline - 1:
+        return False
+    if edge < line.left + 2 * line.size:  # of a column beside
+        return False
+    word = len(line.text.split(" ", 1)[0]) + 1
+    width = (line.right - line.left) / max(len(line.text), 1)
+    return previous.right + word * width < edge - _SLACK * previous.size
+
+
+def _is_term(line: Line, below: Line) -> bool:
+    """Whether the line is an option, a name, a term, told by the indented one below."""
+    return below.left > line.left + line.size / 2 and not _SENTENCE_END.search(line.text)
 
 
 def _joins(group: list[Line], line: Line, spacing: float, left: float, right: float) -> bool:
@@ -100,8 +132,19 @@ def _joins(group: list[Line], line: Line, spacing: float, left: float, right: fl
         return not _SENTENCE_END.search(previous.text)
     if not -0.2 < gap < spacing * 1.3:
         return False
+    if len(group) > 1 and _outdents(previous, line):
+        return False
     short = previous.right < right - (right - left) * 0.25
     return not (short and _SENTENCE_END.search(previous.text) and line.text[:1].isupper())
+
+
+def _outdents(previous: Line, line: Line) -> bool:
+    """Whether a line goes back to the left of an indented one, as the next of a list of terms does.
+
+    Centred lines do so too, and stay together.
+    """
+    centred = abs(previous.left + previous.right - line.left - line.right) < 2 * line.size
+    return line.left < previous.left - line.size * 0.6 and not centred
 
 
 def _next_cell(group: list[Line], line: Line) -> bool:
@@ -167,8 +210,8 @@ def _is_heading(group: list[Line], text: str, body: float) -> bool:
 def _joined(group: list[Line], hyphens: Hyphens) -> str:
     text = group[0].text
     soft = group[0].soft
-    for line in group[1:]:
-        separator, cut = hyphens.joint(text, line.text, soft)
+    for before, line in pairwise(group):
+        separator, cut = ("\n", False) if before.term else hyphens.joint(text, line.text, soft)
         text = (text[:-1] if cut else text) + separator + line.text
         soft = line.soft
     return text

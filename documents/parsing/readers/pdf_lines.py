@@ -27,7 +27,8 @@ _MARKER = re.compile(r"^(?:[•◦▪‣·●○■□\u2013—*-]|\(?[0-9a-zA-Z
 class Line:
     """One line: its text (cells joined by ` | `) and its place, in points.
 
-    `last_left` is where its last cell begins; without cells that is `left`.
+    `last_left` is where its last cell begins; without cells that is `left`. `term` is set where the
+    lines below tell what it means: it stays a line of its own.
     """
 
     text: str
@@ -39,6 +40,7 @@ class Line:
     bold: bool
     soft: bool
     cells: bool
+    term: bool = False
 
 
 def lines_of(page: pypdfium2.PdfPage) -> list[Line]:
@@ -91,7 +93,7 @@ class _Reader:
             right=right,
             baseline=self._baseline(first),
             size=size,
-            bold=len(text) <= _BOLD_CHARACTERS and self._bold(first),
+            bold=len(text) <= _BOLD_CHARACTERS and self._bold(first) and self._bold(last),
             soft=soft,
             cells=len(parts) > 1,
         )

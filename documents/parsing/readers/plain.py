@@ -7,6 +7,7 @@ import codecs
 from documents.parsing import clean
 from documents.parsing.builder import TextBuilder
 from documents.parsing.model import Limits, ParsedText
+from documents.parsing.readers.plain_headings import headings_of
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -33,7 +34,9 @@ def decode(data: bytes) -> str:
 
 
 def read(data: bytes, limits: Limits) -> ParsedText:
-    """Read plain text as it stands, cleaned."""
+    """Read plain text as it stands, cleaned, and tell its headings."""
     builder = TextBuilder(limits)
-    builder.write(clean.block(decode(data)))
+    text = clean.block(decode(data))
+    builder.write(text)
+    builder.headings = headings_of(text)
     return builder.finish()
