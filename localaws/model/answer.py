@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from localaws.embedder import Embedder
+from localaws.model.kinds import kind_bonus
 from localaws.model.layout import Sentence
 from localaws.model.meaning import bag, closeness
 from localaws.model.prompt import Passage, Prompt
@@ -30,6 +31,7 @@ _SEVERAL = re.compile(
 POINTS_ON = re.compile(r"\b(?:below|the following|in the table|as follows)\b", re.IGNORECASE)
 _UNSAID = re.compile(r"^(?:what|which)\b|\b(?:never|not|no|except|forbidden)\b", re.IGNORECASE)
 _MOST = 3
+_WHOLE = 0.75  # share of a question's weight from which on a sentence needs no other
 _MOST_ITEMS = 8
 
 
@@ -59,7 +61,7 @@ def _choose(question: str, passages: list[Passage], embedder: Embedder) -> str |
     listed = _list(question, best, ranked, everything) or _table(asked, best, everything)
     if listed:
         return listed
-    chosen = _with_more(question, best, ranked)
+    chosen = _read_on(question, _with_more(question, best, ranked), ranked, everything)
     for scored in chosen:
         if scored.sentence.row:
             scored.sentence.text = scored.sentence.row.said(asked)
@@ -90,6 +92,42 @@ def _with_more(question: str, best: Scored, ranked: list[Scored]) -> list[Scored
             chosen.append(other)
             held = np.maximum(held, other.carried)
     return chosen
+
+
+def _read_on(
+    question: str, chosen: list[Scored], ranked: list[Scored], everything: list[Sentence]
+) -> list[Scored]:
+    """The best with the sentence near it that is likeliest to answer, where it leaves that open.
+
+    "XML_CONTEXT_BYTES: the number of input bytes …" is followed by what that number is.
+    """
+    best = chosen[0]
+    if len(chosen) > 1 or best.sentence.row or best.sentence.is_item or _whole(question, best):
+        return chosen
+    at = everything.index(best.sentence)
+    beside = {id(each) for each in everything[max(0, at - 1) : at + 3]}
+    near = [
+        other
+        for other in ranked
+        if other is not best and id(other.sentence) in beside and _follows(best, other)
+    ]
+    if not near:
+        return chosen
+    other = max(near, key=lambda each: each.score + kind_bonus(question, each.sentence.text))
+    return sorted([best, other], key=lambda each: each.sentence.position)
+
+
+def _whole(question: str, best: Scored) -> bool:
+    """Whether a sentence holds nearly all that was asked, and the kind of answer."""
+    return best.by_itself >= _WHOLE and kind_bonus(question, best.sentence.text) >= 0
+
+
+def _follows(one: Scored, other: Scored) -> bool:
+    return (
+        one.sentence.passage == other.sentence.passage
+        and one.sentence.block == other.sentence.block
+        and not other.sentence.row
+    )
 
 
 def _says_again(candidate: Scored, chosen: list[Scored]) -> bool:

@@ -12,6 +12,7 @@ _BULLET = re.compile(r"^\s*(?:[-*•▪◦–·‣]|\(?\d{1,2}[.)]|\(?[a-z][.)])
 _COUNTED = re.compile(r"^\s*\(?\d{1,2}[.)]\s+")
 _SECTION = re.compile(r"^\s*(?:\d{1,2}(?:\.\d{1,2})+\.?|§\s?\d+|[A-Z]\.\d+)\s+\S")
 _HASHES = re.compile(r"^\s*(#{1,6})\s+")
+_LEADERS = re.compile(r"(?:\. ?){6,}\s*\d*$")  # of a table of contents
 _ASKING = re.compile(r"^(?:what|how|who|whom|when|where|why|which)\b", re.IGNORECASE)
 _VERBS = {"is", "are", "was", "were", "has", "have", "may", "must", "will", "can", "should"}
 
@@ -54,9 +55,14 @@ def _joins(line: str, following: str) -> bool:
         return False
     if _SECTION.match(following) or cells_of(following) or record_of(following):
         return False
-    if re.search(r"[.!?:;]\s*$", line) and len(line) < 45:
+    if re.search(r"[.!?:;]\s*$", line) and (len(line) < 45 or _is_term(following)):
         return False
     return following[:1].islower() or len(line) >= 45
+
+
+def _is_term(line: str) -> bool:
+    """Whether a line is a few words alone: a name that the lines below it tell about."""
+    return len(line) <= 30 and len(line.split()) <= 3 and not re.search(r"[.!?,:;]$", line)
 
 
 def _blocks(text: str) -> list[list[str]]:
@@ -92,11 +98,11 @@ def sentences(text: str) -> list[Sentence]:
         if len(table) == len([line for line in lines if not is_rule(line)]) and (
             len(table) > 1 or "\t" not in lines[0]
         ):
-            rows = rows_of(table, headed=True) if table else []
+            rows = rows_of(table, headed=number > 0) if table else []  # else it goes on here
             found += [Sentence(row.said(), heading, block=number, row=row) for row in rows]
             continue
         flat = re.sub(r"\s+", " ", " ".join(lines)).strip()
-        if re.fullmatch(r"[\s|:\-=_*.#]*", flat):
+        if re.fullmatch(r"[\s|:\-=_*.#]*", flat) or _LEADERS.search(flat):
             continue
         record = record_of(flat)
         if record is not None:
@@ -136,7 +142,10 @@ def _is_heading(flat: str, before: list[str] | None, after: list[str] | None) ->
     if _SECTION.match(flat) or (flat.isupper() and count > 1):
         return True
     if not flat[:1].isupper() and not flat[:1].isdigit():
-        return False
+        # A name in small letters, between a text's end and the text about it.
+        ended = before is None or re.search(r"[.!?]$", before[-1]) is not None
+        told = after is not None and (after[0][:1].isupper() or after[0][:1] in '/"“')
+        return ended and told and _is_term(flat) and len(after[0]) > len(flat) if after else False
     if before is None and after is not None and ": " in flat and ": " not in after[0]:
         return ", " not in flat and " · " not in flat
     if any(mark in flat for mark in (": ", ", ", "=", " · ", "; ")):

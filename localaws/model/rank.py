@@ -27,16 +27,19 @@ from localaws.model.text import STOPWORDS, words
 # Tuned on policies, manuals, price lists and reports; see docs/localaws.md.
 ANSWERS = 0.48
 COVERED = 0.50
-_SOFT_FLOOR = 0.50
+_SOFT_FLOOR = 0.40
 _SOFT_WORTH = 0.75
 _COLUMN_WORTH = 0.9
 _KEY_WORTH = 0.7
-_HEADING_WORTH = 0.6
+_HEADING_WORTH = 0.75
 _PAIR_WORTH = 0.08
 _NAMED_WORTH = 1.5  # times that of a heading
 _NEAR_WORTH = 0.4
 _UNCOUNTED = -0.30
 _WEAK_WORTH = 0.33
+_COVERAGE_WORTH = 0.60
+_MEANING_WORTH = 0.30
+_RANK_COST = 0.006  # for each passage that was found before a sentence's
 
 _CONDITION = re.compile(r"^(?:if|when|where|unless|in case|should)\b", re.IGNORECASE)
 
@@ -122,7 +125,7 @@ def rank(
     paired = _paired(question, usable, passages)
     scored = []
     for row, sentence in enumerate(usable):
-        score = 0.66 * coverage[row] + 0.24 * meaning[row]
+        score = _COVERAGE_WORTH * coverage[row] + _MEANING_WORTH * meaning[row]
         bonus = kind_bonus(question, sentence.text)
         if unit and not counts(unit, sentence.text, sentence.row is not None):
             bonus = min(bonus, _UNCOUNTED)
@@ -132,7 +135,7 @@ def rank(
         score -= _shape_costs(sentence, len(bags[row]), question)
         score += _PAIR_WORTH * paired[row]
         score -= 0.32 * absent[sentence.passage]
-        score -= 0.006 * min(sentence.passage, 10)
+        score -= _RANK_COST * min(sentence.passage, 10)
         scored.append(
             Scored(
                 sentence=sentence,

@@ -14,6 +14,8 @@ _ABBREVIATION = re.compile(
 )
 _BOUNDARY = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[A-Z0-9À-ÖØ-Þ\u0400-\u042f])")
 
+_LOWER_BOUNDARY = re.compile(r"(?<=[a-z)\]]{3}[.!?])\s+(?=[a-z])")  # names that begin small
+
 STOPWORDS = frozenset(
     """
     a an the this that these those is are was were be been being am do does did doing done have
@@ -66,7 +68,8 @@ def split(paragraph: str) -> list[str]:
     """The sentences of one paragraph; abbreviations and initials do not end one."""
     parts: list[str] = []
     start = 0
-    for boundary in _BOUNDARY.finditer(paragraph):
+    ends = [*_BOUNDARY.finditer(paragraph), *_LOWER_BOUNDARY.finditer(paragraph)]
+    for boundary in sorted(ends, key=re.Match.start):
         head = paragraph[start : boundary.start()]
         if _ABBREVIATION.search(head) and not re.search(r"[!?]$", head):
             continue

@@ -175,3 +175,33 @@ def test_the_headings_above_a_passage_tell_which_of_two_alike_is_meant(ask):
     for kind, start in (("magic", "MAGIC-2"), ("tree", "TREE-1")):
         asked = f"<question>With which string do the {kind} files start?</question>"
         assert start in ask(f"<passages>{files}</passages>", asked).split("[")[0]
+
+
+MANUAL = """<passages><passage id="1" document="manual.txt">
+CONTEXT_BYTES is the number of input bytes that are kept for reports about
+errors. This is normally set to 1024, and must be a positive integer.
+
+Members of this group may read the logs of all the machines, and nothing else.
+audio
+This group can be used locally to give a set of users access to an audio device.
+
+5.1 Sound and access to audio devices of all users ............ 12
+</passage></passages>"""
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (
+            "What number is CONTEXT_BYTES set to by default?",
+            "CONTEXT_BYTES is the number of input bytes that are kept for reports about errors [1]."
+            " This is normally set to 1024, and must be a positive integer [1].",
+        ),
+        (
+            "What can the audio group be used for?",
+            "This group can be used locally to give a set of users access to an audio device [1].",
+        ),
+    ],
+)
+def test_it_reads_on_where_a_sentence_leaves_the_answer_open(ask, question, answer):
+    assert ask(MANUAL, f"<question>{question}</question>") == answer
