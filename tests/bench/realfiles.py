@@ -1,4 +1,4 @@
-"""Twenty files that nobody made for this purpose, from Debian's documentation, and questions.
+"""Twenty files that nobody made for this purpose, from Debian's documentation.
 
 Office files are made of some of them by LibreOffice, since Debian's packages bring none.
 """
@@ -51,61 +51,6 @@ class RealFile:
 
     name: str
     content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked, and the file, the page and the words that answer it."""
-
-    text: str
-    file: str
-    page: int
-    words: str
-
-
-QUESTIONS: Final = (
-    Question("What does the <rescan> element of fontconfig hold?",
-             "fontconfig fontconfig-user.pdf", 6, "int"),
-    Question("How many numerical expressions does the <matrix> element hold?",
-             "fontconfig fontconfig-user.pdf", 8, "four"),
-    Question("With which magic string does the shared MIME magic file start?",
-             "shared-mime-info shared-mime-info-spec.pdf", 9, "MIME-Magic"),
-    Question("Which command must an application run after installing or modifying its MIME file?",
-             "shared-mime-info shared-mime-info-spec.pdf", 3, "update-mime-database"),
-    Question("With which tool was the robustness of libbzip2 against single-bit errors examined?",
-             "bzip2 manual.pdf", 13, "Valgrind"),
-    Question("What should next_in point at before each call to BZ2_bzDecompress?",
-             "bzip2 manual.pdf", 20, "compressed data"),
-    Question("Who designed the stream cipher Salsa20?", "nettle-dev nettle.pdf", 38, "Bernstein"),
-    Question("Who proposed Cyclic Redundancy Checks in 1961?",
-             "zlib1g-dev crc-doc.1.0.pptx", 3, "Peterson"),
-    Question("Is the OCTET STRING tag included in the output of asn1_octet_der?",
-             "libtasn1-doc libtasn1.pdf", 19, "not included"),
-    Question("What does asn1_create_element return if source_name is not known?",
-             "libtasn1-doc libtasn1.pdf", 13, "ASN1_ELEMENT_NOT_FOUND"),
-)  # fmt: skip
-# Written down before the product was asked any of them, so that nothing can be fitted to them.
-UNSEEN: Final = (
-    Question("How many of the languages named in ISO 639-1 does fontconfig support?",
-             "fontconfig fontconfig-user.pdf", 4, "122"),
-    Question("Which version number do fontconfig's cache files currently have?",
-             "fontconfig fontconfig-user.pdf", 5, "currently 7"),
-    Question("When do applications have to match globs case-sensitively?",
-             "shared-mime-info shared-mime-info-spec.pdf", 7, "case-sensitive attribute"),
-    Question("In which byte order are the numbers in mime.cache files?",
-             "shared-mime-info shared-mime-info-spec.pdf", 13, "big-endian"),
-    Question("How long may a compressed file be for bzip2recover versions prior to 1.0.2?",
-             "bzip2 manual.pdf", 10, "512 megabytes"),
-    Question("How much larger than the uncompressed data should an output buffer be so that"
-             " compressed data will fit?", "bzip2 manual.pdf", 30, "1% larger"),
-    Question("Who constructed the message digest function MD5?",
-             "nettle-dev nettle.pdf", 21, "Rivest"),
-    Question("What is the block size of CMAC-64?", "nettle-dev nettle.pdf", 71, "64 bits"),
-    Question("Which constant is the maximum number of characters of an ASN.1 identifier?",
-             "libtasn1-doc libtasn1.pdf", 7, "ASN1_MAX_NAME_SIZE"),
-    Question("By how much did reading 32 bits at once improve on computing a CRC byte by byte?",
-             "zlib1g-dev crc-doc.1.0.pptx", 12, "20-25%"),
-)  # fmt: skip
 
 
 def real_files() -> list[RealFile]:
