@@ -10,7 +10,7 @@ from bedrock.batch_upkeep import jobs_left
 from bedrock.erasing import guardrail_erase, guardrail_left, profiles_erase, profiles_left
 from bedrock.errors import GuardrailPoolEmpty
 from bedrock.knowledge_bases import base_erase, base_left
-from bedrock.models import Guardrail, GuardrailCheck, Role, SafetyRules, Tier
+from bedrock.models import Guardrail, GuardrailCheck, Model, Role, SafetyRules, Tier
 from bedrock.profiles import profiles_ensure, routes_of
 from bedrock.provisioning import region_ensure
 from bedrock.safety import topics_offered
@@ -37,19 +37,26 @@ def region_require(tenant: TenantContext, target: str) -> None:
 
     Conflict, or GuardrailPoolEmpty where the workspace denies topics.
     """
-    there = {route.role: route.model_id for route in routes_of(target)}
-    here = {route.role: route.model_id for route in routes_of(tenant.region)}
+    there = {route.role: route.model for route in routes_of(target)}
+    here = {route.role: route.model for route in routes_of(tenant.region)}
     if missing := sorted(here.keys() - there.keys()):
         raise Conflict(
             f"{target} has no model for {', '.join(missing)}. Give it one in Staff, Model routes."
         )
-    if here.get(Role.EMBEDDING) != there.get(Role.EMBEDDING):
+    embeds, embedded = there.get(Role.EMBEDDING), here.get(Role.EMBEDDING)
+    if embeds and embedded and embeds.dimensions != embedded.dimensions:
         raise Conflict(
-            f"{target} embeds with another model, so its searches would find nothing. Give it"
-            f" {here.get(Role.EMBEDDING)} in Staff, Model routes, or choose another Region."
+            f"{target} embeds in vectors of {embeds.dimensions} numbers, and the index keeps"
+            f" {embedded.dimensions}. Give it a model of that length in Staff, Model routes, or"
+            " choose another Region."
         )
     if _denies_topics(tenant):
         _room_require(tenant, target)
+
+
+def embedding_model_of(region: str) -> Model | None:
+    """Return the model that embeds in a Region by its route of today."""
+    return next((route.model for route in routes_of(region) if route.role == Role.EMBEDDING), None)
 
 
 def region_prepare(tenant: TenantContext, target: str) -> None:

@@ -8,14 +8,17 @@ class DocumentsConfig(AppConfig):
 
     def ready(self) -> None:
         from documents.health import queue_probe
+        from documents.reembedding import moved_reembed
         from documents.restoring import files_missing
         from documents.retention import documents_over, documents_retire
         from tenants.lifecycle.health import probe_register
         from tenants.lifecycle.restoring import restored_register
         from tenants.lifecycle.retention import Kind, kind_register
+        from tenants.lifecycle.steps import moved_register
         from tenants.webhooks.events import event_declare
 
         restored_register("documents", files_missing)
+        moved_register(moved_reembed)
         probe_register("queue", "Documents", queue_probe, order=60)
 
         event_declare("document.ready", _("A document can be searched and asked."))

@@ -6,6 +6,7 @@ from typing import Final
 from django.utils import timezone
 
 from documents.models import IN_FLIGHT, Document, Status
+from documents.reembedding import reembedding
 from tenants.lifecycle.health import FINE, LOOK, Finding
 
 STILL: Final = timedelta(minutes=15)
@@ -20,4 +21,6 @@ def queue_probe() -> Finding:
         status=Status.FAILED, updated_at__gte=now - timedelta(days=1)
     ).count()
     told = f"{count} on their way, {still} standing still; {failed} failed in 24 hours."
+    if anew := reembedding().count():
+        told += f" {anew} are found by their words alone until they have been embedded anew."
     return Finding(count, told, LOOK if still else FINE)

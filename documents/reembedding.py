@@ -8,13 +8,14 @@ from typing import Final
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import Now
 
 from bedrock.embedding_rule import by_batch
 from bedrock.selectors import embedding_model
-from documents.models import Document, Status, Way
+from documents.models import IN_BATCH, Document, Status, Way
 from search.copies import placement
+from search.models import Source
 from search.vectormodels import sources_of_others
 
 log = structlog.get_logger(__name__)
@@ -31,7 +32,9 @@ def reembed() -> int:
     where = placement()
     if not where.schema or where.bases:
         return 0
-    others = list(sources_of_others(embedding_model()).values_list("id", flat=True))
+    found = sources_of_others(embedding_model())
+    _spare(found)
+    others = list(found.values_list("id", flat=True))
     if not others:
         return 0
     marked = 0
@@ -45,3 +48,31 @@ def reembed() -> int:
             )
     log.info("documents.reembed", documents=marked, passages=passages, way=way)
     return marked
+
+
+def _spare(others: QuerySet[Source]) -> None:
+    """Take the mark from what has vectors of the model that serves after all.
+
+    It was marked for another model, which serves no longer: of a Region that the workspace has
+    left again, for example.
+    """
+    waiting = Document.objects.filter(status=Status.READY, way__in=[Way.CALLS, Way.COLLECTING])
+    waiting.filter(lease_token=None).exclude(id__in=others.values("id")).update(
+        way=Way.UNDECIDED, updated_at=F("updated_at")
+    )
+
+
+def moved_reembed() -> str:
+    """Mark what the new Region's model has not embedded; it begins once the workspace is resumed.
+
+    The recovery of documents (`documents.recover`) sends what is marked, within half a minute.
+    """
+    reembed()
+    if not (count := reembedding().count()):
+        return ""
+    return f"{count} documents are embedded anew with {embedding_model()} once it is resumed"
+
+
+def reembedding() -> QuerySet[Document]:
+    """Return the ready documents that wait for new vectors."""
+    return Document.objects.filter(status=Status.READY, way__in=[Way.CALLS, *IN_BATCH])

@@ -9,13 +9,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from search.errors import MoveUnderWay
-from search.regionasking import GOING
 from search.regionstaff import REGION, REGION_BACK
 from search.relocating import OPEN, relocation_request
 from search.tasks import relocate
 from tenants.context import Actor, entered
 from tenants.errors import Conflict
-from tenants.registry.admin import TenantAdmin, region_state
+from tenants.lifecycle.regionstate import GOING
+from tenants.registry.admin import TenantAdmin, region_move_told, region_state
 from tenants.registry.models import RegionMove, Relocation, Retrieval, Status, Tenant
 from tenants.registry.staffsteps import Step, step_action
 from tenants.staffpages import ReadOnly
@@ -65,11 +65,19 @@ class RegionMoveAdmin(ReadOnly):
     list_filter: ClassVar = ["state", "target"]
     search_fields: ClassVar = ["tenant_id"]
     empty = "A workspace that moves to another Region stands here, with how far the move is."
-    exclude: ClassVar = ["prepared", "copied"]  # for the next piece; a key of the store
+    fields: ClassVar = ["tenant_id", "progress", "asked_by"]
+    readonly_fields: ClassVar = ["progress"]
+
+    class Media:
+        css: ClassVar = {"all": ["billing/staff.css"]}
 
     @admin.display(description="Move", ordering="target")
     def way(self, row: RegionMove) -> SafeString:
         return format_html('<span class="sp-nowrap">{} to {}</span>', row.origin, row.target)
+
+    @admin.display(description="Move to another Region")
+    def progress(self, row: RegionMove) -> SafeString:
+        return region_move_told(row)
 
     @admin.display(description="State", ordering="state")
     def told(self, row: RegionMove) -> SafeString:

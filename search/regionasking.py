@@ -30,13 +30,12 @@ from search.regions import (
 from search.tasks import region_move_dispatch
 from tenants.context import Actor, public_scope
 from tenants.errors import Conflict, TenantryError
-from tenants.lifecycle.regionstate import State, region_move_open
+from tenants.lifecycle.regionstate import GOING, State, region_move_open
 from tenants.registry.models import RegionMove, Tenant
 from tenants.registry.regions import region_choices
 
 log = structlog.get_logger(__name__)
 
-GOING: Final = (State.WAITING, State.RUNNING)
 LOST: Final = timedelta(seconds=90)  # a move that told nothing for so long stands still
 
 

@@ -31,8 +31,9 @@ from tenants.errors import Conflict, Invalid, TenantryError, Unavailable
 from tenants.lifecycle.holding import hold_refuse
 from tenants.lifecycle.regionstate import State, region_move_open
 from tenants.lifecycle.restoring import restore_unfinished
+from tenants.lifecycle.steps import moved_told
 from tenants.objectmoving import Copied, tenant_objects_copy, tenant_objects_late
-from tenants.objects import bucket, tenant_objects_count, tenant_objects_erase
+from tenants.objects import bucket, tenant_objects_count, tenant_objects_erasing
 from tenants.registry.models import Offboarding, RegionMove, Retrieval, Status, Tenant
 
 log = structlog.get_logger(__name__)
@@ -40,7 +41,7 @@ log = structlog.get_logger(__name__)
 LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended('search.regions:' || %s, 0))"
 UNLOCK: Final = "SELECT pg_advisory_unlock(hashtextextended('search.regions:' || %s, 0))"
 LOOKS: Final = 3  # for what came late
-TELL: Final = 2.0  # seconds between two lines about copying
+TELL: Final = 2.0  # seconds between two lines about copying or emptying
 
 
 def region_move(slug: str, target: str) -> Generator[str, None, None]:
@@ -161,9 +162,9 @@ def _steps(row: Tenant, move: RegionMove) -> Iterator[str]:
             yield f"{move.target} is prepared"
         copied = yield from _copied(tenant, move)
         yield f"{copied.objects} objects are in {bucket(move.target)}, {copied.bytes} bytes"
-        _changed(tenant, move, copied)
+        there = _changed(tenant, move, copied)
         tenant = replace(tenant, region=move.target)
-        yield f"{row.slug} is in {move.target} now"
+        yield "; ".join([f"{row.slug} is in {move.target} now", *there])
     yield from _finished(tenant, move)
 
 
@@ -193,8 +194,8 @@ def _copied(tenant: TenantContext, move: RegionMove) -> Generator[str, None, Cop
 
 
 @transaction.atomic
-def _changed(tenant: TenantContext, move: RegionMove, copied: Copied) -> None:
-    """Let the registry say the new Region, on both records."""
+def _changed(tenant: TenantContext, move: RegionMove, copied: Copied) -> list[str]:
+    """Let the registry say the new Region, on both records; return what else is so from now on."""
     found = Tenant.objects.filter(id=tenant.id, region=move.origin, status=Status.SUSPENDED)
     if not found.update(region=move.target):
         raise Conflict(f"{tenant.slug} was changed meanwhile.")
@@ -211,6 +212,7 @@ def _changed(tenant: TenantContext, move: RegionMove, copied: Copied) -> None:
     audit_write(SYSTEM, **told)
     with entered(replace(tenant, region=move.target)):
         audit_write(SYSTEM, **told)
+        return moved_told()
 
 
 @transaction.atomic
@@ -249,13 +251,21 @@ def _finished(tenant: TenantContext, move: RegionMove) -> Iterator[str]:
 
 
 def _emptied(tenant: TenantContext, region: str) -> Iterator[str]:
-    """Delete what is the workspace's own in a Region that it is not in."""
+    """Delete what is the workspace's own in a Region that it is not in; tell how far it is.
+
+    Each run begins with what is left, so that where it is needs no note.
+    """
+    there, told, count = replace(tenant, region=region), time.monotonic(), 0
     try:
-        count = tenant_objects_erase(replace(tenant, region=region))
+        left = tenant_objects_count(there)
+        for deleted in tenant_objects_erasing(there):
+            count += deleted
+            if count < left and time.monotonic() - told >= TELL:
+                yield f"{left - count} stored objects are still to be deleted in {bucket(region)}"
+                told = time.monotonic()
     except AwsError as error:
         if error.aws_code != "NoSuchBucket":  # of a Region that could not be prepared
             raise
-        count = 0
     if count:
         yield f"{count} stored objects deleted in {bucket(region)}"
     for line in regionmoves.region_leave(tenant, region):

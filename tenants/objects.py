@@ -198,13 +198,23 @@ def _require_deleted(answer: Any) -> None:
 def tenant_objects_erase(tenant: TenantContext) -> int:
     """Delete all under a tenant's prefix, older versions and open uploads too; return how many.
 
-    With the deployment's own credentials: a tenant that leaves has none any more. Raises AwsError.
+    Raises AwsError.
+    """
+    return sum(tenant_objects_erasing(tenant))
+
+
+def tenant_objects_erasing(tenant: TenantContext) -> Iterator[int]:
+    """Delete all under a tenant's prefix; yield how many after each request.
+
+    With the deployment's own credentials: a tenant that leaves has none any more. Cut off, it is
+    begun anew, with what is left. Raises AwsError.
     """
     s3 = ops_client("s3", tenant.region)
-    erased = 0
     try:
         for page in s3.get_paginator("list_object_versions").paginate(
-            Bucket=bucket(tenant.region), Prefix=f"tenants/{tenant.id}/"
+            Bucket=bucket(tenant.region),
+            Prefix=f"tenants/{tenant.id}/",
+            PaginationConfig={"PageSize": DELETE_BATCH},
         ):
             found = [
                 {"Key": entry["Key"], "VersionId": entry["VersionId"]}
@@ -216,7 +226,7 @@ def tenant_objects_erase(tenant: TenantContext) -> int:
                     Delete={"Objects": found, "Quiet": True},  # type: ignore[typeddict-item]
                 )
                 _require_deleted(answer)
-            erased += len(found)
+                yield len(found)
         for open_uploads in s3.get_paginator("list_multipart_uploads").paginate(
             Bucket=bucket(tenant.region), Prefix=f"tenants/{tenant.id}/"
         ):
@@ -224,10 +234,9 @@ def tenant_objects_erase(tenant: TenantContext) -> int:
                 s3.abort_multipart_upload(
                     Bucket=bucket(tenant.region), Key=upload["Key"], UploadId=upload["UploadId"]
                 )
-                erased += 1
+                yield 1
     except (BotoCoreError, ClientError) as error:
         raise translated(error) from error
-    return erased
 
 
 def tenant_objects_count(tenant: TenantContext) -> int:

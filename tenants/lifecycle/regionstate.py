@@ -10,7 +10,8 @@ from tenants.errors import Conflict
 from tenants.registry.models import RegionMove
 
 State = RegionMove.State
-OPEN: Final = (State.WAITING, State.RUNNING, State.STOPPED)
+GOING: Final = (State.WAITING, State.RUNNING)
+OPEN: Final = (*GOING, State.STOPPED)
 
 
 def region_move_open(tenant_id: UUID) -> RegionMove | None:
@@ -28,6 +29,6 @@ def region_move_refuse(tenant_id: UUID) -> None:
     if move := region_move_open(tenant_id):
         raise Conflict(
             f"It is being moved from {move.origin} to {move.target}, or that was stopped: its page"
-            " in Staff, Tenants says how far it is, and how to go on or give it up; or run"
+            " in Staff, Workspaces says how far it is, and how to go on or give it up; or run"
             " `move_region` again."
         )

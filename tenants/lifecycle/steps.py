@@ -42,6 +42,23 @@ def steps() -> list[Step]:
     return sorted(_steps.values(), key=lambda step: step.order)
 
 
+_moved: list[Callable[[], str]] = []
+
+
+def moved_register(run: Callable[[], str]) -> None:
+    """Add what is to be done for a workspace that is in another Region from now on.
+
+    It runs under the owner's login inside the suspended workspace, in the transaction that changes
+    its Region, and says in a sentence what is so from then on, or nothing.
+    """
+    _moved.append(run)
+
+
+def moved_told() -> list[str]:
+    """Do it for the entered workspace; return what there is to say."""
+    return [told for run in _moved if (told := run())]
+
+
 @dataclass(frozen=True, slots=True)
 class Erased:
     """A line of the receipt: how much of `what` was erased `where`.

@@ -82,6 +82,13 @@ def test_old_vectors_rest_until_they_are_made_anew(localaws: LocalAws) -> None:
         assert len(near.numbers) and not set(near.numbers) & set(numbers)
     with entered(tenant_of(MAX)):
         documents_reembed()
+    route_to(TITAN)
+    with entered(tenant_of(MAX)):
+        documents_reembed()  # the old model serves again: its vectors are spared, the new one's go
+        assert set(Document.objects.filter(way="calls").values_list("name")) == {("new.md",)}
+    route_to(COHERE)
+    with entered(tenant_of(MAX)):
+        documents_reembed()
         documents_reembed()  # asked again, it does nothing twice
         assert Document.objects.filter(way="calls").count() == 1
         document_ingest(str(old.id))

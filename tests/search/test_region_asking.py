@@ -277,7 +277,7 @@ def test_a_region_that_cannot_be_had_says_what_it_lacks_and_is_not_offered() -> 
         Tenant.objects.filter(id=tenant.id).update(status=Status.SUSPENDED)
         routes = ModelRoute.objects.filter(geography="us")
         small, embedding = routes.get(role=Role.SMALL), routes.get(role=Role.EMBEDDING)
-        other = Model.objects.exclude(pk=embedding.model_id).first()
+        other = Model.objects.get(pk="cohere.embed-v4:0")
     cannot = "Cannot be had: US East (N. Virginia) · us-east-1:"
     assert cannot not in step("region", of=tenant)
     with entered(globex):
@@ -289,7 +289,12 @@ def test_a_region_that_cannot_be_had_says_what_it_lacks_and_is_not_offered() -> 
     with public_scope("staff"):
         small.save(force_insert=True)
         ModelRoute.objects.filter(id=embedding.id).update(model=other)
-        assert f"{cannot} us-east-1 embeds with another model" in step("region", of=tenant)
+        Model.objects.filter(pk=other.pk).update(dimensions=1024)
+        page = step("region", of=tenant)
+        assert f"{cannot} us-east-1 embeds in vectors of 1024 numbers" in page
+    with public_scope("staff"):
+        Model.objects.filter(pk=other.pk).update(dimensions=other.dimensions)
+        assert cannot not in step("region", of=tenant)  # another model of the same length
     with public_scope("staff"):
         ModelRoute.objects.filter(id=embedding.id).update(model=embedding.model)
         GuardrailCheck.objects.update_or_create(region=NEW, defaults={"quota": 3, "reserve": 3})
