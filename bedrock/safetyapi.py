@@ -60,7 +60,9 @@ class SafetySerializer(serializers.Serializer[Any]):
     posture = serializers.CharField()
     posture_rules = serializers.ListField(child=serializers.CharField())
     guardrail = serializers.DictField(help_text="id, version, and whether it is the workspace's.")
-    own_guardrail_state = serializers.CharField()
+    own_guardrail_state = serializers.CharField(
+        help_text="Whether the saved topics are denied by now, in words; empty: there are none."
+    )
     version = serializers.IntegerField(help_text="0: no rules of its own.")
     words = serializers.ListField(child=serializers.CharField())
     thresholds = serializers.DictField(child=serializers.FloatField())

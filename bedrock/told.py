@@ -1,20 +1,31 @@
 """A workspace's safety in plain words, for its settings page and the API."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bedrock.models import Guardrail, SafetyRules
 from bedrock.policy import guardrail_of
-from bedrock.postures import anonymizes_input, looks_at_pictures, postures
+from bedrock.postures import (
+    anonymizes_input,
+    fingerprint,
+    looks_at_pictures,
+    own_definition,
+    postures,
+)
 from bedrock.safety import ATTACKS, CONTENT, ENTITIES, topics_offered
 from bedrock.services import newest
+from tenants import governance
 from tenants.context import TenantContext
 from tenants.wording import midsentence
 
 HISTORY: Final = 20
+# After that every process has looked: from the row's time, a little before its commit.
+SPREAD: Final = timedelta(seconds=governance.LOOK_EVERY + 1)
 STRENGTHS: Final = {
     "HIGH": gettext_lazy("refused even where it is only likely"),
     "MEDIUM": gettext_lazy("refused where it is clear"),
@@ -101,6 +112,23 @@ def _entity(kind: str) -> str:
     return _(" ".join(words).replace("credit debit", "credit or debit"))
 
 
+def own_guardrail_told(own: Guardrail, tenant: TenantContext, rules: SafetyRules) -> str:
+    """Say whether the workspace's own guardrail denies the topics that were saved.
+
+    `in force` is said once every process has had the time to look whether there is another.
+    """
+    if not rules.topics:
+        return _("is not needed any more and is being deleted")
+    wanted = fingerprint(own_definition(tenant.posture, rules.topics))
+    if own.version == "" or own.posture != tenant.posture:
+        return _("is being made")
+    if own.fingerprint != wanted:
+        return _("is being made anew; until then it denies the topics of before")
+    if own.checked_at is None or own.checked_at > timezone.now() - SPREAD:
+        return _("made, and in force in every process within five seconds")
+    return _("in force")
+
+
 def safety_told(tenant: TenantContext) -> dict[str, Any]:
     """Return posture, guardrail, own rules and their history."""
     rules = newest(tenant)
@@ -111,7 +139,7 @@ def safety_told(tenant: TenantContext) -> dict[str, Any]:
         "posture": tenant.posture,
         "posture_rules": posture_told(tenant.posture),
         "guardrail": {"id": guardrail.id, "version": guardrail.version, "own": guardrail.own},
-        "own_guardrail_state": own.state if own else "",
+        "own_guardrail_state": own_guardrail_told(own, tenant, rules) if own else "",
         "version": rules.version,
         "words": rules.words,
         "thresholds": rules.thresholds,

@@ -7,8 +7,9 @@ from typing import Any
 import boto3
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from bedrock import gateway, guardrails, policy
+from bedrock import gateway, guardrails, policy, told
 from bedrock.models import Guardrail, GuardrailCheck
 from bedrock.provisioning import reconcile_guardrails
 from tenants.context import TenantContext, entered, public_scope
@@ -113,6 +114,26 @@ def test_denied_topics_have_a_guardrail_with_the_postures_rules_in_it(
         assert not policy.guardrail_of(globex).own
     with public_scope("staff"):
         assert Guardrail.objects.get(id=own.id).state.startswith("is deleted when")
+
+
+def test_the_state_of_topics_says_in_force_when_every_process_knows_them(
+    own: Guardrail, localaws: LocalAws
+) -> None:
+    def state() -> str:
+        return str(api(CHARLIE).get(SAFETY).json()["own_guardrail_state"])
+
+    assert state() == "made, and in force in every process within five seconds"
+    page = browser_of(CHARLIE).get("/settings/safety/").content.decode()
+    assert "own guardrail: made, and in force in every process" in page
+    with public_scope("staff"):
+        Guardrail.objects.filter(id=own.id).update(checked_at=timezone.now() - told.SPREAD)
+    assert state() == "in force"
+    changed(api(CHARLIE), topics=[{**TOPIC, "definition": "Advice on which funds to buy."}])
+    assert state() == "is being made anew; until then it denies the topics of before"
+    mended()
+    assert state().startswith("made, ")
+    changed(api(CHARLIE), topics=[])
+    assert state() == "is not needed any more and is being deleted"
 
 
 def test_drift_is_found_and_mended(own: Guardrail, localaws: LocalAws) -> None:
