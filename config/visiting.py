@@ -28,6 +28,8 @@ CLOSED: Final = (
 )  # fmt: skip
 # Whole files and whole conversations leave by these; invoices are closed above.
 TAKES_OUT: Final = ("/export/", "/original/")
+# With whom a collection is shared: lists of people, wherever they stand (its page leaves them out).
+LISTS_PEOPLE: Final = ("/members/", "/groups/")
 WRITES: Final = frozenset(
     {
         "assistant/", "assistant/<uuid:conversation_id>/",
@@ -47,7 +49,8 @@ def visitor_may(route: str, method: str, *, writes: bool) -> bool:
     """Return whether staff on a visit may send this."""
     if route in ALWAYS:
         return True
-    if route.startswith(CLOSED) or any(part in f"/{route}" for part in TAKES_OUT):
+    closed = (*TAKES_OUT, *LISTS_PEOPLE)
+    if route.startswith(CLOSED) or any(part in f"/{route}" for part in closed):
         return False
     return method in SAFE or (writes and method == "POST" and route in WRITES)
 

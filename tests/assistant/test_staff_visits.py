@@ -186,8 +186,10 @@ def test_every_route_is_closed_to_a_visit_but_those_of_the_table(access: str) ->
             if "<html" in page:  # refusals and what is missing among them
                 assert 'class="visit"' in page and "/staff-visit/end/" in page, (method, route)
                 pages += 1
-            shares = method == "GET" and "/collections/" in route  # with whom she shares it
-            if any(word in route for word in NEVER) and not shares:
+            if route == "collections/<uuid:collection_id>/" and method == "GET":
+                assert "is shared is not shown to our staff" in page
+                assert "members-title" not in page and "member-user" not in page
+            if any(word in route for word in NEVER):
                 assert answer.status_code == 403 and REFUSED in page, (method, route)
     assert pages > 40
     if access == "read":
