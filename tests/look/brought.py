@@ -6,20 +6,24 @@ through, a form that was sent, or something that broke.
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 from django.contrib.auth.tokens import default_token_generator
+from django.test import RequestFactory
 from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from playwright.sync_api import Page, expect
 
+from config.errors import error_page
 from tenants.accounts.handover import confirm_make
 from tenants.accounts.invitations import token_of
 from tenants.accounts.models import Invitation, User
 from tenants.context import Actor, entered, public_scope
+from tenants.errors import QuotaExhausted
 from tenants.lifecycle.retention import data_policy_set
 from tenants.registry.models import Impersonation
 from tenants.signin.impersonating import visit_token
@@ -29,9 +33,17 @@ from tests.support.browser import settled
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, PASSWORD, Person
 from tests.support.clients import tenant_of, user_of
 from tests.support.services import Worker
+from tests.support.waiting import eventually
 
 SUPPORT = "support@tenantry.example"
 Walk = Callable[[Page], Any]
+CASE = """
+    INSERT INTO billing_reconciliationline
+        (id, period, day, tenant_id, model, unit, ledger_quantity, ledger_usd, estimated_quantity,
+         log_quantity, aws_quantity, aws_usd, aws_source, allocated, cause)
+    VALUES (gen_random_uuid(), %s, %s, %s, 'nova', 'input_tokens', 1200000, 0.072, 0, 1200000,
+            1800000, 0.108, 'cur', false, 'drift')
+"""
 
 
 class Brought:
@@ -68,6 +80,10 @@ class Brought:
         yield "form out of date", self._form_of_yesterday
         yield "too many", self._too_many
         yield "failed", self._failed
+        yield "used up", self._used_up
+        yield "busy", self._busy
+        yield "staff, case", self._staff_case
+        yield "staff, release", self._staff_release
         yield "not there", lambda page: page.goto(f"http://nobody.localhost:{self.port}/")
 
     def _at(self, person: Person, path: str) -> str:
@@ -230,3 +246,56 @@ class Brought:
             page.goto(self._at(CHARLIE, "settings/webhooks/"))
             table = f'"{schema}".gone'
             owner.execute(f"ALTER TABLE {table} RENAME TO webhooks_endpoint")  # type: ignore[arg-type]
+
+    def _used_up(self, page: Page) -> None:
+        """Show the page of a refusal for want of allowance; most pages tell of it in place."""
+        self._signed_in(page, BOB)
+        request = RequestFactory().get("/used-up/", headers={"Host": BOB.host})
+        with entered(tenant_of(BOB)):
+            request.tenant, request.user = tenant_of(BOB), user_of(BOB)  # type: ignore[attr-defined]
+            told = error_page(request, QuotaExhausted(upgrade_url="/usage/plans/"))
+        page.route("**/used-up/", lambda route: route.fulfill(
+            status=told.status_code, body=told.content, content_type="text/html"))  # fmt: skip
+        page.goto(self._at(BOB, "used-up/"))
+
+    def _busy(self, page: Page) -> None:
+        """End the database's connection of a request that waits there, as a restart does."""
+        self._signed_in(page, CHARLIE)
+        url = self.worker.served.cluster().url("owner", self.worker.database)
+        table = f'"{tenant_of(CHARLIE).schema}".webhooks_endpoint'
+        with psycopg.connect(url) as owner, ThreadPoolExecutor(1) as aside:
+            owner.execute(f"LOCK TABLE {table}")  # type: ignore[arg-type]
+            ended = aside.submit(self._end_waiting, url)
+            page.goto(self._at(CHARLIE, "settings/webhooks/"))
+            ended.result()
+
+    @staticmethod
+    def _end_waiting(url: str) -> None:
+        waits = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND query LIKE '%webhooks_endpoint%'"
+        )
+        with psycopg.connect(url, autocommit=True) as login:
+            eventually(lambda: login.execute(waits).fetchall())
+
+    def _staff_case(self, page: Page) -> None:
+        tenant, period = tenant_of(CHARLIE).id, timezone.now().date().replace(day=1)
+        with public_scope("staff"):
+            User.objects.filter(email=SUPPORT).update(staff_role="finance")
+        url = self.worker.served.cluster().url("owner", self.worker.database)
+        with psycopg.connect(url, autocommit=True) as owner:
+            owner.execute(CASE, [period, period, tenant])
+        self._staff_through(
+            page,
+            "/admin/billing/reconciliationline/case/"
+            f"?period={period:%Y-%m}%26day={period}%26tenant={tenant}%26model=nova",
+        )
+        expect(page.locator("textarea[name=reason], input[name=reason]").first).to_be_visible()
+
+    def _staff_release(self, page: Page) -> None:
+        tenant, period = tenant_of(CHARLIE).id, timezone.now().date().replace(day=1)
+        self._staff_through(
+            page,
+            f"/admin/billing/reconciliationline/release/?period={period:%Y-%m}%26tenant={tenant}",
+        )
+        expect(page.locator("textarea[name=reason], input[name=reason]").first).to_be_visible()
