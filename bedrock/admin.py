@@ -39,7 +39,8 @@ from bedrock.models import (
 from bedrock.posturing import posture_decide
 from billing.models import LedgerLine
 from billing.money import all_digits
-from billing.stafflists import ByPlan
+from billing.stafflists import ByPlan, plan_name
+from billing.templatetags.humanize_usage import feature_name
 from tenants.accounts.selectors import staff_actor
 from tenants.errors import TenantryError
 from tenants.stafffields import ByWorkspace
@@ -51,14 +52,19 @@ class ModelAdminPage(ModelAdmin):
     """A change takes effect in every process within seconds."""
 
     list_display: ClassVar = [
-        "name", "model_id", "reads", "writes", "supports_tools", "supports_translate",
-        "supports_tone", "image_tokens", "cache_minimum",
+        "name", "model_id", "reads", "writes", "supports", "image_tokens", "cache_minimum",
     ]  # fmt: skip
     search_fields: ClassVar = ["name", "model_id"]
 
     @admin.display(description="Context window", ordering="context_window")
     def reads(self, row: Model) -> str:
         return f"{row.context_window:,}"
+
+    @admin.display(description="Supports")
+    def supports(self, row: Model) -> str:
+        can = {"tools": row.supports_tools, "translating": row.supports_translate,
+               "changing tone": row.supports_tone, "effort": row.supports_effort}  # fmt: skip
+        return ", ".join(name for name, does in can.items() if does) or "-"
 
     @admin.display(description="Max output", ordering="max_output")
     def writes(self, row: Model) -> str:
@@ -113,11 +119,11 @@ class RoutePolicyAdmin(ByPlan, ModelAdmin):
 
     @admin.display(description="Feature")
     def feature_told(self, row: RoutePolicy) -> str:
-        return row.feature.replace("_", " ") or "every feature"
+        return feature_name(row.feature) if row.feature else "Every feature"
 
     @admin.display(description="Plan")
     def plan_told(self, row: RoutePolicy) -> str:
-        return row.plan or "every plan"
+        return plan_name(row.plan) if row.plan else "Every plan"
 
     @admin.display(description="Frontier above tokens to read")
     def tokens(self, row: RoutePolicy) -> str:

@@ -8,8 +8,12 @@ from django.contrib import admin
 from django.utils.text import capfirst
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from billing.catalog import plan_terms
+from billing.errors import PlanMissing
 from billing.models import Plan
 from billing.money import all_digits
+from billing.templatetags.humanize_usage import feature_name
+from tenants.staffpages import Coded, codes_named
 
 
 def digits(value: Decimal) -> str:
@@ -17,6 +21,18 @@ def digits(value: Decimal) -> str:
     whole, _, rest = f"{value:,f}".partition(".")
     rest = rest.rstrip("0")
     return f"{whole}.{rest}" if rest else whole
+
+
+def plan_name(code: str) -> str:
+    """Return a plan as people call it; one that is gone by its code."""
+    try:
+        return plan_terms(code).name
+    except PlanMissing:
+        return code
+
+
+codes_named("plan", plan_name)
+codes_named("feature", feature_name)
 
 
 class _Costing(Protocol):
@@ -31,14 +47,12 @@ class InDollars:
         return None if row.usd is None else all_digits(row.usd)
 
 
-class ByPlan:
+class ByPlan(Coded):
     """Asks for the code of a plan by the plan's name."""
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **given: Any) -> Any:
         if db_field.name not in ("plan", "next_plan") or db_field.is_relation:
-            return super().formfield_for_dbfield(  # type: ignore[misc]
-                db_field, request, **given
-            )
+            return super().formfield_for_dbfield(db_field, request, **given)
         plans = [(plan.code, plan.name) for plan in Plan.objects.order_by("position", "code")]
         return forms.ChoiceField(
             choices=[("", "–"), *plans],

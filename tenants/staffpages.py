@@ -1,6 +1,7 @@
 """Bases of staff's pages whose rows are not made by hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any, ClassVar, Final
 
 from django.contrib import admin
@@ -14,6 +15,57 @@ from unfold.views import ChangeList
 
 from tenants.registry.models import Tenant
 
+_named: dict[str, Callable[[str], str]] = {}
+
+
+def codes_named(field: str, name: Callable[[str], str]) -> None:
+    """Let staff's lists and filters show a field's codes as people call them; apps add theirs."""
+    _named[field] = name
+
+
+@cache
+def _column(field: str) -> Callable[[Any], str | None]:
+    """Return the column that shows a field's code by its name; the same one each time."""
+
+    @admin.display(description=field.replace("_", " "), ordering=field)
+    def column(row: Any) -> str | None:
+        code = getattr(row, field)
+        return _named[field](code) if code else None
+
+    column.__name__ = field
+    return column
+
+
+class CodeFilter(admin.AllValuesFieldListFilter):
+    """A filter by the codes that there are, each by its name."""
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        for number, each in enumerate(super().choices(changelist)):
+            if number and each["display"] != self.empty_value_display:
+                each["display"] = _named[str(self.field_path)](str(each["display"]))
+            yield each
+
+
+class Coded(ModelAdmin):
+    """Shows codes by their names: columns and filters of `codes_named`."""
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        shown = super().get_list_display(request)
+        return [_column(each) if self._is_code(each) else each for each in shown]
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        shown = super().get_list_filter(request)
+        return [(each, CodeFilter) if self._is_code(each) else each for each in shown]
+
+    def _is_code(self, name: object) -> bool:
+        if not isinstance(name, str) or name not in _named:
+            return False
+        try:
+            field = self.model._meta.get_field(name)
+        except FieldDoesNotExist:
+            return False
+        return not field.is_relation and not field.choices
+
 
 class Found(ChangeList):
     """Tells how many rows were found of a search or a filter alone: else all of them are shown."""
@@ -24,7 +76,7 @@ class Found(ChangeList):
             self.full_result_count = self.result_count
 
 
-class Acting(ModelAdmin):
+class Acting(Coded):
     """Actions for who may `act`: `@admin.action(permissions=["act"])`, as `staffroles.py` says."""
 
     list_per_page = 50
@@ -61,7 +113,7 @@ LABELS: Final = {
 }
 
 
-class Naming(ModelAdmin):
+class Naming(Coded):
     """Names the workspace where a row says `tenant_id`; one that has left keeps its id."""
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -1,23 +1,31 @@
 """Staff: the operator's own users (rows of `public`; customers' users are in their schemas)."""
 
-from typing import Any
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final
 
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Model, OuterRef, QuerySet, Subquery
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.views import ChangeList
 
 from tenants.accounts.audit import audit_write
+from tenants.accounts.deeds import deed_told, object_told
 from tenants.accounts.models import AuditEvent, StaffRole, User
 from tenants.accounts.selectors import staff_actor
 from tenants.signin.impersonating import visits_end
 from tenants.signin.staffreset import staff_factors_reset
-from tenants.staffpages import Acting, ReadOnly
+from tenants.staffpages import Acting, Found, ReadOnly
 
 admin.site.unregister(Group)  # rights come by role, see `config/staffroles.py`
 
@@ -96,25 +104,121 @@ class StaffAdmin(Acting, UserAdmin, ModelAdmin):
         return False
 
 
+# What deeds of staff's are done to, by the kinds that their rows name.
+MODELS: Final = {
+    "workspace": "registry.Tenant",
+    "user": "accounts.User",
+    "task": "registry.DeadTask",
+    "posture_request": "bedrock.PostureRequest",
+    "invoice": "billing.Invoice",
+    "credit": "billing.AccountCredit",
+}
+
+
+def kind_of(row: AuditEvent) -> str:
+    """Return the kind of what a deed was done to; some deeds of a workspace's name none."""
+    return row.object_type or ("workspace" if row.action.startswith("workspace.") else "")
+
+
+def objects_of(rows: Sequence[AuditEvent]) -> list[Model | None]:
+    """Return for each deed the row that it was done to, where there is one still.
+
+    One statement for each kind that is among them.
+    """
+    ids: dict[str, set[Any]] = defaultdict(set)
+    for row in rows:
+        if (key := _key_of(row)) is not None:
+            ids[kind_of(row)].add(key)
+    found = {
+        kind: apps.get_model(MODELS[kind])._default_manager.in_bulk(keys)
+        for kind, keys in ids.items()
+    }
+    return [found.get(kind_of(row), {}).get(_key_of(row)) for row in rows]
+
+
+def _key_of(row: AuditEvent) -> Any:
+    try:
+        return apps.get_model(MODELS[kind_of(row)])._meta.pk.to_python(row.object_id)
+    except (KeyError, ValidationError):
+        return None
+
+
+def name_rows(request: HttpRequest, rows: Sequence[Any]) -> None:
+    """Let deeds say who did them and what to, each leading to its page where that may be seen."""
+    for row, done_to in zip(rows, objects_of(rows), strict=True):
+        who = str(row.actor_email or row.actor_id or row.actor_kind)
+        row.who = linked(request, User, row.actor_id, who) if row.actor_email else who
+        kind = object_told(kind_of(row)) if kind_of(row) else ""
+        if done_to is None:
+            row.what = f"{kind} {row.object_id}".strip() or "-"
+        else:
+            name = linked(request, type(done_to), done_to.pk, str(done_to))
+            row.what = format_html("{}: {}", kind, name)
+
+
+def linked(request: HttpRequest, model: type[Model], key: Any, told: str) -> SafeString | str:
+    """Return a row's name, leading to its page where who asks may see that."""
+    page = admin.site._registry.get(model)
+    if page is None or not page.has_view_permission(request):
+        return told
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
+    return format_html('<a class="sp-link" href="{}">{}</a>', reverse(name, args=[key]), told)
+
+
+class AuditList(Found):
+    """Names what the page's deeds were done to."""
+
+    result_list: Any
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        name_rows(request, self.result_list)
+
+
 @admin.register(AuditEvent)
 class AuditAdmin(ReadOnly):
     """What staff did; read-only."""
 
-    list_display = ["at", "actor", "action", "object_type", "object_id", "told"]
-    fields = ["at", "actor", "actor_kind", "action", "object_type", "object_id", "request_id",
-              "address", "data"]  # fmt: skip
-    readonly_fields = ["actor"]
+    list_display = ["at", "actor", "deed", "done_to", "told"]
+    fields = ["at", "actor", "actor_kind", "deed", "done_to", "object_id", "request_id", "address",
+              "data"]  # fmt: skip
+    readonly_fields = ["actor", "deed", "done_to"]
     list_filter = ["action"]
     search_fields = ["object_id", "request_id"]
+
+    class Media:
+        css: ClassVar = {"all": ["billing/staff.css"]}
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return AuditList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
         rows: QuerySet[AuditEvent] = super().get_queryset(request)
         named = User.objects.filter(id=OuterRef("actor_id")).values("email")[:1]
         return rows.annotate(actor_email=Subquery(named))
 
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> AuditEvent | None:
+        found: AuditEvent | None = super().get_object(request, object_id, from_field)
+        if found is not None:
+            name_rows(request, [found])
+        return found
+
     @admin.display(description="Who")
-    def actor(self, row: Any) -> str:
-        return str(row.actor_email or row.actor_id or row.actor_kind)
+    def actor(self, row: Any) -> SafeString | str:
+        told: SafeString | str = row.who
+        return told
+
+    @admin.display(description="What", ordering="action")
+    def deed(self, row: AuditEvent) -> str:
+        return deed_told(row.action)
+
+    @admin.display(description="Done to", ordering="object_id")
+    def done_to(self, row: Any) -> SafeString | str:
+        told: SafeString | str = row.what
+        return told
 
     @admin.display(description="What for")
     def told(self, row: AuditEvent) -> str:

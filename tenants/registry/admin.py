@@ -10,7 +10,7 @@ from django.db.models import QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from unfold.admin import ModelAdmin, TabularInline
 
 from tenants.accounts.audit import audit_write
@@ -18,33 +18,39 @@ from tenants.accounts.selectors import staff_actor
 from tenants.errors import TenantryError
 from tenants.lifecycle.health import probes
 from tenants.lifecycle.onboarding import open_labels
+from tenants.lifecycle.regionstate import GOING
 from tenants.registry.deadtasks import arguments_told, dead_task_discard, dead_task_retry
 from tenants.registry.models import (
     DeadTask,
     Domain,
     Offboarding,
     Onboarding,
+    Posture,
     RegionMove,
     Tenant,
     TenantHealth,
 )
 from tenants.registry.staffsteps import STEPS, step_action
 from tenants.registry.tasks import onboarding_dispatch
-from tenants.staffpages import Acting, ReadOnly
+from tenants.staffpages import Acting, ReadOnly, codes_named
 
 # What can be done about a move to another Region, by its state.
 REGION_NEXT: Final = {
     "waiting": "The provisioning worker does it next; it can be given up.",
-    "running": "It goes on by itself, also after a worker was lost. Reload to see how far it is.",
+    "running": "It goes on by itself, also after a worker was lost.",
     "stopped": "Mend what stopped it, then let it go on (“Move to another Region”), or give it up"
     " (“Give a move to another Region up”). Until then the workspace stays closed.",
     "refused": "Nothing was done. Mend what it says and ask again.",
     "done": "Resume the workspace if it is still suspended.",
     "given_up": "Resume the workspace if it is still suspended.",
 }
+RENEWED: Final = mark_safe(
+    ' hx-get="" hx-trigger="every 2s" hx-select="#region-move" hx-swap="outerHTML"'
+)
 BY_COMMAND: Final = (
     "`move_region` is at it. If that was killed, run it again, or ask for the same move here."
 )
+codes_named("posture", lambda code: str(dict(Posture.choices).get(code, code)))
 LOOK_HERE: Final = format_html('<span class="sp-tag sp-tag--warn">{}</span>', "look here")
 
 
@@ -214,16 +220,26 @@ def region_state(move: RegionMove) -> SafeString:
 
 
 def region_move_told(move: RegionMove) -> SafeString:
-    """Return how far a workspace's newest move is, and what staff can do about it."""
+    """Return how far a move is, and what staff can do about it; renews itself until it stands.
+
+    What renews it is the page that it stands on, of which it takes its own part.
+    """
     lines = [f"From {move.origin} to {move.target}, asked for {_moment(move.asked_at)}."]
+    if move.back and move.state in GOING:
+        lines.append("It is being given up.")
+    if move.begun_at:
+        lines.append(f"Begun {_moment(move.begun_at)}.")
     if move.step:
         lines.append(f"Last step, {_moment(move.changed_at)}: {move.step}.")
     if move.error:
         lines.append(move.error)
     by_command = move.state == RegionMove.State.RUNNING and move.asked_by is None
     lines.append(BY_COMMAND if by_command else REGION_NEXT[move.state])
+    if move.finished_at:
+        lines.append(f"Ended {_moment(move.finished_at)}.")
     return format_html(
-        '<div class="sp-lines">{}{}</div>',
+        '<div role="status"><div class="sp-lines" id="region-move"{}>{}{}</div></div>',
+        RENEWED if move.state in GOING else "",
         region_state(move),
         format_html_join("", "<p>{}</p>", ((line,) for line in lines if line)),
     )
@@ -239,9 +255,20 @@ def _health_of(row: Tenant) -> TenantHealth | None:
 
 @admin.register(Domain)
 class DomainAdmin(ModelAdmin):
-    list_display: ClassVar = ["domain", "tenant", "is_primary"]
+    list_display: ClassVar = ["domain", "workspace", "is_primary"]
     list_select_related: ClassVar = ["tenant"]
     search_fields: ClassVar = ["^domain"]
+
+    @admin.display(description="Workspace", ordering="tenant")
+    def workspace(self, row: Domain) -> str:
+        return str(row.tenant)
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **given: Any
+    ) -> Any:
+        return super().get_form(
+            request, obj, change, **{"labels": {"tenant": "Workspace"}, **given}
+        )
 
 
 @admin.register(Onboarding)

@@ -66,6 +66,8 @@ class Tenant(TenantMixin):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = "workspace"
+        verbose_name_plural = "workspaces"
         ordering: ClassVar = ["slug"]
         # What staff filter by; the names are searched by their beginnings (see the migration).
         indexes: ClassVar = [

@@ -1,0 +1,60 @@
+"""Staff's lists call plans, features, postures and what was done to by their names."""
+
+from pathlib import Path
+
+import pytest
+import unfold
+
+from tenants.accounts.audit import audit_write
+from tenants.context import SYSTEM, public_scope
+from tests.support.cast import ALICE
+from tests.support.clients import staff_client, tenant_of
+
+pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).parents[2]
+
+
+def test_lists_and_filters_name_codes_and_labels_are_as_they_are_spelt() -> None:
+    page = staff_client().get("/admin/registry/tenant/").content.decode()
+    assert 'data-label="Spend and cap"' in page and 'data-label="Slug"' in page
+    assert "Workspaces" in page and "Tenants" not in page
+    row = page.partition(">acme</a>")[2].partition("</tr>")[0]
+    assert ">Growth<" in row and ">growth<" not in row
+    page = staff_client().get("/admin/bedrock/tier/").content.decode()
+    assert "Growth" in page and ">growth<" not in page
+    page = staff_client().get("/admin/bedrock/routepolicy/").content.decode()
+    assert "Assistant" in page and "Every plan" in page
+
+
+def test_the_audit_says_who_did_what_to_whom_with_links_for_those_who_may_see_them() -> None:
+    acme = tenant_of(ALICE)
+    with public_scope("staff"):
+        audit_write(SYSTEM, action="workspace.suspend", object_type="workspace", object_id=acme.id)
+        audit_write(SYSTEM, action="workspace.relocation", object_id=acme.id)
+        audit_write(SYSTEM, action="fee.import", object_type="fee", object_id="7 lines")
+    client = staff_client()
+    page = client.get("/admin/accounts/auditevent/").content.decode()
+    link = f'href="/admin/registry/tenant/{acme.id}/change/">{acme.slug}</a>'
+    assert page.count(link) == 2 and "Workspace: <a" in page and "Fee 7 lines" in page
+    assert "Workspace: suspended" in page or "Workspace: suspend" in page
+
+
+def test_a_heading_spells_a_colleague_as_the_address_is() -> None:
+    client = staff_client()
+    page = client.get("/admin/accounts/user/?q=support").content.decode()
+    address = page.partition("support@tenantry.example</a>")[0].rpartition('href="')[2]
+    page = client.get(address.partition('"')[0].partition("?")[0]).content.decode()
+    head = page.partition('id="header-inner"')[2].partition("</h1>")[0]
+    assert "support@tenantry.example" in head and "Support@" not in head
+
+
+def test_the_templates_that_replace_unfolds_differ_in_the_spelling_alone() -> None:
+    theirs = Path(unfold.__file__).parent / "templates"
+    rows = (theirs / "admin/change_list_results.html").read_text()
+    ours = (ROOT / "templates/admin/change_list_results.html").read_text()
+    assert ours == rows.replace("{{ item }}\n", "{{ item|labelled }}\n").replace(
+        "admin_urls i18n unfold", "admin_urls i18n staffwords unfold"
+    )
+    head = (theirs / "unfold/helpers/header_title.html").read_text()
+    ours = (ROOT / "templates/unfold/helpers/header_title.html").read_text()
+    assert ours == "{% load staffwords %}\n" + head.replace("title|capfirst", "title|headed")
