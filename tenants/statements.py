@@ -17,17 +17,19 @@ M = TypeVar("M", bound=Model)
 
 def rows_planned(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Return what a statement gives whose plan the connection keeps."""
+    found: list[tuple[Any, ...]]
     try:
         with cast(Any, connection).planned() as cursor:  # our backend's
             cursor.execute(sql, parameters)
-            found: list[tuple[Any, ...]] = cursor.fetchall()
+            found = cursor.fetchall()
             return found
     except NotSupportedError:  # a column has another type than when it was planned
         if connection.in_atomic_block:
             raise
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.fetchall()
+        found = cursor.fetchall()
+    return found
 
 
 class Written(Generic[M]):
