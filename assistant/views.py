@@ -56,6 +56,7 @@ from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.context import Actor, current
 from tenants.errors import NotFound
+from tenants.wording import grouped as figure
 
 QUERY_CHARACTERS: Final = 200
 ACTIONS: Final = {
@@ -96,7 +97,7 @@ def _sidebar(
         "shared": [] if query or page.newer else shared_list(actor),
         "chosen": chosen,
         "limit": MESSAGE_CHARACTERS,
-        "limit_text": f"{MESSAGE_CHARACTERS:,}",
+        "limit_text": figure(MESSAGE_CHARACTERS),
         "title_limit": TITLE_CHARACTERS,
         "may_choose": may_choose(current(), "assistant"),
     }
@@ -259,8 +260,8 @@ def write_page(request: HttpRequest) -> HttpResponse:
             "may_choose": may_choose(current(), "write"),
             "languages": LANGUAGES,
             "templates": TEMPLATES,
-            "text_limit": f"{TEXT_CHARACTERS:,}",
-            "instruction_limit": f"{INSTRUCTION_CHARACTERS:,}",
+            "text_limit": figure(TEXT_CHARACTERS),
+            "instruction_limit": figure(INSTRUCTION_CHARACTERS),
             "document_limit": WRITE_DOCUMENTS,
         },
     )

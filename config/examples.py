@@ -1,14 +1,16 @@
 """An example of each REST operation, in curl and in Python, made from the OpenAPI document."""
 
 import json
-import pprint
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from shlex import quote
 from typing import Any, Final
 
+from config.examplebodies import BODIES
+
 _PLACE: Final = re.compile(r"\{(\w+)\}")
+_IDS: Final = re.compile(r'"\{(\w+)\}"')  # of a body: a text that is a variable alone
 _BY_FORMAT: Final = {
     "uuid": "00000000-0000-4000-8000-000000000000",
     "date-time": "2026-01-31T12:00:00Z",
@@ -17,12 +19,13 @@ _BY_FORMAT: Final = {
     "uri": "https://example.com/",
     "decimal": "1.00",
 }
+WIDTH: Final = 76  # of a line of an example
 _DEEPEST: Final = 6  # a schema may hold itself
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A request as one types it; the ids in its address are variables."""
+    """A request as one types it; the ids in its address and body are variables."""
 
     curl: str
     python: str
@@ -36,7 +39,9 @@ def example_of(
     upload = "multipart/form-data" in content
     body = None
     if not upload and "application/json" in content:
-        body = value_of(schema, content["application/json"]["schema"])
+        body = BODIES.get(found["operationId"])
+        if body is None:
+            body = value_of(schema, content["application/json"]["schema"])
     address = _PLACE.sub(lambda place: "${" + place[1].upper() + "}", path)
     lines = [
         f'curl -X {method.upper()} "$WORKSPACE{address}"',
@@ -48,12 +53,15 @@ def example_of(
         given = '    files={"file": open("report.pdf", "rb")},\n'
     elif body is not None:
         lines.append('-H "Content-Type: application/json"')
-        lines.append(f"-d {quote(json.dumps(body, ensure_ascii=False))}")
-        shown = pprint.pformat(body, width=76, sort_dicts=False).replace("\n", "\n         ")
-        given = f"    json={shown},\n"
+        told = quote(json.dumps(body, ensure_ascii=False))
+        lines.append("-d " + _PLACE.sub(lambda place: f"'\"${place[1].upper()}\"'", told))
+        given = f"    json={_IDS.sub(lambda place: place[1], literal(body, 4))},\n"
+    names = dict.fromkeys([*_PLACE.findall(path), *_IDS.findall(json.dumps(body))])
+    ids = "".join(f'{name} = os.environ["{name.upper()}"]\n' for name in names)
     text = "f" if _PLACE.search(path) else ""
     python = (
-        "import os, requests\n\n"
+        "import os\n\nimport requests\n\n"
+        f"{ids}"
         "answer = requests.request(\n"
         f'    "{method.upper()}",\n'
         f'    os.environ["WORKSPACE"] + {text}"{path}",\n'
@@ -65,6 +73,24 @@ def example_of(
         "print(answer.text)"
     )
     return Example(" \\\n  ".join(lines), python)
+
+
+def literal(value: Any, indent: int) -> str:
+    """Return a value as one writes it in Python, over several lines where one is too short."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, list | dict):
+        return repr(value)
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(key)}: {literal(each, indent + 4)}" for key, each in value.items()]
+    else:
+        parts = [literal(each, indent + 4) for each in value]
+    begin, end = "{}" if isinstance(value, dict) else "[]"
+    line = f"{begin}{', '.join(parts)}{end}"
+    if len(line) <= WIDTH - indent:
+        return line
+    space = " " * (indent + 4)
+    return f"{begin}\n" + "".join(f"{space}{part},\n" for part in parts) + f"{' ' * indent}{end}"
 
 
 def value_of(schema: Mapping[str, Any], node: Mapping[str, Any], depth: int = 0) -> Any:

@@ -67,6 +67,7 @@ def test_every_example_is_well_formed_and_answered_as_the_document_says() -> Non
     wrong = []
     for operation, declared in every():
         ast.parse(operation.python)
+        assert "…" not in operation.curl + operation.python, operation.id
         words = shlex.split(operation.curl)
         assert words[:3] == ["curl", "-X", operation.method]
         if "-F" in words:
