@@ -136,7 +136,7 @@ REACHED: Final = """
 window.operable = [...document.querySelectorAll(
   "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']"
 )].filter((each) => !each.disabled && each.checkVisibility({ checkVisibilityCSS: true })
-  && !each.closest("[inert], [tabindex='-1']"));
+  && !each.matches("[tabindex='-1']") && !each.closest("[inert]"));
 window.reached = new Set();
 document.addEventListener("focusin", ({ target }) => {
   const one = target.type === "radio"; // the arrow keys reach the others of its group
