@@ -23,6 +23,7 @@ from documents.pages import (
     tags_given,
     upload_limits,
 )
+from documents.parsing.errors import BadName
 from documents.selectors import document_counts
 from documents.selectors import document_list as document_list_of
 from documents.services import (
@@ -43,7 +44,7 @@ from search.tagging import TAG_CHARACTERS, tags_known
 from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
-from tenants.errors import TenantryError
+from tenants.errors import Conflict, TenantryError
 from tenants.multipart import uploads_source
 
 LIVE_ROWS: Final = 100  # rows that one look at the states may ask for
@@ -204,9 +205,13 @@ def document_tags_submit(request: HttpRequest, document_id: UUID) -> HttpRespons
 def document_rename_submit(request: HttpRequest, document_id: UUID) -> HttpResponse:
     actor = actor_of(request)
     document_of(actor, document_id)
-    renamed = document_rename(
-        actor=actor, document_id=document_id, name=request.POST.get("name", "")
-    )
+    try:
+        renamed = document_rename(
+            actor=actor, document_id=document_id, name=request.POST.get("name", "")
+        )
+    except (BadName, Conflict) as error:
+        messages.warning(request, error.detail)
+        return redirect("document_view", document_id)
     messages.success(request, _("Renamed to “%(name)s”") % {"name": renamed.name})
     return redirect("document_view", document_id)
 
