@@ -26,7 +26,7 @@ from assistant.errors import (
     TooManyAttached,
     TurnRunning,
 )
-from assistant.models import MessageRole
+from assistant.models import Conversation, MessageRole
 from assistant.pages import blank, files_of, grouped, marked, shown, starters, why
 from assistant.runner import turn_run, turn_stop
 from assistant.selectors import (
@@ -55,7 +55,7 @@ from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.context import Actor, current
-from tenants.errors import NotFound
+from tenants.errors import Invalid, NotFound
 from tenants.wording import grouped as figure
 
 QUERY_CHARACTERS: Final = 200
@@ -147,6 +147,13 @@ def conversation_page(request: HttpRequest, conversation_id: UUID) -> HttpRespon
     conversation = conversation_of(actor, conversation_id)
     if request.method == "POST":
         return _asked(request, actor, conversation.id, request.POST.get("text"))
+    return _conversation(request, actor, conversation)
+
+
+def _conversation(
+    request: HttpRequest, actor: Actor, conversation: Conversation, **more: Any
+) -> HttpResponse:
+    """Show the conversation; `error` is why it was not renamed to `title_given`."""
     running = running_turn(conversation.id)
     branch = branch_of(conversation)
     return render(
@@ -167,7 +174,9 @@ def conversation_page(request: HttpRequest, conversation_id: UUID) -> HttpRespon
             "blank_user": blank(MessageRole.USER),
             "blank_answer": blank(MessageRole.ASSISTANT),
             "blank_action": {"state": "waiting"},
+            **more,
         },
+        status=more["error"].status if "error" in more else 200,
     )
 
 
@@ -193,12 +202,13 @@ def _is_id(given: str) -> bool:
 @require_POST
 @role_required("viewer")
 def conversation_rename_submit(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    """Rename the conversation, then show it."""
-    conversation_rename(
-        actor=actor_of(request),
-        conversation_id=conversation_id,
-        title=request.POST.get("title", ""),
-    )
+    """Rename the conversation, then show it; with the title as it was given where it is refused."""
+    actor, title = actor_of(request), request.POST.get("title", "")
+    try:
+        conversation_rename(actor=actor, conversation_id=conversation_id, title=title)
+    except Invalid as error:
+        conversation = conversation_of(actor, conversation_id)
+        return _conversation(request, actor, conversation, error=error, title_given=title)
     return redirect("conversation", conversation_id)
 
 

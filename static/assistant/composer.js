@@ -68,11 +68,13 @@
       keep(text);
       return;
     }
+    if (!navigator.onLine) return; // the shell lets it wait for the line
     if (sent) event.preventDefault(); // the page is already on its way
     else window.attachments?.take(true);
     sent = true;
     send.disabled = true;
   });
+  form.addEventListener("held", (event) => { event.preventDefault(); say(event.detail); });
   // Back from where a first message led: the server has its words, and they are no draft any more.
   addEventListener("pageshow", () => {
     try { if (sent && sessionStorage.getItem(kept) === null) set(""); } catch { /* no storage */ }

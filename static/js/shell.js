@@ -325,6 +325,34 @@
   addEventListener("online", online);
   addEventListener("offline", online);
 
+  /* A form that would be sent as forms are waits for the line: the page stays, and it is sent once, as it then is. */
+
+  let held = null; // {form, submitter}
+
+  addEventListener("submit", (event) => {
+    const { target: form, submitter } = event;
+    if (event.defaultPrevented || navigator.onLine || (submitter?.getAttribute("formmethod") ?? form.getAttribute("method")) === "dialog") return;
+    event.preventDefault();
+    const told = gettext("You are offline. This is sent as soon as the connection is back.");
+    const asked = new CustomEvent("held", { cancelable: true, detail: told }); // a form may say it in its own place
+    if (held?.form !== form && form.dispatchEvent(asked)) toast(told, "warning");
+    held = { form, submitter };
+  });
+
+  addEventListener("online", async () => {
+    while (held && navigator.onLine) {
+      try {
+        await fetch("/healthz", { cache: "no-store" });
+      } catch {
+        await new Promise((go) => { setTimeout(go, 1000); }); // the line is there, and not yet the way
+        continue;
+      }
+      const sent = held;
+      held = null;
+      if (sent?.form.isConnected) sent.form.requestSubmit(sent.submitter?.isConnected ? sent.submitter : null);
+    }
+  });
+
   document.addEventListener("htmx:configRequest", (event) => { event.detail.headers["X-CSRFToken"] = meta("csrf-token"); });
   document.addEventListener("htmx:sendError", () => toast(BY_STATUS[0], "danger"));
   document.addEventListener("htmx:timeout", () => toast(gettext("That took too long. Try again."), "danger"));
@@ -370,6 +398,7 @@
     one(".toast__close", box)?.addEventListener("click", () => box.remove());
     if (!box.matches(".toast--danger, .toast--warning")) expire(box);
   }
+  for (const box of all("dialog[data-open]")) dialog(box.id); // its form was refused
   const toggle = one("[data-shortcuts-toggle]");
   if (toggle) toggle.checked = !off();
 

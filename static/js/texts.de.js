@@ -119,6 +119,7 @@ window.texts = {
 "What was wrong? Optional, up to 1,000 characters":"Was war falsch? Freiwillig, bis zu 1.000 Zeichen",
 "Working":"Arbeitet",
 "Write something first.":"Schreiben Sie zuerst etwas.",
+"You are offline. This is sent as soon as the connection is back.":"Sie sind offline. Das wird gesendet, sobald die Verbindung wieder da ist.",
 "You are signed out. Sign in again to go on.":"Sie sind abgemeldet. Melden Sie sich wieder an, um fortzufahren.",
 "Your browser does not reach the storage: something between, a firewall say, keeps it away. Files up to {limit} can be uploaded all the same.":"Ihr Browser erreicht den Speicher nicht: Etwas dazwischen, eine Firewall etwa, hält ihn fern. Dateien bis {limit} lassen sich trotzdem hochladen.",
 "Your role does not allow this. Ask an admin of the workspace.":"Ihre Rolle erlaubt das nicht. Bitten Sie einen Admin des Arbeitsbereichs.",

@@ -266,3 +266,35 @@ def test_a_question_that_goes_with_the_line_is_asked_once_and_its_words_are_kept
     answers(page, 1)
     expect(page.locator("textarea")).to_have_value("")
     page.wait_for_load_state("networkidle")
+
+
+def test_a_first_message_without_a_line_waits_for_it_and_is_sent_once(
+    server: Server, page: Page, localaws: LocalAws
+) -> None:
+    sign_in(page, server, MAX)
+    page.wait_for_load_state("networkidle")
+    began = page.url
+    localaws.script(chunks=["word"], match=STREAM)
+    page.context.set_offline(True)
+    page.locator("textarea").fill("Do otters swim?")
+    page.locator("textarea").press("Enter")
+    told = page.locator("[data-problem]")
+    expect(told).to_contain_text("sent as soon as the connection is back")
+    page.locator("textarea").press("Enter")
+    page.locator("[data-send]").click()
+    expect(told).to_be_visible()
+    assert page.url == began
+    assert page.locator("textarea").input_value() == "Do otters swim?"
+    page.context.set_offline(False)
+    page.wait_for_url("**/assistant/*-*/")
+    answers(page, 1)
+    page.evaluate("document.getElementById('title').maxLength = 10_000; tenantry.dialog('rename')")
+    long = "\N{OTTER}\u202ex" * 60
+    page.locator("#title").fill(long)
+    page.locator("#title").press("Enter")
+    expect(page.locator("#rename")).to_contain_text("A title holds at most 120 characters.")
+    assert page.locator("#title").input_value() == long
+    with entered(tenant_of(MAX)):
+        asked = Message.objects.filter(role=MessageRole.USER).values_list("text", flat=True)
+        assert list(asked) == ["Do otters swim?"]
+    page.wait_for_load_state("networkidle")
