@@ -8,10 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-SHORT: Final = 3  # letters from which on two beside each other may be changed over
-SHORTEST: Final = (
-    5  # letters of a word that may be mistyped otherwise; shorter ones are near to much
-)
+SHORTEST: Final = 5  # letters of a word that may be mistyped; shorter ones are near to too much
 LONG: Final = 8  # letters from which on two mistakes are forgiven
 PREFIX: Final = 3  # letters that a word with two mistakes must begin with rightly
 READ_AS: Final = 3  # terms at most that stand in for one word
@@ -30,32 +27,18 @@ class Reading:
 
 
 def forgiven(word: str) -> int:
-    """Return how many mistakes a word may have: none in numbers, codes and the shortest words.
-
-    In a short one nothing but two letters changed over is a mistake: see `mistakes`.
-    """
-    if len(word) < SHORT or not word.isalpha():
+    """Return how many mistakes a word may have: none in numbers, codes and short words."""
+    if len(word) < SHORTEST or not word.isalpha():
         return 0
     return 2 if len(word) >= LONG else 1
 
 
-def mistakes(word: str, meant: str) -> int | None:
-    """Return how many mistakes make `word` of what was meant; None for more than it may have."""
-    if len(word) < SHORTEST and sorted(word) != sorted(meant):
-        return None
-    found = distance(word, meant)
-    return found if found <= forgiven(word) else None
-
-
 def one_off(word: str) -> set[str]:
-    """Return all that one mistake makes of a word: some 90 for each letter of one not short."""
+    """Return all that one mistake makes of a word: some 90 for each of its letters."""
     cuts = [(word[:at], word[at:]) for at in range(len(word) + 1)]
-    crossed = {head + tail[1] + tail[0] + tail[2:] for head, tail in cuts if len(tail) > 1}
-    if len(word) < SHORTEST:
-        return crossed - {word}
     return (
         {head + tail[1:] for head, tail in cuts if tail}
-        | crossed
+        | {head + tail[1] + tail[0] + tail[2:] for head, tail in cuts if len(tail) > 1}
         | {head + letter + tail[1:] for head, tail in cuts if tail for letter in LETTERS}
         | {head + letter + tail for head, tail in cuts for letter in LETTERS}
     ) - {word, ""}
@@ -88,9 +71,10 @@ def readings(stems: Iterable[str], known: Mapping[str, int], *, unfinished: bool
             return [Reading(term, 1.0) for term in _most(begun, known)]
     near: dict[int, list[str]] = {}
     for term in known:
-        made = [found for stem in stems if (found := mistakes(stem, term)) is not None]
-        if made:
-            near.setdefault(min(made), []).append(term)
+        mistakes = min((distance(stem, term) for stem in stems if forgiven(stem)), default=99)
+        allowed = max((forgiven(stem) for stem in stems), default=0)
+        if mistakes <= allowed:
+            near.setdefault(mistakes, []).append(term)
     if not near:
         return []
     fewest = min(near)
@@ -108,7 +92,7 @@ def spelling(word: str, tokens: Iterable[str], *, unfinished: bool) -> str | Non
         begun = [token for token in tokens if token.startswith(word)]
         if begun:
             return min(begun, key=len)
-    near = [token for token in tokens if mistakes(word, token) is not None]
+    near = [token for token in tokens if distance(word, token) <= forgiven(word)]
     return min(near, key=lambda token: distance(word, token), default=None)
 
 

@@ -10,7 +10,7 @@ from search.languages import language_of
 from search.models import Chunk, Posting, Right, Source
 from search.services import POST
 from search.tasks import languages_reread
-from search.typos import distance, forgiven, mistakes, one_off, readings, spelling
+from search.typos import distance, forgiven, one_off, readings, spelling
 from search.words import by_words
 from tenants.context import SYSTEM, entered
 from tests.search.shelf import find, names, shelve
@@ -108,13 +108,10 @@ def test_a_stop_word_of_one_language_is_a_word_in_another() -> None:
     [
         ("garantee", "guarantee"), ("guarentee", "guarantee"), ("reciept", "receipt"),
         ("environmnetal", "environmental"), ("recpt", None), ("tree", None), ("44712", None),
-        ("yaer", "year"), ("fo", None), ("heat", None), ("tow", "two"), ("ot", None),
     ],
 )  # fmt: skip
 def test_a_mistyped_word_is_read_as_one_that_there_is(typed: str, wanted: str | None) -> None:
-    shelve(
-        ALICE, "a.txt", "The guarantee covers it with a receipt, in three years or two, code 44711."
-    )
+    shelve(ALICE, "a.txt", "The guarantee covers it with a receipt, in three years, code 44711.")
     shelve(ALICE, "b.txt", "The environmental report of the year.")
     answer = (
         api(ALICE).post("/api/v1/search/", {"query": typed}, content_type="application/json").json()
@@ -243,13 +240,8 @@ def test_mistakes_are_counted_and_forgiven_by_length() -> None:
     assert distance("reciept", "receipt") == 1
     assert distance("kitten", "sitting") == 3
     assert [forgiven(word) for word in ("abc", "abcd", "abcdefg", "abcdefgh", "abcde1")] == [
-        1, 1, 1, 2, 0,
+        0, 0, 1, 2, 0,
     ]  # fmt: skip
-    assert mistakes("pmup", "pump") == 1
-    assert [mistakes("pimp", "pump"), mistakes("pup", "pump"), mistakes("umpp", "pump")] == [
-        None
-    ] * 3
-    assert one_off("abc") == {"bac", "acb"}
-    assert {"bcde", "bacde", "xbcde", "abxcde"} <= one_off("abcde")
+    assert {"bc", "bac", "xbc", "abxc"} <= one_off("abc")
     known = {"receipt": 3, "recip": 9, "receiv": 1}
     assert [one.term for one in readings({"reciept"}, known, unfinished=False)] == ["receipt"]
