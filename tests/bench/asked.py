@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 FOLDER: Final = Path(__file__).parent / "questions"
+TEN: Final = Path(__file__).parent / "ten_questions.toml"
 HELD_OUT: Final = 2  # the last of each file
 
 
@@ -48,14 +49,22 @@ class Judged:
 
 
 def questions() -> list[Question]:
-    """Return all of them, file by file."""
+    """Return the ten of each file, file by file."""
+    return [each for path in sorted(FOLDER.glob("*.toml")) for each in _written(path, HELD_OUT)]
+
+
+def ten_questions() -> list[Question]:
+    """Return the ten over all files together."""
+    return _written(TEN, 0)
+
+
+def _written(path: Path, hold_out: int) -> list[Question]:
     found = []
-    for path in sorted(FOLDER.glob("*.toml")):
-        for file, rows in tomllib.loads(path.read_text()).items():
-            for place, (text, page, words) in enumerate(rows):
-                pages = page if isinstance(page, list) else [page] if page else []
-                held_out = place >= len(rows) - HELD_OUT
-                found.append(Question(text, file, tuple(pages), words, held_out))
+    for file, rows in tomllib.loads(path.read_text()).items():
+        for place, (text, page, words) in enumerate(rows):
+            pages = page if isinstance(page, list) else [page] if page else []
+            held_out = place >= len(rows) - hold_out
+            found.append(Question(text, file, tuple(pages), words, held_out))
     return found
 
 
