@@ -19,7 +19,7 @@
   let items = [];
   let conversation = box.dataset.conversation || null; // its id, or a promise of it
 
-  const size = (bytes) => bytes < 1024 ? `${bytes} B` : bytes < 1024 * 1024 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1024 / 1024).toFixed(1)} MB`;
+  const size = (bytes) => bytes < 1024 ? ngettext("{n} byte", "{n} bytes", bytes, { n: bytes }) : bytes < 1024 * 1024 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1024 / 1024).toFixed(1)} MB`;
 
   function trouble(file) {
     if (!suffixes.some((suffix) => file.name.toLowerCase().endsWith(suffix))) return gettext("This kind of file cannot be read.");

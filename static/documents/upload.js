@@ -28,7 +28,7 @@
   let running = false;
 
   function size(bytes) {
-    if (bytes < 1024) return `${bytes} B`;
+    if (bytes < 1024) return ngettext("{n} byte", "{n} bytes", bytes, { n: bytes });
     const steps = ["KB", "MB", "GB"];
     let value = bytes / 1024;
     while (value >= 1024 && steps.length > 1) { value /= 1024; steps.shift(); }

@@ -128,6 +128,10 @@ window.texts = {
 "{name} is ready":"{name} ist bereit",
 "{name} is ready.":"{name} ist bereit.",
 "{name} was removed.":"{name} wurde entfernt.",
+"{n} byte":[
+"{n} Byte",
+"{n} Bytes"
+],
 "{n} chosen document":[
 "{n} gewähltes Dokument",
 "{n} gewählte Dokumente"
