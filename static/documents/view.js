@@ -77,13 +77,16 @@
     });
     if (STEPS.includes(kept())) zoom(kept());
     // A page that does not come is said so in its place, and asked for again on a click.
-    reader.addEventListener("error", (event) => {
-      const image = event.target;
+    const missing = (image) => {
       if (!image.matches?.("img[data-sheet]")) return;
       const again = Object.assign(document.createElement("button"), { type: "button", className: "button sheet__again", textContent: gettext("This page did not load. Try again") });
       again.addEventListener("click", () => { again.replaceWith(image); image.srcset = image.srcset; });
       image.replaceWith(again);
-    }, true);
+    };
+    reader.addEventListener("error", (event) => missing(event.target), true);
+    for (const image of reader.querySelectorAll("img[data-sheet]")) {
+      if (image.complete && image.currentSrc && !image.naturalWidth) missing(image); // before this script ran
+    }
   }
 
   /** A page's words lie over its picture once that is there: to be chosen, copied, found and read aloud. */

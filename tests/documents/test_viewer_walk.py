@@ -1,5 +1,6 @@
 """The viewer and the list in a real browser: marked, zoomed, jumped through, replaced."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +16,12 @@ from tests.support.live import DemoPerson, LiveStack
 
 FACT = "The winch of the north pier is rated for 4,200 kilograms."
 NAME = "Pier manual.pdf"
+CHOOSE = """(holder, words) => {
+  const inside = document.createTreeWalker(holder, NodeFilter.SHOW_TEXT);
+  while (inside.nextNode() && !inside.currentNode.data.includes(words));
+  const at = inside.currentNode.data.indexOf(words);
+  getSelection().setBaseAndExtent(inside.currentNode, at, inside.currentNode, at + words.length);
+}"""
 WITHIN = 90.0  # seconds for a worker that does other things too
 
 
@@ -79,6 +86,17 @@ def test_a_pdf_is_read_page_by_page_found_in_and_replaced(signed_in: Page, membe
     page.locator(".document-hit").first.click()
     expect(page.locator("#page-40 [data-mark]").first).to_be_in_viewport()
     check(page)
+    page.get_by_label("Find in this document").fill("winch")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Next place").click()
+    expect(page.get_by_text("number 1 is shown")).to_be_visible()
+    page.locator("#reader").evaluate("reader => { reader.scrollTop = 0; }")
+    page.get_by_role("link", name="Back to the passage").click()
+    expect(page.locator("#page-40 [data-mark]").first).to_be_in_viewport()
+    passages_are_chosen(page, member)
+    page.goto(f"{member.url}/documents/{document['id']}/?q=rated for 4,200")
+    page.locator(".document-hit").first.click()
+    expect(page.locator("#page-40 [data-mark]").first).to_be_in_viewport()
     page.get_by_role("link", name="Text", exact=True).click()
     expect(page.locator("#page-40 mark")).to_be_in_viewport()
     expect(page.locator("#page-40 mark")).to_have_text("rated for 4,200")
@@ -103,3 +121,41 @@ def test_a_pdf_is_read_page_by_page_found_in_and_replaced(signed_in: Page, membe
     page.get_by_label("Tag", exact=True).select_option("Harbour")
     expect(page.locator("#rows tr")).to_have_count(1)
     check(page)
+
+
+def passages_are_chosen(page: Page, member: Member) -> None:
+    """Choose a line of the page as it looks, then of its text; link to it, ask about it."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    bar = page.get_by_role("toolbar", name="The chosen passage")
+    for lines, mark in (
+        ("#page-40 .sheet__words > text", "#page-40 [data-mark]"),
+        ("#page-40 .document__text", "#page-40 mark"),
+    ):
+        line = page.locator(lines).filter(has_text=FACT)
+        expect(line).to_have_count(1)
+        expect(bar).to_be_hidden()
+        line.evaluate(CHOOSE, FACT)
+        expect(bar).to_be_visible()
+        check(page)
+        bar.get_by_role("button", name="Copy a link to this").click()
+        expect(page.locator("#toasts")).to_contain_text("opens this document with the passage")
+        address = page.evaluate("navigator.clipboard.readText()")
+        bar.get_by_role("link", name="Ask about this").click()
+        expect(page.get_by_role("textbox", name="Question")).to_have_value(re.compile(re.escape(FACT)))
+        page.goto(address)
+        expect(page.locator(mark).first).to_be_in_viewport()
+        expect(page.locator("#passage")).to_contain_text(FACT)
+        page.get_by_role("link", name="Text", exact=True).click()
+        settled(page)
+
+
+def test_a_page_that_does_not_come_is_asked_for_again(signed_in: Page, member: Member) -> None:
+    page = signed_in
+    document = ready(member.client, "Short.pdf", files.pdf([FACT]))
+    page.route("**/pages/1/?w=*", lambda route: route.abort("connectionreset"))
+    page.goto(f"{member.url}/documents/{document['id']}/")
+    again = page.get_by_role("button", name="This page did not load")
+    expect(again).to_be_visible()
+    page.unroute("**/pages/1/?w=*")
+    again.click()
+    expect(page.locator(".sheet__words > text")).to_have_text(FACT)
