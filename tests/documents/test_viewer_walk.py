@@ -141,7 +141,9 @@ def passages_are_chosen(page: Page, member: Member) -> None:
         expect(page.locator("#toasts")).to_contain_text("opens this document with the passage")
         address = page.evaluate("navigator.clipboard.readText()")
         bar.get_by_role("link", name="Ask about this").click()
-        expect(page.get_by_role("textbox", name="Question")).to_have_value(re.compile(re.escape(FACT)))
+        expect(page.get_by_role("textbox", name="Question")).to_have_value(
+            re.compile(re.escape(FACT))
+        )
         page.goto(address)
         expect(page.locator(mark).first).to_be_in_viewport()
         expect(page.locator("#passage")).to_contain_text(FACT)
