@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
+from threading import Event
+from typing import Any, Final
 
 import psycopg
 from django.contrib.auth.tokens import default_token_generator
@@ -33,8 +34,8 @@ from tests.support.browser import settled
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, PASSWORD, Person
 from tests.support.clients import tenant_of, user_of
 from tests.support.services import Worker
-from tests.support.waiting import eventually
 
+LOOK_EVERY: Final = 0.2  # seconds
 SUPPORT = "support@tenantry.example"
 Walk = Callable[[Page], Any]
 CASE = """
@@ -261,22 +262,30 @@ class Brought:
     def _busy(self, page: Page) -> None:
         """End the database's connection of a request that waits there, as a restart does."""
         self._signed_in(page, CHARLIE)
-        url = self.worker.served.cluster().url("owner", self.worker.database)
+        url = self.worker.served.cluster().url("postgres", self.worker.database)
         table = f'"{tenant_of(CHARLIE).schema}".webhooks_endpoint'
         with psycopg.connect(url) as owner, ThreadPoolExecutor(1) as aside:
             owner.execute(f"LOCK TABLE {table}")  # type: ignore[arg-type]
-            ended = aside.submit(self._end_waiting, url)
-            page.goto(self._at(CHARLIE, "settings/webhooks/"))
-            ended.result()
+            came = Event()
+            ended = aside.submit(self._end_waiting, url, came)
+            try:
+                page.goto(self._at(CHARLIE, "settings/webhooks/"))
+            finally:
+                came.set()
+            assert ended.result() > 0
 
     @staticmethod
-    def _end_waiting(url: str) -> None:
+    def _end_waiting(url: str, came: Event) -> int:
+        """End whatever waits for the table until the page came, and count it."""
         waits = (
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE wait_event_type = 'Lock' AND query LIKE '%webhooks_endpoint%'"
         )
+        ended = 0
         with psycopg.connect(url, autocommit=True) as login:
-            eventually(lambda: login.execute(waits).fetchall())
+            while not came.wait(LOOK_EVERY):
+                ended += len(login.execute(waits).fetchall())
+        return ended
 
     def _staff_case(self, page: Page) -> None:
         tenant, period = tenant_of(CHARLIE).id, timezone.now().date().replace(day=1)
