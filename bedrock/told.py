@@ -101,7 +101,9 @@ def _personal(definition: Mapping[str, Any]) -> list[str]:
 
 
 def finding_named(kind: str) -> str:
-    """Return what is told of a kind of finding: `Prompt injection`, `US bank account number`."""
+    """Return what is told of a kind of finding: `Hatred`, `US bank account number`."""
+    if kind in NAMES:
+        return str(NAMES[kind])
     name = _entity(kind)
     return name[:1].upper() + name[1:]
 

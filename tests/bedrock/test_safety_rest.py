@@ -83,7 +83,7 @@ def test_an_admin_sets_words_which_a_viewer_only_reads(localaws: LocalAws) -> No
     ]
     page = browser_of(ADA).get("/settings/safety/").content.decode()
     assert "Project Falcon" in page and "Save the words" in page
-    assert ">Hate</label>" in page and ">Credit or debit card number</label>" in page
+    assert ">Hatred</label>" in page and ">Credit or debit card number</label>" in page
     assert "Save the words" not in browser_of(BOB).get("/settings/safety/").content.decode()
     words = {"part": "words", "words": "one\ntwo\n"}
     assert browser_of(ADA).post("/settings/safety/", words).status_code == 422, "of no version"
