@@ -110,16 +110,20 @@ def test_a_list_of_a_thousand_takes_as_many_statements_as_one_of_five(
         "/admin/registry/offboarding/", "/admin/registry/onboarding/",
     ]  # fmt: skip
 
+    def counted(path: str) -> int:
+        with CaptureQueriesContext(connection) as caught:
+            assert client.get(path).status_code == 200
+        return len(caught)
+
     def statements() -> dict[str, int]:
         told = {}
         for path in paths:
             begun = time.perf_counter()
             client.get(path)
             took = time.perf_counter() - begun
-            with CaptureQueriesContext(connection) as caught:
-                assert client.get(path).status_code == 200
-            told[path] = len(caught)
-            print(f"{path}: {took * 1000:.0f} ms, {len(caught)} statements")
+            # Now and then one reads plans and prices anew, of which a process keeps a copy.
+            told[path] = min(counted(path), counted(path))
+            print(f"{path}: {took * 1000:.0f} ms, {told[path]} statements")
         return told
 
     few = statements()
