@@ -5,8 +5,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from assistant.errors import MESSAGE_CHARACTERS
 from tests.assistant.talking import Server, conversation_for, kinds, said_in, talking
@@ -14,6 +12,7 @@ from tests.documents.helpers import HANDBOOK, ready
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, Person
 from tests.support.clients import api, browser_of, code_of
 from tests.support.localaws import LocalAws
+from tests.support.statements import statements_of_page
 
 HOME = "/api/v1/conversations/"
 EVENTS = {"Accept": "text/event-stream"}
@@ -199,14 +198,7 @@ def test_why_an_answer_came_about_is_for_its_owner_and_admins() -> None:
 @pytest.mark.django_db
 def test_pages_cost_the_same_however_much_was_said() -> None:
     browser = browser_of(BOB)
-    few = _statements(browser, f"/assistant/{conversation_for(BOB)}/")
+    few = statements_of_page(browser, f"/assistant/{conversation_for(BOB)}/")
     for _ in range(5):
         conversation_for(BOB)
-    assert _statements(browser, f"/assistant/{conversation_for(BOB)}/") == few
-
-
-def _statements(browser: Any, path: str) -> int:
-    browser.get(path)
-    with CaptureQueriesContext(connection) as captured:
-        assert browser.get(path).status_code == 200
-    return len(captured)
+    assert statements_of_page(browser, f"/assistant/{conversation_for(BOB)}/") == few

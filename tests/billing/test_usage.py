@@ -7,8 +7,6 @@ from typing import Final
 from uuid import uuid4
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from billing.chart import chart_of_days
 from billing.meters import database_now
@@ -23,6 +21,7 @@ from tenants.context import entered, public_scope
 from tests.billing.calls import MODEL, on_plan, plan_make, reserve
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, Person
 from tests.support.clients import api, browser_of, code_of, stranger, tenant_of, user_of
+from tests.support.statements import statements_of_page
 
 pytestmark = pytest.mark.django_db
 
@@ -216,17 +215,10 @@ def test_the_landing_page_can_offer_the_plans() -> None:
 
 def test_the_page_asks_as_many_statements_however_much_was_used() -> None:
     client = browser_of(ALICE)
-    client.get("/usage/")
-
-    def asked() -> int:
-        with CaptureQueriesContext(connection) as caught:
-            assert client.get("/usage/").status_code == 200
-        return len(caught)
-
-    before = asked()
+    before = statements_of_page(client, "/usage/")
     for number in range(12):
         use(ALICE if number % 2 else MAX, f"feature-{number}", {Unit.INPUT: 100})
-    assert asked() == before <= 14
+    assert statements_of_page(client, "/usage/") == before <= 14
 
 
 def test_the_forecast_goes_on_at_the_rate_of_the_last_week() -> None:

@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from bedrock.gateway import knowledge_retrieve
 from search.models import Chunk, Collection, CollectionMember, Filing
@@ -21,6 +20,7 @@ from tests.search.shelf import find, names
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, INES, MAX, PASSWORD, UMA, Person
 from tests.support.clients import api, browser_of, code_of, tenant_of, user_of
 from tests.support.localaws import LocalAws
+from tests.support.statements import statements_of
 
 pytestmark = pytest.mark.django_db
 
@@ -225,14 +225,8 @@ def test_statements_do_not_grow_with_collections_members_and_filings() -> None:
 
     clients = {"api": api(BOB), "browser": browser_of(BOB)}
 
-    def once(surface: Callable[[], Any]) -> int:
-        with CaptureQueriesContext(connection) as queries:
-            surface()
-        return len(queries)
-
     def cost() -> dict[str, int]:
-        """Return the least of three: caches are read again every few seconds."""
-        return {name: min(once(surface) for _ in range(3)) for name, surface in surfaces.items()}
+        return {name: statements_of(surface) for name, surface in surfaces.items()}
 
     with entered(tenant_of(ALICE)):
         Collection.objects.create(name="first", owner_id=user_of(ALICE).id)

@@ -5,8 +5,6 @@ from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from assistant.models import Conversation, Message, MessageRole
@@ -18,6 +16,7 @@ from tenants.context import entered
 from tests.documents.helpers import HANDBOOK, indexed, ingested, ready, text_of, upload
 from tests.support.cast import ADA, ALICE, BOB, MAX, Person
 from tests.support.clients import api, browser_of, code_of, tenant_of, user_of
+from tests.support.statements import statements_of_page
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
@@ -189,14 +188,6 @@ def test_the_same_content_and_what_is_no_file_replace_nothing() -> None:
 def test_versions_cost_the_list_no_statement() -> None:
     first = ready("Travel.md", HANDBOOK)
     browser = browser_of(MAX)
-
-    def cost() -> int:
-        with CaptureQueriesContext(connection) as queries:
-            browser.get("/documents/")
-        return len(queries)
-
-    cost()
-    before = cost()
+    before = statements_of_page(browser, "/documents/")
     ingested(replaced(first.id, NEWER).json()["id"])
-    cost()
-    assert cost() == before
+    assert statements_of_page(browser, "/documents/") == before
