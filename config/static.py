@@ -14,7 +14,9 @@ from servestatic import ServeStaticASGI
 HASHED: Final = re.compile(r"\.[0-9a-f]{12}\.[a-z0-9]+$")
 STAMP: Final = b"v="  # begins the query of an address that says when its file was changed
 FRESH_SECONDS: Final = 60  # for names without one
-LIBRARY: Final = "max-age=3600, public"  # what libraries' styles name changes with an installation
+# What libraries' styles name changes with an installation.
+LIBRARY: Final = "max-age=3600, public"
+FONT: Final = ".woff2"
 FOREVER: Final = b"max-age=315360000, public, immutable"
 # Of a file that is opened by itself; a page's own policy governs what the page loads.
 FILE_POLICY: Final = (
@@ -27,11 +29,14 @@ class StampedFiles(StaticFilesStorage):
     """Addresses with the time of their file's last change, where nothing stamps the names.
 
     A browser then asks for a file again when it has changed, and not with each page. A look at the
-    disk for each address, some microseconds.
+    disk for each address, some microseconds. Fonts keep the address by which the styles name them,
+    or a page that loads one ahead would load it twice.
     """
 
     def url(self, name: str | None) -> str:
         address = super().url(name)
+        if address.endswith(FONT):
+            return address
         file = _file_of(name or "")
         return f"{address}?v={file.stat().st_mtime_ns:x}" if file and file.is_file() else address
 
@@ -88,9 +93,12 @@ def _keeping(send: Any) -> Any:
     return kept
 
 
-def _protected(headers: Any, path: str, _url: str) -> None:
-    """Give a file the headers that every answer of the product has, and a library's its time."""
-    if "site-packages" in path:
+def _protected(headers: Any, path: str, url: str) -> None:
+    """Give a file the headers that every answer of the product has, and a library's its time.
+
+    A font too is kept that long: a page that had to ask for it anew would first be drawn without.
+    """
+    if "site-packages" in path or (path.endswith(FONT) and not HASHED.search(url)):
         headers["Cache-Control"] = LIBRARY
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Content-Security-Policy"] = FILE_POLICY

@@ -56,3 +56,13 @@ def test_files_that_are_not_collected_are_stamped_and_libraries_kept_a_while() -
     assert kept_for(StampedFiles().url("icons.svg")).endswith(b"immutable")
     assert kept_for("/static/icons.svg") == b"max-age=0, public"
     assert kept_for("/static/admin/css/base.css") == b"max-age=3600, public"
+
+
+def test_a_page_and_its_styles_name_the_font_alike_and_it_is_kept_a_while() -> None:
+    from config.static import StampedFiles
+
+    address = StampedFiles().url("fonts/inter.woff2")
+    styles = Path(__file__).parents[2] / "static" / "css" / "tokens.css"
+    assert address == "/static/fonts/inter.woff2"
+    assert 'url("../fonts/inter.woff2")' in styles.read_text()
+    assert kept_for(address) == b"max-age=3600, public"
