@@ -13,7 +13,6 @@ from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError
 from django.utils import translation
 
 from assistant.access import conversation_of
@@ -26,12 +25,12 @@ from assistant.runner import running_in, turn_group, turn_run, turn_stop
 from assistant.selectors import Missed, missed_since
 from assistant.services import thorough_checked, turn_again, turn_begin, turn_decide, turn_edit
 from assistant.watchkeeper import socket_closed, socket_opened
-from tenants.context import Actor, entered, in_public, in_tenant
-from tenants.errors import Forbidden, TenantryError, TenantUnavailable
+from tenants.context import Actor, entered, in_tenant
+from tenants.ended import ended_elsewhere
+from tenants.errors import Forbidden, TenantryError
 from tenants.foreseen import error_members, foreseen
 from tenants.listening import Event, join, leave
 from tenants.liveframes import Frame
-from tenants.registry.selectors import tenant_by_id
 from tenants.sockets import (
     SIGNED_OUT,
     Admitted,
@@ -123,6 +122,10 @@ class AssistantConsumer:
             await in_tenant(self.tenant, conversation_of, actor, self.conversation_id)
         except TenantryError:
             return False
+        except Exception as error:
+            if await ended_elsewhere(error, self.tenant):
+                return False
+            raise
         return True
 
     def _groups(self) -> tuple[str, ...]:
@@ -281,10 +284,10 @@ class AssistantConsumer:
 
         try:
             return await in_tenant(self.tenant, judged)
-        except DatabaseError as error:  # of a workspace that was erased, nothing is left to ask
-            try:
-                await in_public("app_public", tenant_by_id, self.tenant.id)
-            except TenantUnavailable:
+        except (_SignedOut, TenantryError):
+            raise
+        except Exception as error:  # of a workspace that was erased, nothing is left to ask
+            if await ended_elsewhere(error, self.tenant):
                 raise _SignedOut from error
             raise
 

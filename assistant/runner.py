@@ -21,6 +21,7 @@ from assistant.models import Turn
 from assistant.services import leases_renew
 from tenants.aside import begin_aside
 from tenants.context import Actor, TenantContext, entered
+from tenants.ended import ended
 from tenants.errors import TenantryError
 from tenants.foreseen import AnswerFailed, error_members
 from tenants.listening import tell_here, tell_others
@@ -130,9 +131,11 @@ def _run(running: RunningTurn, work: Work, before: RunningTurn | None) -> None:
         with entered(running.tenant), bound(request_id=request_id):
             work(running)
     except Exception as error:
-        log.exception("turn.failed", turn=str(running.turn.id))
+        gone = ended(error, running.tenant)
+        if gone is None:
+            log.exception("turn.failed", turn=str(running.turn.id))
         if not running.frames.ended:
-            running.error = error if isinstance(error, TenantryError) else AnswerFailed()
+            running.error = gone or (error if isinstance(error, TenantryError) else AnswerFailed())
             running.frames.send(
                 "error", message_id=str(running.turn.answer_id), **error_members(running.error)
             )
@@ -158,8 +161,9 @@ def _keep() -> None:
                 with entered(group[0].tenant):
                     _look_for_stops(group)
                     _renew(group)
-            except Exception:  # whatever it is, the others' turns are kept, and these tried again
-                log.exception("turns.not_kept", tenant=str(group[0].tenant.id))
+            except Exception as error:  # the others' turns are kept, and these tried again
+                if not ended(error, group[0].tenant):
+                    log.exception("turns.not_kept", tenant=str(group[0].tenant.id))
 
 
 def _renew(group: list[RunningTurn]) -> None:

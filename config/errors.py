@@ -35,6 +35,7 @@ from rest_framework.views import set_rollback
 
 from config.refusals import refusal_note
 from tenants.accounts.idempotency import Answered
+from tenants.ended import ended
 from tenants.errors import (
     Forbidden,
     Invalid,
@@ -42,6 +43,7 @@ from tenants.errors import (
     NotFound,
     RateLimited,
     TenantryError,
+    TenantUnavailable,
     Unavailable,
 )
 from tenants.logging import request_id
@@ -106,6 +108,8 @@ def ours(error: BaseException) -> TenantryError:
             return _Wrapped("too_large", 413, _("The body is too large; files go to documents/."))
         case RecursionError():  # json's answer to a body nested thousands deep
             return Invalid(_("The body is nested too deeply."))
+        case DataError() if gone := ended(error):
+            return gone
         case SuspiciousOperation() | DataError() | ValidationError():  # NUL in a text, a bad id
             return Invalid(_("The request holds a value that cannot be read or stored."))
         case drf.APIException():
@@ -113,6 +117,8 @@ def ours(error: BaseException) -> TenantryError:
     if isinstance(error, PASSING):
         log.warning("part.unavailable", error=type(error).__name__, message=str(error)[:300])
         return Unavailable(retry_after=2)
+    if gone := ended(error):
+        return gone
     log.error("unforeseen", exc_info=error)
     return ServerError()
 
@@ -152,13 +158,24 @@ def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponseB
     if isinstance(found, RateLimited):
         refusal_note(found, context["request"]._request, context["view"])
     set_rollback()
+    if isinstance(found, TenantUnavailable):
+        return _ended()
     return Response(
         problem(found), status=found.status, headers=_headers(found), content_type=PROBLEM
     )
 
 
+def _ended() -> HttpResponse:
+    """Have the seam answer: of a workspace that has ended, no page could be rendered any more."""
+    response = HttpResponse(status=404)
+    response.tenant_ended = True  # type: ignore[attr-defined]
+    return response
+
+
 def error_page(request: HttpRequest, error: TenantryError) -> HttpResponse:
     """Return the error as a problem document for programs and fragments, as a page for people."""
+    if isinstance(error, TenantUnavailable) and hasattr(request, "tenant"):
+        return _ended()
     wants_json = request.path_info.startswith(("/api/", "/webhooks/")) or request.headers.get(
         "HX-Request"
     )
@@ -201,6 +218,11 @@ class RenderErrors:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return error_page(request, NotFound())
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what Django itself refuses, such as a session that ended while it was used."""
+    return error_page(request, ended(exception) or _Wrapped("bad_request", 400, ""))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

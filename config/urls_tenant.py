@@ -61,5 +61,6 @@ urlpatterns = [
     *bedrock_html,
     *data_html,
 ]
+handler400 = "config.errors.bad_request"
 handler404 = "config.errors.not_found"
 handler500 = "config.errors.server_error"

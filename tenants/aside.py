@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import translation
 
 from tenants.context import TenantContext, entered
+from tenants.ended import ended
 
 MOST: Final = 64  # at once in one process; a plan's concurrent streams bound each tenant
 
@@ -34,8 +35,9 @@ def work_aside(tenant: TenantContext, work: Callable[[], Any]) -> None:
         try:
             with entered(tenant):
                 work()
-        except Exception:
-            log.exception("work.failed")
+        except Exception as error:
+            if not ended(error, tenant):
+                log.exception("work.failed")
         finally:
             connection.close()
 

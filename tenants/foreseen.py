@@ -8,6 +8,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext_lazy as _
 from psycopg_pool import PoolTimeout
 
+from tenants.ended import ended
 from tenants.errors import TenantryError, Unavailable
 
 # Parts below that pass by themselves: a restart, a failover, a full pool.
@@ -31,6 +32,8 @@ def foreseen(error: BaseException) -> TenantryError:
     if isinstance(error, PASSING):
         log.warning("part.unavailable", error=type(error).__name__)
         return Unavailable(retry_after=2)
+    if gone := ended(error):
+        return gone
     log.error("unforeseen", exc_info=error)
     return AnswerFailed()
 

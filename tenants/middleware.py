@@ -59,7 +59,12 @@ class TenantMiddleware:
             raise Http404 from error
         request.tenant = tenant  # type: ignore[attr-defined]
         with entered(tenant):
-            return self.get_response(request)
+            response = self.get_response(request)
+        if getattr(response, "tenant_ended", False):  # meanwhile: now it is like an unknown host
+            for name in ("tenant", "user", "impersonation"):
+                request.__dict__.pop(name, None)
+            raise Http404
+        return response
 
 
 class SessionTenantMiddleware:

@@ -33,6 +33,7 @@ from django.utils.crypto import constant_time_compare
 from tenants import governance
 from tenants.accounts.models import ApiKey, User
 from tenants.context import Actor, TenantContext, current, in_public, in_tenant
+from tenants.ended import ended_elsewhere
 from tenants.errors import TenantUnavailable, UnderMaintenance
 from tenants.languages import language_accepted, language_of
 from tenants.lifecycle.standing import schema_require
@@ -252,6 +253,10 @@ async def _admitted(scope: dict[str, Any]) -> Admitted | None:
         found = await in_tenant(tenant, _identify, session_key, secret)
     except UnderMaintenance:
         return None
+    except Exception as error:
+        if await ended_elsewhere(error, tenant):
+            return None
+        raise
     if found is None:
         return None
     user, actor = found

@@ -17,10 +17,11 @@ from uuid import UUID
 
 import structlog
 from celery import Task, shared_task
-from celery.exceptions import Reject
+from celery.exceptions import Ignore, Reject, Retry
 from django.db import connection, transaction
 
 from tenants.context import current, entered
+from tenants.ended import ended
 from tenants.errors import TenantUnavailable, UnderMaintenance
 from tenants.lifecycle.standing import schema_require
 from tenants.logging import bound
@@ -52,7 +53,14 @@ class TenantTaskBase(Task):
                 schema_require()
             except UnderMaintenance as error:  # the work is not lost: it comes again
                 raise self.retry(exc=error, countdown=30, max_retries=None) from error
-            return self.run(*args, **kwargs)
+            try:
+                return self.run(*args, **kwargs)
+            except (Reject, Retry, Ignore):
+                raise
+            except Exception as error:  # once more would find what is gone no more than now
+                if ended(error) is None:
+                    raise
+                raise Reject("the tenant has ended", requeue=False) from error
 
 
 class TenantTask(Generic[P, R]):
@@ -112,5 +120,7 @@ def in_each_tenant(work: Callable[[], Any], *, failed: str) -> None:
             with entered(tenant):
                 work()
         except Exception as error:
+            if ended(error, tenant):
+                continue
             log.error(failed, tenant=tenant.slug, exc_info=error)
             connection.close()

@@ -13,7 +13,7 @@ import os
 from typing import Any
 
 from django.db.backends.postgresql.base import ServerBindingCursor
-from django.db.utils import InternalError
+from django.db.utils import DataError, InternalError, ProgrammingError
 from django_tenants.postgresql_backend.base import DatabaseWrapper as TenantsDatabaseWrapper
 from psycopg.pq import TransactionStatus
 
@@ -124,7 +124,11 @@ class DatabaseWrapper(TenantsDatabaseWrapper):
         try:  # below Django's cursor: setting the standing is not a guarded statement
             with self.wrap_database_errors:
                 set_standing(self.connection, self._session_role(), path)
+        except DataError as error:  # no such role; of a request's values none is at fault
+            raise ProgrammingError(*error.args) from error
         except InternalError:  # the transaction has failed already: so will what comes next
+            if self.connection.info.transaction_status != TransactionStatus.INERROR:
+                raise
             self._applied = None
         else:
             self._applied = wanted

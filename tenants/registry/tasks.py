@@ -10,6 +10,7 @@ from celery.schedules import crontab
 from django.utils import timezone
 
 from tenants.context import current, public_scope
+from tenants.ended import ended
 from tenants.errors import Conflict, LegalHold
 from tenants.lifecycle.erasing import erase
 from tenants.lifecycle.exports import export_make, exports_expire
@@ -100,8 +101,9 @@ def retention_nightly() -> None:
         try:
             retention_apply(tenant)
             exports_expire(tenant, timezone.now())
-        except Exception:
-            log.exception("retention.failed", tenant_id=str(tenant.id))
+        except Exception as error:
+            if not ended(error, tenant):
+                log.exception("retention.failed", tenant_id=str(tenant.id))
 
 
 @tenant_task(name="registry.isolation_check")

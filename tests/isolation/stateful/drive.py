@@ -197,6 +197,8 @@ async def _driven(run: Run, stores: Stores, steps: list[Step], *, at_once: bool)
     await asyncio.to_thread(beside.drain, run)
     outcome.operations = run.done.total()
     outcome.failures, outcome.last = run.failures, list(run.last)
+    if run.failures:  # an answer 5xx says what it was by its request's id alone
+        outcome.failures += stores.lines.defects
     outcome.done, outcome.took, outcome.statuses = run.done, run.took, run.statuses
     outcome.sightings, outcome.looks = run.model.sightings, stores.looks
     return outcome

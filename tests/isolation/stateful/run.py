@@ -72,7 +72,7 @@ class Run:
         if answer.status in BUSY:
             return False
         if answer.status not in expected:
-            self.fail(f"{what} is answered {answer.status}: {answer.text[:300]}")
+            self.fail(f"{what} is answered {answer.status}: {answer.text[:400]}")
         return answer.status in expected
 
 

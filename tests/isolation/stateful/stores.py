@@ -8,6 +8,7 @@ import gzip
 import json
 import logging
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,17 @@ class Lines(logging.Handler):
         super().__init__()
         self.seen = 0
         self.leaks: list[str] = []
+        self.defects: deque[str] = deque(maxlen=10)  # the last that the product logged
         self.setFormatter(logging.getLogger().handlers[0].formatter)
 
     def emit(self, record: logging.LogRecord) -> None:
         line = self.format(record)
         self.seen += 1
+        if record.levelno >= logging.ERROR:
+            told = json.loads(line)
+            self.defects.append(
+                f"logged for {told.get('request_id')}: {told.get('event')}\n{told.get('exception')}"
+            )
         self.leaks += [
             f"LEAK of {canary} of {workspace} in the log: {line[:300]}"
             for canary, workspace in found_in(line)

@@ -1,0 +1,195 @@
+"""A workspace is erased between a request's seam and its query: it ends like any unknown one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from celery.exceptions import Reject
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from config.celery import app as celery
+from config.errors import ours
+from tenants.accounts.keys import digest_of
+from tenants.accounts.models import ApiKey
+from tenants.context import TenantContext, entered
+from tenants.lifecycle.standing import _at_head
+from tenants.sse import MEDIA_TYPE
+from tests.assistant.talking import conversation_for
+from tests.isolation.attempts import by_key, by_session
+from tests.isolation.stateful.app import Answer, call, request, socket
+from tests.support.cast import ALICE, PASSWORD, Person
+from tests.support.clients import api, browser_of, tenant_of, user_of
+from tests.support.services import Worker
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.django_db(transaction=True)
+OLGA = Person("passing", "Olga", "owner")
+
+
+@pytest.fixture
+def owner(worker: Worker) -> Iterator[psycopg.Connection[Any]]:
+    """The owner's login, which is let out of every lock at the end."""
+    url = worker.served.cluster().url("owner", worker.database)
+    with psycopg.connect(url) as holding:
+        yield holding
+
+
+@pytest.fixture
+def passing(owner: psycopg.Connection[Any], manage: Callable[..., str]) -> Iterator[TenantContext]:
+    """A workspace that will be erased, with its owner Olga, who has a key."""
+    manage("owner", "create_workspace", "passing", "--name", "Passing",
+           "--owner-email", OLGA.email, "--plan", "enterprise")  # fmt: skip
+    tenant = tenant_of(OLGA)
+    olga = user_of(OLGA)
+    with entered(tenant):
+        olga.set_password(PASSWORD)
+        olga.save()
+        ApiKey.objects.create(
+            user=olga, name="tests", prefix=OLGA.key[:12], digest=digest_of(OLGA.key)
+        )
+    yield tenant
+    owner.rollback()
+    if owner.execute("SELECT FROM pg_roles WHERE rolname = %s", [tenant.schema]).rowcount:
+        _role_drop(owner, tenant)
+    owner.commit()
+
+
+def _role_drop(owner: psycopg.Connection[Any], tenant: TenantContext) -> None:
+    owner.execute(f"GRANT {tenant.schema} TO owner WITH INHERIT TRUE, SET TRUE")
+    owner.execute(f"DROP OWNED BY {tenant.schema} CASCADE")
+    owner.execute(f"DROP ROLE {tenant.schema}")
+
+
+def _erase(owner: psycopg.Connection[Any], tenant: TenantContext) -> None:
+    """Do in one transaction what the erasing's last steps do one by one."""
+    owner.execute("UPDATE registry_tenant SET status = 'deleted' WHERE id = %s", [tenant.id])
+    owner.execute(f"DROP SCHEMA {tenant.schema} CASCADE")
+    owner.execute("DELETE FROM registry_domain WHERE tenant_id = %s", [tenant.id])
+    _role_drop(owner, tenant)
+    owner.commit()
+
+
+def _lock(owner: psycopg.Connection[Any], tenant: TenantContext, table: str) -> None:
+    owner.execute(f"LOCK TABLE {tenant.schema}.{table} IN ACCESS EXCLUSIVE MODE")
+
+
+def test_whatever_was_under_way_when_a_workspace_was_erased_is_answered_as_by_the_seam(
+    owner: psycopg.Connection[Any], passing: TenantContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    conversation = str(conversation_for(OLGA))
+    cookie = browser_of(OLGA).cookies[settings.SESSION_COOKIE_NAME].value
+    connection.close()
+    key, session = by_key(OLGA.key), by_session(cookie)
+    question = b'{"question": "Is anything here?"}'
+
+    def waiting(number: int) -> None:
+        query = "SELECT FROM pg_locks WHERE NOT granted"
+        try:
+            eventually(lambda: owner.execute(query).rowcount == number, saying=f"{number} waiting")
+        except AssertionError:
+            owner.rollback()  # else whoever does wait would wait for ever
+            raise
+
+    async def told() -> tuple[list[Answer], Any, Any, Any]:
+        line = socket(conversation, OLGA.host, key)
+        assert await line.opened() is True
+        for table in ("documents_document", "search_source", "search_chunk"):
+            await asyncio.to_thread(_lock, owner, passing, table)
+        under_way = [
+            # Past everything, at the documents themselves.
+            call("GET", "documents/", OLGA.host, key),
+            request("GET", "/documents/", OLGA.host, session, accept="text/html"),
+            request("POST", "/api/v1/ask/", OLGA.host, key, question, accept=MEDIA_TYPE),
+        ]  # fmt: skip
+        answers = [asyncio.create_task(each) for each in under_way]
+        task = asyncio.create_task(asyncio.to_thread(_ingested, passing))
+        await asyncio.to_thread(waiting, 4)
+        await asyncio.to_thread(_lock, owner, passing, "django_session")
+        await asyncio.to_thread(_lock, owner, passing, "accounts_apikey")
+        _at_head.discard(passing.schema)  # as in a process that has not served it yet
+        await asyncio.to_thread(_lock, owner, passing, "django_migrations")
+        under_way = [
+            call("GET", "conversations/", OLGA.host, key),
+            request("GET", "/assistant/", OLGA.host, session, accept="text/html"),
+        ]
+        answers += [asyncio.create_task(each) for each in under_way]
+        another = asyncio.create_task(socket(conversation, OLGA.host, session).opened())
+        await line.say(json.dumps({"type": "ask", "text": "Is anybody here?"}))
+        await asyncio.to_thread(waiting, 8)
+        await asyncio.to_thread(_erase, owner, passing)
+        ended = await asyncio.gather(*answers)
+        return ended, await line.next(), await another, await task
+
+    with ThreadPoolExecutor(1) as aside:  # beside a browser, the main thread has a running loop
+        answers, last, another, task = aside.submit(asyncio.run, told()).result()
+        next_one = request("GET", "/documents/", OLGA.host, session, accept="text/html")
+        after = aside.submit(asyncio.run, next_one).result()
+    assert [answer.status for answer in answers] == [404] * 5
+    codes = [json.loads(answer.text)["code"] for answer in answers if answer.text[0] == "{"]
+    assert codes == ["not_found"] * 3
+    told_page = [_plain(answer.text) for answer in (*answers, after) if answer.text[0] != "{"]
+    assert "Nothing is here" in told_page[0]
+    assert told_page == [told_page[0]] * 3
+    assert "Set-Cookie" not in "".join(answer.head for answer in answers)
+    assert last == {"type": "websocket.close"}
+    assert another == 4403, "the handshake is refused, as any to an unknown workspace"
+    assert task == "rejected, requeue=False"
+    worse = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert worse == [], "the end of a workspace is no defect"
+    assert sum("tenant.ended" in record.getMessage() for record in caplog.records) >= 5
+    # Whoever borrows the connections next finds nothing of it on them.
+    for _ in range(3):
+        assert api(ALICE).get("/api/v1/documents/").status_code == 200
+
+
+def _plain(page: str) -> str:
+    """Return a page without what differs between any two of the same."""
+    return re.sub(r'[0-9a-f-]{36}|(?<=csrf-token" content=")\w+', "", page)
+
+
+def test_a_defect_of_a_living_workspace_stays_one(caplog: pytest.LogCaptureFixture) -> None:
+    living = tenant_of(ALICE)
+    erased = replace(living, id=uuid4())
+
+    def answered(tenant: TenantContext, statement: str = "SELECT 1") -> int:
+        caplog.clear()
+        with entered(tenant):
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute(statement)
+            except DatabaseError as error:
+                return ours(error).status
+        return 200
+
+    assert answered(living, "SELECT FROM nowhere") == 500
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "UndefinedTable" in caplog.records[0].getMessage()
+    assert answered(erased, "SELECT FROM nowhere") == 404
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "UndefinedTable" in caplog.records[0].getMessage()
+    # A role that is missing is no value of the request's, which would be its sender's fault.
+    assert answered(replace(living, schema="t_missing")) == 500
+    assert answered(replace(erased, schema="t_missing")) == 404
+    assert answered(living, "SELECT 'x'::uuid") == 400
+    assert answered(erased, "SELECT 'x'::uuid") == 404
+
+
+def _ingested(tenant: TenantContext) -> str:
+    """Perform a task of the workspace as a worker would, and return how it ended."""
+    try:
+        celery.tasks["documents.ingest"](str(tenant.id), "0" * 32)
+    except Reject as error:
+        return f"rejected, requeue={error.requeue}"
+    finally:
+        connection.close()
+    return "ran"
