@@ -51,7 +51,7 @@ from tenants.logging import request_id
 log = structlog.get_logger(__name__)
 
 PROBLEM: Final = "application/problem+json"
-PAGES: Final = {400, 402, 403, 404, 429, 500, 503}
+PAGES: Final = {400, 403, 404, 429, 500, 503}
 # Failures of the parts below that pass by themselves: a restart, a failover, a full pool.
 PASSING: Final = (
     OperationalError,

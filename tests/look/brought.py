@@ -13,18 +13,15 @@ from typing import Any, Final
 
 import psycopg
 from django.contrib.auth.tokens import default_token_generator
-from django.test import RequestFactory
 from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from playwright.sync_api import Page, expect
 
-from config.errors import error_page
 from tenants.accounts.handover import confirm_make
 from tenants.accounts.invitations import token_of
 from tenants.accounts.models import Invitation, User
 from tenants.context import Actor, entered, public_scope
-from tenants.errors import QuotaExhausted
 from tenants.lifecycle.retention import data_policy_set
 from tenants.registry.models import Impersonation
 from tenants.signin.impersonating import visit_token
@@ -81,7 +78,6 @@ class Brought:
         yield "form out of date", self._form_of_yesterday
         yield "too many", self._too_many
         yield "failed", self._failed
-        yield "used up", self._used_up
         yield "busy", self._busy
         yield "staff, case", self._staff_case
         yield "staff, release", self._staff_release
@@ -247,17 +243,6 @@ class Brought:
             page.goto(self._at(CHARLIE, "settings/webhooks/"))
             table = f'"{schema}".gone'
             owner.execute(f"ALTER TABLE {table} RENAME TO webhooks_endpoint")  # type: ignore[arg-type]
-
-    def _used_up(self, page: Page) -> None:
-        """Show the page of a refusal for want of allowance; most pages tell of it in place."""
-        self._signed_in(page, BOB)
-        request = RequestFactory().get("/used-up/", headers={"Host": BOB.host})
-        with entered(tenant_of(BOB)):
-            request.tenant, request.user = tenant_of(BOB), user_of(BOB)  # type: ignore[attr-defined]
-            told = error_page(request, QuotaExhausted(upgrade_url="/usage/plans/"))
-        page.route("**/used-up/", lambda route: route.fulfill(
-            status=told.status_code, body=told.content, content_type="text/html"))  # fmt: skip
-        page.goto(self._at(BOB, "used-up/"))
 
     def _busy(self, page: Page) -> None:
         """End the database's connection of a request that waits there, as a restart does."""
