@@ -13,6 +13,7 @@ from bedrock.namedtexts import reason_told
 from bedrock.selectors import decisions_of, logged_of
 from bedrock.why import request_explained
 from billing.invoices.selectors import lines_of_request
+from tenants.accounts.deeds import deed_told
 from tenants.accounts.models import AuditEvent, role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
@@ -28,12 +29,13 @@ def request_record(request: HttpRequest, request_id: UUID) -> HttpResponse:
     decisions = decisions_of(request_id)
     for row in decisions:
         row.reason = reason_told(row.reason)
+    audited = AuditEvent.objects.filter(request_id=str(request_id))[:20] if admin else []
     context: dict[str, Any] = {
         **told,
         "decisions": decisions,
         "logged": logged_of(request_id),
         "lines": lines_of_request(request_id) if owner else [],
-        "audit": list(AuditEvent.objects.filter(request_id=str(request_id))[:20]) if admin else [],
+        "audit": [(event, deed_told(event.action)) for event in audited],
         "admin": admin,
         "owner": owner,
         "message_href": message_address(actor, request_id),

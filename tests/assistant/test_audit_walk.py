@@ -87,10 +87,10 @@ def test_the_record_links_decision_call_log_ledger_invoice_and_audit_for_who_may
         calls = logged_of(request_id)  # type: ignore[arg-type]
     assert calls and all(each["aws_request_id"] in owner for each in calls)
     assert "As in the ledger" in owner and ", version 1</a>" in owner
-    assert "All models</a>" in owner and "document.rename</a>" in owner
+    assert "All models</a>" in owner and "Document: rename</a>" in owner
     assert "What was said is not shown" in owner and "Read the answer" not in owner
     admin = record(browser_of(ADA), request_id)
-    assert "document.rename</a>" in admin and "All models" not in admin
+    assert "Document: rename</a>" in admin and "All models" not in admin
     member = record(browser_of(MAX), request_id)
     assert "Read the answer" in member and 'id="audited"' not in member
     assert browser_of(BOB).get(f"/requests/{request_id}/").status_code == 404
@@ -140,10 +140,10 @@ def test_an_auditor_walks_from_an_answer_to_all_that_stands_behind_it(
     page.get_by_role("link", name="Record", exact=True).click()
     settled(page)  # or the last link would be one of those that have come so far
     page.get_by_role("link", name="Invoice", exact=False).last.click()
-    expect(page.get_by_role("heading", name="How it was reckoned")).to_be_visible()
+    expect(page.get_by_role("heading", name="How it was calculated")).to_be_visible()
     seen(page, 4, "invoice")
     page.goto(address)
-    page.get_by_role("link", name="document.rename").click()
+    page.get_by_role("link", name="Document: rename").click()
     expect(page.locator("tbody tr", has_text="Document: rename")).to_be_visible()
     seen(page, 5, "audit")
     page.goto(address)

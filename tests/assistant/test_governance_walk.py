@@ -88,7 +88,7 @@ def test_an_admin_compares_blocks_tries_and_rolls_back(
     answers(page, 1)
     expect(page.locator("[data-answer]").last).not_to_contain_text(REFUSED)
     page.goto(f"{site}/settings/safety/")
-    press(page, "Set again version 1")
+    press(page, "Restore version 1")
     expect(page.get_by_text("(version 1 again)")).to_be_visible()
     page.goto(f"{site}/assistant/")
     say(page, "Where is the falcon?")

@@ -108,8 +108,8 @@ def test_groups_are_admins_to_make_and_of_one_workspace() -> None:
     path = f"/api/v1/collections/{theirs}/groups/{team}/"
     assert api(CHARLIE).put(path, {"right": "read"}, JSON).status_code == 404
     page = browser_of(ADA).get("/settings/groups/").content.decode()
-    assert "Directors" in page and "Make group" in page
-    assert "Make group" not in browser_of(BOB).get("/settings/groups/").content.decode()
+    assert "Directors" in page and "Create group" in page
+    assert "Create group" not in browser_of(BOB).get("/settings/groups/").content.decode()
     group(name="Managers")
     page = browser_of(ADA).get("/settings/groups/").content.decode()
     assert page.count(f'<option value="{BOB.email}">') == 1  # once, however many groups there are

@@ -56,7 +56,11 @@ def test_an_owner_denies_a_topic_tries_it_and_takes_it_back(
         sign_in(page, owner, "/settings/safety/")
         page.get_by_label("One word or phrase a line").fill("quokka")
         _press(page, "Save the words")
-        kept = page.locator("#history + div tbody tr").first.locator("td").first.inner_text()
+        kept = (
+            page.locator("[aria-labelledby=history] tbody tr")
+            .first.locator("td")
+            .first.inner_text()
+        )
         page.get_by_label("A further topic").fill(TOPIC)
         page.get_by_label("What it covers").last.fill(COVERS)
         _press(page, "Save the topics")
@@ -75,5 +79,5 @@ def test_an_owner_denies_a_topic_tries_it_and_takes_it_back(
         assert _withdrawn(page, owner)
 
         page.goto(f"{owner.url}/settings/safety/")
-        _press(page, f"Set again version {kept}")
+        _press(page, f"Restore version {kept}")
         eventually(lambda: not _withdrawn(page, owner), OBEYED_IN)
