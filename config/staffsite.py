@@ -5,10 +5,12 @@ from typing import Any, Final
 from django.apps import AppConfig
 from django.contrib import admin
 from django.contrib.admin import sites
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_cache_control
 from django.utils.functional import Promise
 from unfold.sites import UnfoldAdminSite
 
+TEXTS_SECONDS: Final = 3600
 ORDER: Final = ("registry", "accounts", "billing", "bedrock")
 
 
@@ -25,6 +27,17 @@ class StaffSite(UnfoldAdminSite):
             app["models"].sort(key=lambda model: model["object_name"] != "Tenant")
         known = {label: place for place, label in enumerate(ORDER)}
         return sorted(found, key=lambda app: known.get(app["app_label"], len(known)))
+
+    def i18n_javascript(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Answer with the scripts' texts, to be kept: each list and form waits for them.
+
+        They are the same for everybody, as staff's pages are English alone.
+        """
+        response = super().i18n_javascript(request, extra_context)
+        patch_cache_control(response, private=True, max_age=TEXTS_SECONDS)
+        return response
 
 
 class StaffUnfold(AppConfig):

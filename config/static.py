@@ -67,7 +67,7 @@ def with_static(application: Any) -> Any:
         add_headers_function=_protected,
     )
     prefix = settings.STATIC_URL.strip("/")
-    for folder in [root] if collected else _app_folders():
+    for folder in [root] if collected else reversed(_app_folders()):  # the last is asked first
         served.add_files(str(folder), prefix=prefix)
 
     async def parted(scope: Any, receive: Any, send: Any) -> None:

@@ -153,6 +153,9 @@ def test_workspaces_come_first_in_the_navigation_and_an_empty_list_says_what_it_
     assert places == sorted(places)
     assert "Nothing is bought by the hour" in page
     assert "Show all" not in staff_client().get("/admin/registry/tenant/").content.decode()
+    # Each list waits for these texts in its head: they are fetched once an hour.
+    kept = staff_client().get("/admin/jsi18n/")["Cache-Control"]
+    assert sorted(kept.split(", ")) == ["max-age=3600", "private"]
 
 
 def test_a_role_counts_at_once_and_the_last_administrator_stays() -> None:

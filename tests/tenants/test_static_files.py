@@ -10,26 +10,36 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from asgiref.testing import ApplicationCommunicator
+from django.contrib.staticfiles.finders import find
+
+STATIC = Path(__file__).parents[2] / "static"
+CHARTS = "unfold/js/chart/chart.js"
 
 
-def kept_for(address: str) -> bytes:
-    """Return what the answer says of how long the file may be kept."""
+def served(address: str) -> tuple[bytes, bytes]:
+    """Return the file, and what the answer says of how long it may be kept."""
     from config.static import with_static
 
-    async def fetched() -> bytes:
+    async def fetched() -> tuple[bytes, bytes]:
         parts = urlsplit(address)
         scope = {"type": "http", "method": "GET", "path": parts.path, "headers": [],
                  "query_string": parts.query.encode()}  # fmt: skip
         talk = ApplicationCommunicator(with_static(None), scope)
         start = await talk.receive_output(5)
         assert start["status"] == 200
-        while (await talk.receive_output(5)).get("more_body"):
-            pass  # to its end, where the file is closed
+        body, more = b"", True
+        while more:  # to its end, where the file is closed
+            part = await talk.receive_output(5)
+            body, more = body + part["body"], part.get("more_body", False)
         await talk.wait(60)
-        return dict(start["headers"])[b"cache-control"]
+        return body, dict(start["headers"])[b"cache-control"]
 
     with ThreadPoolExecutor(1) as aside:
         return aside.submit(lambda: asyncio.run(fetched())).result()
+
+
+def kept_for(address: str) -> bytes:
+    return served(address)[1]
 
 
 def test_a_page_asks_for_a_file_again_when_it_has_changed_and_not_before(
@@ -66,3 +76,10 @@ def test_a_page_and_its_styles_name_the_font_alike_and_it_is_kept_a_while() -> N
     assert address == "/static/fonts/inter.woff2"
     assert 'url("../fonts/inter.woff2")' in styles.read_text()
     assert kept_for(address) == b"max-age=3600, public"
+
+
+def test_a_file_of_the_product_s_own_is_served_before_a_library_s_of_the_same_name() -> None:
+    own = STATIC / CHARTS  # no page of staff's draws with the library, and each would wait for it
+    assert find(CHARTS) == str(own)
+    assert served(f"/static/{CHARTS}")[0] == own.read_bytes()
+    assert len(own.read_bytes()) < 200
