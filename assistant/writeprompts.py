@@ -58,7 +58,7 @@ class Template:
 
 TEMPLATES: Final = (
     Template(
-        _("E-mail"), _("An e-mail\nTo: \nAbout: \nPoints to make:\n- \nWhat is asked of them: ")
+        _("Email"), _("An email\nTo: \nAbout: \nPoints to make:\n- \nWhat is asked of them: ")
     ),
     Template(
         _("Announcement"), _("An announcement\nWhat changes: \nFrom when: \nFor whom: \nWhy: ")

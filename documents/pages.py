@@ -21,7 +21,7 @@ from documents.conflicts import Conflict
 from documents.models import Document, DocumentText
 from documents.parsing import MAX_FILE_BYTES
 from documents.parsing.ocr import ocr_installed
-from documents.questions import is_asked_of, question_about
+from documents.questions import is_asked_of, question_about, question_of
 from documents.rendering import answer_html, viewer_address
 from documents.renditions import Rendition, rendition
 from documents.selectors import SORTS, chunk_span, document_list, documents_ready, sorting
@@ -256,7 +256,7 @@ def beside(conflicts: Sequence[Conflict]) -> list[list[tuple[Citation, str]]]:
 
 
 def suggestions(ready: Sequence[Document], chosen: Sequence[UUID]) -> list[str]:
-    """Return questions to begin with, made of the documents' own headings."""
+    """Return questions to begin with: about the documents' own headings, or else their whole."""
     about = [document for document in ready if not chosen or document.id in chosen][:3]
     contents = DocumentText.objects.filter(document_id__in=[document.id for document in about])
     headings = {
@@ -269,6 +269,6 @@ def suggestions(ready: Sequence[Document], chosen: Sequence[UUID]) -> list[str]:
     for document in about:
         titles = [title for _, title, _ in headings.get(document.id, []) if is_asked_of(title)]
         inner = [title for title in titles if title != document.title]
-        if inner:
-            found.append(question_about(document.title or document.name, inner[len(inner) // 2]))
+        name = document.title or document.name
+        found.append(question_about(name, inner[len(inner) // 2]) if inner else question_of(name))
     return found

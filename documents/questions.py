@@ -20,3 +20,8 @@ def question_about(name: str, heading: str) -> str:
     title = heading[found.end() :] if (found := _NUMBER.match(heading)) else heading
     told = {"name": name[:NAME_CHARACTERS], "title": title}
     return gettext("What does “%(name)s” say about “%(title)s”?") % told
+
+
+def question_of(name: str) -> str:
+    """Return a question about the whole of a document, which has no headings to ask about."""
+    return gettext("What is “%(name)s” about?") % {"name": name[:NAME_CHARACTERS]}

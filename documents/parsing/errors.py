@@ -36,7 +36,7 @@ class UnsupportedType(ParsingError):
     title = _(
         "This kind of file is not supported, or its content does not match its name. "
         "Upload a PDF, Word (.docx), PowerPoint (.pptx), Excel (.xlsx), Markdown, plain text, "
-        "HTML, CSV or e-mail (.eml) file."
+        "HTML, CSV or email (.eml) file."
     )
 
 

@@ -52,7 +52,7 @@ def invitation_create(
         validate_email(email)
     except ValidationError:
         raise Invalid(
-            _("%(email)s is not an e-mail address.") % {"email": email[:80] or _("An empty line")}
+            _("%(email)s is not an email address.") % {"email": email[:80] or _("An empty line")}
         ) from None
     if role not in Role.values:
         raise Invalid(_("A role is one of %(roles)s.") % {"roles": ", ".join(Role.values)})
@@ -88,7 +88,7 @@ def invitations_create(*, actor: Actor, lines: str, role: str) -> list[Invited]:
     if rows and rows[0][0].strip().lower() in ("email", "e-mail", "address"):
         rows = rows[1:]
     if not rows:
-        raise Invalid(_("Write at least one e-mail address."))
+        raise Invalid(_("Write at least one email address."))
     if len(rows) > AT_ONCE:
         raise Invalid(
             _("At most %(most)s people are invited at once; these are %(count)s.")

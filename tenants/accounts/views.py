@@ -98,7 +98,7 @@ def _refusal(provider: Provider | None, password: str) -> str:
             "That did not sign you in. This workspace requires %(name)s; only its break-glass"
             " owner may use a password."
         ) % {"name": provider.name}
-    return _("That e-mail address and password do not match a user here.")
+    return _("That email address and password do not match a user here.")
 
 
 @require_POST

@@ -175,6 +175,14 @@ def test_a_question_about_a_section_is_asked_without_its_number(heading: str, as
     assert question_about("Policy", heading) == f"What does “Policy” say about “{asked}”?"
 
 
+def test_documents_without_headings_are_offered_a_question_too() -> None:
+    ready("rates.csv", b"city,limit\nLondon,190\nVienna,140\n")
+    for address in ("/ask/", "/assistant/"):
+        page = browser_of(BOB).get(address).content.decode()
+        assert "What is “rates.csv” about?" in page
+        assert "nothing to read yet" not in page
+
+
 def test_the_page_answers_with_links_to_the_passage() -> None:
     document = ready("Travel policy.md", HANDBOOK)
     browser = browser_of(BOB)

@@ -86,7 +86,7 @@ def test_a_file_of_people_says_of_each_line_what_became_of_it() -> None:
     )
     page = invited("", file=file).content.decode()
     assert "ada.new@example.com</strong>: invited as admin" in page
-    assert "nobody is not an e-mail address" in page
+    assert "nobody is not an email address" in page
     assert "belongs to this workspace already" in page
     assert "A role is one of viewer, member, admin, owner" in page
     # What was refused is mended where it stands, with its role and groups.

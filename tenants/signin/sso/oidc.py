@@ -318,7 +318,7 @@ def claimed_of(issuer: str, claims: dict[str, Any], email_claim: str, name_claim
     if claims.get("email_verified") in (False, "false") and email_claim == "email":
         raise SsoRefused(
             "sso_email_unverified",
-            _("The provider says that this e-mail address is not verified. Verify it there."),
+            _("The provider says that this email address is not verified. Verify it there."),
         )
     name, session = claims.get(name_claim), claims.get("sid")
     return Claimed(

@@ -74,7 +74,7 @@ def address_check(claimed: Claimed, checks: Checks) -> EmailDomain:
         raise SsoRefused(
             "sso_email",
             _(
-                "The provider sent no usable e-mail address. Send one, and look at which claim or"
+                "The provider sent no usable email address. Send one, and look at which claim or"
                 " attribute holds it."
             ),
         ) from None
@@ -88,7 +88,7 @@ def address_check(claimed: Claimed, checks: Checks) -> EmailDomain:
             )
             % {"domain": domain_of(claimed.email)},
         )
-    checks.note(_("E-mail address"), claimed.email)
+    checks.note(_("Email address"), claimed.email)
     return domain
 
 

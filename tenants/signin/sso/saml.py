@@ -276,7 +276,7 @@ def _claimed(assertion: Any, wanted: Wanted, session: str) -> Claimed:
     if form == TRANSIENT or not 0 < len(subject) <= 255:
         raise SsoRefused(
             "sso_subject",
-            _("The provider sends no lasting name id: choose “persistent” or the e-mail address."),
+            _("The provider sends no lasting name id: choose “persistent” or the email address."),
         )
     claims = _attributes(assertion)
     emails = (wanted.email_claim,) if wanted.email_claim else EMAILS
