@@ -61,8 +61,6 @@ class TenantMiddleware:
         with entered(tenant):
             response = self.get_response(request)
         if getattr(response, "tenant_ended", False):  # meanwhile: now it is like an unknown host
-            for name in ("tenant", "user", "impersonation"):
-                request.__dict__.pop(name, None)
             raise Http404
         return response
 
