@@ -1,7 +1,7 @@
 """Staff's sign-in in two steps, and their second factors; on the public host, under `admin/`."""
 
 from functools import wraps
-from typing import Any, cast
+from typing import Any, Final, cast
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -33,6 +33,11 @@ from tenants.signin.policy import FRESH, second_needed
 from tenants.signin.second import sign_in_begin
 from tenants.signin.views import factor_from, set_up_context
 
+SIGNED_OUT: Final = (
+    '<div class="sp-lines" id="{}"><p>You are signed out, so this is no longer renewed.'
+    ' <a class="sp-link" href="{}">Sign in again</a>, and you are back here.</p></div>'
+)
+
 
 @method_decorator([sensitive_post_parameters("password"), never_cache], name="dispatch")
 class StaffSignInView(LoginView):
@@ -41,6 +46,13 @@ class StaffSignInView(LoginView):
     authentication_form = StaffSignInForm
     template_name = "admin/login.html"
     next_page = "admin:index"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show the form; in a part of a page that renews itself, say that the session has ended."""
+        if part := request.headers.get("HX-Target"):
+            again = f"{request.path}?{urlencode({'next': self.get_redirect_url()})}"
+            return HttpResponse(format_html(SIGNED_OUT, part, again))
+        return super().get(request, *args, **kwargs)
 
     def get_context_data(self, **given: Any) -> dict[str, Any]:
         shown = {

@@ -61,3 +61,18 @@ def test_the_page_of_one_move_and_of_its_workspace_say_how_far_it_is(
         expect(told).not_to_have_attribute("hx-get", "")  # it asks no more
         assert page.evaluate("document.body.dataset.same") == "page"  # nothing was loaded anew
         page.wait_for_load_state("networkidle")
+    # Whoever is signed out meanwhile is told so in its place, and comes back to it.
+    move = uuid.uuid4()
+    owner.execute(BEGUN, [move, workspace[0]])
+    page.goto(f"{admin}/admin/registry/regionmove/{move}/change/")
+    page.context.clear_cookies()
+    expect(told).to_contain_text("You are signed out")
+    page.wait_for_load_state("networkidle")
+    told.get_by_role("link", name="Sign in again").click()
+    page.fill("[name=username]", "staff@tenantry.example")
+    page.fill("[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    expect(told).to_contain_text("From us-east-1 to eu-central-1")
+    owner.execute(DONE, [move])
+    expect(told).to_contain_text("Ended")
+    page.wait_for_load_state("networkidle")
