@@ -4,12 +4,12 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
-from django.db import connection
 from django.utils.translation import gettext
 
 from assistant.models import Conversation, Message, MessageRole, MessageStatus, Turn
 from tenants.context import Actor
 from tenants.errors import NotFound
+from tenants.statements import rows_planned
 
 # What RETURNING selects sees the row as it was: the branch that the turn goes on from.
 COUNT: Final = """
@@ -62,21 +62,19 @@ def turn_asked(
         request_id=uuid4(),
     )
     turn = Turn(conversation=conversation, answer=answer)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            ASK,
-            [
-                answer.id, conversation_id, actor.user_id,
-                conversation_id,
-                question.id, question.role, question.status, text,
-                answer.id, question.id, answer.role, answer.status, answer.request_id,
-                turn.id, conversation_id, answer.id, lease.total_seconds(),
-            ],
-        )  # fmt: skip
-        found = cursor.fetchone()
-    if found is None:
+    found = rows_planned(
+        ASK,
+        [
+            answer.id, conversation_id, actor.user_id,
+            conversation_id,
+            question.id, question.role, question.status, text,
+            answer.id, question.id, answer.role, answer.status, answer.request_id,
+            turn.id, conversation_id, answer.id, lease.total_seconds(),
+        ],
+    )  # fmt: skip
+    if not found:
         raise NotFound(gettext("There is no such conversation."))
-    conversation.turns, conversation.title, question.parent_id = found
+    conversation.turns, conversation.title, question.parent_id = found[0]
     conversation.leaf, turn.number = answer.id, conversation.turns
     question.position, answer.position = 2 * turn.number - 1, 2 * turn.number
     for row in (conversation, question, answer, turn):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 
 from assistant.models import MessageStatus, Turn
 from assistant.shapes import citation_dict, conflict_dict
@@ -21,6 +21,7 @@ from documents.citations import Citation
 from documents.conflicts import Conflict
 from tenants.context import current
 from tenants.foreseen import PASSING
+from tenants.statements import rows_planned
 
 END: Final = f"""
     ended AS (
@@ -97,7 +98,5 @@ def turn_end(
 
 
 def _ended(rider: list[Any] | None, values: list[Any]) -> dict[str, Any] | None:
-    with connection.cursor() as cursor:
-        cursor.execute(END_ALONE if rider is None else END_SETTLED, [*(rider or ()), *values])
-        row = cursor.fetchone()
-    return None if row is None else json.loads(row[0])
+    found = rows_planned(END_ALONE if rider is None else END_SETTLED, [*(rider or ()), *values])
+    return json.loads(found[0][0]) if found else None

@@ -19,7 +19,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from billing import bucket
 from billing.catalog import PlanTerms, cost_of, plan_terms
@@ -42,6 +42,7 @@ from billing.shared import (
 )
 from billing.units import Metric, amounts, array, checked
 from tenants.context import Actor, current
+from tenants.statements import rows_planned
 
 __all__ = ["Along", "Estimate", "Reservation", "admit"]
 
@@ -170,9 +171,8 @@ def _reserve(
         statement = TOGETHER.format(statement, along.sql)
         parameters += along.parameters(row[0])
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, [*(rider or ()), *parameters])
-            return cursor.fetchone()  # type: ignore[no-any-return]
+        [found] = rows_planned(statement, [*(rider or ()), *parameters])
+        return found
     except BaseException:
         if rider is not None:
             settlement_waits(rider)

@@ -19,7 +19,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 
 from billing import bucket
 from billing.catalog import model_and_route, plan_terms, price_of
@@ -35,6 +35,7 @@ from billing.reservations import (
 from billing.shared import unshared_of
 from billing.units import METRIC_OF, Unit, amounts, array, checked
 from tenants.context import current
+from tenants.statements import rows_planned
 
 log = structlog.get_logger(__name__)
 
@@ -131,18 +132,17 @@ def settlement_told(
     if rider is None:
         return None
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                USED_SETTLED.format(along=along and f", {along}"),
-                [*rider, *values, current().id, request_id],
-            )
-            return json.loads(cursor.fetchone()[0])  # type: ignore[no-any-return]
+        [(used,)] = rows_planned(
+            USED_SETTLED.format(along=along and f", {along}"),
+            [*rider, *values, current().id, request_id],
+        )
     except DatabaseError:
         settlement_waits(rider)
         return None
     except BaseException:
         settlement_waits(rider)
         raise
+    return json.loads(used)  # type: ignore[no-any-return]
 
 
 def settlement_taken() -> list[Any] | None:
@@ -266,10 +266,8 @@ def post(held: Held, usage: Usage, *, final: bool, resolved: str) -> str | None:
 
 
 def _written(parameters: list[Any]) -> str | None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {SETTLE}", parameters)
-        state: str | None = cursor.fetchone()[0]
-    return state
+    [(state,)] = rows_planned(f"SELECT {SETTLE}", parameters)
+    return state  # type: ignore[no-any-return]
 
 
 def _parameters(held: Held, usage: Usage, *, final: bool, resolved: str) -> list[Any]:

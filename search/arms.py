@@ -163,7 +163,7 @@ def by_meaning(
         found += BESIDES.format(alike=alike)
         params += [besides.tolist(), *others]
     before = "" if exact else SEARCH_SO.format(looked_at(place.passages, count))
-    return _ranked(rows(before + ASK.format(found=found), params))
+    return _ranked(rows(before + ASK.format(found=found), params, recurs=exact and place.recurs))
 
 
 def looked_at(passages: int, count: int) -> int:

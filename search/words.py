@@ -59,7 +59,7 @@ NEARBY: Final = f"""
     (SELECT found.*, NULL::bigint FROM ({STEMS}) AS found)
     UNION ALL
     SELECT term, NULL, sum(length(entries)) / 8 FROM search_posting
-    WHERE {{within}} AND (term = ANY(%s) {{begun}})
+    WHERE {{within}} AND (term = ANY(ARRAY(SELECT unnest(%s::text[]))) {{begun}})
     GROUP BY term
 """  # noqa: S608 - the parts are constants
 BEGUN: Final = "OR (term >= %s AND term < %s)"
@@ -189,10 +189,12 @@ def _likely(
     near = {stem: one_off(stem) if forgiven(stem) else set() for stem in unknown}
     ranges = [bound for begin in begins.values() for bound in (begin, begin + LAST)]
     statement = NEARBY.format(within=place.condition, begun=BEGUN * len(begins))
-    asked = [query, list(place.languages), *place.params, sorted(set().union(*near.values()))]
+    # As PostgreSQL writes an array: of a list of a thousand the driver would look at each.
+    spelt = ",".join(f'"{each}"' for each in sorted(set().union(*near.values())))
+    asked = [query, list(place.languages), *place.params, f"{{{spelt}}}"]
     words: dict[str, set[str | None]] = {}
     known: dict[str, int] = {}
-    for said, lexemes, chunks in rows(statement, [*asked, *ranges]):
+    for said, lexemes, chunks in rows(statement, [*asked, *ranges], recurs=place.recurs):
         if chunks is None:
             words[said] = set(lexemes)
         else:
@@ -228,7 +230,8 @@ def _entries(place: Within, terms: list[str]) -> dict[str, tuple[int, bytes, lis
     """Return of each term its passages in all, its entries in the place, and its spellings."""
     if not terms:
         return {}
-    known = rows(READ.format(within=place.condition), [*place.params, terms])
+    statement = READ.format(within=place.condition)
+    known = rows(statement, [*place.params, terms], recurs=place.recurs)
     return {term: (int(chunks), bytes(part or b""), spelt) for term, chunks, part, spelt in known}
 
 

@@ -16,6 +16,7 @@ from billing.settlement import settle, settlements_ride
 from billing.units import Unit
 from documents.ask import usage_of
 from tenants.context import entered
+from tenants.statements import rows_planned
 from tests.assistant.talking import Server, actor_for, conversation_for, talking
 from tests.billing.calls import MODEL, entries, reserve
 from tests.documents.helpers import HANDBOOK, ready
@@ -121,3 +122,15 @@ def test_the_last_calls_settlement_is_written_whatever_becomes_of_the_turn() -> 
             assert entries(late.request_id) == {(101, "input_tokens"): 8}
             turn = turn_begin(actor=actor_for(BOB), conversation_id=conversation, text="And now?")
         assert Message.objects.get(id=turn.answer_id).text == "Hello."
+
+
+@pytest.mark.django_db(transaction=True)
+def test_admission_and_settlement_are_planned_once_for_a_connection() -> None:
+    kept = "SELECT statement, generic_plans + custom_plans FROM pg_prepared_statements"
+    with entered(tenant_of(BOB)):
+        for _ in range(2):
+            settle(reserve({Unit.INPUT: 1_000}), model=MODEL, units={Unit.INPUT: 7})
+        times = dict(rows_planned(kept, []))
+    for function in ("billing_admit", "billing_settle"):
+        [planned] = [count for text, count in times.items() if f"{function}(" in text]
+        assert planned >= 2
