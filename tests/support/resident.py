@@ -7,6 +7,7 @@ of the environment that the process was started with.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import runpy
@@ -65,6 +66,9 @@ def main() -> None:
     # What the checks before a command, and its first call of AWS, would load each time.
     _ = get_resolver().url_patterns
     clients_build("us-east-1")
+    # A fork whose collections of garbage walk through all that is loaded copies its pages.
+    gc.collect()
+    gc.freeze()
     for line in sys.stdin:
         if threading.active_count() > 1 or any(each.connection for each in connections.all(True)):
             raise RuntimeError("This process holds what its forks would share.")
