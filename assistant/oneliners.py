@@ -13,6 +13,7 @@ from assistant.prompts import (
 from assistant.runner import RunningTurn
 from bedrock.gateway import ModelRequest, converse
 from tenants.errors import TenantryError
+from tenants.naming import one_line
 
 SHORT_TOKENS: Final = 120
 TITLE_LENGTH: Final = 80
@@ -39,7 +40,7 @@ def title_made(running: RunningTurn, question: str) -> str:
         title = ""
     words = question.split()
     begins = " ".join(words[:TITLE_WORDS]) + ("…" if len(words) > TITLE_WORDS else "")
-    return (title or begins)[:TITLE_LENGTH].strip(" .\"'")
+    return one_line(title or begins)[:TITLE_LENGTH].strip(" .\"'")
 
 
 def _short_answer(

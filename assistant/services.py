@@ -36,6 +36,7 @@ from tenants.accounts.audit import audit_write
 from tenants.context import Actor, current
 from tenants.errors import Invalid, NotAuthenticated, NotFound
 from tenants.lifecycle.holding import hold_refuse
+from tenants.naming import one_line
 
 LEASE: Final = timedelta(seconds=15)
 TITLE_CHARACTERS: Final = 120
@@ -50,7 +51,7 @@ def conversation_create(*, actor: Actor, title: str = "") -> Conversation:
 
 def title_checked(title: str) -> str:
     """Return a title on one line. Raises Invalid beyond TITLE_CHARACTERS."""
-    line = " ".join(title.replace("\x00", "").split())
+    line = one_line(title)
     if len(line) > TITLE_CHARACTERS:
         raise Invalid(
             gettext("A title holds at most %(most)s characters.") % {"most": TITLE_CHARACTERS}

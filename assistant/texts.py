@@ -18,6 +18,7 @@ from tenants.context import Actor
 from tenants.errors import NotFound
 from tenants.keyset import Page, page_of
 from tenants.lifecycle.holding import hold_refuse
+from tenants.naming import one_line
 
 TITLE_CHARACTERS: Final = 120
 LIST_ROWS: Final = 50
@@ -171,4 +172,4 @@ def _title(content: str) -> str:
     """Return the first words of a text, without the signs of its Markdown."""
     plain = _SIGNS.sub(r"\1", content)
     line = next((line for line in plain.splitlines() if line.strip(" #*->|")), _("Text"))
-    return line.strip(" #*->|")[:TITLE_CHARACTERS]
+    return one_line(line).strip(" #*->|")[:TITLE_CHARACTERS] or _("Text")

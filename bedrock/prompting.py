@@ -20,6 +20,7 @@ from tenants import governance
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, TenantContext, current
 from tenants.errors import NotFound
+from tenants.naming import one_line
 from tenants.versions import version_check
 from tenants.wording import grouped
 
@@ -180,7 +181,7 @@ def _stored(
 
 
 def _name(value: Any) -> str:
-    name = " ".join(str(value).replace("\x00", "").split())
+    name = one_line(str(value))
     if len(name) > NAME_CHARACTERS or "<" in name or ">" in name:
         raise SettingsWrong(
             _("A name has up to %(most)s characters, without < and >.") % {"most": NAME_CHARACTERS}

@@ -11,6 +11,7 @@ from documents.errors import BULK_AT_MOST, CHOSEN_DOCUMENTS, reason_told
 from documents.masking import mask_stale
 from documents.models import Document, Status
 from documents.pages import QUERY_CHARACTERS
+from documents.parsing import NAME_CHARACTERS
 from documents.services import ACTIONS
 from search.tagging import TAG_CHARACTERS, TAGS_AT_MOST
 from tenants.wording import grouped
@@ -104,7 +105,11 @@ class VersionUploadSerializer(serializers.Serializer[Any]):
 class ChangeSerializer(serializers.Serializer[Any]):
     """What to change; what is left out stays."""
 
-    name = serializers.CharField(required=False, max_length=200)
+    name = serializers.CharField(
+        required=False,
+        max_length=NAME_CHARACTERS,
+        help_text=f"At most {NAME_CHARACTERS} characters with its extension.",
+    )
     collections = serializers.ListField(
         child=serializers.UUIDField(),
         required=False,

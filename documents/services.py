@@ -18,7 +18,8 @@ from documents.errors import BULK_AT_MOST, Duplicate, NotRetryable, TooManyAtOnc
 from documents.loose import loose_adopt, loose_give_back, loose_leave, loose_store
 from documents.masking import mask_stale, masked_name_of
 from documents.models import Document, Status, Way
-from documents.parsing import MAX_FILE_BYTES, detect, safe_name
+from documents.parsing import MAX_FILE_BYTES, NAME_CHARACTERS, detect, safe_name, whole_name
+from documents.parsing.errors import NameTooLong
 from documents.parsing.sniff import HEAD_BYTES
 from documents.quarantine import quarantine_end
 from documents.tasks import batch_advance, document_ingest, objects_sweep
@@ -300,13 +301,16 @@ def documents_act(
 def document_rename(*, actor: Actor, document_id: UUID | str, name: str) -> Document:
     """Give the document another name; its extension stays, since it says what the file is.
 
-    Where the workspace masks, the name is masked first: one metered call. Raises NotFound, BadName.
+    Where the workspace masks, the name is masked first: one metered call. Raises NotFound, BadName,
+    NameTooLong.
     """
-    wanted = safe_name(name)
+    wanted = whole_name(name)
     document = document_of(actor, document_id)
     extension = _extension(document.name)
     if extension and not wanted.casefold().endswith(extension.casefold()):
-        wanted = safe_name(wanted + extension)
+        wanted = whole_name(wanted + extension)
+    if len(wanted) > NAME_CHARACTERS:
+        raise NameTooLong
     masked = masked_name_of(actor, wanted)
     with transaction.atomic():
         document = document_locked(actor, document_id)

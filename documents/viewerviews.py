@@ -20,6 +20,7 @@ from documents.masking import mask_stale
 from documents.models import Document, Status
 from documents.pageimages import WIDTHS, Sheet, has_pictures, page_image, page_lines, sheets
 from documents.pages import opened_at, upload_limits
+from documents.parsing import NAME_CHARACTERS
 from documents.renditions import Rendition
 from documents.selectors import document_text
 from documents.unmasking import original_checked, text_shown
@@ -49,6 +50,11 @@ def document_view(request: HttpRequest, document_id: UUID) -> HttpResponse:
 
     PDF files as they look, others and with `?as=text` as text; `?q=` lists where words stand.
     """
+    return document_shown(request, document_id)
+
+
+def document_shown(request: HttpRequest, document_id: UUID, **more: Any) -> HttpResponse:
+    """Show the document; `error` is why it was not renamed to `name_given`."""
     actor = actor_of(request)
     document = document_readable(actor, document_id)
     attached = document.attached_to is not None
@@ -61,13 +67,15 @@ def document_view(request: HttpRequest, document_id: UUID) -> HttpResponse:
         "tags_known": tags_known(actor) if may_write else [],
         "may_unmask": may_unmask(actor),
         "versions": list(versions_of(actor, document)[:VERSIONS_SHOWN]),
+        "name_most": NAME_CHARACTERS,
         "newest": newest_of(actor, document_id) if document.replaced_at else None,
         "limits": upload_limits() if may_write else None,
         "file_open": may_unmask(actor) or not (document.masked_with or masks()),
     }
     if document.status == Status.READY:
         context |= _reading(request, document)
-    return render(request, "documents/view.html", context)
+    status = more["error"].status if "error" in more else 200
+    return render(request, "documents/view.html", context | more, status=status)
 
 
 def _reading(request: HttpRequest, document: Document) -> dict[str, Any]:

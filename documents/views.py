@@ -23,7 +23,7 @@ from documents.pages import (
     tags_given,
     upload_limits,
 )
-from documents.parsing.errors import BadName
+from documents.parsing.errors import BadName, NameTooLong
 from documents.selectors import document_counts
 from documents.selectors import document_list as document_list_of
 from documents.services import (
@@ -37,6 +37,7 @@ from documents.services import (
 )
 from documents.uploading import direct_from, uploads_open
 from documents.uploads import declared_size_check
+from documents.viewerviews import document_shown
 from search.access import collections_writable
 from search.errors import TagsWrong
 from search.selectors import collection_list
@@ -205,13 +206,14 @@ def document_tags_submit(request: HttpRequest, document_id: UUID) -> HttpRespons
 def document_rename_submit(request: HttpRequest, document_id: UUID) -> HttpResponse:
     actor = actor_of(request)
     document_of(actor, document_id)
+    name = request.POST.get("name", "")
     try:
-        renamed = document_rename(
-            actor=actor, document_id=document_id, name=request.POST.get("name", "")
-        )
-    except (BadName, Conflict) as error:
+        renamed = document_rename(actor=actor, document_id=document_id, name=name)
+    except Conflict as error:
         messages.warning(request, error.detail)
         return redirect("document_view", document_id)
+    except (BadName, NameTooLong) as error:
+        return document_shown(request, document_id, error=error, name_given=name)
     messages.success(request, _("Renamed to “%(name)s”") % {"name": renamed.name})
     return redirect("document_view", document_id)
 

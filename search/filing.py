@@ -23,6 +23,7 @@ from search.models import Collection, CollectionGroup, CollectionMember, Filing,
 from tenants.accounts.audit import audit_write
 from tenants.accounts.models import MemberGroup, User
 from tenants.context import Actor
+from tenants.naming import one_line
 
 NAME_CHARACTERS: Final = 120
 BATCH: Final = 500  # rows an INSERT
@@ -190,7 +191,7 @@ def unfile(document_ids: Ids[UUID]) -> None:
 
 
 def _named(name: str) -> str:
-    shown = " ".join(name.replace("\x00", "").split())
+    shown = one_line(name)
     if not 1 <= len(shown) <= NAME_CHARACTERS:
         raise CollectionNameWrong
     return shown

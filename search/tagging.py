@@ -16,6 +16,7 @@ from search.access import may_read
 from search.errors import TagsWrong
 from search.models import Tagging
 from tenants.context import Actor
+from tenants.naming import one_line
 
 TAG_CHARACTERS: Final = 40
 TAGS_AT_MOST: Final = 20  # on one document
@@ -27,8 +28,8 @@ def tags_checked(given: Iterable[str]) -> list[str]:
     """Return tags on one line each, in the order given, each once. Raises TagsWrong."""
     found: dict[str, str] = {}
     for each in given:
-        tag = " ".join(each.replace("\x00", "").replace(",", " ").split())
-        if not 1 <= len(tag) <= TAG_CHARACTERS or not tag.isprintable():
+        tag = one_line(each.replace(",", " "))
+        if not 1 <= len(tag) <= TAG_CHARACTERS:
             raise TagsWrong
         found.setdefault(tag.lower(), tag)
     if len(found) > TAGS_AT_MOST:

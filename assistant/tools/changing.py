@@ -30,6 +30,7 @@ from assistant.tools.finding import document_meant, document_named, document_unc
 from assistant.tools.reading import DOCUMENT
 from documents.services import document_delete, document_rename, document_upload
 from tenants.context import Actor
+from tenants.naming import one_line
 from tenants.wording import grouped
 
 DRAFT_CHARACTERS: Final = 20_000
@@ -74,7 +75,7 @@ def _delete(actor: Actor, args: Args) -> Outcome:
 
 
 def _plan_draft(calling: Calling, args: Args) -> Plan:
-    title = " ".join(_UNFIT.sub(" ", text_in(args, "title", limit=NAME_CHARACTERS)).split())
+    title = one_line(_UNFIT.sub(" ", text_in(args, "title", limit=NAME_CHARACTERS)))
     text = text_in(args, "text", limit=DRAFT_CHARACTERS)
     if not title:
         raise ToolRefused(_("title is missing."))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from documents.parsing.model import (
         DEFAULT,
         MAX_FILE_BYTES,
+        NAME_CHARACTERS,
         Heading,
         Limits,
         MediaType,
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
         limits_for,
     )
     from documents.parsing.sandbox import parse
-    from documents.parsing.sniff import detect, safe_name
+    from documents.parsing.sniff import detect, safe_name, whole_name
 
 __all__ = [
     "DEFAULT",
     "MAX_FILE_BYTES",
+    "NAME_CHARACTERS",
     "Heading",
     "Limits",
     "MediaType",
@@ -35,9 +37,10 @@ __all__ = [
     "limits_for",
     "parse",
     "safe_name",
+    "whole_name",
 ]
 
-_HOMES = {"detect": "sniff", "safe_name": "sniff", "parse": "sandbox"}
+_HOMES = {"detect": "sniff", "safe_name": "sniff", "whole_name": "sniff", "parse": "sandbox"}
 
 
 def __getattr__(name: str) -> Any:

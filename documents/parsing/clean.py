@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from tenants.naming import INVISIBLE
+
 _LIGATURES = {
     0xFB00: "ff",
     0xFB01: "fi",
@@ -17,12 +19,6 @@ _LIGATURES = {
 _BREAKS = dict.fromkeys((0x0B, 0x0C, 0x85, 0x2028, 0x2029), "\n")
 _SPACES = dict.fromkeys((0xA0, 0x2007, 0x202F), " ")
 _REPLACED = _LIGATURES | _BREAKS | _SPACES
-
-INVISIBLE = (
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff\U000e0000-\U000e0fff"
-)
-"""Zero-width, bidirectional-control, tag and other characters that a reader cannot see."""
 
 _DROP = re.compile(f"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff{INVISIBLE}]")
 _DROP_ASCII = re.compile("[\x00-\x08\x0e-\x1f\x7f]")

@@ -8,7 +8,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from documents.parsing.model import DEFAULT, MAX_FILE_BYTES
+from documents.parsing.model import DEFAULT, MAX_FILE_BYTES, NAME_CHARACTERS
 from documents.parsing.ocr import PAGES
 from tenants.errors import TenantryError
 from tenants.wording import grouped_lazy
@@ -28,6 +28,13 @@ class ParsingError(TenantryError):
 class BadName(ParsingError):
     code = "bad_name"
     title = _("This file has no usable name. Rename it and upload it again.")
+
+
+class NameTooLong(ParsingError):
+    code = "name_too_long"
+    title = format_lazy(
+        _("A document's name holds at most {most} characters. Shorten it."), most=NAME_CHARACTERS
+    )
 
 
 class UnsupportedType(ParsingError):
@@ -136,6 +143,7 @@ BY_CODE: dict[str, type[ParsingError]] = {
     error.code: error
     for error in (
         BadName,
+        NameTooLong,
         UnsupportedType,
         FileTooLarge,
         EmptyFile,

@@ -9,6 +9,9 @@ MAX_FILE_BYTES = 50 * 1024 * 1024
 """The largest file that one request takes: 50 MB. Larger ones come in parts."""
 
 
+NAME_CHARACTERS = 200
+"""What a document's name holds, its extension among them."""
+
 PLACE = 10_000
 """Places on a page are given in this many parts of its width and height."""
 

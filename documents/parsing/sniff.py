@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from django.utils.translation import gettext as _
 
-from documents.parsing.clean import INVISIBLE
 from documents.parsing.errors import (
     PICTURE_WITHOUT_OCR,
     BadName,
@@ -17,13 +15,13 @@ from documents.parsing.errors import (
     FileTooLarge,
     UnsupportedType,
 )
-from documents.parsing.model import MAX_FILE_BYTES, PICTURES, MediaType
+from documents.parsing.model import MAX_FILE_BYTES, NAME_CHARACTERS, PICTURES, MediaType
 from documents.parsing.ocr import ocr_installed
+from tenants.naming import one_line
 
 HEAD_BYTES = 4096
 """How much of the file's beginning `detect` wants to see."""
 
-NAME_CHARACTERS = 200
 
 _EXTENSIONS = {
     "pdf": MediaType.PDF,
@@ -79,8 +77,6 @@ _MARKUP = re.compile(rb"^\s*<(?:!doctype\s+html|html|head|body|script|svg|\?xml)
 _HEADER = re.compile(rb"^(?:from|to|date|subject|received|return-path|message-id):", re.I | re.M)
 _TAG = re.compile(rb"<[!/?a-zA-Z]")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_UNSEEN = re.compile(f"[{INVISIBLE}]")
-_SPACES = re.compile(r"\s+")
 
 
 def detect(
@@ -135,21 +131,26 @@ def announced(
 def safe_name(raw: str) -> str:
     """Return a name that is safe to show, log and put into a header.
 
-    Path parts, control and invisible characters go; at most 200 characters stay, the
-    extension among them. Raises `BadName` if nothing is left.
+    As `whole_name`, cut to 200 characters with its extension among them. Raises `BadName`.
     """
-    name = re.split(r"[/\\]", unicodedata.normalize("NFC", raw))[-1]
-    name = _SPACES.sub(" ", _UNSEEN.sub("", name))
-    name = "".join(c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"})
-    name = name.strip(". ")
-    if not name:
-        raise BadName
+    name = whole_name(raw)
     if len(name) <= NAME_CHARACTERS:
         return name
     stem, dot, extension = name.rpartition(".")
     if not dot or len(extension) > 10:
         return name[:NAME_CHARACTERS].rstrip(". ")
     return stem[: NAME_CHARACTERS - len(extension) - 1].rstrip(". ") + "." + extension
+
+
+def whole_name(raw: str) -> str:
+    """Return a name without path parts, control and invisible characters, however long.
+
+    Raises `BadName` if nothing is left.
+    """
+    name = one_line(re.split(r"[/\\]", raw)[-1]).strip(". ")
+    if not name:
+        raise BadName
+    return name
 
 
 def _check_picture(kind: MediaType, head: bytes) -> None:

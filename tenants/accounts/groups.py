@@ -12,6 +12,7 @@ from tenants.accounts.audit import audit_write
 from tenants.accounts.models import GroupMember, MemberGroup, Role, User, role_reaches
 from tenants.context import Actor
 from tenants.errors import Conflict, Forbidden, Invalid, NotFound
+from tenants.naming import one_line
 
 NAME_CHARACTERS: Final = 80
 MOST: Final = 200  # groups of a workspace
@@ -99,7 +100,7 @@ def group_take(*, actor: Actor, group_id: UUID, user_id: UUID) -> None:
 
 def groups_named(names: Iterable[str]) -> list[MemberGroup]:
     """Return the groups of these names, in any case. Raises Invalid for one that is none."""
-    wanted = [name for each in names if (name := " ".join(each.split()))]
+    wanted = [name for each in names if (name := one_line(each))]
     known = {group.name.lower(): group for group in MemberGroup.objects.all()} if wanted else {}
     for name in wanted:
         if name.lower() not in known:
@@ -133,7 +134,7 @@ def _require_admin(actor: Actor) -> None:
 
 
 def _named(name: str) -> str:
-    name = " ".join(name.replace("\x00", "").split())
+    name = one_line(name)
     if not 1 <= len(name) <= NAME_CHARACTERS:
         raise Invalid(
             gettext("Give the group a name of 1 to %(most)s characters.")

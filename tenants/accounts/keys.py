@@ -18,6 +18,7 @@ from tenants.accounts.models import ApiKey, Role, User, role_reaches
 from tenants.accounts.scopes import scopes_checked
 from tenants.context import Actor
 from tenants.errors import Conflict, Forbidden, Invalid, NotFound
+from tenants.naming import one_line
 from tenants.sockets import sockets_close
 from tenants.statements import Written
 
@@ -52,7 +53,7 @@ def api_key_create(
     For oneself, or by an admin for a service account. A key makes none that may more than it does.
     Raises Invalid, Conflict, Forbidden.
     """
-    name = " ".join(name.split())
+    name = one_line(name)
     if not 1 <= len(name) <= 120:
         raise Invalid(_("Give the key a name of 1 to 120 characters."))
     scopes = scopes_checked(terms.scopes)

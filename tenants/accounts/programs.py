@@ -14,6 +14,7 @@ from tenants.accounts.audit import audit_write
 from tenants.accounts.models import ApiKey, Role, User, role_reaches
 from tenants.context import Actor
 from tenants.errors import Conflict, Forbidden, Invalid, NotFound
+from tenants.naming import one_line
 from tenants.sockets import sockets_close
 
 MOST = 50
@@ -38,7 +39,7 @@ def program_of(actor: Actor, user_id: UUID) -> User:
 def program_create(*, actor: Actor, name: str, role: str) -> User:
     """Make a service account. Raises Invalid, Conflict, Forbidden."""
     _admin(actor)
-    name = " ".join(name.split())
+    name = one_line(name)
     if not 1 <= len(name) <= 120:
         raise Invalid(_("Give the service account a name of 1 to 120 characters."))
     if role not in (Role.VIEWER, Role.MEMBER, Role.ADMIN):

@@ -17,6 +17,7 @@ from tenants.accounts.models import Role, User
 from tenants.context import SYSTEM, Actor, current
 from tenants.errors import Invalid
 from tenants.middleware import SESSION_TENANT
+from tenants.naming import one_line
 from tenants.sockets import sockets_close
 from tenants.webhooks.publishing import publish
 
@@ -39,7 +40,7 @@ def user_create(
 
     `confirmed` says that somebody vouches for the address; otherwise a mail asks its reader to.
     """
-    user = User(id=user_id or uuid4(), email=email.strip().lower(), name=name, role=role)
+    user = User(id=user_id or uuid4(), email=email.strip().lower(), name=one_line(name), role=role)
     user.password = make_password(password) if password_hash is None else password_hash
     user.email_confirmed_at = timezone.now() if confirmed else None
     user.save(force_insert=True)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from tenants.accounts.models import User
 from tenants.lifecycle.naming import slug_verdict
+from tenants.naming import one_line
 from tenants.registry.regions import region_choices
 
 # A name stands in mails and titles: one that is an address could send their readers there.
@@ -26,7 +27,7 @@ class SignUpForm(forms.Form):
     region = forms.ChoiceField(choices=region_choices)
 
     def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
+        name = one_line(self.cleaned_data["name"])
         if ADDRESS_LIKE.search(name):
             raise ValidationError(_("Give the workspace a plain name, without a link."))
         return name

@@ -16,6 +16,7 @@ from tenants.accounts.membership import member_of
 from tenants.accounts.models import Role, User, role_reaches
 from tenants.context import Actor
 from tenants.errors import Conflict, Forbidden, Invalid, NotFound
+from tenants.naming import one_line
 from tenants.secretbox import secret_open, secret_seal
 from tenants.signin.models import Factor, RecoveryCode
 from tenants.signin.policy import second_needed
@@ -130,7 +131,7 @@ def _plain(code: str) -> str:
 
 
 def _named(name: str, default: str) -> str:
-    name = " ".join(name.split()) or default
+    name = one_line(name) or default
     if len(name) > 60:
         raise Invalid(gettext("The name may have 60 characters."))
     return name

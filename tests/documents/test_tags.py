@@ -82,10 +82,10 @@ def test_many_documents_are_tagged_beside_their_own_tags_or_none() -> None:
 def test_what_is_no_tag_is_refused_and_nothing_changes() -> None:
     document = ready("a.md", HANDBOOK)
     tag(document, "Own")
-    for wrong in (["x" * 41], [""], [" , "], ["a\u202eb"], [str(n) for n in range(21)], "Own"):
+    for wrong in (["x" * 41], [""], [" , "], ["\u202e"], [str(n) for n in range(21)], "Own"):
         path = f"/api/v1/documents/{document.id}/"
         assert api(MAX).patch(path, {"tags": wrong}, JSON).status_code == 400, wrong
-    assert code_of(tag(document, "a\u202eb")) == "tags_wrong"
+    assert code_of(tag(document, "\u202e")) == "tags_wrong"
     assert bulk("tag", [document.id]).status_code == 400
     assert bulk("tag", [document.id], *[str(n) for n in range(20)]).status_code == 400
     assert tags_of(document.id) == ["Own"]
