@@ -13,9 +13,10 @@ from bedrock import gateway, guardrails, policy, told
 from bedrock.models import Guardrail, GuardrailCheck
 from bedrock.provisioning import reconcile_guardrails
 from tenants.context import TenantContext, entered, public_scope
+from tenants.registry.models import Tenant
 from tests.bedrock.asking import question
 from tests.support.cast import ADA, BOB, CHARLIE
-from tests.support.clients import api, browser_of, code_of
+from tests.support.clients import api, browser_of, code_of, tenant_of
 from tests.support.localaws import LocalAws
 
 pytestmark = pytest.mark.django_db
@@ -128,6 +129,12 @@ def test_the_state_of_topics_says_in_force_when_every_process_knows_them(
     with public_scope("staff"):
         Guardrail.objects.filter(id=own.id).update(checked_at=timezone.now() - told.SPREAD)
     assert state() == "in force"
+    moved, before = Tenant.objects.filter(slug=CHARLIE.workspace), tenant_of(CHARLIE).posture
+    with public_scope("staff"):
+        moved.update(posture="regulated" if before != "regulated" else "general")
+    assert state() == "is being made", "what it has is of the posture before"
+    with public_scope("staff"):
+        moved.update(posture=before)
     changed(api(CHARLIE), topics=[{**TOPIC, "definition": "Advice on which funds to buy."}])
     assert state() == "is being made anew; until then it denies the topics of before"
     mended()
