@@ -3,11 +3,16 @@
 What is stored of them is English; pages and REST say them in the reader's language.
 """
 
+import re
 from typing import Final
 
 from django.utils.translation import gettext, gettext_noop
 
+from tenants.numbers import written
 from tenants.wording import retold
+
+# Sums of tokens and scores, as a kept reason has them.
+_NUMBER: Final = re.compile(r"\b\d{1,3}(?:,\d{3})+\b|\b\d\.\d{2}\b")
 
 # What the service calls its findings, as `bedrock.told` writes them.
 FINDINGS: Final = (
@@ -103,7 +108,8 @@ def reason_told(stored: str) -> str:
         begins = outer.partition("%")[0]
         if stored.startswith(begins):
             return gettext(outer) % {"reason": reason_told(stored.removeprefix(begins))}
-    return retold(
+    told = retold(
         stored, THOROUGH, SERVES, GROUNDED, ROUNDS, TOKENS, FIRST, FRONTIER_SEES, SMALL_SEES,
         RERANKED, NOT_RERANKED,
     )  # fmt: skip
+    return _NUMBER.sub(lambda number: written(number[0]), told)

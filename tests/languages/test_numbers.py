@@ -5,6 +5,7 @@ from decimal import Decimal, InvalidOperation
 import pytest
 from django.utils import translation
 
+from bedrock import namedtexts
 from billing.money import money
 from tenants.numbers import typed, written
 
@@ -57,3 +58,15 @@ def test_a_sum_below_nothing_has_its_minus_before_the_currency() -> None:
         assert [money(each) for each in debts] == ["\u2212$1,234.50", "\u2212$0.0025"]
     with translation.override("de"):
         assert [money(each) for each in debts] == ["\u22121.234,50 $", "\u22120,0025 $"]
+
+
+def test_why_a_model_served_is_told_with_numbers_as_the_language_writes_them() -> None:
+    tokens = namedtexts.TOKENS % {"tokens": "12,345"}
+    grounded = namedtexts.GROUNDED % {"score": "0.41", "least": "0.70"}
+    with translation.override("de"):
+        assert "12.345 " in namedtexts.reason_told(tokens)
+        assert "0,41" in namedtexts.reason_told(grounded)
+        assert "0,70" in namedtexts.reason_told(grounded)
+    with translation.override("en"):
+        assert namedtexts.reason_told(tokens) == tokens
+        assert namedtexts.reason_told(grounded) == grounded
