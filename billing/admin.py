@@ -143,7 +143,7 @@ class PriceAdmin(Importing, InDollars, ModelAdmin):
     list_filter: ClassVar = ["route", "unit", "effective_from"]
     search_fields: ClassVar = ["model"]
     sortable_by: ClassVar[list[str]] = []
-    list_per_page = 50
+    list_per_page = 25
     date_hierarchy = "effective_from"
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:

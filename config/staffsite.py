@@ -35,7 +35,7 @@ class StaffSite(UnfoldAdminSite):
 
         They are the same for everybody, as staff's pages are English alone.
         """
-        response = super().i18n_javascript(request, extra_context)
+        response: HttpResponse = super().i18n_javascript(request, extra_context)
         patch_cache_control(response, private=True, max_age=TEXTS_SECONDS)
         return response
 

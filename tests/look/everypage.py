@@ -164,6 +164,7 @@ new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
 }).observe({ type: "layout-shift", buffered: true });
 """
+READY_WITHIN_MS: Final = 200
 # Of Chromium's layout shift score: 0.1 is what the web calls good.
 SHIFTED_MOST: Final = 0.01
 

@@ -19,6 +19,9 @@ from playwright.sync_api import Browser, Page
 from tests.assistant.conftest import served
 
 __all__ = ["served"]
+# Times that a page which was not ready in time is opened again: with its files in the browser, and
+# on a machine that may have done something else.
+AGAIN = 4
 
 
 def asked(served: Any, visit: Any, world: Any) -> httpx.Response:
@@ -48,6 +51,7 @@ def test_every_page_is_accessible_and_light(served: Any, browser: Browser, capsy
     from tests.look.everypage import (
         HEAVIEST,
         NO_PAGE,
+        READY_WITHIN_MS,
         SHIFTED_MOST,
         SHIFTS,
         THEMES,
@@ -66,7 +70,7 @@ def test_every_page_is_accessible_and_light(served: Any, browser: Browser, capsy
     seen: set[str] = set()
     routes: set[str] = set()
     pages: dict[object, Page] = {}
-    waits: list[float] = []
+    waits: dict[str, float] = {}
     for number, visit in enumerate([*visits(world, everything=everything), *staff_visits()]):
         key = (visit.who, visit.host, visit.size)
         at = f"http://{visit.host}:{served.port}"
@@ -85,10 +89,16 @@ def test_every_page_is_accessible_and_light(served: Any, browser: Browser, capsy
             continue  # a fragment, a file
         seen.add(visit.route)
         page.goto(address)
-        waits.append(ready_after(page))
+        waits[told] = ready_after(page)
         page.wait_for_load_state("networkidle")
         if not visit.staff and (shifted := page.evaluate("shifted")) > SHIFTED_MOST:
             wrong.append(f"{told}: shifts by {shifted:.3f} while it loads")
+        for _ in range(AGAIN if waits[told] > READY_WITHIN_MS else 0):
+            page.goto(address)
+            waits[told] = min(waits[told], ready_after(page))
+            page.wait_for_load_state("networkidle")
+        if waits[told] > READY_WITHIN_MS:
+            wrong.append(f"{told}: ready {waits[told]:.0f} ms after the server's answer")
         themes = THEMES if everything else [THEMES[number % len(THEMES)]]
         for theme in themes:
             if visit.staff:  # django-unfold chooses its theme when a page loads
@@ -107,6 +117,8 @@ def test_every_page_is_accessible_and_light(served: Any, browser: Browser, capsy
         page.context.close()
     with capsys.disabled():
         print(f"\n{len(seen)} pages looked at, of {len(routes)} addresses; ready to be used")
-        print(f"{median(waits):.0f} ms after the server's answer, {max(waits):.0f} ms at most")
+        print(f"{median(waits.values()):.0f} ms after the server's answer; the slowest:")
+        for told in sorted(waits, key=lambda told: -waits[told])[:5]:
+            print(f"{waits[told]:.0f} ms, {told}")
     assert not wrong, "\n".join(wrong)
     assert set(NO_PAGE) <= routes
