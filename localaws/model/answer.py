@@ -7,21 +7,17 @@ import re
 import numpy as np
 
 from localaws.embedder import Embedder
+from localaws.model.forms import asks_name, form_bonus, new_names
 from localaws.model.kinds import kind_bonus
 from localaws.model.layout import Sentence
 from localaws.model.meaning import bag, closeness
 from localaws.model.prompt import Passage, Prompt
 from localaws.model.rank import Scored, passage_sentences, question_terms, rank
+from localaws.model.shape import LEANS_BACK
 from localaws.model.text import content_stems, marked
 
 NOT_FOUND = "I could not find the answer to that in the documents."
 
-LEANS_BACK = re.compile(
-    r"^(?:it|its|their|his|her|both|this|these|those|they|he|she|such|that|however|also"
-    r"|in this case|the latter)\b"
-    r"(?! (?:policy|plan|guide|handbook|document|release|agreement)\b)",
-    re.IGNORECASE,
-)
 _SEVERAL = re.compile(
     r"\b(?:which (?:\w+ )?\w+s\b|what are|list|name the|steps|types|kinds|requirements|what happens"
     r"|what (?:should|must|do) (?:i|we|you)|what is (?:never|not)"
@@ -33,6 +29,10 @@ _UNSAID = re.compile(r"^(?:what|which)\b|\b(?:never|not|no|except|forbidden)\b",
 _MOST = 3
 _WHOLE = 0.75  # share of a question's weight from which on a sentence needs no other
 _MOST_ITEMS = 8
+_BESIDE = 0.40
+_SECOND = 0.65
+_THIRD = 0.7
+_RIVAL = 0.9  # share of the best score from which on both are said
 
 
 def answer(prompt: Prompt, embedder: Embedder) -> str | None:
@@ -61,10 +61,12 @@ def _choose(question: str, passages: list[Passage], embedder: Embedder) -> str |
     listed = _list(question, best, ranked, everything) or _table(asked, best, everything)
     if listed:
         return listed
-    chosen = _read_on(question, _with_more(question, best, ranked), ranked, everything)
+    chosen = _with_more(question, _read_on(question, best, ranked, everything), ranked)
     for scored in chosen:
         if scored.sentence.row:
             scored.sentence.text = scored.sentence.row.said(asked)
+    for scored in chosen:
+        _complete(question, scored.sentence, everything)
     first = chosen[0].sentence
     heading = re.sub(r"^(?:\d+\.?)+\s+", "", first.heading)
     if first.is_item and _UNSAID.search(heading):
@@ -73,37 +75,53 @@ def _choose(question: str, passages: list[Passage], embedder: Embedder) -> str |
     return compose(_with_antecedent([s.sentence for s in chosen], everything))
 
 
-def _with_more(question: str, best: Scored, ranked: list[Scored]) -> list[Scored]:
+def _complete(question: str, sentence: Sentence, everything: list[Sentence]) -> None:
+    """Give a sentence the label that it needs, or what its colon announces."""
+    if sentence.row:
+        return
+    above = sentence.label or sentence.heading
+    unnamed = asks_name(question) and not new_names(question, sentence.text)
+    if unnamed and new_names(question, above):
+        sentence.text = f"{above.rstrip(' :')}: {sentence.text}"
+    at = everything.index(sentence)
+    if sentence.text.endswith(":") and at + 1 < len(everything):
+        after = everything[at + 1]
+        if after.passage == sentence.passage and not after.is_heading and not after.row:
+            sentence.text = f"{sentence.text} {after.text}"
+
+
+def _with_more(question: str, chosen: list[Scored], ranked: list[Scored]) -> list[Scored]:
     """The best, and what answers a part of the question that it leaves open."""
-    chosen = [best]
-    held = best.carried.copy()
+    best = max(chosen, key=lambda scored: scored.score)
+    chosen = list(chosen)
+    held = np.maximum.reduce([scored.carried for scored in chosen])
+    whole = _whole(question, best)
     double = bool(re.search(r"\band\b|\?.*\?", question))
     if best.sentence.row and not double:
         return chosen
     for other in ranked[:12]:
         if len(chosen) >= _MOST:
             break
-        if other is best or not other.answers or _says_again(other, chosen):
+        if other in chosen or other.score < _BESIDE or _says_again(other, chosen):
             continue
         adds = bool(np.any((other.own >= 0.8) & (held < 0.5)))
         useful = adds and (double or best.by_itself < 0.7)
-        rival = other.score >= 0.96 * best.score and not other.sentence.row
-        if (useful and other.score >= 0.8 * best.score) or rival:
+        near = _RIVAL if whole else _SECOND if len(chosen) == 1 else _THIRD
+        if (useful and other.score >= 0.8 * best.score) or other.score >= near * best.score:
             chosen.append(other)
             held = np.maximum(held, other.carried)
     return chosen
 
 
 def _read_on(
-    question: str, chosen: list[Scored], ranked: list[Scored], everything: list[Sentence]
+    question: str, best: Scored, ranked: list[Scored], everything: list[Sentence]
 ) -> list[Scored]:
     """The best with the sentence near it that is likeliest to answer, where it leaves that open.
 
     "XML_CONTEXT_BYTES: the number of input bytes …" is followed by what that number is.
     """
-    best = chosen[0]
-    if len(chosen) > 1 or best.sentence.row or best.sentence.is_item or _whole(question, best):
-        return chosen
+    if best.sentence.row or best.sentence.is_item or _whole(question, best):
+        return [best]
     at = everything.index(best.sentence)
     beside = {id(each) for each in everything[max(0, at - 1) : at + 3]}
     near = [
@@ -112,14 +130,21 @@ def _read_on(
         if other is not best and id(other.sentence) in beside and _follows(best, other)
     ]
     if not near:
-        return chosen
-    other = max(near, key=lambda each: each.score + kind_bonus(question, each.sentence.text))
+        return [best]
+    other = max(near, key=lambda each: each.score + _expected(question, each))
     return sorted([best, other], key=lambda each: each.sentence.position)
 
 
 def _whole(question: str, best: Scored) -> bool:
     """Whether a sentence holds nearly all that was asked, and the kind of answer."""
-    return best.by_itself >= _WHOLE and kind_bonus(question, best.sentence.text) >= 0
+    text = best.sentence.text
+    expected = min(kind_bonus(question, text), form_bonus(question, text))
+    return best.by_itself >= _WHOLE and expected >= 0
+
+
+def _expected(question: str, scored: Scored) -> float:
+    text = scored.sentence.text
+    return kind_bonus(question, text) + form_bonus(question, text)
 
 
 def _follows(one: Scored, other: Scored) -> bool:

@@ -8,7 +8,7 @@ from localaws.model.meaning import bag, closeness, terms
 from localaws.model.text import words
 
 _FIGURES = (
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|"
+    r"(?<![a-z_])\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|"
     r"thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|half|none|no|once|"
     r"twice|unlimited)\b"
 )
@@ -61,13 +61,16 @@ _COUNT = _pattern(
 )
 # What a question says, what an answer has then, what it is worth to have it and not to.
 _KINDS: list[tuple[re.Pattern[str], re.Pattern[str], float, float]] = [
-    (_pattern(r"\b(?:phone|telephone|mobile|hotline)\b(?: number)?|\bwhat number\b"),
+    (_pattern(r"\b(?:phone|telephone|mobile|hotline)\b(?: number)?"
+              r"|\bwhat number (?:do|can|should|must|to)\b"),
      PHONE, 0.2, -0.14),
     (_pattern(r"\be-?mail(?: address)?\b"), _pattern(r"\S@\S"), 0.14, -0.06),
     (_pattern(r"\bhow often\b"), RATE, 0.12, -0.16),
     (_pattern(r"\bhow (?:many|long|far|large|big|high|tall|old|hot|fast|soon|quickly|late)\b"
               r"|\bnumber of\b|\bwhat percentage\b"
-              r"|\bhow much (?:time|notice|does \w+ \w+ weigh)\b"),
+              r"|\b(?:what|which) (?:number|value)\b|^by how much\b"
+              r"|\bhow much (?:time|notice|does \w+ \w+ weigh|\w+er|memory|space|data|more|less"
+              r"|of)\b"),
      NUMBER, 0.12, -0.16),
     (_pattern(r"\bhow much\b|\bwhat (?:does|do|did|would|will)\b.*\bcosts?\b|\bprice\b|\bsalary\b"
               r"|\bfees?\b"), MONEY, 0.12, -0.16),

@@ -14,6 +14,15 @@ _SECTION = re.compile(r"^\s*(?:\d{1,2}(?:\.\d{1,2})+\.?|§\s?\d+|[A-Z]\.\d+)\s+\
 _HASHES = re.compile(r"^\s*(#{1,6})\s+")
 _LEADERS = re.compile(r"(?:\. ?){6,}\s*\d*$")  # of a table of contents
 _ASKING = re.compile(r"^(?:what|how|who|whom|when|where|why|which)\b", re.IGNORECASE)
+_NAMED = re.compile(r"^--?\w|\w_\w|\w\(|\w \(|^[a-z]+[A-Z]\w*|^[<$]|=")
+_GOES_ON = re.compile(
+    r"(?:and|or|but|where|which|when|with|without|to|of|in|as|for|by|from|if|that|so|then|is|are"
+    r"|will|must|can|may)\b "
+)
+_ENDED = re.compile(r"[.!?;]['\"”’)\]]*$")
+_CODE_END = re.compile(r"[;{}]$")
+_LONGEST = 500  # characters of a joined sentence
+_LABELLED = 6  # paragraphs that a label is above of, at most
 _VERBS = {"is", "are", "was", "were", "has", "have", "may", "must", "will", "can", "should"}
 
 
@@ -35,6 +44,8 @@ class Sentence:
     is_item: bool = False
     is_counted: bool = False
     row: Row | None = None
+    is_label: bool = False
+    label: str = ""  # the term, option or signature that it stands below
 
     @property
     def is_prose(self) -> bool:
@@ -119,9 +130,84 @@ def sentences(text: str) -> list[Sentence]:
             Sentence(part, heading, block=number, is_item=is_item, is_counted=counted)
             for part in split(_BULLET.sub("", flat))
         ]
+    found = _joined(found)
+    _label(found)
     for position, sentence in enumerate(found):
         sentence.position = position
     return found
+
+
+def _joined(found: list[Sentence]) -> list[Sentence]:
+    """Join a sentence that goes on in small letters, behind a line of code or a cut."""
+    joined: list[Sentence] = []
+    for sentence in found:
+        back = _goes_on(joined, sentence)
+        if back:
+            parts = joined[-back:]
+            parts[0].text = " ".join(part.text for part in [*parts, sentence])
+            del joined[len(joined) - back + 1 :]
+        else:
+            joined.append(sentence)
+    return joined
+
+
+def _goes_on(before: list[Sentence], sentence: Sentence) -> int:
+    """How many of the last sentences this one is the end of: one, two with code between, or 0."""
+    if not _plain(sentence) or not _GOES_ON.match(sentence.text):
+        return 0
+    for back in (1, 2):
+        parts = before[-back:]
+        if len(parts) < back or not all(map(_plain, parts)):
+            return 0
+        first = parts[0].text
+        whole = sum(len(part.text) for part in parts) + len(sentence.text)
+        open_ended = not _ENDED.search(first) and len(first.split()) >= 4
+        if (
+            open_ended
+            and whole <= _LONGEST
+            and (back == 1 or _is_label(parts[1].text) or _CODE_END.search(parts[1].text))
+        ):
+            return back
+    return 0
+
+
+def _plain(sentence: Sentence) -> bool:
+    return not (sentence.is_heading or sentence.is_item or sentence.row)
+
+
+def _label(found: list[Sentence]) -> None:
+    """Give each sentence the label above it: a line of its own that is no sentence."""
+    label, labelled = "", 0
+    for at, sentence in enumerate(found):
+        if sentence.is_heading:
+            label = label if sentence.block - labelled == 1 else ""
+            continue
+        alone = at == 0 or found[at - 1].block != sentence.block
+        alone = alone and (at + 1 == len(found) or found[at + 1].block != sentence.block)
+        if alone and sentence.row is None and not sentence.is_item and _is_label(sentence.text):
+            label, labelled = sentence.text, sentence.block
+            sentence.is_label = True
+        elif sentence.block - labelled <= _LABELLED:
+            sentence.label = label
+
+
+def _is_label(text: str) -> bool:
+    return (
+        len(text) <= 160
+        and not re.search(r"[.!?;,]['\"”’)\]]*$", text)
+        and not text[:1].isdigit()
+        and (_NAMED.search(text) is not None or text.endswith(")"))
+        and not _VERBS & set(words(text))
+    )
+
+
+def _is_capitals(flat: str) -> bool:
+    """Whether a line is words in capitals: no constant, no figures."""
+    return (
+        flat.isupper()
+        and bool(re.search(r"\b[A-Z]{3,}\b", flat))
+        and not re.search(r"[=_;{}]", flat)
+    )
 
 
 def _is_heading(flat: str, before: list[str] | None, after: list[str] | None) -> bool:
@@ -139,7 +225,7 @@ def _is_heading(flat: str, before: list[str] | None, after: list[str] | None) ->
         return False
     if flat.endswith("?"):
         return after is not None
-    if _SECTION.match(flat) or (flat.isupper() and count > 1):
+    if _SECTION.match(flat) or (count > 1 and _is_capitals(flat)):
         return True
     if not flat[:1].isupper() and not flat[:1].isdigit():
         # A name in small letters, between a text's end and the text about it.
@@ -150,4 +236,6 @@ def _is_heading(flat: str, before: list[str] | None, after: list[str] | None) ->
         return ", " not in flat and " · " not in flat
     if any(mark in flat for mark in (": ", ", ", "=", " · ", "; ")):
         return False
-    return count <= 8 and (bool(_ASKING.match(flat)) or not _VERBS & set(words(flat)))
+    if count > 8 or not re.search(r"[^\W\d_]{3}", flat):
+        return False  # figures are no title
+    return bool(_ASKING.match(flat)) or not _VERBS & set(words(flat))

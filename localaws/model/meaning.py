@@ -42,6 +42,21 @@ rise increase raise | reduce lower cut | encrypt encrypted encryption | guest vi
 monday mon | tuesday tue | wednesday wed | thursday thu | friday fri | saturday sat | sunday sun
 january jan | february feb | august aug | september sep | october oct | november nov
 one 1 | two 2 | three 3 | four 4 | five 5 | six 6 | seven 7 | eight 8 | nine 9 | ten 10
+big bigger large larger huge | grow growth expand expansion | small smaller shrink reduce
+discard drop dropped throw thrown remove skip | recommend recommended advise advised suggest
+prefer preferred preferably recommended | fail failed failure error wrong | danger dangerous risk
+wrong invalid incorrect bad | forbid disallow deny denied reject rejected refuse refused
+accept support supported | make create build built produce generate | unable cannot
+put place placed locate located reside | install installed | folder directory | avoid never
+switch flag option | fast speed performance quick | set configured given specified defined
+contain include hold comprise consist | occur happen | usual default normal standard
+begin newcomer beginner novice first-time | develop developed write written author | memory ram
+mean stand denote represent indicate | verify check validate | pause suspend interrupt
+name named call called | allow enable permit | need require must | version release
+fraction share proportion percent | separate independent | detect discover recognise recognize find
+convert transform translate | combine merge join | copy duplicate | show display print
+hide hidden invisible | modify change edit | several multiple many | identical same equal
+thread threads concurrent parallel | differ different
 eleven 11 | twelve 12 | fifteen 15 | twenty 20 | thirty 30 | forty 40 | sixty 60 | ninety 90
 """
 # Words that a question may hold without an answer's having to: they count for a third.

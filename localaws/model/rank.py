@@ -18,15 +18,18 @@ from itertools import pairwise
 import numpy as np
 
 from localaws.embedder import Embedder, Vectors
+from localaws.model.forms import form_bonus, said_by_form
 from localaws.model.kinds import counted, counts, kind_bonus, said_by_kind
 from localaws.model.layout import Sentence, sentences
 from localaws.model.meaning import WEAK, bag, closeness, terms
 from localaws.model.prompt import Passage
-from localaws.model.text import STOPWORDS, words
+from localaws.model.shape import LEANS_BACK, shape_costs
+from localaws.model.text import STOPWORDS, WORD, words
 
 # Tuned on policies, manuals, price lists and reports; see docs/localaws.md.
-ANSWERS = 0.48
+ANSWERS = 0.51  # where half of the question is carried
 COVERED = 0.50
+SURE = 0.57  # however little is
 _SOFT_FLOOR = 0.40
 _SOFT_WORTH = 0.75
 _COLUMN_WORTH = 0.9
@@ -35,13 +38,16 @@ _HEADING_WORTH = 0.75
 _PAIR_WORTH = 0.08
 _NAMED_WORTH = 1.5  # times that of a heading
 _NEAR_WORTH = 0.4
+_LEANING_WORTH = 0.7  # lent to a sentence that cannot be read without it
+_FURTHER_WORTH = 0.7  # of what was lent to the sentence before
+_PASSAGE_WORTH = 0.10
+_ABSENT_COST = 0.32
+_ASTRAY_COST = 0.10
 _UNCOUNTED = -0.30
 _WEAK_WORTH = 0.33
 _COVERAGE_WORTH = 0.60
 _MEANING_WORTH = 0.30
 _RANK_COST = 0.006  # for each passage that was found before a sentence's
-
-_CONDITION = re.compile(r"^(?:if|when|where|unless|in case|should)\b", re.IGNORECASE)
 
 
 @dataclass
@@ -64,7 +70,7 @@ class Scored:
     @property
     def answers(self) -> bool:
         """Whether this may be said as an answer."""
-        return self.score >= ANSWERS and self.coverage >= COVERED
+        return self.score >= (ANSWERS if self.coverage >= COVERED else SURE)
 
 
 def passage_sentences(passages: list[Passage]) -> list[Sentence]:
@@ -111,7 +117,8 @@ def rank(
             ]
             exact[row] = np.maximum(exact[row], np.array(worth, dtype=np.float32))
             bags[row] |= columns
-        for term in said_by_kind(question, sentence.text):
+        said = said_by_kind(question, sentence.text) + said_by_form(question, sentence.text)
+        for term in said:
             exact[row, asked.index(term)] = 1.0
     own = np.maximum(exact, _SOFT_WORTH * _soft_matches(asked, question, bags, embedder))
     headed = _headed(asked, usable, passages)
@@ -120,21 +127,23 @@ def rank(
     coverage = carried @ weights / weights.sum()
     named = _named(question)
     absent = [_unnamed(named, passage) for passage in passages]
+    whole = _whole(usable, carried, weights, len(passages))
     meaning = _meaning(question, asked, usable, embedder)
     unit = counted(question)
     paired = _paired(question, usable, passages)
     scored = []
     for row, sentence in enumerate(usable):
         score = _COVERAGE_WORTH * coverage[row] + _MEANING_WORTH * meaning[row]
-        bonus = kind_bonus(question, sentence.text)
+        kind = kind_bonus(question, sentence.text)
         if unit and not counts(unit, sentence.text, sentence.row is not None):
-            bonus = min(bonus, _UNCOUNTED)
+            kind = min(kind, _UNCOUNTED)
         if sentence.row and not _answers_by_column(asked, carried[row], sentence):
-            score -= 0.10
-        score += bonus * min(1.0, float(coverage[row]) * 1.5)
-        score -= _shape_costs(sentence, len(bags[row]), question)
-        score += _PAIR_WORTH * paired[row]
-        score -= 0.32 * absent[sentence.passage]
+            score -= _ASTRAY_COST
+        expected = kind + form_bonus(question, sentence.text)
+        score += expected * min(1.0, float(coverage[row]) * 1.5)
+        score -= shape_costs(sentence, len(bags[row]), question)
+        score += _PAIR_WORTH * paired[row] + _PASSAGE_WORTH * whole[sentence.passage]
+        score -= _ABSENT_COST * absent[sentence.passage]
         score -= _RANK_COST * min(sentence.passage, 10)
         scored.append(
             Scored(
@@ -150,24 +159,20 @@ def rank(
     return sorted(scored, key=lambda s: -s.score)
 
 
+def _whole(usable: list[Sentence], carried: Vectors, weights: Vectors, count: int) -> Vectors:
+    """The share of the question's weight that each passage holds, all its sentences together."""
+    held = np.zeros((count, len(weights)), dtype=np.float32)
+    for row, sentence in enumerate(usable):
+        held[sentence.passage] = np.maximum(held[sentence.passage], carried[row])
+    shares: Vectors = np.minimum(held, 1) @ weights / weights.sum()
+    return shares
+
+
 def _answers_by_column(asked: list[str], carried: Vectors, sentence: Sentence) -> bool:
     """Whether a row has a column that is asked for, or all that the question speaks of."""
     columns = bag(sentence.row.columns) if sentence.row else frozenset()
     held = any(closeness(t, columns) for t in asked)
     return held or all(at >= 0.3 or t in WEAK for t, at in zip(asked, carried, strict=True))
-
-
-def _shape_costs(sentence: Sentence, length: int, question: str) -> float:
-    """What makes a sentence less of an answer whatever it says."""
-    costs = 0.10 if length < 3 and not sentence.row else 0.0
-    costs += 0.04 if length > 45 else 0.0
-    costs += 0.10 if sentence.text.endswith("?") else 0.0
-    costs += 0.03 if _CONDITION.match(sentence.text) and " if " not in question else 0.0
-    if sentence.row:
-        label = bag(sentence.row.cells[sentence.row.label][1])
-        asked = bag(question)
-        costs += 0.015 * min(4, sum(1 for t in label if not closeness(t, asked)))
-    return costs
 
 
 def _weights(asked: list[str], exact: Vectors) -> Vectors:
@@ -185,12 +190,12 @@ def _weights(asked: list[str], exact: Vectors) -> Vectors:
 def _headed(asked: list[str], usable: list[Sentence], passages: list[Passage]) -> Vectors:
     """How far the heading and the document's name hold each term."""
     headed = np.zeros((len(usable), len(asked)), dtype=np.float32)
-    known: dict[tuple[str, int], Vectors] = {}
+    known: dict[tuple[str, str, int], Vectors] = {}
     for row, sentence in enumerate(usable):
-        key = (sentence.heading, sentence.passage)
+        key = (sentence.heading, sentence.label, sentence.passage)
         if key not in known:
             name = _name(passages[sentence.passage])
-            above = f"{sentence.heading} {passages[sentence.passage].section}"
+            above = f"{sentence.heading} {sentence.label} {passages[sentence.passage].section}"
             held, named = bag(f"{above} {name}"), bag(name)
             whole = len(named) > 1 and named <= set(asked)  # the question names the document
             worth = [_NAMED_WORTH if whole and t in named else closeness(t, held) for t in asked]
@@ -231,15 +236,16 @@ def _near(usable: list[Sentence], own: Vectors) -> Vectors:
         follows = before.block == sentence.block and not sentence.row
         leads = not before.row and (before.text.endswith(":") or sentence.row is not None)
         if follows or leads:
-            lent[row] = _NEAR_WORTH * own[row - 1]
+            leans = LEANS_BACK.match(sentence.text) is not None
+            worth = _LEANING_WORTH if leans else _NEAR_WORTH
+            lent[row] = np.maximum(worth * own[row - 1], _FURTHER_WORTH * lent[row - 1])
     return lent
 
 
 def _named(question: str) -> set[str]:
     """Names and numbers in a question: what an answer's passage must speak of."""
-    after_first = re.sub(r"^\W*\w+", "", question)
-    found = re.findall(r"\b(?:[A-ZÀ-Þ][\w'’-]+|\d[\d.,]*)\b", after_first)
-    return {term for word in found for term in terms(word)}
+    found = [word.group() for word in WORD.finditer(question)][1:]
+    return {t for word in found if re.match(r"[A-ZÀ-Þ]..|\d", word) for t in terms(word)}
 
 
 def _name(passage: Passage) -> str:

@@ -7,11 +7,12 @@ import re
 import numpy as np
 
 from localaws.embedder import Embedder
-from localaws.model.answer import LEANS_BACK, as_list, compose
+from localaws.model.answer import as_list, compose
 from localaws.model.layout import Sentence, sentences
 from localaws.model.meaning import terms
 from localaws.model.prompt import Prompt
 from localaws.model.rank import passage_sentences
+from localaws.model.shape import LEANS_BACK
 from localaws.model.text import marked, words
 
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "ten": 10}

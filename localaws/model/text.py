@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-_WORD = re.compile(r"[^\W_]+(?:[.,:'’][^\W_]+)*", re.UNICODE)
+WORD = re.compile(r"[^\W_]+(?:[.,:'’][^\W_]+)*", re.UNICODE)
 _ABBREVIATION = re.compile(
     r"(?:\b(?:mr|mrs|ms|dr|prof|st|no|nos|fig|figs|sec|vs|etc|approx|inc|ltd|co|corp|dept|est"
     r"|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec|art|para|pp|vol|ed|e\.g|i\.e|cf|al)"
@@ -31,7 +31,7 @@ STOPWORDS = frozenset(
 
 def words(text: str) -> list[str]:
     """The lower-case words and numbers of a text."""
-    return [match.group().lower() for match in _WORD.finditer(text)]
+    return [match.group().lower() for match in WORD.finditer(text)]
 
 
 @lru_cache(maxsize=50_000)
