@@ -49,9 +49,9 @@ PICTURE_SUFFIXES: Final = ",.png,.jpg,.jpeg,.webp,.gif"
 SUFFIXES: Final = TEXT_SUFFIXES + (PICTURE_SUFFIXES if ocr_installed() else "")
 ATTACHED_SUFFIXES: Final = TEXT_SUFFIXES + PICTURE_SUFFIXES  # these are shown to models
 GROUNDED: Final = {
-    "full": ("success", gettext_lazy("Supported by the documents")),
-    "partly": ("warning", gettext_lazy("Partly supported")),
-    "none": ("", gettext_lazy("Not supported by the documents")),
+    "full": ("success", gettext_lazy("Backed by your documents")),
+    "partly": ("warning", gettext_lazy("Partly backed by your documents")),
+    "none": ("", gettext_lazy("Not backed by your documents")),
 }
 
 

@@ -51,7 +51,7 @@ window.texts = {
 "Nothing is changed until you confirm. This expires at {time}.":"Nichts wird geändert, bis Sie bestätigen. Dies läuft um {time} ab.",
 "Nothing was found":"Nichts wurde gefunden",
 "OCR":"OCR",
-"Of {name}, {percent} % was read: the passages closest to its subject.":"Von {name} wurden {percent} % gelesen: die Textstellen, die dem Thema am nächsten sind.",
+"Of {name}, {percent}% was read: the passages closest to its subject.":"Von {name} wurden {percent} % gelesen: die Textstellen, die dem Thema am nächsten sind.",
 "Open":"Öffnen",
 "Open this address?":"Diese Adresse öffnen?",
 "Page {page}":"Seite {page}",

@@ -106,7 +106,7 @@ def test_a_reader_sees_what_happens_and_goes_on_from_the_answer(
     expect(page.get_by_role("button", name="Stop")).to_be_hidden()
     page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
     page.get_by_role("button", name="Ask", exact=True).click()
-    expect(announced).to_have_text("Supported by the documents")
+    expect(announced).to_have_text("Backed by your documents")
     answers = page.locator("[data-answer]")
     expect(answers.first.locator("a.cite").first).to_have_attribute("href", CITED)
     further = answers.first.locator("[data-follow-ups] [data-suggestion]").first
