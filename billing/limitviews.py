@@ -1,16 +1,15 @@
 """Pages of the limits that a workspace sets itself, of single requests, and the CSV of usage."""
 
-from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from billing.clock import moment_of
 from billing.exports import usage_csv
 from billing.groupallowance import group_allowances
 from billing.limits import allowances, own_limits
@@ -92,19 +91,11 @@ def _amount(text: str | None) -> Decimal | None:
 @role_required("viewer")
 def requests_page(request: HttpRequest) -> HttpResponse:
     """List the latest requests, each with what it cost."""
-    before = _moment(request.GET.get("before", ""))
+    before = moment_of(request.GET.get("before", ""))
     found = requests_latest(actor_of(request), before)
     older = found[-1].at.isoformat() if len(found) == SHOWN else ""
     context = {"requests": found, "older": older, "before": before}
     return render(request, "billing/requests.html", context)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = parse_datetime(text)
-    except ValueError:
-        return None
-    return moment if moment and moment.tzinfo else None
 
 
 @role_required("viewer")

@@ -9,7 +9,8 @@ import structlog
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models import DateTimeField, Value
+from django.db.models.functions import Least, Now
 from django.template.loader import render_to_string
 from django.utils.translation import gettext, override
 
@@ -128,8 +129,9 @@ def alerts_choose(
 
 
 def alerts_read(*, actor: Actor, until: datetime) -> None:
-    """Mark what was said up to `until` as read by the actor; never back."""
+    """Mark what was said up to `until` as read by the actor; never back, nor what is to come."""
     mine = {"tenant_id": current().id, "user_id": reader(actor)}
-    _, new = AlertsRead.objects.get_or_create(**mine, defaults={"until": until})
+    read = Least(Value(until, output_field=DateTimeField()), Now())
+    _, new = AlertsRead.objects.get_or_create(**mine, defaults={"until": read})
     if not new:
-        AlertsRead.objects.filter(**mine, until__lt=until).update(until=until)
+        AlertsRead.objects.filter(**mine, until__lt=read).update(until=read)

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from billing.alertmodels import Alert
 from billing.alerts.selectors import alert_settings, alerts_latest, choices
 from billing.alerts.services import alerts_choose, alerts_read
+from billing.clock import moment_of
 from tenants.accounts.models import Role, User, role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
@@ -75,11 +75,8 @@ def alerts_read_action(request: HttpRequest) -> HttpResponse:
 
 def moment(text: str) -> datetime:
     """Return a time with its zone. Raises Invalid."""
-    try:
-        found = parse_datetime(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
+    found = moment_of(text)
+    if found is None:
         raise Invalid(
             _("Give the time of the latest alert that was read."), errors={"until": ["?"]}
         )

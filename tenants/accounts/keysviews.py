@@ -87,9 +87,10 @@ def _made(request: HttpRequest) -> tuple[ApiKey, str]:
 def _dollars(text: str) -> Decimal | None:
     try:
         amount = typed(text) if text.strip() else None
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if amount is not None and (not amount.is_finite() or amount != round(amount, 2)):
+        whole_cents = amount is None or amount == round(amount, 2)
+    except InvalidOperation:  # no number, or one of more digits than are reckoned with
+        whole_cents = False
+    if not whole_cents:
         raise Invalid(_("An allowance is an amount of dollars like 25 or 12.50."))
     return amount
 

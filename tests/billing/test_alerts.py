@@ -10,8 +10,10 @@ from uuid import UUID, uuid4
 import pytest
 from django.core import mail
 from django.db import connection
+from django.utils import timezone
 
 from billing.admission import Estimate, admit
+from billing.alertmodels import AlertsRead
 from billing.alerts.services import EVENT, alert_tell
 from billing.catalog import plan_terms
 from billing.models import Alert
@@ -222,7 +224,9 @@ def test_the_bell_counts_what_each_person_may_see_and_has_not_read(manage: Manag
     shown = page.get("/usage/alerts/").content.decode()
     assert shown.count(">New<") == 2
     until = mine["results"][0]["at"]
-    assert page.post("/usage/alerts/read/", {"until": "soon"}).status_code == 400
+    for never in ("soon", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        assert page.post("/usage/alerts/read/", {"until": never}).status_code == 400, never
+    assert page.get("/usage/alerts/").status_code == 200
     assert page.post("/usage/alerts/read/", {"until": until}).status_code == 302
     assert "bell__count" not in page.get("/usage/meter/").content.decode()
     assert ">New<" not in page.get("/usage/alerts/").content.decode()
@@ -230,3 +234,7 @@ def test_the_bell_counts_what_each_person_may_see_and_has_not_read(manage: Manag
     again = api(ALICE).post("/api/v1/usage/alerts/read/", earlier, content_type="application/json")
     assert again.json()["unread"] == 0
     assert api(ADA).get("/api/v1/usage/alerts/").json()["unread"] == 2
+    to_come = {"until": "9000-01-01T00:00:00Z"}
+    api(ADA).post("/api/v1/usage/alerts/read/", to_come, content_type="application/json")
+    with entered(tenant_of(ALICE)):
+        assert AlertsRead.objects.get(user_id=user_of(ADA).pk).until <= timezone.now()

@@ -103,7 +103,11 @@ def test_a_request_opens_down_to_its_entries_and_price_rows() -> None:
         page = browser_of(other)
         assert request_id not in page.get("/usage/requests/").content.decode()
         assert page.get(f"/usage/requests/{request_id}/").status_code == 404
-    assert browser_of(ALICE).get(f"/usage/requests/{uuid4()}/").status_code == 404
+    owner = browser_of(ALICE)
+    assert owner.get(f"/usage/requests/{uuid4()}/").status_code == 404
+    for never in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "soon"):
+        shown = owner.get("/usage/requests/", {"before": never}).content.decode()
+        assert request_id in shown, "what is no time leads to the newest"
 
 
 def test_the_csv_holds_exactly_what_is_shown() -> None:
