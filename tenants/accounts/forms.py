@@ -6,6 +6,14 @@ from django import forms
 from unfold.forms import AuthenticationForm
 
 from tenants.accounts.limits import SIGN_IN, attempt_count, attempt_forgive
+from tenants.naming import one_line
+
+
+class NameField(forms.CharField):
+    """A name as it is kept: what of it cannot be seen neither fills the field nor its length."""
+
+    def to_python(self, value: Any) -> str:
+        return one_line(super().to_python(value) or "")
 
 
 class SignInForm(forms.Form):

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -20,12 +20,16 @@ from tenants.accounts.invitations import invitation_of, invitations_open
 from tenants.accounts.models import Invitation, Role, User, role_reaches
 from tenants.accounts.services import user_create
 from tenants.accounts.tasks import invitation_mail
-from tenants.context import Actor
-from tenants.errors import Forbidden, Invalid, NotFound
+from tenants.context import Actor, current
+from tenants.errors import Forbidden, Invalid, NotFound, RateLimited
 from tenants.webhooks.publishing import publish
 
 GOOD_FOR: Final = timedelta(days=7)
 AT_ONCE: Final = 200  # invitations in one file
+A_DAY: Final = (
+    500  # of a workspace: who has just signed up could mail anybody as often as they like
+)
+ADDRESS_CHARACTERS: Final = 254
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ def invitation_create(
 ) -> Invitation:
     """Invite an address, into groups by their names; an open invitation to it is replaced.
 
-    Raises Invalid, Forbidden.
+    Raises Invalid, Forbidden, RateLimited.
     """
     email = email.strip().lower()
     if not role_reaches(actor.role, Role.ADMIN) or actor.user_id is None:
@@ -54,6 +58,11 @@ def invitation_create(
         raise Invalid(
             _("%(email)s is not an email address.") % {"email": email[:80] or _("An empty line")}
         ) from None
+    if len(email) > ADDRESS_CHARACTERS:  # Django's own check lets some more pass
+        raise Invalid(
+            _("%(email)s… is too long: an address has at most %(most)s characters.")
+            % {"email": email[:40], "most": ADDRESS_CHARACTERS}
+        )
     if role not in Role.values:
         raise Invalid(_("A role is one of %(roles)s.") % {"roles": ", ".join(Role.values)})
     if role == Role.OWNER and actor.role != Role.OWNER:
@@ -62,6 +71,7 @@ def invitation_create(
         raise Invalid(_("%(email)s belongs to this workspace already.") % {"email": email})
     into = groups_named(groups)
     with transaction.atomic():
+        _day_check()
         invitations_open().filter(email=email).update(revoked_at=timezone.now())
         invitation = Invitation.objects.create(
             email=email,
@@ -82,9 +92,27 @@ def invitation_create(
     return invitation
 
 
+def _day_check() -> None:
+    """Let invitations of a workspace be counted in turn until the transaction ends.
+
+    Raises RateLimited where those of the last 24 hours are as many as there may be.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{current().id}:invitations"]
+        )
+    since = timezone.now() - timedelta(days=1)
+    if Invitation.objects.filter(created_at__gt=since).count() >= A_DAY:
+        raise RateLimited(
+            _("A workspace invites at most %(most)s people in 24 hours; invite the rest tomorrow.")
+            % {"most": A_DAY},
+            retry_after=3600,
+        )
+
+
 def invitations_create(*, actor: Actor, lines: str, role: str) -> list[Invited]:
     """Invite each line of `address[,role[,group; group]]`, and say what became of each."""
-    rows = [row for row in csv.reader(io.StringIO(lines)) if any(cell.strip() for cell in row)]
+    rows = _rows(lines)
     if rows and rows[0][0].strip().lower() in ("email", "e-mail", "address"):
         rows = rows[1:]
     if not rows:
@@ -97,13 +125,24 @@ def invitations_create(*, actor: Actor, lines: str, role: str) -> list[Invited]:
     return [_invited(actor, row, role) for row in rows]
 
 
+def _rows(lines: str) -> list[list[str]]:
+    """Return the lines that hold anything, however they end. Raises Invalid."""
+    try:
+        read = list(csv.reader(io.StringIO(lines, newline=None)))
+    except csv.Error:  # a cell of more than 131,072 characters
+        raise Invalid(
+            _("The list cannot be read: write one address a line, and close what you quote.")
+        ) from None
+    return [row for row in read if any(cell.strip() for cell in row)]
+
+
 def _invited(actor: Actor, row: Sequence[str], role: str) -> Invited:
     email = row[0].strip().lower()
     wanted = row[1].strip().lower() if len(row) > 1 and row[1].strip() else role
     groups = row[2].split(";") if len(row) > 2 else []
     try:
         invitation_create(actor=actor, email=email, role=wanted, groups=groups)
-    except (Invalid, Forbidden) as refused:
+    except (Invalid, Forbidden, RateLimited) as refused:
         return Invited(email, wanted, refused.detail, _line(row))
     return Invited(email, wanted)
 

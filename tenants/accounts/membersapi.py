@@ -107,7 +107,7 @@ class InvitationsView(GenericAPIView[Invitation]):
         responses={201: InvitationSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Invite somebody by mail."""
+        """Invite somebody by mail: 500 in 24 hours, then 429 `rate_limited`."""
         asked = InvitationSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         invitation = invitation_create(

@@ -13,8 +13,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
+from tenants.accounts.forms import NameField
 from tenants.accounts.invitations import invitation_of, invitations_open
 from tenants.accounts.inviting import (
+    A_DAY,
     AT_ONCE,
     invitation_accept,
     invitation_revoke,
@@ -89,6 +91,7 @@ def _page(
         "roles": roles,
         "waiting": list(invitations_open()) if admin else [],
         "at_once": AT_ONCE,
+        "a_day": A_DAY,
     }
     return settings_page(request, "settings/members.html", {**more, **context}, status=status)
 
@@ -124,7 +127,7 @@ def invitation_revoke_action(request: HttpRequest, invitation_id: UUID) -> HttpR
 class JoinForm(forms.Form):
     """A name and a password."""
 
-    name = forms.CharField(max_length=120, label=gettext_lazy("Your name"))
+    name = NameField(max_length=120, label=gettext_lazy("Your name"))
     password = forms.CharField(
         max_length=200,
         strip=False,

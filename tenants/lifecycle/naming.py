@@ -19,6 +19,8 @@ INVALID: Final = format_lazy(
     ),
     shortest=SHORTEST,
 )
+# What begins so is shown by browsers as letters of other alphabets, which look like another's name.
+ENCODED: Final = re.compile(r"..--")
 # Names under which people expect the operator: what stands there could be taken for theirs.
 RESERVED: Final = frozenset(
     "abuse account accounts admin api app assets auth billing blog cdn console contact dashboard"
@@ -43,6 +45,9 @@ def slug_verdict(slug: str) -> Verdict:
     """
     if len(slug) < SHORTEST or not SHAPE.fullmatch(slug):
         return Verdict("invalid", str(INVALID))
+    if ENCODED.match(slug):
+        told = gettext("The third and fourth characters cannot both be hyphens; choose another.")
+        return Verdict("invalid", told)
     if slug in RESERVED:
         told = gettext("“%(slug)s” is kept for the product's own addresses; choose another.") % {
             "slug": slug

@@ -8,9 +8,9 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from tenants.accounts.forms import NameField
 from tenants.accounts.models import User
 from tenants.lifecycle.naming import slug_verdict
-from tenants.naming import one_line
 from tenants.registry.regions import region_choices
 
 # A name stands in mails and titles: one that is an address could send their readers there.
@@ -20,14 +20,14 @@ ADDRESS_LIKE: Final = re.compile(r"://|www\.|[\x00-\x1f\x7f]", re.I)
 class SignUpForm(forms.Form):
     """A workspace with its first owner."""
 
-    name = forms.CharField(max_length=120)
+    name = NameField(max_length=120)
     slug = forms.CharField(max_length=60)
     email = forms.EmailField(max_length=254)
     password = forms.CharField(max_length=200, strip=False, widget=forms.PasswordInput)
     region = forms.ChoiceField(choices=region_choices)
 
     def clean_name(self) -> str:
-        name = one_line(self.cleaned_data["name"])
+        name = str(self.cleaned_data["name"])
         if ADDRESS_LIKE.search(name):
             raise ValidationError(_("Give the workspace a plain name, without a link."))
         return name

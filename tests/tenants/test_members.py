@@ -68,6 +68,9 @@ def test_an_invitation_is_good_once_here_and_for_seven_days() -> None:
     assert page["Referrer-Policy"] == "no-referrer" and b"mia@example.com" in page.content
     weak = newcomer.post(link(), {"name": "Mia", "password": "12345678"})
     assert weak.status_code == 422
+    for unseen in ("\u200b\u2060", "\u0958" * 120):
+        nameless = newcomer.post(link(), {"name": unseen, "password": PASSWORD})
+        assert nameless.status_code == 422, unseen
     joined = newcomer.post(link(), {"name": "Mia", "password": PASSWORD})
     assert (joined.status_code, joined["Location"]) == (302, "/")
     assert newcomer.get("/settings/members/").status_code == 200
@@ -97,6 +100,40 @@ def test_a_file_of_people_says_of_each_line_what_became_of_it() -> None:
     assert refused.status_code == 422 and "At most 200 people" in refused.content.decode()
     assert "p200@example.com" in refused.content.decode(), "what was typed is kept"
     assert len(mail.outbox) == 1
+
+
+def test_a_list_that_is_no_list_is_told_so_and_kept() -> None:
+    mac = invited("mac@example.com,viewer\rold@example.com,viewer").content.decode()
+    assert "mac@example.com</strong>: invited as viewer" in mac
+    assert "old@example.com</strong>: invited as viewer" in mac
+    endless = invited("x" * 140_000)
+    assert endless.status_code == 422
+    assert "one address a line" in endless.content.decode()
+    assert "x" * 140_000 in endless.content.decode(), "what was typed is kept"
+    long = f"{'x' * 64}@{'x' * 60}.{'x' * 60}.{'x' * 60}.{'x' * 60}.example"
+    page = invited(f"{long}\nafter@example.com").content.decode()
+    assert "an address has at most 254 characters" in page
+    assert "after@example.com</strong>: invited as member" in page
+
+
+def test_a_workspace_invites_no_more_than_its_day_allows() -> None:
+    with entered(tenant_of(ALICE)):
+        Invitation.objects.bulk_create(
+            Invitation(
+                email=f"p{n}@example.com", role="viewer", invited_by=user_of(ALICE).id,
+                expires_at=timezone.now(), revoked_at=timezone.now(),
+            )
+            for n in range(499)
+        )  # fmt: skip
+    page = invited("last@example.com\nmore@example.com").content.decode()
+    assert "last@example.com</strong>: invited as member" in page
+    assert "at most 500 people in 24 hours" in page and "more@example.com</textarea>" in page
+    assert [one.to for one in mail.outbox] == [["last@example.com"]]
+    refused = api(ALICE).post(
+        "/api/v1/invitations/", {"email": "mia@example.com"}, content_type="application/json"
+    )
+    assert refused.status_code == 429 and code_of(refused) == "rate_limited"
+    assert refused["Retry-After"] == "3600"
 
 
 def test_a_revoked_invitation_leads_nowhere() -> None:

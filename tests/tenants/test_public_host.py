@@ -54,6 +54,7 @@ def public() -> Client:
         ("a" * 41, "invalid"),
         ("über", "invalid"),
         ("nul\x00", "invalid"),
+        ("xn--cme-7cd", "invalid"),  # a browser would show a Cyrillic а: acme's, to the eye
     ],
 )
 def test_an_address_is_judged_while_it_is_typed(slug: str, state: str) -> None:
@@ -81,6 +82,8 @@ def test_looking_addresses_up_is_slowed_down() -> None:
         ("email", "nobody", "valid email"),
         ("name", "Prizes at https://evil.example", "plain name"),
         ("name", "", "required"),
+        ("name", "\u200b\u2060", "required"),  # nothing that anybody sees
+        ("name", "\u0958" * 120, "at most 120 characters"),  # kept as two letters each
     ],
 )
 def test_bad_input_is_told_and_what_was_typed_is_kept(field: str, value: str, said: str) -> None:
