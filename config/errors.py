@@ -176,6 +176,10 @@ def error_page(request: HttpRequest, error: TenantryError) -> HttpResponse:
     """Return the error as a problem document for programs and fragments, as a page for people."""
     if isinstance(error, TenantUnavailable) and hasattr(request, "tenant"):
         return _ended()
+    return _page(request, error)
+
+
+def _page(request: HttpRequest, error: TenantryError) -> HttpResponse:
     wants_json = request.path_info.startswith(("/api/", "/webhooks/")) or request.headers.get(
         "HX-Request"
     )
@@ -217,7 +221,9 @@ class RenderErrors:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return error_page(request, NotFound())
+    """Answer what is not there; of a host that names no workspace the seam says so in its cause."""
+    cause = exception.__cause__
+    return _page(request, cause if isinstance(cause, TenantUnavailable) else NotFound())
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

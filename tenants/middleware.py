@@ -44,8 +44,8 @@ class TenantMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         try:
             host = host_of(request.get_host())
-        except DisallowedHost as error:
-            raise Http404 from error
+        except DisallowedHost:
+            raise Http404 from TenantUnavailable()
         if is_public_host(host):
             request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
             set_urlconf(settings.PUBLIC_SCHEMA_URLCONF)
@@ -61,7 +61,7 @@ class TenantMiddleware:
         with entered(tenant):
             response = self.get_response(request)
         if getattr(response, "tenant_ended", False):  # meanwhile: now it is like an unknown host
-            raise Http404
+            raise Http404 from TenantUnavailable()
         return response
 
 

@@ -136,9 +136,9 @@ def test_whatever_was_under_way_when_a_workspace_was_erased_is_answered_as_by_th
         after = aside.submit(asyncio.run, next_one).result()
     assert [answer.status for answer in answers] == [404] * 5
     codes = [json.loads(answer.text)["code"] for answer in answers if answer.text[0] == "{"]
-    assert codes == ["not_found"] * 3
+    assert codes == ["tenant_unavailable"] * 3
     told_page = [_plain(answer.text) for answer in (*answers, after) if answer.text[0] != "{"]
-    assert "Nothing is here" in told_page[0]
+    assert "There is no workspace at this address, or it is suspended" in told_page[0]
     assert told_page == [told_page[0]] * 3
     assert "Set-Cookie" not in "".join(answer.head for answer in answers)
     assert last == {"type": "websocket.close"}

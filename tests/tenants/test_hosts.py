@@ -1,6 +1,7 @@
 """The host names the tenant; a forged one names nothing."""
 
 import pytest
+from django.conf import settings
 
 from tenants.context import public_scope
 from tenants.registry.models import Status, Tenant
@@ -25,6 +26,10 @@ pytestmark = pytest.mark.django_db
 def test_an_unknown_host_is_not_found(host: str) -> None:
     answer = stranger(host).get("/sign-in/")
     assert answer.status_code == 404
+    page = answer.content.decode()
+    assert "There is no workspace at this address" in page and "Go to the start page" not in page
+    answer = stranger(host).get("/api/v1/documents/")
+    assert (answer.status_code, code_of(answer)) == (404, "tenant_unavailable")
 
 
 def test_a_forwarded_host_is_not_believed() -> None:
@@ -44,8 +49,16 @@ def test_a_suspended_workspace_is_not_found() -> None:
     client = browser_of(CHARLIE)
     with public_scope("staff"):
         Tenant.objects.filter(slug="globex").update(status=Status.SUSPENDED)
-    assert client.get("/settings/members/").status_code == 404
+    answer = client.get("/settings/members/")
+    assert answer.status_code == 404
+    assert "There is no workspace at this address" in answer.content.decode()
     assert api(CHARLIE).get("/api/v1/usage/").status_code == 404
+
+
+def test_what_is_not_there_on_a_host_that_serves_is_not_a_workspace_that_is_missing() -> None:
+    for host in (settings.BASE_HOST, ALICE.host):
+        answer = stranger(host).get("/nothing/")
+        assert answer.status_code == 404 and "Nothing is here" in answer.content.decode()
 
 
 def test_the_staff_admin_does_not_exist_on_a_workspace() -> None:
