@@ -161,9 +161,8 @@ def _keep() -> None:
                 with entered(group[0].tenant):
                     _look_for_stops(group)
                     _renew(group)
-            except Exception as error:  # the others' turns are kept, and these tried again
-                if not ended(error, group[0].tenant):
-                    log.exception("turns.not_kept", tenant=str(group[0].tenant.id))
+            except Exception:  # the others' turns are kept, and these tried again
+                log.exception("turns.not_kept", tenant=str(group[0].tenant.id))
 
 
 def _renew(group: list[RunningTurn]) -> None:

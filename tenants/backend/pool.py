@@ -19,6 +19,8 @@ def set_standing(raw: psycopg.Connection[Any], role: str, path: str) -> None:
     """
     done = raw.pgconn.exec_params(STANDING, [role.encode(), path.encode()])
     if done.status != ExecStatus.TUPLES_OK:
+        if raw.closed:  # libpq's own words have no code that would say so
+            raise psycopg.OperationalError(done.error_message.decode(errors="replace").strip())
         raise error_from_result(done, encoding=raw.info.encoding)
 
 

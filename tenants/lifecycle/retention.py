@@ -15,6 +15,7 @@ from django.utils.translation import gettext, override
 
 from tenants.accounts.audit import audit_write
 from tenants.context import SYSTEM, Actor, TenantContext, current, entered
+from tenants.ended import ended
 from tenants.errors import Conflict, Forbidden, Invalid
 from tenants.lifecycle.holding import data_policy_of, hold_refuse
 from tenants.lifecycle.visiting import visits_allow
@@ -220,7 +221,8 @@ def _applied(tenant: TenantContext, policy: DataPolicy) -> Iterator[dict[str, An
             hold_refuse()  # it may have been set a moment ago
             line["count"] = kind.erase(tenant, before)
         except Exception as error:
-            log.exception("retention.failed", tenant_id=str(tenant.id), kind=kind.name)
+            if not ended(error, tenant):
+                log.exception("retention.failed", tenant_id=str(tenant.id), kind=kind.name)
             line["error"] = type(error).__name__
         yield line
 
