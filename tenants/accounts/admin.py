@@ -23,6 +23,7 @@ from tenants.accounts.audit import audit_write
 from tenants.accounts.deeds import deed_told, object_told
 from tenants.accounts.models import AuditEvent, StaffRole, User
 from tenants.accounts.selectors import staff_actor
+from tenants.naming import one_line
 from tenants.signin.impersonating import visits_end
 from tenants.signin.staffreset import staff_factors_reset
 from tenants.staffpages import Acting, Found, ReadOnly
@@ -90,7 +91,7 @@ class StaffAdmin(Acting, UserAdmin, ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
         """Save; the role makes an administrator, and the audit says who made whom what."""
-        obj.is_staff = True
+        obj.is_staff, obj.name = True, one_line(obj.name)
         obj.is_superuser = obj.staff_role == StaffRole.ADMINISTRATOR
         super().save_model(request, obj, form, change)
         if change:  # who may no more, looks no more

@@ -36,6 +36,13 @@ def password_shown(name: str) -> tuple[Client, str]:
     return client, answer["Location"]
 
 
+def test_a_part_that_renews_itself_says_that_its_session_ended_in_no_words_of_another() -> None:
+    client = Client(headers={"Host": "localhost", "HX-Target": '"><b>told'})
+    page = client.get("/admin/login/?next=https://evil.example/").content.decode()
+    assert "You are signed out" in page and "Sign in again" in page
+    assert "<b>" not in page and "evil.example" not in page
+
+
 def test_a_factor_that_was_added_is_asked_for_and_each_code_works_once(settings: Any) -> None:
     client = staff_client("support")
     secret = secret_on(client.get(FACTORS))

@@ -4,9 +4,14 @@ from pathlib import Path
 
 import pytest
 import unfold
+from django.utils.html import escape
 
+from bedrock.models import Model
 from tenants.accounts.audit import audit_write
+from tenants.accounts.models import User
 from tenants.context import SYSTEM, public_scope
+from tenants.registry.forms import SignUpForm
+from tenants.registry.models import Tenant
 from tests.support.cast import ALICE
 from tests.support.clients import staff_client, tenant_of
 
@@ -50,6 +55,28 @@ def test_a_heading_spells_a_colleague_as_the_address_is() -> None:
     page = client.get(address.partition('"')[0].partition("?")[0]).content.decode()
     head = page.partition('id="header-inner"')[2].partition("</h1>")[0]
     assert "support@tenantry.example" in head and "Support@" not in head
+
+
+def test_no_name_is_a_tag_in_a_list_or_heading_or_turns_the_line_around() -> None:
+    spelt, kept = "\u202e<b>Bold</b>\u200b & S\u00f6hne", "<b>Bold</b> & S\u00f6hne"
+    client = staff_client()
+    with public_scope("staff"):
+        Tenant.objects.update(name=kept)
+        audit_write(SYSTEM, action="fee.import", object_type="fee", object_id=kept)
+        colleague = User.objects.get(email="support@tenantry.example")
+        Model.objects.filter(pk="cohere.embed-v4:0").update(name=kept)
+    form = {"email": colleague.email, "name": spelt, "staff_role": "support"}
+    assert client.post(f"/admin/accounts/user/{colleague.pk}/change/", form).status_code == 302
+    for address in (
+        "registry/tenant/", "bedrock/inferenceprofile/", "accounts/auditevent/", "accounts/user/",
+        "bedrock/model/cohere.embed-v4:0/change/",
+    ):  # fmt: skip
+        page = client.get(f"/admin/{address}").content.decode()
+        assert escape(kept) in page, address
+        assert "<b>Bold" not in page and "\u202e" not in page and "\u200b" not in page, address
+    asked = SignUpForm({"name": spelt})
+    asked.full_clean()
+    assert asked.cleaned_data["name"] == kept
 
 
 def test_the_templates_that_replace_unfolds_differ_in_the_spelling_and_the_bar_alone() -> None:
