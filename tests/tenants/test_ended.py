@@ -296,17 +296,17 @@ def test_a_session_that_ended_with_its_workspace_is_answered_as_by_the_seam(
     assert "There is no workspace at this address" in answer.content.decode()
 
 
-def test_only_what_a_failed_transaction_refuses_is_left_to_the_next_statement(
-    owner: psycopg.Connection[Any],
-) -> None:
+def test_only_what_a_failed_transaction_refuses_is_left_to_the_next_statement() -> None:
     there, elsewhere = tenant_of(ALICE), tenant_of(CHARLIE)
+    opened: list[Any] = []
     refused = pytest.raises(InternalError, match="transaction is aborted")
     with entered(there), refused, transaction.atomic(), connection.cursor() as cursor:
         with pytest.raises(DatabaseError):
             cursor.execute("SELECT FROM nowhere")
         with entered(elsewhere):
-            other = connection.cursor()
-        other.execute("SELECT 1")
+            opened.append(connection.cursor())
+        opened[0].execute("SELECT 1")
+    assert opened, "the refusal came with its statement"
 
 
 def test_a_session_that_the_server_has_ended_passes_by_itself(
