@@ -68,7 +68,7 @@
       keep(text);
       return;
     }
-    if (!navigator.onLine) return; // the shell lets it wait for the line
+    if (reach.doubted()) return; // it waits on this page until the server answers
     if (sent) event.preventDefault(); // the page is already on its way
     else window.attachments?.take(true);
     sent = true;

@@ -121,6 +121,7 @@
     }
 
     function ended(words) {
+      if (!steps.lastElementChild) step(words); // not even begun
       finish(words, "info");
       text.classList.remove("caret");
       announce.textContent = words;

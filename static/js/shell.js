@@ -111,6 +111,7 @@
     try {
       response = await fetch(url, { credentials: "same-origin", ...options, headers });
     } catch (cause) {
+      if (!options.signal?.aborted) reach.missed();
       throw Object.assign(new Error(BY_STATUS[0], { cause }), { status: 0, code: "network" });
     }
     if (response.ok) return response;
@@ -319,44 +320,14 @@
     });
   }
 
-  /* The network and htmx ----------------------------------------------------------------------- */
-
-  const online = () => { const banner = one("#offline"); if (banner) banner.hidden = navigator.onLine; };
-  addEventListener("online", online);
-  addEventListener("offline", online);
-
-  /* A form that would be sent as forms are waits for the line: the page stays, and it is sent once, as it then is. */
-
-  let held = null; // {form, submitter}
-
-  addEventListener("submit", (event) => {
-    const { target: form, submitter } = event;
-    if (event.defaultPrevented || navigator.onLine || (submitter?.getAttribute("formmethod") ?? form.getAttribute("method")) === "dialog") return;
-    event.preventDefault();
-    const told = gettext("You are offline. This is sent as soon as the connection is back.");
-    const asked = new CustomEvent("held", { cancelable: true, detail: told }); // a form may say it in its own place
-    if (held?.form !== form && form.dispatchEvent(asked)) toast(told, "warning");
-    held = { form, submitter };
-  });
-
-  addEventListener("online", async () => {
-    while (held && navigator.onLine) {
-      try {
-        await fetch("/healthz", { cache: "no-store" });
-      } catch {
-        await new Promise((go) => { setTimeout(go, 1000); }); // the line is there, and not yet the way
-        continue;
-      }
-      const sent = held;
-      held = null;
-      if (sent?.form.isConnected) sent.form.requestSubmit(sent.submitter?.isConnected ? sent.submitter : null);
-    }
-  });
+  /* htmx ---------------------------------------------------------------------------------------- */
 
   document.addEventListener("htmx:configRequest", (event) => { event.detail.headers["X-CSRFToken"] = meta("csrf-token"); });
-  document.addEventListener("htmx:sendError", () => toast(BY_STATUS[0], "danger"));
-  document.addEventListener("htmx:timeout", () => toast(gettext("That took too long. Try again."), "danger"));
+  /* A page that says it in its own place takes the event over with preventDefault. */
+  document.addEventListener("htmx:sendError", (event) => { if (!event.defaultPrevented) toast(BY_STATUS[0], "danger"); });
+  document.addEventListener("htmx:timeout", (event) => { if (!event.defaultPrevented) toast(gettext("That took too long. Try again."), "danger"); });
   document.addEventListener("htmx:responseError", (event) => {
+    if (event.defaultPrevented) return;
     const { xhr, elt } = event.detail;
     if (xhr.status === 401) return signIn();
     if (elt?.closest?.("[data-quiet]")) return void all(".skeleton", elt).forEach((line) => line.remove());
@@ -393,7 +364,6 @@
   /* Start -------------------------------------------------------------------------------------- */
 
   showTheme();
-  online();
   for (const box of all(".toast")) {
     one(".toast__close", box)?.addEventListener("click", () => box.remove());
     if (!box.matches(".toast--danger, .toast--warning")) expire(box);

@@ -1,0 +1,112 @@
+"""A line to a server, of a port of its own, that can be broken and mended."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+LOOPBACK = "127.0.0.1"
+PATIENCE = 20  # seconds
+
+
+class Line:
+    """Forwards what comes to `port`; while it is broken, connections there are refused.
+
+    It runs in a thread of its own. `unheard` is how a request begins: the first that begins so
+    reaches the server, and the line breaks when its answer comes.
+    """
+
+    def __init__(self, to: int) -> None:
+        self.to = to
+        self.port = 0
+        self.unheard = b""
+        self.heard: list[bytes] = []  # the first line of each request
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._listening: asyncio.Server | None = None
+        self._breaking: asyncio.Task[None] | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def mend(self) -> None:
+        self._run(self._mend())
+
+    def cut(self) -> None:
+        """Close every connection, and take none."""
+        self._run(self._cut())
+
+    def end(self) -> None:
+        self.cut()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE)
+        self._loop.close()
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
+
+    async def _mend(self) -> None:
+        self._listening = await asyncio.start_server(self._forward, LOOPBACK, self.port)
+        self.port = self._listening.sockets[0].getsockname()[1]
+
+    async def _cut(self) -> None:
+        if self._listening:
+            self._listening.close()
+            self._listening = None
+        for writer in self._writers:
+            writer.transport.abort()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(LOOPBACK, self.to)
+        ends = {writer, back}
+        self._writers |= ends
+        deaf = asyncio.Event()
+        ways = {
+            asyncio.create_task(self._carry(reader, back, deaf, asked=True)),
+            asyncio.create_task(self._carry(there, writer, deaf, asked=False)),
+        }
+        self._tasks |= ways
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()
+        for end in ends:
+            end.transport.abort()
+        self._writers -= ends
+        self._tasks -= ways
+
+    async def _carry(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        deaf: asyncio.Event,
+        *,
+        asked: bool,
+    ) -> None:
+        while piece := await reader.read(65536):
+            if asked and piece[:5] in (b"GET /", b"POST "):
+                self.heard.append(piece.split(b"\r\n")[0])
+            if asked and self.unheard and piece.startswith(self.unheard):
+                self.unheard = b""
+                deaf.set()
+            if not asked and deaf.is_set():
+                self._breaking = asyncio.create_task(self._cut())
+                return
+            writer.write(piece)
+            await writer.drain()
+
+
+@contextmanager
+def line(to: int) -> Iterator[Line]:
+    """A line to the server on that port, whole at first."""
+    made = Line(to)
+    made.mend()
+    try:
+        yield made
+    finally:
+        made.end()
