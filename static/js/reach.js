@@ -3,7 +3,8 @@
    navigator.onLine knows of the line alone. So the server is asked, by a question that changes nothing, while somebody fills a
    form in, and whatever gets no answer tells of it. Without doubt a form is sent by the browser, as forms are; in doubt the page
    stays with what was typed, and the form is sent when the server has answered: once, since before it nothing was. A server that
-   goes while the form is on its way leads to the browser's own page, and back from there to what was typed.
+   goes while the form is on its way leads to the browser's own page; back from there, the browser has what was typed, but for
+   fields with autocomplete="off".
    Public: reach {doubted(), missed(), back()}. */
 (() => {
   "use strict";

@@ -15,14 +15,14 @@ PATIENCE = 20  # seconds
 class Line:
     """Forwards what comes to `port`; while it is broken, connections there are refused.
 
-    It runs in a thread of its own. `unheard` is how a request begins: the first that begins so
-    reaches the server, and the line breaks when its answer comes.
+    It runs in a thread of its own. `swallows` is how a request begins: the line breaks with the
+    first that begins so, before it reaches the server.
     """
 
     def __init__(self, to: int) -> None:
         self.to = to
         self.port = 0
-        self.unheard = b""
+        self.swallows = b""
         self.heard: list[bytes] = []  # the first line of each request
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -66,10 +66,9 @@ class Line:
         there, back = await asyncio.open_connection(LOOPBACK, self.to)
         ends = {writer, back}
         self._writers |= ends
-        deaf = asyncio.Event()
         ways = {
-            asyncio.create_task(self._carry(reader, back, deaf, asked=True)),
-            asyncio.create_task(self._carry(there, writer, deaf, asked=False)),
+            asyncio.create_task(self._carry(reader, back, asked=True)),
+            asyncio.create_task(self._carry(there, writer, asked=False)),
         }
         self._tasks |= ways
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -84,17 +83,14 @@ class Line:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        deaf: asyncio.Event,
         *,
         asked: bool,
     ) -> None:
         while piece := await reader.read(65536):
             if asked and piece[:5] in (b"GET /", b"POST "):
                 self.heard.append(piece.split(b"\r\n")[0])
-            if asked and self.unheard and piece.startswith(self.unheard):
-                self.unheard = b""
-                deaf.set()
-            if not asked and deaf.is_set():
+            if asked and self.swallows and piece.startswith(self.swallows):
+                self.swallows = b""
                 self._breaking = asyncio.create_task(self._cut())
                 return
             writer.write(piece)
