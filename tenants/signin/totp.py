@@ -28,8 +28,9 @@ def totp_code(secret: str, step: int) -> str:
 def totp_step(secret: str, code: str, *, after: int) -> int | None:
     """Return the step that the code is of, later than `after`; None where it is of none."""
     now = int(time.time()) // STEP
+    given = code.encode(errors="replace")  # as texts, digits of other scripts cannot be compared
     for step in range(now - DRIFT, now + DRIFT + 1):
-        if step > after and hmac.compare_digest(totp_code(secret, step), code):
+        if step > after and hmac.compare_digest(totp_code(secret, step).encode(), given):
             return step
     return None
 

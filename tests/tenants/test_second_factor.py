@@ -72,7 +72,11 @@ def test_the_password_alone_opens_nothing_and_the_code_opens_all() -> None:
     client = half_in(ADA)
     assert client.get("/documents/").status_code == 302
     assert client.get("/api/v1/documents/").status_code == 401
-    assert client.post("/sign-in/second/", {"code": "000000"}).status_code == 422
+    for wrong in ("000000", "١٢٣٤٥٦", "²"):
+        assert client.post("/sign-in/second/", {"code": wrong}).status_code == 422, wrong
+    adding = browser_of(BOB)
+    adding.get("/settings/security/add/")
+    assert adding.post("/settings/security/add/", {"code": "²"}).status_code == 422
     answer = client.post("/sign-in/second/", {"code": now_code(secret, 1)})
     assert (answer.status_code, answer["Location"]) == (302, "/documents/")
     assert client.get("/documents/").status_code == 200
