@@ -106,6 +106,7 @@ class DatabaseWrapper(TenantsDatabaseWrapper):
         anew, of that tenant's tables.
         """
         self.ensure_connection()
+        self.take_standing()
         with self.wrap_database_errors:
             return self._prepare_cursor(PlannedCursor(self.connection))  # type: ignore[call-arg]
 
