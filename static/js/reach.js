@@ -24,12 +24,13 @@
 
   const doubted = () => !sure && (!navigator.onLine || lost || (open > 0 && performance.now() - open > SLOW));
 
-  /** Whether the server answers. What stands before it answers 502 or 503 where there is none. */
+  /** Whether the server answers. What stands before it answers 502, 503 or 504 where there is none. */
   async function ask() {
     asked = performance.now();
     open ||= asked;
     try {
-      lost = !(await fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(GIVEN_UP) })).ok;
+      const { status } = await fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(GIVEN_UP) });
+      lost = status >= 502 && status <= 504;
     } catch {
       lost = true;
     }
@@ -74,7 +75,8 @@
     if (!waits) release();
     else if (told) tell();
   });
-  addEventListener("pagehide", () => { held = told = null; });
+  // Who left the page took its form back. Asked on return: a listener of `pagehide` holds up whoever closes a window in mid-way.
+  addEventListener("pageshow", ({ persisted }) => { if (persisted) held = told = null; });
   document.addEventListener("close", ({ target: box }) => { // who closes the dialog takes it back
     if (held?.form.closest("dialog") === box) held = told = null;
     for (const line of box.querySelectorAll("[data-held]")) line.remove();
