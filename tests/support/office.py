@@ -15,6 +15,8 @@ from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Inches
 
+_RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
 
 def pptx(build: Callable[[Any], None]) -> bytes:
     """Return the presentation that `build` fills."""
@@ -109,3 +111,21 @@ def eml(
             b"%PDF-1.7 SECRET", maintype="application", subtype="pdf", filename=name
         )
     return message.as_bytes()
+
+
+def part_of(content: bytes, name: str) -> bytes:
+    """Return a part of an Office file."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return archive.read(name)
+
+
+def related(content: bytes, part: str, more: Mapping[str, bytes]) -> bytes:
+    """Return an Office file with further parts, by the kind of their relation to `part`."""
+    folder, _, name = part.rpartition("/")
+    named = f"{folder}/_rels/{name}.rels"
+    relations = part_of(content, named)
+    for kind, added in more.items():
+        content = with_part(content, f"{folder}/{kind}.xml", added)
+        relation = f'<Relationship Id="{kind}" Type="{_RELATION}/{kind}" Target="{kind}.xml"/>'
+        relations = relations.replace(b"</Relationships>", f"{relation}</Relationships>".encode())
+    return with_part(content, named, relations)

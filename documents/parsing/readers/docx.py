@@ -11,13 +11,12 @@ from documents.parsing.archive import Archive
 from documents.parsing.builder import TextBuilder
 from documents.parsing.model import Limits, ParsedText, Refused
 from documents.parsing.readers import ooxml
+from documents.parsing.readers.docx_around import write_around
 from documents.parsing.readers.docx_styles import Numbering, Styles, value, w
+from documents.parsing.readers.docx_text import paragraph_text
 from documents.parsing.readers.plain_headings import headings_of
 
-_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _CONTAINERS = frozenset(map(w, ("sdt", "sdtContent", "customXml", "ins", "moveTo", "smartTag")))
-_UNSEEN = frozenset([*map(w, ("del", "moveFrom", "instrText", "delText", "rPr", "pPr")), _FALLBACK])
-_ON = (None, "1", "true", "on")
 
 
 def read(data: bytes, limits: Limits) -> ParsedText:
@@ -36,9 +35,7 @@ def read(data: bytes, limits: Limits) -> ParsedText:
     story.write(body)
     if story.only_lines:
         builder.headings = headings_of(builder.text())
-    notes = ooxml.optional_xml(archive, f"{folder}/footnotes.xml")
-    if notes is not None:
-        _write_notes(notes, builder)
+    write_around(archive, name, builder)
     return builder.finish()
 
 
@@ -76,7 +73,8 @@ class _Story:
         self._write_lines()
         self.only_lines = False
         if style.heading:
-            self.builder.heading(style.heading, text)
+            label = self.numbering.label(properties, style)
+            self.builder.heading(style.heading, f"{label} {text}")
             if style.is_title and not self.builder.title:
                 self.builder.title = text
             return
@@ -90,8 +88,21 @@ class _Story:
         self._write_lines()
         self.only_lines = False
         self.builder.apart()
+        above: dict[int, str] = {}  # what stands in cells that reach over rows
         for row in table.iterchildren(w("tr")):
-            cells = [_cell_text(cell) for cell in row.iter(w("tc")) if _owner(cell) is row]
+            cells: list[str] = []
+            column = 0
+            for cell in row.iter(w("tc")):
+                if _owner(cell) is not row:
+                    continue
+                merged = cell.find(f"{w('tcPr')}/{w('vMerge')}")
+                if merged is not None and merged.get(w("val"), "continue") == "continue":
+                    cells.append(above.get(column, ""))
+                else:
+                    cells.append(_cell_text(cell))
+                    above[column] = cells[-1]
+                wide = value(cell.find(f"{w('tcPr')}/{w('gridSpan')}")) or ""
+                column += int(wide) if wide.isdecimal() else 1
             if any(cells):
                 self.builder.row(" | ".join(cells))
         self.builder.apart()
@@ -119,39 +130,4 @@ def _owner(cell: etree._Element) -> etree._Element | None:
 
 
 def _cell_text(cell: etree._Element) -> str:
-    merged = cell.find(f"{w('tcPr')}/{w('vMerge')}")
-    if merged is not None and merged.get(w("val"), "continue") == "continue":
-        return ""
     return clean.line(" ".join(paragraph_text(p) for p in cell.iter(w("p"))))
-
-
-def paragraph_text(paragraph: etree._Element, *, line_break: str = " ") -> str:
-    """Return a paragraph's visible text: deleted, hidden and field-code text is left out."""
-    parts: list[str] = []
-    walk = etree.iterwalk(paragraph, events=("start",))
-    for _, element in walk:
-        tag = element.tag
-        if tag in _UNSEEN or (tag == w("r") and _is_hidden(element)):
-            walk.skip_subtree()
-        elif tag == w("t"):
-            parts.append(element.text or "")
-        elif tag in (w("br"), w("cr")):
-            parts.append(line_break)
-        elif tag == w("tab") or (tag == w("p") and element is not paragraph):
-            parts.append(" ")
-        elif tag == w("noBreakHyphen"):
-            parts.append("-")
-    return "".join(parts)
-
-
-def _is_hidden(run: etree._Element) -> bool:
-    hidden = run.find(f"{w('rPr')}/{w('vanish')}")
-    return hidden is not None and value(hidden) in _ON
-
-
-def _write_notes(notes: etree._Element, builder: TextBuilder) -> None:
-    builder.apart()
-    for note in notes.iterchildren(w("footnote")):
-        if note.get(w("type")) is None:
-            text = clean.line(" ".join(paragraph_text(p) for p in note.iter(w("p"))))
-            builder.row(f"[{note.get(w('id'))}] {text}" if text else "", "item")

@@ -11,6 +11,13 @@ from lxml import etree
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _HEADING = re.compile(r"heading (\d)$")
 _INHERITANCE = 20
+_PLACE = re.compile(r"%([1-9])")
+_REPEATED = 10
+_ROMAN_END = 4000
+_ROMAN = (
+    (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"),
+    (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"),
+)  # fmt: skip
 _VERBATIM = frozenset({"preformatted text", "html preformatted", "plain text"})
 
 
@@ -82,24 +89,50 @@ class Styles:
         return int(outline) + 1 if outline and outline.isdigit() and int(outline) < 9 else 0
 
 
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How a level of a list is numbered: `%1.%2` are the counts of the levels down to it."""
+
+    form: str = "decimal"
+    text: str = "%1."
+    start: int = 1
+
+    @staticmethod
+    def of(element: etree._Element) -> Level:
+        """Read a level of a list's definition."""
+        form = value(element.find(w("numFmt"))) or "decimal"
+        first = value(element.find(w("start"))) or ""
+        text = value(element.find(w("lvlText")))
+        if text is None:
+            text = f"%{int(element.get(w('ilvl'), '0')) + 1}."
+        if not _PLACE.search(text) and form != "bullet":
+            form = "none"
+        return Level(form, text, int(first) if first.isdecimal() else 1)
+
+
 class Numbering:
     """List markers, counted as Word counts them: per list and level."""
 
     def __init__(self, root: etree._Element | None) -> None:
-        self._formats: dict[tuple[str, int], str] = {}
+        self._levels: dict[tuple[str, int], Level] = {}
         self._counters: defaultdict[tuple[str, int], int] = defaultdict(int)
         if root is None:
             return
-        abstract: dict[str, dict[int, str]] = {}
+        abstract: dict[str, dict[int, Level]] = {}
         for element in root.iterchildren(w("abstractNum")):
             abstract[element.get(w("abstractNumId"), "")] = {
-                int(level.get(w("ilvl"), "0")): value(level.find(w("numFmt"))) or "decimal"
+                int(level.get(w("ilvl"), "0")): Level.of(level)
                 for level in element.iterchildren(w("lvl"))
             }
         for element in root.iterchildren(w("num")):
             known = abstract.get(value(element.find(w("abstractNumId"))) or "", {})
-            for depth, style in known.items():
-                self._formats[element.get(w("numId"), ""), depth] = style
+            for depth, level in known.items():
+                self._levels[element.get(w("numId"), ""), depth] = level
+
+    def label(self, properties: etree._Element | None, style: Style) -> str:
+        """Return the number of a heading, as `4.2`; nothing for one without."""
+        marker = (self.marker(properties, style) or "").strip()
+        return "" if marker == "-" else marker
 
     def marker(self, properties: etree._Element | None, style: Style) -> str | None:
         """Return the marker of a list item, indented by its level; None for other paragraphs."""
@@ -118,9 +151,28 @@ class Numbering:
         for other in [k for k in self._counters if k[0] == identifier and k[1] > level]:
             del self._counters[other]
         indent = "  " * min(level, 8)
-        form = self._formats.get(key, "bullet")
-        if form in ("bullet", "none"):
+        known = self._levels.get(key)
+        if known is None or known.form in ("bullet", "none"):
             return f"{indent}- "
-        count = self._counters[key]
-        label = chr(96 + (count - 1) % 26 + 1) if form == "lowerLetter" else str(count)
-        return f"{indent}{label}. "
+        return f"{indent}{_PLACE.sub(lambda place: self._count(identifier, place[1]), known.text)} "
+
+    def _count(self, identifier: str, place: str) -> str:
+        depth = int(place) - 1
+        level = self._levels.get((identifier, depth), Level())
+        count = max(1, self._counters.get((identifier, depth), 0)) - 1 + level.start
+        return numeral(count, level.form)
+
+
+def numeral(count: int, form: str) -> str:
+    """Return a number in one of Word's formats; those of other scripts are told in figures."""
+    lower = form.lower()
+    if count > 0 and lower.endswith("letter"):  # z is followed by aa, bb
+        text = chr(97 + (count - 1) % 26) * ((count - 1) // 26 % _REPEATED + 1)
+    elif 0 < count < _ROMAN_END and lower.endswith("roman"):
+        text = ""
+        for size, sign in _ROMAN:
+            text += sign * (count // size)
+            count %= size
+    else:
+        return f"{count:02}" if form == "decimalZero" else str(count)
+    return text.upper() if form.startswith("upper") else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 
@@ -10,18 +11,19 @@ from lxml import etree
 from documents.parsing import clean
 from documents.parsing.builder import TextBuilder
 from documents.parsing.model import Limits, ParsedText, Refused
-from documents.parsing.readers.plain import decode
+from documents.parsing.readers.encodings import decode
+from documents.parsing.readers.grid import Grid
 
 _DROPPED = frozenset({
     "script", "style", "nav", "noscript", "template", "iframe", "object", "embed", "svg", "math",
-    "canvas", "audio", "video", "form", "button", "select", "input", "textarea", "head",
+    "canvas", "audio", "video", "button", "select", "input", "textarea", "head",
     "dialog", "applet", "frame", "frameset",
 })  # fmt: skip
 _BLOCKS = frozenset({
     "address", "article", "aside", "blockquote", "body", "br", "caption", "dd", "details", "div",
-    "dl", "dt", "fieldset", "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "h5", "h6",
-    "header", "hr", "html", "li", "main", "ol", "p", "pre", "section", "summary", "table",
-    "tbody", "tfoot", "thead", "tr", "ul",
+    "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5",
+    "h6", "header", "hr", "html", "li", "main", "ol", "p", "pre", "section", "summary", "table",
+    "tbody", "td", "tfoot", "th", "thead", "tr", "ul",
 })  # fmt: skip
 _HIDDEN_STYLE = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*0(?:\.0+)?\s*(?:;|$)"
@@ -34,6 +36,7 @@ _GROUND = re.compile(r"(?:^|;)\s*background(?:-color)?\s*:\s*([^;!]+)", re.I)
 _WHITES = frozenset({"white", "#fff", "#ffffff", "rgb(255,255,255)", "transparent"})
 _WHITE_INK = _WHITES | {"rgba(255,255,255,1)", "rgba(0,0,0,0)", "hsl(0,0%,100%)"}
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_CELLS = ("td", "th")
 _CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w-]+)""", re.I)
 
 
@@ -68,9 +71,13 @@ def _decoded(data: bytes) -> str:
         declared := _CHARSET.search(data[:2048])
     ):
         try:
-            return data.decode(declared[1].decode("ascii"), errors="replace")
+            found = codecs.lookup(declared[1].decode("ascii")).name
         except LookupError:
-            pass
+            return decode(data)
+        # What calls itself Latin 1 or ASCII is read as browsers read it:
+        # https://encoding.spec.whatwg.org/#names-and-labels
+        named = "cp1252" if found in ("iso8859-1", "ascii") else found
+        return data.decode(named, errors="replace")
     return decode(data)
 
 
@@ -92,13 +99,23 @@ def _hidden(element: etree._Element) -> bool:
     return colour == behind or (colour in _WHITE_INK and behind in _WHITES)
 
 
+def _only_places(table: etree._Element) -> bool:
+    """Say whether a table only places what is in it: another table, or one cell to a row.
+
+    Messages in HTML are made so, and pages that are older than style sheets.
+    """
+    if table.find(".//table") is not None:
+        return True
+    return all(sum(cell.tag in _CELLS for cell in row) < 2 for row in table.iter("tr"))
+
+
 class _Page:
     """One pass over the tree, without recursion: a hostile page may nest very deep."""
 
     def __init__(self, builder: TextBuilder) -> None:
         self.builder = builder
         self.words: list[str] = []
-        self.cells: list[str] | None = None
+        self.tables: list[Grid | None] = []  # those that are open; None for one that only places
         self.lists: list[int | None] = []
         self.marker = ""
         self.pre = 0
@@ -110,7 +127,7 @@ class _Page:
                 self.open(str(tag), element)
                 self.words.append(element.text or "")
             elif event == "end":
-                self.close(str(tag))
+                self.close(str(tag), element)
                 self.words.append(element.tail or "")
             else:
                 self.words.append(element.tail or "")
@@ -135,18 +152,20 @@ class _Page:
             else:
                 yield "end", element
 
+    @property
+    def grid(self) -> Grid | None:
+        """The table whose cells are being read."""
+        return self.tables[-1] if self.tables else None
+
     def open(self, tag: str, element: etree._Element) -> None:
-        if tag not in _BLOCKS and tag not in ("td", "th"):
-            if tag == "img" and (alt := element.get("alt")):
-                self.words.append(f" {alt} ")
+        if tag == "img" and (alt := element.get("alt")):
+            self.words.append(f" {alt} ")
+        if tag not in _BLOCKS:
             return
-        if tag in ("td", "th"):
-            if self.cells is None:
-                self.flush()
-            self.words = []
-            return
-        if self.cells is not None and tag != "tr":
+        if self.grid is not None and self.grid.row is not None:
             self.words.append(" ")
+            if tag in _CELLS:
+                self.words = []
             return
         if tag == "dd":  # goes on behind the term that it explains
             return
@@ -160,10 +179,11 @@ class _Page:
                 )
             case "li":
                 self._item()
-            case "tr":
-                self.cells = []
             case "table":
+                self.tables.append(None if _only_places(element) else Grid())
                 self.builder.apart()
+            case "tr" if self.grid is not None:
+                self.grid.begin()
             case "pre":
                 self.pre += 1
 
@@ -174,19 +194,18 @@ class _Page:
         if number is not None:
             self.lists[-1] = number + 1
 
-    def close(self, tag: str) -> None:
-        if tag in ("td", "th"):
-            if self.cells is not None:
-                self.cells.append(clean.line("".join(self.words)))
+    def close(self, tag: str, element: etree._Element) -> None:
+        grid = self.grid if self.grid is not None and self.grid.row is not None else None
+        if grid is not None and tag in _CELLS:
+            text = clean.line("".join(self.words))
+            grid.add(text, element.get("rowspan", ""), element.get("colspan", ""))
             self.words = []
-        elif tag == "tr":
-            if self.cells:
-                self.builder.row(" | ".join(self.cells))
-            self.cells = None
+        elif grid is not None and tag == "tr":
+            self.builder.row(" | ".join(grid.end()))
             self.words = []
         elif tag not in _BLOCKS:
             return
-        elif self.cells is not None:
+        elif grid is not None:
             self.words.append(" ")
         elif tag == "dt":
             self.words = [clean.line("".join(self.words)).rstrip(":"), ": "]
@@ -197,6 +216,8 @@ class _Page:
                 self.marker = ""
             if tag in ("ul", "ol", "table") and not self.lists:
                 self.builder.apart()
+            if tag == "table":
+                self.tables.pop()
             if tag == "pre":
                 self.pre = max(0, self.pre - 1)
 

@@ -11,7 +11,7 @@ from markdown_it.token import Token
 from documents.parsing import clean
 from documents.parsing.builder import TextBuilder
 from documents.parsing.model import Limits, ParsedText
-from documents.parsing.readers.plain import decode
+from documents.parsing.readers.encodings import decode
 
 _FRONT_MATTER = re.compile(r"\A\ufeff?---\n(.*?)\n(?:---|\.\.\.)\n", re.S)
 _TITLE = re.compile(r"^title:\s*(.+)$", re.M | re.I)

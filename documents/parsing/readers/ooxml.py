@@ -16,6 +16,8 @@ _DC_TITLE = "{http://purl.org/dc/elements/1.1/}title"
 _ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 # ISO 29500's strict variant, as Office writes it on request, names the same things otherwise.
 _STRICT_ID = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
+_STRICT_WORD = b"http://purl.oclc.org/ooxml/wordprocessingml/main"
+_WORD = b"http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Relation:
 
 def parse_xml(archive: Archive, name: str) -> etree._Element:
     """Parse a part without entities, external files or a document type."""
-    content = archive.read(name)
+    content = archive.read(name).replace(_STRICT_WORD, _WORD)
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
         raise Refused("corrupt_file")
     parser = etree.XMLParser(
@@ -99,6 +101,12 @@ def local(element: etree._Element | None) -> str:
 def named(parent: etree._Element, name: str) -> Iterator[etree._Element]:
     """Yield the descendants of one local name, whichever variant's namespace they have."""
     return parent.iter("{*}" + name)
+
+
+def children(parent: etree._Element | None, *path: str) -> list[etree._Element]:
+    """Return what the first child along a path of local names holds; nothing without one."""
+    found = child(parent, *path)
+    return [] if found is None else list(found)
 
 
 def child(parent: etree._Element | None, *path: str) -> etree._Element | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 
 from lxml import etree
@@ -20,6 +21,9 @@ _ON = ("1", "true")
 _HEADER_ROWS = 5  # a title and a note may stand above the columns' names
 _COLUMNS = 16_384  # Excel's own limit
 _COLUMN_DIGITS = 3
+_MERGED = re.compile(
+    rb"""<(?:\w+:)?mergeCell\b[^>]*\bref=["']([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})"""
+)
 
 
 def read(data: bytes, limits: Limits) -> ParsedText:
@@ -67,7 +71,7 @@ def _write_sheet(
     ahead: list[dict[int, str]] = []
     header: dict[int, str] = {}
     for row in rows:
-        if len(row) > 1 and is_header(list(row.values())):
+        if len(row) > 1 and is_header([*row.values()] if 0 in row else ["", *row.values()]):
             header = row
             break
         ahead.append(row)
@@ -96,6 +100,13 @@ def _rows(content: bytes, strings: list[str], formats: Formats) -> Iterator[dict
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
         raise Refused("corrupt_file")
     hidden: set[int] = set()
+    merged = {
+        (int(top), _column(letters.decode(), 0)): int(bottom)
+        for letters, top, bottom in _MERGED.findall(content)
+        if int(bottom) > int(top)
+    }
+    held: dict[int, tuple[int, str]] = {}  # column: the last row of a cell over several, its text
+    number = 0
     parsed = etree.iterparse(
         io.BytesIO(content),
         events=("end",),
@@ -110,10 +121,18 @@ def _rows(content: bytes, strings: list[str], formats: Formats) -> Iterator[dict
             if local(element) == "col":
                 hidden |= _hidden_columns(element)
                 continue
-            if element.get("hidden") not in _ON:
-                row = _row(element, strings, formats, hidden)
-                if row:
-                    yield row
+            told = str(element.get("r", ""))
+            number = int(told) if told.isdecimal() else number + 1
+            row = _row(element, strings, formats, hidden)
+            for column, text in row.items():
+                if bottom := merged.get((number, column)):
+                    held[column] = bottom, text
+            if row and element.get("hidden") not in _ON:
+                yield row | {
+                    column: text
+                    for column, (bottom, text) in held.items()
+                    if number <= bottom and column not in row
+                }
             element.clear()
             while element.getprevious() is not None:  # rows that are read take no memory
                 parent = element.getparent()

@@ -9,16 +9,18 @@ import re
 from documents.parsing import clean
 from documents.parsing.builder import TextBuilder
 from documents.parsing.model import Limits, ParsedText, Refused
-from documents.parsing.readers.plain import decode
+from documents.parsing.readers.encodings import decode
 
 _SAMPLE = 64 * 1024
 _FIELD_CHARACTERS = 1_000_000
+_SEPARATOR = re.compile(r"\Asep=.\r?\n", re.I)  # which Excel writes for itself
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _NUMBER = re.compile(r"^[-+€$£ ]*\d[\d.,' ]*%?$")
 
 
 def read(data: bytes, limits: Limits) -> ParsedText:
     """Read rows as `Column: value; Column: value`, so that a passage carries its columns."""
-    text = decode(data)
+    text = _SEPARATOR.sub("", decode(data))
     csv.field_size_limit(_FIELD_CHARACTERS)
     builder = TextBuilder(limits)
     header: list[str] | None = None
@@ -28,14 +30,18 @@ def read(data: bytes, limits: Limits) -> ParsedText:
             if not any(cells):
                 continue
             if header is None:
-                if is_header(cells):
-                    header = cells
+                if is_title(cells):
+                    builder.row(" ".join(filter(None, cells)))
                     continue
-                header = []
+                header = cells if is_header(cells) else []
+                titled = builder.length
+                builder.apart()
+                if header:
+                    continue
             builder.row(sentence(header, cells))
     except csv.Error as error:
         raise Refused("corrupt_file") from error
-    if header and not builder.length:
+    if header and builder.length == titled:  # a table that waits for its first row
         builder.row(" | ".join(header))
     return builder.finish()
 
@@ -47,12 +53,21 @@ def _dialect(sample: str) -> type[csv.Dialect]:
         return csv.excel
 
 
+def is_title(cells: list[str]) -> bool:
+    """Say whether a row stands above a table: it has one cell alone where others have more."""
+    return len(cells) > 1 and sum(map(bool, cells)) == 1
+
+
 def is_header(cells: list[str]) -> bool:
-    """Say whether a row names its columns: short, different from one another, no numbers."""
+    """Say whether a row names its columns: short, different from one another, no numbers.
+
+    Years are names, where they do not stand alone.
+    """
     named = [cell for cell in cells if cell]
     return (
         len(named) == len(set(named)) >= max(1, len(cells) - 1)
-        and not any(_NUMBER.match(cell) for cell in named)
+        and not any(_NUMBER.match(cell) and not _YEAR.fullmatch(cell) for cell in named)
+        and (len(named) < len(cells) or not all(map(_YEAR.fullmatch, named)))
         and all(len(cell) <= 80 for cell in named)
     )
 
