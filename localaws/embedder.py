@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 NATIVE_DIMENSIONS = 256
-_CACHED_WORDS = 20_000
+_CACHED = 20_000  # words and sentences; about 1 KB each
 
 Vectors = NDArray[np.float32]
 
@@ -30,7 +30,7 @@ class Embedder:
         self._ready = threading.Event()
         self._model: Any = None
         self._failure: Exception | None = None
-        self._words: dict[str, Vectors] = {}
+        self._known: dict[str, Vectors] = {}
 
     def start(self) -> None:
         """Begin to load, beside whatever else starts; who asks meanwhile waits."""
@@ -81,18 +81,18 @@ class Embedder:
         rows /= np.where(lengths > 0, lengths, np.float32(1))
         return rows, [len(ids) for ids in tokens]
 
-    def words(self, words: Sequence[str]) -> Vectors:
-        """Unit vectors of single words, remembered since texts repeat them."""
-        unknown = sorted({word for word in words if word not in self._words})
+    def known(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of words and sentences, remembered since prompts repeat them."""
+        unknown = sorted({text for text in texts if text not in self._known})
         if unknown:
-            if len(self._words) > _CACHED_WORDS:
-                self._words = {}
-                unknown = sorted(set(words))
-            self._words.update(zip(unknown, self.embed(unknown), strict=True))
-        cache = self._words
-        missing = [word for word in words if word not in cache]
+            if len(self._known) > _CACHED:
+                self._known = {}
+                unknown = sorted(set(texts))
+            self._known.update(zip(unknown, self.embed(unknown), strict=True))
+        cache = self._known
+        missing = [text for text in texts if text not in cache]
         if missing:  # another thread emptied the cache meanwhile
-            return self.embed(words)
-        return np.array([cache[word] for word in words], dtype=np.float32).reshape(
-            len(words), NATIVE_DIMENSIONS
+            return self.embed(texts)
+        return np.array([cache[text] for text in texts], dtype=np.float32).reshape(
+            len(texts), NATIVE_DIMENSIONS
         )

@@ -12,6 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from localaws.catalog import FoundationModel
@@ -62,6 +63,7 @@ class Meter:
 
     def __init__(self, count: Callable[[str], int]) -> None:
         self.count = count
+        self._prefix = lru_cache(maxsize=64)(count)  # tools and system recur from call to call
         self._lock = threading.Lock()
         self._cache: dict[str, float] = {}
 
@@ -79,7 +81,7 @@ class Meter:
             if "cachePoint" in part:
                 prefix = "\n".join(texts)
                 key = hashlib.sha256(f"{owner}\0{model.id}\0{prefix}".encode()).hexdigest()
-                tokens = self.count(prefix) + pictured
+                tokens = self._prefix(prefix) + pictured
                 points.append((key, tokens, part["cachePoint"].get("ttl", "5m")))
             else:
                 texts.append(_text(part))

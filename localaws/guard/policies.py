@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from localaws.guard import pii
 from localaws.model.text import content_stems, split, words
 from localaws.wire import Json
 
+_RUN = re.compile(r"\w+")
 _LEVELS = ["NONE", "LOW", "MEDIUM", "HIGH"]
 _TOPIC_THRESHOLD = 0.62
 
@@ -66,9 +67,26 @@ def lexicon() -> dict[str, Any]:
     return loaded
 
 
+def _listed(kind: str, level: str) -> list[str]:
+    listed: list[str] = lexicon()[kind] if kind == "PROFANITY" else lexicon()[kind].get(level, [])
+    return listed
+
+
+@cache
+def _wordings(kind: str, level: str) -> list[frozenset[str]]:
+    """The words of each of the lexicon's phrases: a text that lacks one has not the phrase."""
+    return [frozenset(_RUN.findall(phrase.lower())) for phrase in _listed(kind, level)]
+
+
+@lru_cache(maxsize=16)
+def _said(text: str) -> frozenset[str]:
+    """The words of a text, letters as patterns take them that ignore case."""
+    return frozenset(_RUN.findall(text.lower())) | frozenset(_RUN.findall(text.casefold()))
+
+
 @cache
 def _phrases(kind: str, level: str) -> re.Pattern[str]:
-    listed = lexicon()[kind] if kind == "PROFANITY" else lexicon()[kind].get(level, [])
+    listed = _listed(kind, level)
     joined = "|".join(
         re.escape(p).replace(r"\ ", r"\W+") for p in sorted(listed, key=len, reverse=True)
     )
@@ -95,7 +113,10 @@ def confidence(kind: str, text: str, attack: str = "") -> str:
 
     `attack` looks for that kind of prompt attack alone.
     """
+    said = _said(text)
     for level in reversed(_LEVELS[1:]):
+        if not any(wording <= said for wording in _wordings(kind, level)):
+            continue  # the pattern, which tries every place, is left for texts that may have one
         for match in _phrases(kind, level).finditer(text):
             if not attack or attack_of(match[0]) == attack:
                 return level
@@ -164,7 +185,7 @@ def check_topics(
 
 def _topic_score(parts: list[str], rule: Json, embedder: Embedder) -> float:
     described = [*rule.get("examples", []), rule["definition"], rule["name"]]
-    vectors = embedder.embed([*parts, *described])
+    vectors = embedder.known([*parts, *described])
     likeness = vectors[: len(parts)] @ vectors[len(parts) :].T
     vocabulary = {stem for line in described for stem in content_stems(line)}
     best = 0.0
@@ -240,15 +261,13 @@ def grounding_score(answer: str, source: str, embedder: Embedder) -> float:
     if not vocabulary:
         return 0.0
     scores = []
-    for sentence in split(re.sub(r"\s+", " ", answer)):
-        stems = content_stems(sentence)
-        if not stems:
-            continue
+    said = [(s, stems) for s in split(re.sub(r"\s+", " ", answer)) if (stems := content_stems(s))]
+    whole, *vectors = embedder.embed([source, *(sentence for sentence, _ in said)])
+    for (_, stems), vector in zip(said, vectors, strict=True):
         shared = sum(stem in vocabulary for stem in stems) / len(stems)
         numbers = [stem for stem in stems if stem[0].isdigit()]
         invented = sum(number not in vocabulary for number in numbers)
-        pair = embedder.embed([sentence, source])
-        likeness = max(0.0, float(pair[0] @ pair[1]))
+        likeness = max(0.0, float(vector @ whole))
         score = 0.85 * shared + 0.15 * likeness
         scores.append(max(0.0, 0.4 * score if invented else score + 0.1 * (shared > 0.95)))
     return min(1.0, min(scores, default=1.0))

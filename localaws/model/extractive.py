@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 from localaws.embedder import Embedder
@@ -31,6 +32,8 @@ _FAREWELL = re.compile(r"^\W*(?:bye|goodbye|see you)\b.{0,20}$", re.IGNORECASE)
 _READ = re.compile(r"^\W*(?:please |can you |could you )*(?:read|open)\b", re.IGNORECASE)
 _WORD = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+$")
 
+Answered = Callable[[], str | None]  # what the passages say, looked for once
+
 
 class ExtractiveModel:
     """Answers a Converse request with pieces about a word long."""
@@ -43,16 +46,19 @@ class ExtractiveModel:
     def generate(self, request: ModelRequest) -> Iterator[Piece]:
         """The whole answer is known at once; it is handed out word by word."""
         prompt = read_prompt(request.messages)
-        call = self._tool_call(prompt, request)
+        answered = cache(lambda: answer(prompt, self._embedder))
+        call = self._tool_call(prompt, request, answered)
         if call is not None:
             yield call
             yield StopPiece("tool_use")
             return
-        for word in _WORD.findall(self._reply(prompt)):
+        for word in _WORD.findall(self._reply(prompt, answered)):
             yield TextPiece(word)
         yield StopPiece()
 
-    def _tool_call(self, prompt: Prompt, request: ModelRequest) -> ToolPiece | None:
+    def _tool_call(
+        self, prompt: Prompt, request: ModelRequest, answered: Answered
+    ) -> ToolPiece | None:
         forced = "any" in request.tool_choice or "tool" in request.tool_choice
         if not request.tools or (prompt.from_tool and not forced):
             return None
@@ -64,7 +70,7 @@ class ExtractiveModel:
             return _called(commanded, request)
         if prompt.images and not forced:
             return None
-        if prompt.has_passages and not forced and answer(prompt, self._embedder) is not None:
+        if prompt.has_passages and not forced and answered() is not None:
             return None
         chosen = tools.choose(asked, request.tools, request.tool_choice, self._embedder)
         if chosen is None:
@@ -73,7 +79,7 @@ class ExtractiveModel:
             return None  # it has looked already, and the same words find the same passages
         return _called(chosen, request)
 
-    def _reply(self, prompt: Prompt) -> str:
+    def _reply(self, prompt: Prompt, answered: Answered) -> str:
         match prompt.task:
             case "summarize":
                 return summary.summarize(prompt, self._embedder)
@@ -96,7 +102,7 @@ class ExtractiveModel:
             return "You are welcome. Ask me anything about your documents."
         if _FAREWELL.match(question):
             return "Goodbye!"
-        found = answer(prompt, self._embedder) if prompt.has_passages else None
+        found = answered() if prompt.has_passages else None
         if prompt.images:
             told = pictures.told(prompt.images)
             return f"{found}\n\n{told}" if found else told

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -222,6 +223,7 @@ def _paired(question: str, usable: list[Sentence], passages: list[Passage]) -> l
     return found
 
 
+@lru_cache(maxsize=8_192)
 def _pairs(text: str) -> frozenset[tuple[str, str]]:
     return frozenset(pairwise(terms(text)))
 
@@ -271,7 +273,7 @@ def _soft_matches(
     if not vocabulary:
         return result
     index = {word: i for i, word in enumerate(vocabulary)}
-    close = embedder.words(vocabulary) @ embedder.words([surface.get(t, t) for t in asked]).T
+    close = embedder.known(vocabulary) @ embedder.known([surface.get(t, t) for t in asked]).T
     close[:, [at for at, t in enumerate(asked) if any(c.isdigit() for c in t)]] = 0
     close[close < _SOFT_FLOOR] = 0
     for row, one in enumerate(bags):
@@ -286,7 +288,7 @@ def _meaning(
 ) -> Vectors:
     texts = [s.row.said(asked) if s.row else s.text for s in usable]
     headed = [f"{s.heading}: {text}" for s, text in zip(usable, texts, strict=True)]
-    vectors = embedder.embed([question, *headed])
+    vectors = embedder.known([question, *headed])
     cosine: Vectors = vectors[1:] @ vectors[0]
     fitted: Vectors = np.clip((cosine - np.float32(0.05)) / np.float32(0.6), 0, 1)
     return fitted
