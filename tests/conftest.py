@@ -38,6 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Servers that do not start fail the tests that need them, and no others.
     """
+    gc.disable()  # until all is loaded: nothing of it is garbage
     # Else each of the run's many processes would compile the product anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
@@ -84,9 +85,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep what has been loaded out of every collection of garbage to come."""
+    """Keep what has been loaded out of every collection of garbage to come, and make those rare.
+
+    Requests leave few cycles behind: looked for after every 700 objects, as Python does by itself,
+    they take one second in fifteen.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 def _allowed(item: pytest.Item) -> float:
