@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
@@ -16,6 +16,19 @@ DESKTOP, PHONE = (1280, 800), (390, 844)
 PATIENCE_MS = 40_000  # on a machine that does other things
 expect.set_options(timeout=PATIENCE_MS)
 RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+# axe parses a colour by a long way, and does so for each element: half its time. A page has few.
+COLOURS_ONCE: Final = """() => {
+  const color = axe.commons.color.Color.prototype, parse = color.parseString, known = new Map();
+  color.parseString = function (text) {
+    const kept = known.get(text);
+    if (kept) [this.r, this.g, this.b, this.alpha] = kept;
+    else {
+      parse.call(this, text);
+      known.set(text, [this.r, this.g, this.b, this.alpha]);
+    }
+    return this;
+  };
+}"""
 UNDER_WAY: Final = ".htmx-request, .htmx-swapping, .htmx-settling"
 # The first frames of a page move the focus: to its field, or away, to the fragment of its address.
 DRAWN: Final = (
@@ -119,7 +132,10 @@ def violations(page: Page, *, but: Collection[str] = ()) -> list[str]:
         "resultTypes": ["violations"],
         "rules": {rule: {"enabled": False} for rule in but},
     }
-    found = Axe().run(page, options=options).response["violations"]
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+        page.evaluate(COLOURS_ONCE)
+    found = page.evaluate("async options => (await axe.run(options)).violations", options)
     return [f"{rule['id']}: {node['html'][:160]}" for rule in found for node in rule["nodes"]]
 
 
