@@ -272,8 +272,21 @@ UNFOLD = {
             {"title": "Staff roles", "link": reverse_lazy("staff-roles")},
         ]
     },
-    # The product's accent, #2b50d4, and its lighter and darker steps.
+    # The product's greys, as static/css/tokens.css has them, and its accent, #2b50d4, in steps.
     "COLORS": {
+        "base": {
+            "50": "250 250 250",
+            "100": "244 244 245",
+            "200": "230 230 233",
+            "300": "210 210 215",
+            "400": "154 156 165",
+            "500": "101 103 111",
+            "600": "75 77 85",
+            "700": "56 59 66",
+            "800": "38 40 45",
+            "900": "18 19 22",
+            "950": "11 12 14",
+        },
         "primary": {
             "50": "239 243 255",
             "100": "224 231 255",
