@@ -59,7 +59,7 @@ class Embedder:
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids of each text."""
         tokenizer = self._loaded().tokenizer
-        return [e.ids for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+        return [e.ids for e in tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def count(self, text: str) -> int:
         """How many tokens a text has: what usage counts here."""

@@ -81,7 +81,8 @@ def _wordings(kind: str, level: str) -> list[frozenset[str]]:
 @lru_cache(maxsize=16)
 def _said(text: str) -> frozenset[str]:
     """The words of a text, letters as patterns take them that ignore case."""
-    return frozenset(_RUN.findall(text.lower())) | frozenset(_RUN.findall(text.casefold()))
+    plain = text.replace("\u0130", "i").casefold().replace("\u0131", "i")  # a Turkish i is one too
+    return frozenset(_RUN.findall(plain))
 
 
 @cache
