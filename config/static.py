@@ -3,6 +3,7 @@
 import re
 from functools import cache
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, Final
 
 from django.conf import settings
@@ -29,16 +30,23 @@ class StampedFiles(StaticFilesStorage):
     """Addresses with the time of their file's last change, where nothing stamps the names.
 
     A browser then asks for a file again when it has changed, and not with each page. A look at the
-    disk for each address, some microseconds. Fonts keep the address by which the styles name them,
-    or a page that loads one ahead would load it twice.
+    disk for each address, some microseconds; what stands before the time is put together once.
+    Fonts keep the address by which the styles name them, or a page that loads one ahead would load
+    it twice.
     """
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._address = cache(super().url)
+
     def url(self, name: str | None) -> str:
-        address = super().url(name)
-        if address.endswith(FONT):
-            return address
-        file = _file_of(name or "")
-        return f"{address}?v={file.stat().st_mtime_ns:x}" if file and file.is_file() else address
+        address = self._address(name)
+        file = None if address.endswith(FONT) else _file_of(name or "")
+        try:
+            seen = file.stat() if file else None
+        except OSError:
+            seen = None
+        return f"{address}?v={seen.st_mtime_ns:x}" if seen and S_ISREG(seen.st_mode) else address
 
 
 @cache
