@@ -22,7 +22,7 @@ from assistant.attaching import (
 from assistant.serializers import AttachmentSerializer
 from documents.access import document_of
 from documents.serializers import DocumentSerializer, VersionUploadSerializer
-from documents.uploads import declared_size_check
+from documents.uploads import declared_size_check, sent_name
 from tenants.accounts.selectors import actor_of
 
 
@@ -71,7 +71,7 @@ class AttachmentListView(APIView):
         given.is_valid(raise_exception=True)
         file = given.validated_data["file"]
         document, new = attachment_add(
-            actor=actor, conversation_id=conversation_id, file=file.file, name=file.name or ""
+            actor=actor, conversation_id=conversation_id, file=file.file, name=sent_name(file)
         )
         code = status.HTTP_201_CREATED if new else status.HTTP_200_OK
         return Response(attachment_dict(document), status=code)

@@ -40,7 +40,7 @@ from documents.services import (
     documents_tag,
 )
 from documents.unmasking import text_shown
-from documents.uploads import declared_size_check
+from documents.uploads import declared_size_check, sent_name
 from documents.versions import versions_of
 from search.retrieval import RetrievalScope
 from tenants.accounts.selectors import actor_of
@@ -88,7 +88,7 @@ class DocumentListView(GenericAPIView[Document]):
         document = document_upload(
             actor=actor_of(request),
             file=file.file,
-            name=file.name or "",
+            name=sent_name(file),
             collection_id=given.validated_data.get("collection"),
             bulk=given.validated_data["bulk"],
             keep_both=given.validated_data["keep_both"],
@@ -190,7 +190,7 @@ class DocumentVersionsView(APIView):
         given.is_valid(raise_exception=True)
         file = given.validated_data["file"]
         made = document_upload(
-            actor=actor, file=file.file, name=file.name or "", replaces=document_id
+            actor=actor, file=file.file, name=sent_name(file), replaces=document_id
         )
         return _document(request, made.id, status.HTTP_201_CREATED)
 

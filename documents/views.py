@@ -36,7 +36,7 @@ from documents.services import (
     documents_tag,
 )
 from documents.uploading import direct_from, uploads_open
-from documents.uploads import declared_size_check
+from documents.uploads import declared_size_check, sent_name
 from documents.viewerviews import document_shown
 from search.access import collections_writable
 from search.errors import TagsWrong
@@ -102,13 +102,13 @@ def _upload(request: HttpRequest) -> HttpResponse:
             document_upload(
                 actor=actor_of(request),
                 file=file.file,  # type: ignore[arg-type]
-                name=file.name or "",
+                name=sent_name(file),
                 collection_id=collection[0] if collection else None,
                 bulk=bulk is not None and len(files) >= bulk,
             )
             taken += 1
         except TenantryError as error:
-            messages.error(request, f"{file.name}: {error.detail}", extra_tags="danger")
+            messages.error(request, f"{sent_name(file)}: {error.detail}", extra_tags="danger")
     if taken:
         messages.success(request, _("%(count)s uploaded") % {"count": taken})
     elif not request.FILES:
@@ -233,11 +233,11 @@ def document_replace_submit(request: HttpRequest, document_id: UUID) -> HttpResp
         made = document_upload(
             actor=actor,
             file=file.file,  # type: ignore[arg-type]
-            name=file.name or "",
+            name=sent_name(file),
             replaces=document_id,
         )
     except TenantryError as error:
-        messages.error(request, f"{file.name}: {error.detail}", extra_tags="danger")
+        messages.error(request, f"{sent_name(file)}: {error.detail}", extra_tags="danger")
         return redirect("document_view", document_id)
     messages.success(
         request,

@@ -252,7 +252,7 @@ def many_pages_pdf(pages: int = 100_000) -> bytes:
         b"<< /Type /Pages /Count %d /Kids [%s] >>" % (pages, b"3 0 R " * pages),
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] >>",
     ]
-    return _assembled(objects)
+    return assembled(objects)
 
 
 def png() -> bytes:
@@ -345,7 +345,7 @@ def _with_raw_part(packed: bytes, size: int, crc: int) -> bytes:
 
 def _one_page_pdf(stream: bytes, encoding: bytes) -> bytes:
     content = b"<< /Length %d /Filter %s >>\nstream\n" % (len(stream), encoding)
-    return _assembled(
+    return assembled(
         [
             b"<< /Type /Catalog /Pages 2 0 R >>",
             b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
@@ -355,7 +355,8 @@ def _one_page_pdf(stream: bytes, encoding: bytes) -> bytes:
     )
 
 
-def _assembled(objects: Sequence[bytes]) -> bytes:
+def assembled(objects: Sequence[bytes]) -> bytes:
+    """Return a PDF of these objects, numbered from 1; the first is its catalog."""
     out = b"%PDF-1.7\n"
     offsets = []
     for number, content in enumerate(objects, start=1):
