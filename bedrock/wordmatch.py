@@ -1,7 +1,7 @@
 """Find a workspace's own words in a text, and in one that still grows.
 
-A word is found whole, in any case, also where it is written in full-width letters or with invisible
-characters inside. Words of scripts without spaces are found anywhere.
+A word is found whole, in any case, also where it is written in full-width letters or with
+characters inside that nobody sees. Words of scripts without spaces are found anywhere.
 """
 
 import re
@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-# Zero-width and soft characters, by which a word would be hidden.
-INVISIBLE: Final = re.compile(
-    "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
-)
+from tenants.naming import CONTROLS, INVISIBLE
+
+_UNSEEN: Final = re.compile(f"[{CONTROLS}{INVISIBLE}]")  # by which a word would be hidden
 HELD_AT_MOST: Final = 400  # characters held back of a text without spaces; longer than any phrase
 
 
 def folded(text: str) -> str:
     """Return a text as it is compared."""
-    return unicodedata.normalize("NFKC", INVISIBLE.sub("", text)).casefold()
+    return unicodedata.normalize("NFKC", _UNSEEN.sub("", text)).casefold()
 
 
 @lru_cache(maxsize=512)

@@ -6,7 +6,8 @@ from typing import Final
 
 INVISIBLE: Final = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff\U000e0000-\U000e0fff"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 """Zero-width, bidirectional-control, tag and other characters that a reader cannot see."""
 
@@ -20,8 +21,8 @@ _JOINING: Final = "[\u0620-\u06dc\u06de-\u08ff\u0900-\u0dff]"  # Arabic's and In
 _SEEN: Final = (
     f"{_PICTURE}(?:\u200d{_PICTURE})*|[0-9#*]\ufe0f\u20e3|{_JOINING}[\u200c\u200d](?={_JOINING})"
 )
-_CONTROLS: Final = "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
-_DROPPED: Final = re.compile(f"({_SEEN})|[{_CONTROLS}{INVISIBLE}]")
+CONTROLS: Final = "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
+_DROPPED: Final = re.compile(f"({_SEEN})|[{CONTROLS}{INVISIBLE}]")
 _NO_LETTERS: Final = frozenset({"Cs", "Co", "Cn"})
 
 

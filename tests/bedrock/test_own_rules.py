@@ -19,6 +19,10 @@ from tests.support.localaws import LocalAws
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.django_db
+# Soft hyphen, joiners, directions and isolates, invisible operators, variations, tags, fillers.
+UNSEEN = ("\u00ad", "\u034f", "\u200d", "\u202e", "\u2066", "\u2069", "\u206a", "\u2063", "\ufe0f",
+          "\U000e0041", "\U000e0100", "\u115f", "\u3164", "\ufffb", "\U0001d173", "\x01",
+          "\x7f")  # fmt: skip
 ALL = {"match": {"operation": "ConverseStream"}}
 
 
@@ -33,6 +37,9 @@ def rules(tenant: TenantContext, **members: Any) -> SafetyRules:
         ("Ask about Project  FALCON now.", "project falcon", True),
         ("The falconry is open.", "falcon", False),
         ("A fal\u200bcon here.", "falcon", True),
+        *((f"A fal{unseen}con here.", "falcon", True) for unseen in UNSEEN),
+        ("A falcon here.", "fal\u2069con", True),
+        ("A fal con here.", "falcon", False),
         ("\uff26alcon", "falcon", True),
         ("Über die Straße", "STRASSE", True),
         ("今日は東京です", "東京", True),
