@@ -19,6 +19,7 @@ from bedrock.models import PolicyDecision
 from bedrock.policy import guardrail_of, policy_of
 from bedrock.safety import rules_of
 from bedrock.selectors import regions_served
+from billing.templatetags.humanize_usage import feature_name
 from tenants.accounts.models import AuditSeal, User
 from tenants.accounts.selectors import members
 from tenants.context import TenantContext
@@ -26,7 +27,7 @@ from tenants.errors import TenantryError
 from tenants.lifecycle.holding import data_policy_of
 from tenants.lifecycle.retention import days_of, kinds
 from tenants.objects import bucket
-from tenants.registry.models import Impersonation, IsolationCheck
+from tenants.registry.models import Impersonation, IsolationCheck, Posture
 from tenants.registry.regions import NAMES
 from tenants.signin.models import Factor, SignInPolicy
 from tenants.signin.policy import policy as second_policy
@@ -144,7 +145,9 @@ def _flow(tenant: TenantContext) -> Iterator[Line]:
         return
     href = f"/requests/{row.request_id}/"
     source = _("the decision of request %(request)s") % {"request": row.request_id}
-    yield Line(_("1. Asked"), f"{row.feature}, {minute(row.created_at)}", source, href)
+    yield Line(
+        _("1. Asked"), f"{feature_name(row.feature)}, {minute(row.created_at)}", source, href
+    )
     yield Line(_("2. Region called"), row.region, source, href)
     yield Line(_("3. Inference profile"), row.profile_arn, source, href)
     yield Line(_("4. Model"), row.model_id, source, href)
@@ -167,19 +170,25 @@ def _flow(tenant: TenantContext) -> Iterator[Line]:
 
 
 def _models(tenant: TenantContext) -> Iterator[Line]:
-    for role in ("small", "frontier", "embedding"):
+    roles = {
+        "small": _("The small model"),
+        "frontier": _("The frontier model"),
+        "embedding": _("The embedding model"),
+    }
+    for role, name in roles.items():
         try:
             policy = policy_of(tenant, role)
         except TenantryError as error:
-            yield Line(_("Model, %(role)s") % {"role": role}, error.detail, _("provisioning"))
+            yield Line(name, error.detail, _("provisioning"))
         else:
             yield Line(
-                _("Model, %(role)s") % {"role": role},
+                name,
                 f"{policy.model.name}: {policy.profile_arn}",
                 _("the profile in force"),
             )
     guardrail = guardrail_of(tenant)
-    yield Line(_("Posture"), tenant.posture, _("the workspace's row"), "/settings/safety/posture/")
+    posture = str(Posture(tenant.posture).label)
+    yield Line(_("Posture"), posture, _("the workspace's row"), "/settings/safety/posture/")
     yield Line(
         _("Guardrail in force"),
         _("%(arn)s, version %(version)s") % {"arn": guardrail.arn, "version": guardrail.version},

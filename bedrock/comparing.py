@@ -14,6 +14,7 @@ from bedrock.postureguard import STRICTNESS
 from bedrock.postures import anonymizes_input, looks_at_pictures, postures
 from bedrock.told import NAMES, finding_named, pictures_looked_at
 from tenants.numbers import written
+from tenants.wording import midsentence
 
 GRADES: Final = {
     "NONE": gettext_lazy("not checked"),
@@ -59,7 +60,7 @@ def _grouped(aspects: list[Aspect]) -> list[Aspect]:
 
 def _inner(name: str) -> str:
     """Return a name as it stands inside a list; one that begins with initials keeps them."""
-    return name if name[1:2].isupper() else name[:1].lower() + name[1:]
+    return name if name[1:2].isupper() else midsentence(name[:1]) + name[1:]
 
 
 PII: Final = "sensitiveInformationPolicyConfig"

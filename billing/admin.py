@@ -25,10 +25,11 @@ from billing.money import all_digits
 from billing.plans.admin import Importing
 from billing.plans.staffstep import PLAN
 from billing.reconciliation import staff as reconciliation_pages  # noqa: F401 - the same
-from billing.stafflists import InDollars, digits
+from billing.stafflists import InDollars, digits, unit_told
+from billing.units import Unit
 from tenants.registry.admin import TenantAdmin
 from tenants.registry.staffsteps import step_action
-from tenants.staffpages import ReadOnly
+from tenants.staffpages import Coded, ReadOnly
 
 TenantAdmin.actions = [*TenantAdmin.actions, step_action(PLAN)]
 
@@ -126,7 +127,7 @@ class PriceForm(forms.ModelForm):
 
 
 @admin.register(Price)
-class PriceAdmin(Importing, InDollars, ModelAdmin):
+class PriceAdmin(Importing, InDollars, Coded):
     """Add a row that begins on a later day; a price that has begun stays as it was."""
 
     form = PriceForm
@@ -146,6 +147,12 @@ class PriceAdmin(Importing, InDollars, ModelAdmin):
     list_per_page = 25
     date_hierarchy = "effective_from"
 
+    def formfield_for_choice_field(self, db_field: Any, request: Any, **given: Any) -> Any:
+        if db_field.name == "unit":
+            units = sorted((unit_told(unit), unit.value) for unit in Unit)
+            given["choices"] = [("", "–"), *((code, told) for told, code in units)]
+        return super().formfield_for_choice_field(db_field, request, **given)
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["usd_told" if each == "usd" and _begun(obj) else each for each in self.fields]
 
@@ -164,14 +171,10 @@ def _begun(price: Price | None) -> bool:
 class LedgerAdmin(InDollars, ReadOnly):
     empty = "Each model call is booked here when it has ended."
     list_display: ClassVar = [
-        "created_at", "tenant_id", "feature", "model", "unit_told", "amount", "usd_told", "booked",
+        "created_at", "tenant_id", "feature", "model", "unit", "amount", "usd_told", "booked",
     ]  # fmt: skip
     list_filter: ClassVar = ["month", "kind", "estimated"]
     search_fields: ClassVar = ["request_id", "reservation_id", "tenant", "model"]
-
-    @admin.display(description="Unit", ordering="unit")
-    def unit_told(self, row: LedgerLine) -> str:
-        return row.unit.replace("_", " ")
 
     @admin.display(description="Quantity", ordering="quantity")
     def amount(self, row: LedgerLine) -> str:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import connection
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from billing.catalog import PlanTerms, PriceTerms, plan_terms, plans_offered, prices_on
 from billing.errors import PlanMissing
@@ -51,6 +52,23 @@ def plan_name(code: str) -> str:
         return code.capitalize()
 
 
+# Of the plans in billing/data, which say them in English; what staff write is told as it stands.
+DESCRIPTIONS: Final = (
+    gettext_noop("Everything the product does, for a small team that tries it out."),
+    gettext_noop("A price for each member, with usage for everyone included."),
+    gettext_noop("For teams that work with their documents every day."),
+    gettext_noop("Usage that may go beyond what is included, at a price for each million."),
+    gettext_noop(
+        "For whole organisations, with usage passed through at cost plus a markup. "
+        "Search reranks its best passages."
+    ),
+)
+
+
+def _described(text: str) -> str:
+    return _(text) if text in DESCRIPTIONS else text
+
+
 def plans_on_offer() -> list[dict[str, Any]]:
     """Return the plans for the landing page: name, price, what they are for, what they include."""
     return [
@@ -58,7 +76,7 @@ def plans_on_offer() -> list[dict[str, Any]]:
             "name": plan.name,
             "price": _("Free") if not plan.monthly_price else whole_dollars(plan.monthly_price),
             "period": "" if not plan.monthly_price else _("a month"),
-            "summary": plan.description,
+            "summary": _described(plan.description),
             "features": plan_features(plan),
         }
         for plan in plans_offered()

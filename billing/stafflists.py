@@ -12,7 +12,7 @@ from billing.catalog import plan_terms
 from billing.errors import PlanMissing
 from billing.models import Plan
 from billing.money import all_digits
-from billing.templatetags.humanize_usage import feature_name
+from billing.templatetags.humanize_usage import feature_name, unit_name
 from tenants.staffpages import Coded, codes_named
 
 
@@ -31,8 +31,14 @@ def plan_name(code: str) -> str:
         return code
 
 
+def unit_told(code: str) -> str:
+    """Return a unit as people call it: Guardrail PII units."""
+    return capfirst(unit_name(code))
+
+
 codes_named("plan", plan_name)
 codes_named("feature", feature_name)
+codes_named("unit", unit_told)
 
 
 class _Costing(Protocol):

@@ -6,11 +6,14 @@ from django.views.generic import TemplateView
 
 from billing.invoices.webhooks import payments_webhook
 from config.staffroleviews import staff_roles_page
+from config.templatetags.modelnames import model_told
 from config.views import landing
 from tenants.registry.urls import public_urlpatterns
 from tenants.signin.staffurls import public_urlpatterns as signin_urlpatterns
+from tenants.staffpages import codes_named
 
 admin.autodiscover()  # here, not as apps load: workers serve no pages
+codes_named("model", model_told)
 
 urlpatterns = [
     path("", landing, name="landing"),

@@ -10,6 +10,8 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
@@ -24,13 +26,19 @@ def codes_named(field: str, name: Callable[[str], str]) -> None:
 
 
 @cache
-def _column(field: str) -> Callable[[Any], str | None]:
-    """Return the column that shows a field's code by its name; the same one each time."""
+def _column(field: str) -> Callable[[Any], SafeString | str | None]:
+    """Return the column that shows a field's code by its name; the same one each time.
+
+    The code itself, which exports and addresses have, shows where one points at the name.
+    """
 
     @admin.display(description=field.replace("_", " "), ordering=field)
-    def column(row: Any) -> str | None:
+    def column(row: Any) -> SafeString | str | None:
         code = getattr(row, field)
-        return _named[field](code) if code else None
+        if not code:
+            return None
+        name = _named[field](code)
+        return name if name == code else format_html('<span title="{}">{}</span>', code, name)
 
     column.__name__ = field
     return column
@@ -64,7 +72,7 @@ class Coded(ModelAdmin):
             field = self.model._meta.get_field(name)
         except FieldDoesNotExist:
             return False
-        return not field.is_relation and not field.choices
+        return not field.is_relation
 
 
 class Found(ChangeList):

@@ -53,3 +53,8 @@ def called(names: Mapping[str, str], model_id: str) -> str:
     base, _, tier = model_id.partition("@")
     name = names.get(base) or names.get(base.partition(".")[2]) or base
     return f"{name}, {tier}" if tier else name
+
+
+def model_told(model_id: str) -> str:
+    """Return a model's name, read where staff's lists have its id."""
+    return called(model_names(), model_id)

@@ -53,7 +53,7 @@
     paper.dataset.zoom = percent;
     reader.scrollTop = share * reader.scrollHeight - reader.clientHeight / 2;
     for (const image of paper.querySelectorAll("img[sizes]")) image.sizes = `${Math.round(9.2 * percent)}px`;
-    for (const told of document.querySelectorAll("[data-zoom-now]")) told.textContent = `${percent}%`;
+    for (const told of document.querySelectorAll("[data-zoom-now]")) told.textContent = (percent / 100).toLocaleString(document.documentElement.lang, { style: "percent" });
     for (const button of document.querySelectorAll("[data-zoom-by]")) {
       button.disabled = percent === (Number(button.dataset.zoomBy) > 0 ? STEPS.at(-1) : STEPS[0]);
     }

@@ -11,7 +11,7 @@ window.texts = {
 "Ask":"Fragen",
 "Asking a stronger model, since this was not borne out":"Ein stärkeres Modell wird gefragt, weil dies nicht belegt war",
 "Backed by your documents":"Durch Ihre Dokumente belegt",
-"Begun elsewhere: go on there, or remove it. It waits until {time}.":"Anderswo begonnen: Machen Sie dort weiter, oder entfernen Sie ihn. Er wartet bis {time}.",
+"Begun elsewhere: go on there, or remove it. It waits until {time}.":"Anderswo begonnen: Machen Sie dort weiter, oder entfernen Sie die Datei. Sie wartet bis {time}.",
 "Cancel":"Abbrechen",
 "Checking":"Wird geprüft",
 "Checking each quotation against its document":"Jedes Zitat wird mit seinem Dokument verglichen",

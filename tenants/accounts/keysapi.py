@@ -23,7 +23,11 @@ class KeySerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=120)
     prefix = serializers.CharField(read_only=True)
     scopes = serializers.ListField(
-        child=serializers.CharField(max_length=40), required=False, allow_null=True
+        child=serializers.CharField(max_length=40),
+        required=False,
+        allow_null=True,
+        help_text="What the key may be used for; left out or null: everything that its user may. "
+        "An empty list is refused.",
     )
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
     allowance_usd = serializers.DecimalField(

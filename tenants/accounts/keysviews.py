@@ -77,11 +77,20 @@ def _made(request: HttpRequest) -> tuple[ApiKey, str]:
         user=user,
         name=request.POST.get("name", ""),
         terms=KeyTerms(
-            scopes=request.POST.getlist("scopes") or None,
+            scopes=_scopes(request),
             expires_at=timezone.now() + timedelta(days=int(days)) if days else None,
             allowance_usd=_dollars(request.POST.get("allowance_usd", "")),
         ),
     )
+
+
+def _scopes(request: HttpRequest) -> list[str] | None:
+    """Return what was ticked; None for everything, which is ticked too."""
+    if request.POST.get("everything"):
+        return None
+    if not (ticked := request.POST.getlist("scopes")):
+        raise Invalid(_("Tick what the key may be used for, or everything that the role allows."))
+    return ticked
 
 
 def _dollars(text: str) -> Decimal | None:

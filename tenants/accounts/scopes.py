@@ -23,7 +23,7 @@ SCOPES: Final = {
     "usage:read": gettext_lazy("Read usage, limits, plans and invoices"),
     "usage:write": gettext_lazy("Change limits, caps and plans"),
     "workspace:read": gettext_lazy("Read members, safety, webhooks, keys and the audit log"),
-    "workspace:write": gettext_lazy("Change them"),
+    "workspace:write": gettext_lazy("Change members, safety, webhooks and keys"),
 }
 AREAS: Final = {
     "documents": "documents",

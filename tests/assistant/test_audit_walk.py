@@ -87,10 +87,10 @@ def test_the_record_links_decision_call_log_ledger_invoice_and_audit_for_who_may
         calls = logged_of(request_id)  # type: ignore[arg-type]
     assert calls and all(each["aws_request_id"] in owner for each in calls)
     assert "As in the ledger" in owner and ", version 1</a>" in owner
-    assert "All models</a>" in owner and "Document: rename</a>" in owner
+    assert "All models</a>" in owner and "Renamed a document</a>" in owner
     assert "What was said is not shown" in owner and "Read the answer" not in owner
     admin = record(browser_of(ADA), request_id)
-    assert "Document: rename</a>" in admin and "All models" not in admin
+    assert "Renamed a document</a>" in admin and "All models" not in admin
     member = record(browser_of(MAX), request_id)
     assert "Read the answer" in member and 'id="audited"' not in member
     assert browser_of(BOB).get(f"/requests/{request_id}/").status_code == 404
@@ -143,8 +143,8 @@ def test_an_auditor_walks_from_an_answer_to_all_that_stands_behind_it(
     expect(page.get_by_role("heading", name="How it was calculated")).to_be_visible()
     seen(page, 4, "invoice")
     page.goto(address)
-    page.get_by_role("link", name="Document: rename").click()
-    expect(page.locator("tbody tr", has_text="Document: rename")).to_be_visible()
+    page.get_by_role("link", name="Renamed a document").click()
+    expect(page.locator("tbody tr", has_text="Renamed a document")).to_be_visible()
     seen(page, 5, "audit")
     page.goto(address)
     page.get_by_role("link", name="version 1").first.click()

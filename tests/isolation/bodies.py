@@ -20,7 +20,10 @@ FORMS: Final[dict[str, tuple[dict[str, str], dict[str, str]]]] = {
         {"action": "move", "document": "<own>"},
     ),
     "collections/<uuid:collection_id>/members/": ({"user": "user_id"}, {"right": "read"}),
-    "settings/keys/": ({"program": "program_id"}, {"name": "Taken", "days": "30"}),
+    "settings/keys/": (
+        {"program": "program_id"},
+        {"name": "Taken", "days": "30", "everything": "yes"},
+    ),
     "usage/alerts/": ({"members": "user_id"}, {"quota": "80"}),
     "assistant/<uuid:conversation_id>/choose/": ({"message_id": "message_id"}, {}),
 }

@@ -161,5 +161,5 @@ def test_every_deed_of_the_audit_has_a_name_that_is_translated() -> None:
     } <= DEEDS.keys()
     groups = {"add", "create", "delete", "rename", "take"}
     assert {f"group.{deed}" for deed in groups} <= DEEDS.keys()
-    assert deed_told("document.unmask") == "Document: unmask"
+    assert deed_told("document.unmask") == "Opened a document without masking"
     assert deed_told("api_key.melt_down") == "API key: melt down"  # of a later version

@@ -57,7 +57,7 @@ def test_a_sum_below_nothing_has_its_minus_before_the_currency() -> None:
     with translation.override("en"):
         assert [money(each) for each in debts] == ["\u2212$1,234.50", "\u2212$0.0025"]
     with translation.override("de"):
-        assert [money(each) for each in debts] == ["\u22121.234,50 $", "\u22120,0025 $"]
+        assert [money(each) for each in debts] == ["\u22121.234,50\u00a0$", "\u22120,0025\u00a0$"]
 
 
 def test_why_a_model_served_is_told_with_numbers_as_the_language_writes_them() -> None:

@@ -2,7 +2,8 @@
 
 Each page is looked at once: in one theme by one of two people, the next page in the next theme by
 the other. With `LOOK=all` both look at every page they may see, in all three themes.
-With `LOOK_TO=folder` a picture of each is put there. It takes minutes: pytest runs it when it is
+With `LOOK_TO=folder` a picture of each is put there, with `LOOK_LANGUAGE=de` the browser asks for
+German. It takes minutes: pytest runs it when it is
 named, `python -m pytest -n 0 tests/look/look_at_pages.py`, and not with the other tests.
 """
 
@@ -36,7 +37,9 @@ def asked(served: Any, visit: Any, world: Any) -> httpx.Response:
 def opened(browser: Browser, visit: Any, at: str, world: Any, script: str) -> Page:
     """Open a page of its visitor's, already signed in, which runs a script before its own."""
     width, height = visit.size
-    context = browser.new_context(viewport={"width": width, "height": height})
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, locale=os.environ.get("LOOK_LANGUAGE", "en")
+    )
     if session := visit.session(world):
         context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": at}])
     page = context.new_page()

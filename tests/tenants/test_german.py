@@ -64,7 +64,7 @@ def test_a_refusal_at_a_limit_says_sums_and_days_as_german_does() -> None:
             )  # fmt: skip
     said = caught.value.detail
     assert said.startswith("Ihr Arbeitsbereich hat die Ausgabenobergrenze erreicht")
-    assert re.search(r"0,00 \$ von 0,5000 \$ in diesem Monat", said), said
+    assert re.search(r"0,00\s\$ von 0,5000\s\$ in diesem Monat", said), said
     assert re.search(r"am 1\. \w+ \(UTC\) von vorn", said), said
     assert caught.value.extra["included"] == 0.5  # what programs read stays as it was
 
@@ -81,7 +81,7 @@ def test_numbers_sums_and_days_follow_the_language_and_english_ones_stay() -> No
 
     assert read() == ["1,234,567", "$1,234.50", "1.5 MB", "100 M", "5 March 2026"]
     with override("de"):
-        assert read() == ["1.234.567", "1.234,50 $", "1,5 MB", "100 Mio.", "5. März 2026"]
+        assert read() == ["1.234.567", "1.234,50\u00a0$", "1,5 MB", "100 Mio.", "5. März 2026"]
 
 
 def test_a_notice_and_the_page_around_it_are_in_the_users_language() -> None:
@@ -149,8 +149,8 @@ def test_what_is_kept_in_english_is_told_in_the_readers_language() -> None:
         assert reason_told(odd) == odd.error  # of older rules: as it was kept
         assert reason_told(plain).startswith("Der Suchindex hat eine Textstelle")
         assert namedtexts.reason_told(reason) == (
-            "small, denn was vom Kontingent übrig ist, reicht nicht für: frontier, nach 3 Runden"
-            " mit Werkzeugen"
+            "das kleine Modell, denn was vom Kontingent übrig ist, reicht nicht für: "
+            "das Frontier-Modell, nach 3 Runden mit Werkzeugen"
         )
         assert retold("something of an older version", gettext_noop("Saved")) == (
             "something of an older version"

@@ -138,7 +138,8 @@ def test_bad_terms_are_refused_in_a_sentence() -> None:
         {"name": "x", "allowance_usd": "9" * 40},
         {"name": ""},
     ):
-        assert page.post("/settings/keys/", form).status_code == 422, form
+        asked = page.post("/settings/keys/", form | {"everything": "yes"})
+        assert asked.status_code == 422, form
     assert refused(user_id=str(user_of(BOB).id)).status_code == 403
     assert refused(ADA, user_id=str(user_of(BOB).id)).status_code == 404
     assert refused(ADA, user_id=str(uuid4())).status_code == 404
@@ -205,6 +206,19 @@ def test_the_page_makes_what_it_says() -> None:
     assert key.scopes == ["ask", "search"] and key.allowance_usd == Decimal("12.50")
     assert key.expires_at is not None
     assert timedelta(days=29) < key.expires_at - timezone.now() < timedelta(days=31)
+
+
+def test_a_key_for_everything_is_made_of_a_box_that_says_so_and_never_of_none() -> None:
+    form = {"name": "All of it", "days": "30"}
+    refused = browser_of(MAX).post("/settings/keys/", form)
+    assert refused.status_code == 422 and b"Tick what the key may be used for" in refused.content
+    with entered(tenant_of(MAX)):
+        assert not ApiKey.objects.filter(name="All of it").exists()
+    page = browser_of(MAX).post("/settings/keys/", form | {"everything": "yes"})
+    assert page.status_code == 200 and re.search(rb"tnt_[\w-]{43}", page.content)
+    with entered(tenant_of(MAX)):
+        assert ApiKey.objects.get(name="All of it").scopes is None
+    assert made(MAX)["scopes"] is None  # by REST: left out
 
 
 def test_the_statement_that_is_written_once_reads_each_key_as_the_orm_does() -> None:

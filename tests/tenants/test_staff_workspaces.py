@@ -151,7 +151,7 @@ def test_a_step_asks_first_wants_a_reason_and_is_on_both_records() -> None:
         staffs, own = records(deed)
         assert staffs == {"reason": WHY} and own == {"reason": WHY, "by": "staff"}
     log = browser_of(ALICE).get("/settings/audit/").content.decode()
-    assert "Tenantry staff" in log and "Workspace: suspend" in log
+    assert "Tenantry staff" in log and "Suspended the workspace" in log
 
 
 def test_a_plan_changes_with_its_effect_shown_and_a_set_up_is_done_anew() -> None:
