@@ -12,9 +12,8 @@ from django.utils.translation import gettext_lazy
 
 from bedrock.postureguard import STRICTNESS
 from bedrock.postures import anonymizes_input, looks_at_pictures, postures
-from bedrock.told import NAMES, finding_named, pictures_looked_at
+from bedrock.told import NAMES, finding_within, pictures_looked_at
 from tenants.numbers import written
-from tenants.wording import midsentence
 
 GRADES: Final = {
     "NONE": gettext_lazy("not checked"),
@@ -53,14 +52,13 @@ def _grouped(aspects: list[Aspect]) -> list[Aspect]:
     for each in aspects:
         alike.setdefault(tuple(each.told.values()), []).append(each)
     return [
-        replace(first, name=", ".join([first.name, *(_inner(each.name) for each in others)]))
+        replace(first, name=_begun(", ".join(each.name for each in (first, *others))))
         for first, *others in alike.values()
     ]
 
 
-def _inner(name: str) -> str:
-    """Return a name as it stands inside a list; one that begins with initials keeps them."""
-    return name if name[1:2].isupper() else midsentence(name[:1]) + name[1:]
+def _begun(names: str) -> str:
+    return names[:1].upper() + names[1:]
 
 
 PII: Final = "sensitiveInformationPolicyConfig"
@@ -129,7 +127,7 @@ def _personal(kind: str, definitions: Mapping[str, Any]) -> Aspect:
         sides = bool(rule.get("inputEnabled")), bool(rule.get("outputEnabled"))
         told[posture] = f"{where[sides]}: {words[action]}" if action else _("Not looked for")
         strictness[posture] = grade[action]
-    return Aspect(finding_named(kind), told, strictness)
+    return Aspect(finding_within(kind), told, strictness)
 
 
 def _pictures(definitions: Mapping[str, Any]) -> Aspect:

@@ -102,10 +102,13 @@ def _personal(definition: Mapping[str, Any]) -> list[str]:
 
 def finding_named(kind: str) -> str:
     """Return what is told of a kind of finding: `Hatred`, `US bank account number`."""
-    if kind in NAMES:
-        return str(NAMES[kind])
-    name = _entity(kind)
+    name = finding_within(kind)
     return name[:1].upper() + name[1:]
+
+
+def finding_within(kind: str) -> str:
+    """Return the same as it stands inside a list: `hatred`, `US bank account number`."""
+    return midsentence(NAMES[kind]) if kind in NAMES else _entity(kind)
 
 
 def _entity(kind: str) -> str:

@@ -175,6 +175,7 @@ class LedgerAdmin(InDollars, ReadOnly):
     ]  # fmt: skip
     list_filter: ClassVar = ["month", "kind", "estimated"]
     search_fields: ClassVar = ["request_id", "reservation_id", "tenant", "model"]
+    list_per_page = 25  # of nine columns
 
     @admin.display(description="Quantity", ordering="quantity")
     def amount(self, row: LedgerLine) -> str:

@@ -27,7 +27,7 @@ WRITTEN: Final = {
     "/usage/prices/": (r"0,06\xa0\$", r"1\.000\.000"),
     "/usage/requests/": (SUM, DAY),
     "/usage/invoices/": (r"\w+ 20\d{2} bis jetzt",),
-    "/documents/": (r"\b[23],\d\sKB", r"Gerade eben|vor 1 Min\."),
+    "/documents/": (r"\b[23],\d\sKB", r"[Gg]erade eben|vor \d+ Min\."),
     "/search/?q=Zimmer": ("Zimmer",),
 }
 # What is English of them, wherever it stands.
