@@ -33,6 +33,7 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from config.fielderrors import first_named
 from config.refusals import refusal_note
 from tenants.accounts.idempotency import Answered
 from tenants.ended import ended
@@ -95,7 +96,7 @@ def ours(error: BaseException) -> TenantryError:
         case drf.AuthenticationFailed():
             return NotAuthenticated(_text(error))
         case drf.ValidationError():
-            return Invalid(errors=error.detail)
+            return Invalid(first_named(error.detail), errors=error.detail)
         case drf.ParseError():
             return Invalid(_("The body could not be read: %(why)s") % {"why": _text(error)})
         case drf.MethodNotAllowed():
@@ -155,6 +156,9 @@ def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponseB
     if isinstance(error, Answered):
         return error.response
     found = ours(error)
+    if isinstance(error, drf.UnsupportedMediaType):
+        kinds = ", ".join(parser.media_type for parser in context["view"].parser_classes)
+        found = _Wrapped(found.code, 415, _("Send the body as %(kinds)s.") % {"kinds": kinds})
     if isinstance(found, RateLimited):
         refusal_note(found, context["request"]._request, context["view"])
     set_rollback()

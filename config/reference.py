@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from config.exampleanswers import answer_of
 from config.examples import example_of
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -23,6 +24,7 @@ class Operation:
     answers: list[tuple[str, str]] = field(default_factory=list)
     curl: str = ""
     python: str = ""
+    answer: str = ""
 
 
 def operations(schema: Mapping[str, Any]) -> dict[str, list[Operation]]:
@@ -52,4 +54,5 @@ def _operation(
         ],
         curl=example.curl,
         python=example.python,
+        answer=answer_of(found["operationId"]),
     )

@@ -5,12 +5,12 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tenants.accounts.auditlog import AuditFilter, event_row, names_of
 from tenants.accounts.models import AuditEvent
+from tenants.cursors import Cursors
 
 
 class AuditEventSerializer(serializers.Serializer[Any]):
@@ -29,14 +29,11 @@ class AuditEventSerializer(serializers.Serializer[Any]):
     data = serializers.DictField()  # type: ignore[assignment]
 
 
-class NewestDeedsFirst(CursorPagination):
-    """Newest first; `limit` up to 100."""
+class NewestDeedsFirst(Cursors):
+    """Newest first."""
 
     ordering = ("-id",)
     page_size = 50
-    page_size_query_param = "limit"
-    max_page_size = 100
-    cursor_query_description = "Which page: the cursor of `next` or `previous` in the last answer."
     page_size_query_description = "How many at most, up to 100; 50 without it."
 
 

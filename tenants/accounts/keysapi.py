@@ -41,7 +41,7 @@ class KeySerializer(serializers.Serializer[Any]):
         required=False, help_text="A service account's; none: one's own."
     )
     created_at = serializers.DateTimeField(read_only=True)
-    last_used_at = serializers.DateTimeField(read_only=True)
+    last_used_at = serializers.DateTimeField(read_only=True, allow_null=True)
 
 
 class KeyMadeSerializer(KeySerializer):

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from drf_spectacular.generators import SchemaGenerator
 
+from config.exampleanswers import parsed, recorded
 from config.reference import Operation, operations
 from tests.support import files
 from tests.support.live import LiveStack
@@ -41,21 +42,22 @@ REFUSED: Final = {
     "webhook_replay": 404,  # nothing was delivered yet
 }
 MADE: Final = {"collections/": "Contracts", "groups/": "Legal"}  # names that are there once
-# Prints of each example the last status it got; the network's names are the shell's, not Python's.
+# Prints of each example the last status it got and what it printed; the network's names are the
+# shell's, not Python's.
 RUN: Final = """
 import contextlib, io, json, os, socket, sys, traceback
 known = socket.getaddrinfo
 socket.getaddrinfo = lambda host, *more, **named: known("127.0.0.1", *more, **named)
 for name, text, message in json.load(sys.stdin):
-    said = "200"
+    said, out = "200", io.StringIO()
     os.environ["MESSAGE_ID"] = message
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(out):
             exec(compile(text, name, "exec"), {})
     except Exception as error:
         answer = getattr(error, "response", None)
         said = str(answer.status_code) if answer is not None else traceback.format_exc(limit=1)
-    print(json.dumps([name, said]))
+    print(json.dumps([name, said, out.getvalue()]))
 """
 
 
@@ -145,6 +147,25 @@ def in_shell(found: list[Operation], env: dict[str, str], folder: Path) -> dict[
 
 def in_python(found: list[Operation], env: dict[str, str], folder: Path) -> dict[str, str]:
     """Run the examples in Python, one after another; return each one's status."""
+    ran = printed(found, env, folder)
+    known = recorded()
+    for name, (status, text) in ran.items():
+        if status == "200" and name in known:
+            assert fields(parsed(text)) == fields(known[name]), f"{name}: python -m tests.e2e"
+    return {name: status for name, (status, _) in ran.items()}
+
+
+def fields(value: Any) -> set[str]:
+    """Return the names that an answer has at its top, and in the first row of a list."""
+    rows = value["results"] if isinstance(value, dict) and "results" in value else value
+    first = rows[0] if isinstance(rows, list) and rows else value
+    return set(first) if isinstance(first, dict) else set()
+
+
+def printed(
+    found: list[Operation], env: dict[str, str], folder: Path
+) -> dict[str, tuple[str, str]]:
+    """Run the examples in Python, one after another; return each one's status and answer."""
     ran = subprocess.run(
         [sys.executable, "-c", RUN],
         input=json.dumps([[each.id, each.python, message_of(each, env)] for each in found]),
@@ -154,7 +175,7 @@ def in_python(found: list[Operation], env: dict[str, str], folder: Path) -> dict
         text=True,
         check=True,
     )
-    return dict(map(json.loads, ran.stdout.splitlines()))
+    return {name: (said, out) for name, said, out in map(json.loads, ran.stdout.splitlines())}
 
 
 def restored(client: httpx.Client) -> None:

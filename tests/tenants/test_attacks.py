@@ -51,6 +51,8 @@ def test_a_cursor_that_is_older_than_the_scope_runs_as_the_entered_tenant() -> N
         ("post", "/api/v1/search/", '{"query": "\\ud800"}'),
         ("get", "/api/v1/documents/?cursor=cD0lMDA%3D", ""),
         ("get", "/api/v1/documents/?cursor=cD0xMjM%3D", ""),
+        ("get", "/api/v1/audit/?cursor=cD1hYmM%3D", ""),
+        ("get", "/api/v1/invoices/?cursor=cD1hYmM%3D", ""),
     ],
 )
 def test_a_malformed_request_gets_a_stable_code_and_never_a_500(
@@ -61,6 +63,25 @@ def test_a_malformed_request_gets_a_stable_code_and_never_a_500(
     answer = client.generic(method.upper(), path, body, content_type="application/json")
     assert 400 <= answer.status_code < 500
     assert code_of(answer) in {"invalid", "too_large", "not_found"}
+
+
+@pytest.mark.django_db
+def test_an_error_names_the_field_and_what_to_send_instead() -> None:
+    client = api(ALICE)
+
+    def told(method: str, path: str, body: object) -> str:
+        answer = getattr(client, method)(f"/api/v1/{path}", body, content_type="application/json")
+        assert 400 <= answer.status_code < 500
+        said: str = answer.json()["detail"]
+        return said
+
+    assert told("post", "ask/", {}) == "question: This field is required."
+    assert told("post", "ask/", []).startswith("Invalid data. Expected a dictionary")
+    assert told("patch", "data/policy/", {"days": 1}).startswith("days: ")
+    assert told("patch", "safety/", {"words": ["good", []]}).startswith("words.1: ")
+    assert told("post", "documents/", {}) == "Send the body as multipart/form-data."
+    cursor = client.get("/api/v1/documents/?cursor=zzz").json()["detail"]
+    assert "begin again without cursor" in cursor
 
 
 @pytest.mark.django_db
