@@ -14,7 +14,7 @@ class Cursors(CursorPagination):
     max_page_size = 100
     page_size_query_param = "limit"
     cursor_query_description = "Which page: the cursor of `next` or `previous` in the last answer."
-    invalid_cursor_message = _(
+    invalid_cursor_message = _(  # type: ignore[assignment] # told in the reader's language
         "This cursor is none of this list. Use an address of next or previous as it is, or begin "
         "again without cursor."
     )
