@@ -7,7 +7,7 @@ as it was, with the Region they went to. Runs under the owner's login, one proce
 """
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
@@ -32,7 +32,13 @@ from tenants.lifecycle.holding import hold_refuse
 from tenants.lifecycle.regionstate import State, region_move_open
 from tenants.lifecycle.restoring import restore_unfinished
 from tenants.lifecycle.steps import moved_told
-from tenants.objectmoving import Copied, tenant_objects_copy, tenant_objects_late
+from tenants.objectmoving import (
+    LISTED_AT_ONCE,
+    tenant_objects_compare,
+    tenant_objects_copy,
+    tenant_objects_late,
+    tenant_objects_size,
+)
 from tenants.objects import bucket, tenant_objects_count, tenant_objects_erasing
 from tenants.registry.models import Offboarding, RegionMove, Retrieval, Status, Tenant
 
@@ -40,7 +46,7 @@ log = structlog.get_logger(__name__)
 
 LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended('search.regions:' || %s, 0))"
 UNLOCK: Final = "SELECT pg_advisory_unlock(hashtextextended('search.regions:' || %s, 0))"
-LOOKS: Final = 3  # for what came late
+LOOKS: Final = 3  # for what came late, and at what was copied
 TELL: Final = 2.0  # seconds between two lines about copying or emptying
 
 
@@ -142,6 +148,7 @@ def _begin(tenant_id: UUID, target: str) -> RegionMove:
         move.begun_at = timezone.now()
     if move.back:
         move.prepared, move.copied = False, ""  # what there is of it goes
+        move.round, move.total = 0, None
     move.state, move.error, move.changed_at = State.RUNNING, "", timezone.now()
     move.save()
     return move
@@ -151,7 +158,7 @@ def _steps(row: Tenant, move: RegionMove) -> Iterator[str]:
     tenant: TenantContext = Tenant.objects.get(id=row.id).context
     if move.back:
         if move.begun_at is not None:
-            yield from _emptied(tenant, move.target)
+            yield from _emptied(tenant, move, move.target)
         _given_up(tenant, move)
         yield f"The move is given up; {row.slug} is in {move.origin} as it was."
         return
@@ -160,9 +167,10 @@ def _steps(row: Tenant, move: RegionMove) -> Iterator[str]:
             regionmoves.region_prepare(tenant, move.target)
             _note(move, prepared=True)
             yield f"{move.target} is prepared"
-        copied = yield from _copied(tenant, move)
-        yield f"{copied.objects} objects are in {bucket(move.target)}, {copied.bytes} bytes"
-        there = _changed(tenant, move, copied)
+        yield from _copied(tenant, move)
+        told = f"{move.objects_passed} objects are in {bucket(move.target)}"
+        yield f"{told}, {move.bytes_passed} bytes"
+        there = _changed(tenant, move)
         tenant = replace(tenant, region=move.target)
         yield "; ".join([f"{row.slug} is in {move.target} now", *there])
     yield from _finished(tenant, move)
@@ -172,6 +180,13 @@ def _note(move: RegionMove, **told: Any) -> None:
     RegionMove.objects.filter(id=move.id).update(**told, changed_at=Now())
 
 
+def _progress(move: RegionMove, **told: Any) -> None:
+    """Note how far it is, for this run and for the next one."""
+    for name, value in told.items():
+        setattr(move, name, value)
+    _note(move, **told)
+
+
 def stopped_by(error: BaseException) -> str:
     """Return what staff read of it: our own words, and of what was not foreseen its kind alone."""
     if isinstance(error, AwsError) and error.aws_code:
@@ -179,22 +194,56 @@ def stopped_by(error: BaseException) -> str:
     return error.detail if isinstance(error, TenantryError) else type(error).__name__
 
 
-def _copied(tenant: TenantContext, move: RegionMove) -> Generator[str, None, Copied]:
-    """Copy the objects; tell now and then how far it is, and where the next run goes on."""
+def _copied(tenant: TenantContext, move: RegionMove) -> Iterator[str]:
+    """Copy the objects, then compare them until that changes nothing; tell how far it is.
+
+    Raises Unavailable where something is stored again and again.
+    """
+    if move.total is None:
+        size = tenant_objects_size(tenant, move.origin)
+        fresh: dict[str, Any] = {"objects_passed": 0, "bytes_passed": 0, "changed": False}
+        _progress(move, total=size, **fresh, leaving=None, deleted=0)
+    for _ in range(LOOKS):
+        yield from _round(tenant, move)
+        if move.round and not move.changed:
+            return
+        _progress(
+            move, round=move.round + 1, copied="", objects_passed=0, bytes_passed=0, changed=False
+        )
+    raise Unavailable(f"Something was still being stored in {move.origin}. Run it again.")
+
+
+def _round(tenant: TenantContext, move: RegionMove) -> Iterator[str]:
+    """Go through the objects once, behind the one that the last run came to."""
     assert move.begun_at is not None
-    told, done = time.monotonic(), Copied(0, 0, 0, "")
-    for done in tenant_objects_copy(
-        tenant, move.origin, move.target, since=move.begun_at, after=move.copied
-    ):
-        if done.objects < done.of and time.monotonic() - told >= TELL:
-            _note(move, copied=done.key)
-            yield f"{done.objects} of {done.of} objects are in {bucket(move.target)}"
+    way = (tenant, move.origin, move.target)
+    walk, done = tenant_objects_copy(*way, after=move.copied), "are in"
+    if move.round:
+        walk = tenant_objects_compare(*way, since=move.begun_at, after=move.copied)
+        done = "are compared in"
+    told = time.monotonic()
+    for number, passed in enumerate(walk, 1):
+        move.changed |= passed.sent
+        if passed.key:
+            move.copied = passed.key
+            move.objects_passed += 1
+            move.bytes_passed += passed.bytes
+        worth = passed.sent or not move.round or number % LISTED_AT_ONCE == 0
+        going = worth and move.objects_passed < (move.total or 0)
+        if going and time.monotonic() - told >= TELL:
+            _walked(move)
+            yield f"{move.objects_passed} of {move.total} objects {done} {bucket(move.target)}"
             told = time.monotonic()
-    return done
+    _walked(move)
+
+
+def _walked(move: RegionMove) -> None:
+    names = ("copied", "changed", "objects_passed", "bytes_passed")
+    _note(move, **{name: getattr(move, name) for name in names})
 
 
 @transaction.atomic
-def _changed(tenant: TenantContext, move: RegionMove, copied: Copied) -> list[str]:
+def _changed(tenant: TenantContext, move: RegionMove) -> list[str]:
     """Let the registry say the new Region, on both records; return what else is so from now on."""
     found = Tenant.objects.filter(id=tenant.id, region=move.origin, status=Status.SUSPENDED)
     if not found.update(region=move.target):
@@ -205,8 +254,8 @@ def _changed(tenant: TenantContext, move: RegionMove, copied: Copied) -> list[st
         "object_id": tenant.id,
         "origin": move.origin,
         "target": move.target,
-        "objects": copied.objects,
-        "bytes": copied.bytes,
+        "objects": move.objects_passed,
+        "bytes": move.bytes_passed,
     }
     regionmoves.own_guardrail_claim(tenant, move.target)
     audit_write(SYSTEM, **told)
@@ -232,13 +281,9 @@ def _given_up(tenant: TenantContext, move: RegionMove) -> None:
 
 def _finished(tenant: TenantContext, move: RegionMove) -> Iterator[str]:
     """Make what the new Region still lacks, and empty the old one."""
-    since = move.begun_at
-    assert since is not None
     regionmoves.region_prepare(tenant, move.target)
     for _ in range(LOOKS):
-        if late := tenant_objects_late(tenant, move.origin, move.target, since):
-            yield f"{late} objects more, which were stored meanwhile"
-        yield from _emptied(tenant, move.origin)
+        yield from _emptied(tenant, move, move.origin)
         if not _left(tenant, move.origin):
             _note(move, state=State.DONE, finished_at=Now())
             told = {"tenant_id": str(tenant.id), "origin": move.origin, "target": move.target}
@@ -250,22 +295,36 @@ def _finished(tenant: TenantContext, move: RegionMove) -> Iterator[str]:
     raise Unavailable(f"Something is still being stored in {move.origin}. Run it again.")
 
 
-def _emptied(tenant: TenantContext, region: str) -> Iterator[str]:
+def _emptied(tenant: TenantContext, move: RegionMove, region: str) -> Iterator[str]:
     """Delete what is the workspace's own in a Region that it is not in; tell how far it is.
 
-    Each run begins with what is left, so that where it is needs no note.
+    What was stored meanwhile in the old Region is copied before it goes. Each run begins with what
+    is left, so that where it is needs no note.
     """
-    there, told, count = replace(tenant, region=region), time.monotonic(), 0
+    there, told, late = replace(tenant, region=region), time.monotonic(), [0]
+    since = move.begun_at if region == move.origin else None
+
+    def kept(versions: Sequence[Any]) -> None:
+        if since is not None:
+            late[0] += tenant_objects_late(move.origin, move.target, versions, since)
+
     try:
-        left = tenant_objects_count(there)
-        for deleted in tenant_objects_erasing(there):
-            count += deleted
-            if count < left and time.monotonic() - told >= TELL:
-                yield f"{left - count} stored objects are still to be deleted in {bucket(region)}"
+        if move.leaving is None:
+            _progress(move, leaving=tenant_objects_count(there), deleted=0)
+        for deleted in tenant_objects_erasing(there, before=kept):
+            _progress(move, deleted=move.deleted + deleted)
+            if late[0]:
+                yield f"{late.pop()} objects more, which were stored meanwhile"
+                late.append(0)
+            left = (move.leaving or 0) - move.deleted
+            if left > 0 and time.monotonic() - told >= TELL:
+                yield f"{left} stored objects are still to be deleted in {bucket(region)}"
                 told = time.monotonic()
     except AwsError as error:
         if error.aws_code != "NoSuchBucket":  # of a Region that could not be prepared
             raise
+    count = move.deleted
+    _progress(move, leaving=None, deleted=0)
     if count:
         yield f"{count} stored objects deleted in {bucket(region)}"
     for line in regionmoves.region_leave(tenant, region):

@@ -2,12 +2,14 @@
 
 Beside `tenants.objects` a module that calls S3; it signs as the ops role, outside every tenant: a
 call is pinned to its client's Region, so objects pass through here and no bucket is told to fetch
-from another's. Earlier versions stay behind.
+from another's. Earlier versions stay behind. Both buckets are walked side by side, in the order of
+keys, a page of each at a time: what goes on behind a key lists nothing before it.
 """
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any, Final
@@ -19,107 +21,156 @@ from tenants.objects import bucket
 
 CHUNK: Final = 1 << 20  # bytes
 IN_MEMORY: Final = 8 << 20  # bytes of an object until it goes through a file
+LISTED_AT_ONCE: Final = 1000  # S3's own limit
 KEPT: Final = ("ContentType", "ContentDisposition", "ContentEncoding", "CacheControl", "Metadata")
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
-    """How many objects of how many are the same in both Regions, their bytes, and the last key."""
+class Passed:
+    """An object of the origin that the target has now: its key, its bytes, whether it was sent.
 
-    objects: int
-    of: int
-    bytes: int
+    Without a key: an object that the target had and the origin has not, which was deleted there.
+    """
+
     key: str
+    bytes: int
+    sent: bool
+
+
+def tenant_objects_size(tenant: TenantContext, region: str) -> int:
+    """Return how many objects a tenant has in a Region, earlier versions apart. Raises AwsError."""
+    with _translating():
+        return sum(1 for _ in _listed(tenant, region))
 
 
 def tenant_objects_copy(
+    tenant: TenantContext, origin: str, target: str, *, after: str = ""
+) -> Iterator[Passed]:
+    """Make the target's objects behind the key `after` those of the origin, one after another.
+
+    What is there with the same content is left: both are read. Raises Unavailable where a copy is
+    not what was read, and AwsError; the origin is only read.
+    """
+    for key, here, there in _side_by_side(tenant, origin, target, after):
+        if here is None:
+            yield _removed(target, key)
+        else:
+            same_size = there is not None and there[0] == here[0]
+            yield Passed(key, here[0], _copy(origin, target, key, same_size=same_size))
+
+
+def tenant_objects_compare(
     tenant: TenantContext, origin: str, target: str, *, since: datetime, after: str = ""
-) -> Iterator[Copied]:
-    """Make the target's objects of the tenant those of the origin, no more and no fewer.
+) -> Iterator[Passed]:
+    """Do the same once all was copied, by what both lists say: `since` is when copying began.
 
-    Yields after each object, in the order of keys, and once more when all is the same. What is
-    there with the same content is left; up to `after`, the key of an earlier run that began at
-    `since`, what is there and was not stored anew meanwhile is not read again. Raises Unavailable
-    where a copy is not what was read, or the origin changed meanwhile, and AwsError; the origin is
-    only read.
+    An object of the same size is read again where it was stored after `since` and not before the
+    target's. Raises as `tenant_objects_copy`.
     """
     second = since.replace(microsecond=0)  # S3 tells whole seconds
-    try:
-        listed = _listed(tenant, origin)
-        there = _listed(tenant, target)
-        size_of = 0
-        for number, key in enumerate(sorted(listed, key=_in_order), 1):
-            size, _, at = listed[key]
-            size_of += size
-            same_size = key in there and there[key][0] == size
-            if same_size and at < second and _in_order(key) <= _in_order(after):
-                continue
-            _copy(origin, target, key, same_size=same_size)
-            yield Copied(number, len(listed), size_of, key)
-        for key in there.keys() - listed.keys():  # of a run that was cut off
-            ops_client("s3", target).delete_object(Bucket=bucket(target), Key=key)
-        now, made = _listed(tenant, origin), _listed(tenant, target)
-    except (BotoCoreError, ClientError) as error:
-        raise translated(error) from error
-    if now != listed:
-        raise Unavailable(f"Something was still being stored in {origin}. Run it again.")
-    if _sizes(made) != _sizes(listed):
-        raise Unavailable(f"Not every object arrived in {target}. Run it again.")
-    yield Copied(len(listed), len(listed), size_of, max(listed, key=_in_order, default=""))
+    for key, here, there in _side_by_side(tenant, origin, target, after):
+        if here is None:
+            yield _removed(target, key)
+            continue
+        size, at = here
+        same_size = there is not None and there[0] == size
+        settled = same_size and there is not None and (at < second or at < there[1])
+        sent = not settled and _copy(origin, target, key, same_size=same_size)
+        yield Passed(key, size, sent)
 
 
-def tenant_objects_late(tenant: TenantContext, origin: str, target: str, since: datetime) -> int:
-    """Copy what was stored in the origin after `since` and is missing in the target; say how many.
+def tenant_objects_late(
+    origin: str, target: str, found: Iterable[Mapping[str, Any]], since: datetime
+) -> int:
+    """Copy what the target lacks of these versions, as S3 lists them; return how many objects.
 
-    For a task that began before the workspace closed. Raises as `tenant_objects_copy`.
+    Of what was stored in the origin after `since`, by a task that began before the workspace
+    closed. Raises as `tenant_objects_copy`.
     """
-    second = since.replace(microsecond=0)  # S3 tells whole seconds
+    second, late = since.replace(microsecond=0), 0  # S3 tells whole seconds
+    for each in found:
+        if each["IsLatest"] and each["LastModified"] >= second:
+            there = _stored_at(target, each["Key"])
+            if there is None or there < each["LastModified"]:
+                _copy(origin, target, each["Key"], same_size=False)
+                late += 1
+    return late
+
+
+Told = tuple[int, datetime]  # an object's size and when it was stored
+
+
+def _side_by_side(
+    tenant: TenantContext, origin: str, target: str, after: str
+) -> Iterator[tuple[str, Told | None, Told | None]]:
+    """Yield each key behind `after` in S3's order, with what either Region has of it."""
+    with _translating():
+        ours, theirs = _listed(tenant, origin, after), _listed(tenant, target, after)
+        here, there = next(ours, None), next(theirs, None)
+        while here is not None or there is not None:
+            key = min((each[0] for each in (here, there) if each), key=_in_order)
+            found = here[1] if here and here[0] == key else None
+            copied = there[1] if there and there[0] == key else None
+            yield key, found, copied
+            here = next(ours, None) if found else here
+            there = next(theirs, None) if copied else there
+
+
+@contextmanager
+def _translating() -> Iterator[None]:
     try:
-        there = _listed(tenant, target)
-        late = [
-            key
-            for key, (_, _, at) in _listed(tenant, origin).items()
-            if at >= second and key not in there
-        ]
-        for key in late:
-            _copy(origin, target, key, same_size=False)
+        yield
     except (BotoCoreError, ClientError) as error:
         raise translated(error) from error
-    return len(late)
 
 
-Listing = dict[str, tuple[int, str, datetime]]  # by key: size, ETag and when it was stored
-
-
-def _listed(tenant: TenantContext, region: str) -> Listing:
+def _listed(tenant: TenantContext, region: str, after: str = "") -> Iterator[tuple[str, Told]]:
     pages = ops_client("s3", region).get_paginator("list_objects_v2")
-    return {
-        found["Key"]: (found["Size"], found["ETag"], found["LastModified"])
-        for page in pages.paginate(Bucket=bucket(region), Prefix=f"tenants/{tenant.id}/")
-        for found in page.get("Contents", [])
-    }
+    for page in pages.paginate(
+        Bucket=bucket(region),
+        Prefix=f"tenants/{tenant.id}/",
+        StartAfter=after,
+        PaginationConfig={"PageSize": LISTED_AT_ONCE},
+    ):
+        for found in page.get("Contents", []):
+            yield found["Key"], (found["Size"], found["LastModified"])
 
 
 def _in_order(key: str) -> bytes:
     return key.encode()  # as S3 lists them
 
 
-def _sizes(listing: Listing) -> dict[str, int]:
-    return {key: size for key, (size, _, _) in listing.items()}
+@_translating()
+def _stored_at(region: str, key: str) -> datetime | None:
+    try:
+        found = ops_client("s3", region).head_object(Bucket=bucket(region), Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+            return None
+        raise
+    return found["LastModified"]
 
 
-def _copy(origin: str, target: str, key: str, *, same_size: bool) -> None:
-    """Copy one object unless the target has the same, and compare what the target then gives."""
+@_translating()
+def _removed(region: str, key: str) -> Passed:
+    ops_client("s3", region).delete_object(Bucket=bucket(region), Key=key)
+    return Passed("", 0, sent=True)
+
+
+@_translating()
+def _copy(origin: str, target: str, key: str, *, same_size: bool) -> bool:
+    """Copy one object, compare what the target then gives; False where the target had the same."""
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as held:
         answer = _opened(origin, key)
         digest = _hashed(answer, held)
         if same_size and _hashed(_opened(target, key)) == digest:
-            return
+            return False
         held.seek(0)
         told: Any = {name: answer[name] for name in KEPT if answer.get(name)}
         ops_client("s3", target).put_object(Bucket=bucket(target), Key=key, Body=held, **told)
     if _hashed(_opened(target, key)) != digest:
         raise Unavailable(f"An object did not arrive in {target} as it was. Run it again.")
+    return True
 
 
 def _opened(region: str, key: str) -> Any:

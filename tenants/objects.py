@@ -5,7 +5,7 @@ another Region. Keys given and returned are relative to `tenants/<tenant id>/`; 
 never leaves the three.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, Final
 
 import structlog
@@ -203,11 +203,14 @@ def tenant_objects_erase(tenant: TenantContext) -> int:
     return sum(tenant_objects_erasing(tenant))
 
 
-def tenant_objects_erasing(tenant: TenantContext) -> Iterator[int]:
+def tenant_objects_erasing(
+    tenant: TenantContext, *, before: Callable[[Sequence[Any]], None] | None = None
+) -> Iterator[int]:
     """Delete all under a tenant's prefix; yield how many after each request.
 
-    With the deployment's own credentials: a tenant that leaves has none any more. Cut off, it is
-    begun anew, with what is left. Raises AwsError.
+    With the deployment's own credentials: a tenant that leaves has none any more. `before` sees the
+    versions of each request before they go. Cut off, it is begun anew, with what is left. Raises
+    AwsError.
     """
     s3 = ops_client("s3", tenant.region)
     try:
@@ -221,6 +224,8 @@ def tenant_objects_erasing(tenant: TenantContext) -> Iterator[int]:
                 for entry in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
             ]
             if found:
+                if before is not None:
+                    before(page.get("Versions", ()))
                 answer = s3.delete_objects(
                     Bucket=bucket(tenant.region),
                     Delete={"Objects": found, "Quiet": True},  # type: ignore[typeddict-item]

@@ -11,8 +11,11 @@ class RegionMove(models.Model):
     """A move of a workspace to another Region, as far as it has come.
 
     `begun_at` is when it began: until then nothing was done. `prepared`: the target has what calls
-    need; `copied` is the key up to which, in S3's order, every object was read back there. `back`:
-    it is being given up. `asked_by` is empty where the command began it.
+    need; `copied` is the key up to which, in S3's order, this round has come, with so many objects
+    and bytes passed, of a `total` as it began. Round 0 copies and reads back; those that follow
+    compare, until one has `changed` nothing. `deleted` of `leaving` objects and earlier
+    versions are gone from the Region that is emptied. `back`: it is being given up. `asked_by` is
+    empty where the command began it.
     """
 
     class State(models.TextChoices):
@@ -33,6 +36,13 @@ class RegionMove(models.Model):
     error = models.TextField(blank=True)
     prepared = models.BooleanField(default=False)
     copied = models.TextField(blank=True)
+    round = models.PositiveSmallIntegerField(default=0, db_default=0)
+    changed = models.BooleanField(default=False, db_default=False)
+    objects_passed = models.PositiveBigIntegerField(default=0, db_default=0)
+    bytes_passed = models.PositiveBigIntegerField(default=0, db_default=0)
+    total = models.PositiveBigIntegerField(null=True)
+    leaving = models.PositiveBigIntegerField(null=True)
+    deleted = models.PositiveBigIntegerField(default=0, db_default=0)
     asked_by = models.UUIDField(null=True)
     asked_at = models.DateTimeField(db_default=Now())
     begun_at = models.DateTimeField(null=True)
