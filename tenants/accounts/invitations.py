@@ -6,8 +6,9 @@ from django.core import signing
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from tenants.accounts.models import Invitation
-from tenants.context import current
+from tenants.accounts.audit import audit_write
+from tenants.accounts.models import Invitation, Role, role_reaches
+from tenants.context import Actor, current
 from tenants.errors import NotFound
 
 
@@ -30,6 +31,24 @@ def invitation_of(token: str) -> Invitation:
     if found is None:
         raise NotFound
     return found
+
+
+def invitations_outlived(actor: Actor, inviter_id: UUID, *, role: str = "") -> None:
+    """Take back what is open of an inviter who could not invite so any more; `role` is theirs now.
+
+    Else whoever is put out would come in again by a link sent to another address of theirs.
+    """
+    rows = invitations_open().filter(invited_by=inviter_id)
+    if role == Role.OWNER:
+        return
+    if role and role_reaches(role, Role.ADMIN):
+        rows = rows.filter(role=Role.OWNER)
+    for invitation_id in list(rows.values_list("id", flat=True)):
+        invitations_open().filter(id=invitation_id).update(revoked_at=timezone.now())
+        audit_write(
+            actor, action="invitation.revoke", object_type="invitation", object_id=invitation_id,
+            of=str(inviter_id),
+        )  # fmt: skip
 
 
 def invitations_open() -> QuerySet[Invitation]:

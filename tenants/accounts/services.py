@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 
 from tenants.accounts.addresses import address_add, address_remove
 from tenants.accounts.audit import audit_write
+from tenants.accounts.invitations import invitations_outlived
 from tenants.accounts.models import Role, User
 from tenants.context import SYSTEM, Actor, current
 from tenants.errors import Invalid
@@ -129,6 +130,7 @@ def user_role_set(*, actor: Actor, user: User, role: Role) -> None:
     audit_write(
         actor, action="user.role", object_type="user", object_id=user.id, was=was, role=role
     )
+    invitations_outlived(actor, user.id, role=role)
     publish("member.changed", {"id": str(user.id), "was": was, "role": role})
     user_id = user.id
     transaction.on_commit(lambda: sockets_close(user_id))
@@ -152,5 +154,6 @@ def user_disable(*, actor: Actor, user: User) -> None:
     user.save(update_fields=["is_active"])
     address_remove(user.email)
     audit_write(actor, action="user.disable", object_type="user", object_id=user.id)
+    invitations_outlived(actor, user.id)
     publish("member.deactivated", {"id": str(user.id)})
     sessions_end(user_id=user.id)

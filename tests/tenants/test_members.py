@@ -16,7 +16,7 @@ from django.utils import timezone
 from tenants.accounts.models import AuditEvent, Invitation, Role, User
 from tenants.context import entered
 from tenants.webhooks.models import Delivery, Endpoint
-from tests.support.cast import ALICE, BOB, CHARLIE, Person
+from tests.support.cast import ADA, ALICE, BOB, CHARLIE, Person
 from tests.support.clients import api, browser_of, code_of, stranger, tenant_of, user_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,8 +39,12 @@ def invited(lines: str, role: str = "member", **more: Any) -> Any:
 
 def link() -> str:
     """Return the path in the last mail."""
-    found = re.search(r"http://acme\.localhost[^/]*(/invitation/\S+/)", str(mail.outbox[-1].body))
-    assert found, mail.outbox[-1].body
+    return link_in(mail.outbox[-1])
+
+
+def link_in(message: Any) -> str:
+    found = re.search(r"http://acme\.localhost[^/]*(/invitation/\S+/)", str(message.body))
+    assert found, message.body
     return found[1]
 
 
@@ -212,3 +216,31 @@ def test_the_workspace_always_keeps_an_active_owner() -> None:
     }  # fmt: skip
     refused = browser_of(BOB).post(f"/settings/members/{alice}/", {"active": "no"})
     assert refused.status_code == 403
+
+
+def test_who_is_put_out_comes_in_by_no_invitation_of_theirs() -> None:
+    invite, ada = "/api/v1/invitations/", str(user_of(ADA).id)
+    for who, address, role in (
+        (ADA, "second@ada.example", "admin"), (ADA, "third@ada.example", "viewer"),
+        (ALICE, "mia@example.com", "member"),
+    ):  # fmt: skip
+        body = {"email": address, "role": role}
+        assert api(who).post(invite, body, content_type="application/json").status_code == 201
+    paths = dict(zip(("second", "third", "mia"), map(link_in, mail.outbox[-3:]), strict=True))
+    assert patched(ALICE, ada, active=False).json()["active"] is False
+    patched(ALICE, ada, active=True)
+    said = {name: stranger(ALICE.host).get(path).status_code for name, path in paths.items()}
+    assert said == {"second": 404, "third": 404, "mia": 200}
+    # Who was an owner keeps what an admin may send, and loses what an owner alone may.
+    patched(ALICE, ada, role="owner")
+    for address, role in (("fourth@ada.example", "owner"), ("fifth@ada.example", "admin")):
+        api(ADA).post(invite, {"email": address, "role": role}, content_type="application/json")
+    owner, admin = map(link_in, mail.outbox[-2:])
+    patched(ALICE, ada, role="admin")
+    assert stranger(ALICE.host).get(owner).status_code == 404
+    assert stranger(ALICE.host).get(admin).status_code == 200
+    patched(ALICE, ada, role="member")
+    assert stranger(ALICE.host).get(admin).status_code == 404
+    with entered(tenant_of(ALICE)):
+        taken = AuditEvent.objects.filter(action="invitation.revoke", data__of=ada)
+        assert taken.count() == 4
