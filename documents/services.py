@@ -6,7 +6,7 @@ from typing import BinaryIO, Final, Literal
 from uuid import UUID, uuid4
 
 import structlog
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 from kombu.exceptions import OperationalError as BrokerError
@@ -36,9 +36,10 @@ from search.filing import file_in, file_new, unfile
 from search.services import source_remove, source_rename
 from search.tagging import tags_change, tags_checked, tags_set, untag
 from tenants.accounts.audit import audit_write
-from tenants.context import SYSTEM, Actor, current
+from tenants.context import SYSTEM, Actor
 from tenants.errors import Conflict, TenantryError
 from tenants.lifecycle.holding import hold_refuse
+from tenants.turns import turn_take
 from tenants.webhooks.publishing import publish
 
 log = structlog.get_logger(__name__)
@@ -365,10 +366,7 @@ def duplicate_refuse(actor: Actor, digest: str) -> None:
 
 def _alone(digest: str) -> None:
     """Let uploads of one content in one workspace take turns until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{current().id}:{digest}"]
-        )
+    turn_take(digest)
 
 
 def file_measured(file: BinaryIO) -> tuple[int, str, bytes]:

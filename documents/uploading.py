@@ -47,6 +47,7 @@ from tenants.multipart import (
     parts_there,
 )
 from tenants.objects import object_parts, object_there
+from tenants.turns import turn_take
 
 DIRECT_BYTES: Final = 200 * 1024 * 1024  # the largest file
 PART_BYTES: Final = 8 * 1024 * 1024  # S3 takes 5 MB and more; the last part may have less
@@ -95,11 +96,12 @@ def upload_begin(
         collection_to_add(actor, collection_id)
     if digest and not keep_both:
         duplicate_refuse(actor, digest)
-    if _unfinished(actor).count() >= OPEN_AT_MOST:
-        raise UploadsOpen
     upload_id = uuid4()
     key = f"documents/{upload_id}/original"
     with transaction.atomic():
+        turn_take(f"uploads {actor.user_id}")
+        if _begun(actor).count() >= OPEN_AT_MOST:
+            raise UploadsOpen
         loose_reserve(key, size)
         upload = Upload.objects.create(
             id=upload_id,
@@ -137,9 +139,12 @@ def uploads_open(actor: Actor) -> list[Upload]:
     return list(_unfinished(actor).order_by("-created_at"))
 
 
+def _begun(actor: Actor) -> QuerySet[Upload]:
+    return Upload.objects.filter(created_by_id=actor.user_id, loose__remove_after__gt=Now())
+
+
 def _unfinished(actor: Actor) -> QuerySet[Upload]:
-    mine = Upload.objects.filter(created_by_id=actor.user_id, loose__remove_after__gt=Now())
-    return mine.exclude(s3_id="").select_related("loose")
+    return _begun(actor).exclude(s3_id="").select_related("loose")
 
 
 def pieces_of(upload: Upload) -> list[Piece]:

@@ -178,6 +178,8 @@ def _judge(address: Any) -> None:
 
 def _public(address: Any) -> bool:
     """Return whether an address is everybody's, looking into those that wrap another."""
+    if any(address in network for network in _INSIDE if network.version == address.version):
+        return False
     if address.version == 6:
         inner = address.ipv4_mapped or address.sixtofour
         if inner is None and address in _TRANSLATED:
@@ -189,6 +191,12 @@ def _public(address: Any) -> bool:
     return bool(address.is_global and not address.is_multicast and not address.is_reserved)
 
 
+# Public by their numbers, and yet inside: what clouds answer their own machines at, IPv6's old
+# private range, and one for examples.
+_INSIDE: Final = tuple(
+    ipaddress.ip_network(each)
+    for each in ("168.63.129.16/32", "192.0.0.0/24", "fec0::/10", "3fff::/20")
+)
 _TRANSLATED: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
 

@@ -13,6 +13,7 @@ from tenants.accounts.models import GroupMember, MemberGroup, Role, User, role_r
 from tenants.context import Actor
 from tenants.errors import Conflict, Forbidden, Invalid, NotFound
 from tenants.naming import one_line
+from tenants.turns import turn_take
 
 NAME_CHARACTERS: Final = 80
 MOST: Final = 200  # groups of a workspace
@@ -42,6 +43,7 @@ def group_of(group_id: UUID | str) -> MemberGroup:
 def group_create(*, actor: Actor, name: str) -> MemberGroup:
     """Make a group. Raises Forbidden, Invalid, Conflict."""
     _require_admin(actor)
+    turn_take("groups")
     if MemberGroup.objects.count() >= MOST:
         raise Conflict(
             gettext("A workspace has %(most)s groups at most; delete one first.") % {"most": MOST}

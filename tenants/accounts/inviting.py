@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -20,8 +20,9 @@ from tenants.accounts.invitations import invitation_of, invitations_open
 from tenants.accounts.models import Invitation, Role, User, role_reaches
 from tenants.accounts.services import user_create
 from tenants.accounts.tasks import invitation_mail
-from tenants.context import Actor, current
+from tenants.context import Actor
 from tenants.errors import Forbidden, Invalid, NotFound, RateLimited
+from tenants.turns import turn_take
 from tenants.webhooks.publishing import publish
 
 GOOD_FOR: Final = timedelta(days=7)
@@ -97,10 +98,7 @@ def _day_check() -> None:
 
     Raises RateLimited where those of the last 24 hours are as many as there may be.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{current().id}:invitations"]
-        )
+    turn_take("invitations")
     since = timezone.now() - timedelta(days=1)
     if Invitation.objects.filter(created_at__gt=since).count() >= A_DAY:
         raise RateLimited(

@@ -11,11 +11,13 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from tenants.accounts.audit import audit_write
+from tenants.accounts.invitations import invitations_outlived
 from tenants.accounts.models import ApiKey, Role, User, role_reaches
 from tenants.context import Actor
 from tenants.errors import Conflict, Forbidden, Invalid, NotFound
 from tenants.naming import one_line
 from tenants.sockets import sockets_close
+from tenants.turns import turn_take
 
 MOST = 50
 
@@ -44,6 +46,7 @@ def program_create(*, actor: Actor, name: str, role: str) -> User:
         raise Invalid(_("Give the service account a name of 1 to 120 characters."))
     if role not in (Role.VIEWER, Role.MEMBER, Role.ADMIN):
         raise Invalid(_("The role of a service account is viewer, member or admin."))
+    turn_take("programs")
     if User.objects.filter(is_service=True, is_active=True).count() >= MOST:
         raise Conflict(
             _("A workspace has at most %(most)s service accounts; delete one first.")
@@ -72,6 +75,7 @@ def program_delete(*, actor: Actor, user_id: UUID) -> None:
     audit_write(
         actor, action="program.delete", object_type="user", object_id=user.id, keys=keys.count()
     )
+    invitations_outlived(actor, user.id)
     transaction.on_commit(lambda: sockets_close(user_id))
 
 

@@ -19,6 +19,7 @@ from tenants.context import Actor
 from tenants.errors import Conflict, Forbidden, Invalid, NotFound
 from tenants.outbound import Unreachable, reach_check
 from tenants.secretbox import secret_seal
+from tenants.turns import turn_take
 from tenants.webhooks.events import TEST, event_types
 from tenants.webhooks.models import Delivery, Endpoint
 from tenants.webhooks.publishing import delivery_queue
@@ -54,6 +55,7 @@ def endpoint_create(
     endpoint = Endpoint(secret=secret_seal(secret, purpose=PURPOSE))
     _fill(endpoint, {"url": url, "events": list(events), "description": description})
     with transaction.atomic():
+        turn_take("webhooks")
         if Endpoint.objects.count() >= MOST:
             raise Conflict(
                 _("A workspace has at most %(most)s webhooks; delete one first.") % {"most": MOST}

@@ -206,6 +206,7 @@ INSIDE_OR_MALFORMED = (
     "https://127.0.0.1/", "https://10.1.2.3/", "https://169.254.169.254/latest/meta-data/",
     "https://192.168.0.1/", "https://0.0.0.0/", "https://100.64.0.1/", "https://224.0.0.1/",
     "https://[::1]/", "https://[fe80::1]/", "https://[fd00::1]/", "https://[::ffff:127.0.0.1]/",
+    "https://[fec0::1]/", "https://168.63.129.16/", "https://192.0.0.192/",
     "https://[64:ff9b::7f00:1]/", "https://[2002:7f00:1::]/", "https://[::127.0.0.1]/",
     "https://localhost/", "https://2130706433/", "https://127.1/", "https://0x7f.1/",
     "http://93.184.215.14/", "ftp://example.com/", "https://u:p@93.184.215.14/", "https:///",

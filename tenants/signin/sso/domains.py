@@ -23,6 +23,7 @@ from tenants.errors import Conflict, Forbidden, Invalid, NotFound
 from tenants.outbound import Unreachable
 from tenants.signin.models import EmailDomain, Provider
 from tenants.signin.sso.names import txt_of
+from tenants.turns import turn_take
 
 log = structlog.get_logger(__name__)
 
@@ -68,9 +69,10 @@ def domain_add(*, actor: Actor, name: str) -> EmailDomain:
     """Note a domain, still to be proved. Raises Invalid, Conflict, Forbidden."""
     _admin(actor)
     name = _plain(name)
-    if EmailDomain.objects.count() >= MOST:
-        raise Conflict(_("A workspace has at most %(most)d domains.") % {"most": MOST})
     with transaction.atomic():
+        turn_take("domains")
+        if EmailDomain.objects.count() >= MOST:
+            raise Conflict(_("A workspace has at most %(most)d domains.") % {"most": MOST})
         domain, made = EmailDomain.objects.get_or_create(
             name=name, defaults={"token": secrets.token_hex(16)}
         )
