@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from billing.monthly import MonthUsage, Part, UnitUse, hours
+from tenants.csvfile import cell_safe
 from tenants.errors import NotFound
-
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def usage_csv(usage: MonthUsage, table: str, *, sees_members: bool) -> str:
@@ -64,10 +63,5 @@ def _written(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     writer = csv.writer(file)
     writer.writerow(head)
     for row in rows:
-        writer.writerow([_safe(cell) for cell in row])
+        writer.writerow([cell_safe(cell) for cell in row])
     return file.getvalue()
-
-
-def _safe(cell: Any) -> Any:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from django.http import HttpResponse
 
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# The second four are the first in full width, which spreadsheets take for the same.
+_FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r", "\n")
 
 
 def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> HttpResponse:
@@ -17,11 +18,19 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
     A text that a spreadsheet would take for a formula gets an apostrophe before it; numbers stay.
     """
     out = io.StringIO()
-    csv.writer(out).writerows([_cell(value) for value in row] for row in chain([header], rows))
+    csv.writer(out).writerows([cell_safe(value) for value in row] for row in chain([header], rows))
     answer = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return answer
 
 
-def _cell(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+def cell_safe(value: Any) -> Any:
+    """Return a text with an apostrophe before it where a spreadsheet would take it for a formula.
+
+    Spaces before the sign change nothing for some of them.
+    """
+    if isinstance(value, str) and (
+        value.startswith(_FORMULA) or value.lstrip().startswith(_FORMULA)
+    ):
+        return f"'{value}"
+    return value

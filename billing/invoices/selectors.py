@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from io import StringIO
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.db import connection
@@ -19,6 +19,7 @@ from billing.meters import database_now
 from billing.models import LedgerEntry
 from billing.plans.terms import Book
 from tenants.context import current
+from tenants.csvfile import cell_safe
 from tenants.errors import Invalid, NotFound
 
 A_PAGE: Final = 50
@@ -193,12 +194,6 @@ def account() -> BillingAccount:
     return BillingAccount.objects.filter(tenant_id=tenant).first() or BillingAccount.blank(tenant)
 
 
-def _safe(value: Any) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "@", "\t") else text
-
-
 def invoice_csv(invoice: Invoice) -> str:
     """Return the invoice's lines and sums as CSV; amounts with a point, as programs read them."""
     out = StringIO()
@@ -207,8 +202,9 @@ def invoice_csv(invoice: Invoice) -> str:
                      "quantity", "usd"])  # fmt: skip
     for line in invoice.lines.all():
         writer.writerow(
-            [invoice.name, f"{invoice.period:%Y-%m}", line.position, line.kind, _safe(line.text),
-             line.plan, line.metric, _safe(line.model), f"{line.quantity.normalize():f}", line.usd]
+            [invoice.name, f"{invoice.period:%Y-%m}", line.position, line.kind,
+             cell_safe(line.text), line.plan, line.metric, cell_safe(line.model),
+             f"{line.quantity.normalize():f}", line.usd]
         )  # fmt: skip
     for name, amount in (("subtotal", invoice.subtotal), ("credits", -invoice.credits),
                          ("tax", invoice.tax), ("total", invoice.total)):  # fmt: skip

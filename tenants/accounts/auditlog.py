@@ -17,6 +17,7 @@ from django.utils.translation import gettext
 from tenants.accounts.models import AuditEvent, User
 from tenants.accounts.sealing import event_told
 from tenants.context import TenantContext, entered
+from tenants.csvfile import cell_safe
 from tenants.errors import Invalid
 
 COLUMNS: Final = (
@@ -170,9 +171,8 @@ def event_row(event: AuditEvent, names: dict[UUID, str]) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return str(cell_safe(text))
 
 
 def _csv(rows: Any) -> bytes:
