@@ -1,4 +1,8 @@
-"""Members are counted once a day, into the ledger: what a seat costs is the plan's business."""
+"""Members are counted several times a day, into the ledger; what a seat costs is the plan's matter.
+
+A day is charged for the most that were counted on it: whoever is deactivated over midnight and let
+in again later takes a seat on either day.
+"""
 
 from typing import Final
 from uuid import UUID, uuid5
@@ -22,17 +26,17 @@ COUNT: Final = """
 
 
 def seats_count() -> None:
-    """Book the entered workspace's active members of today; the day's first count stands."""
-    today = database_now().date()
-    tenant = current().id
+    """Book the entered workspace's active members of now; each number once a day."""
+    today, tenant = database_now().date(), current().id
+    members = User.objects.filter(is_active=True, is_service=False).count()
     with connection.cursor() as cursor:
         cursor.execute(
             COUNT,
             {
                 "tenant": tenant,
                 "month": today.replace(day=1),
-                "request": uuid5(NAMESPACE, f"{tenant} {today}"),
+                "request": uuid5(NAMESPACE, f"{tenant} {today} {members}"),
                 "unit": Unit.SEAT.value,
-                "quantity": User.objects.filter(is_active=True, is_service=False).count(),
+                "quantity": members,
             },
         )

@@ -13,13 +13,14 @@ from django.db import connection
 from billing import catalog
 from billing.admission import Estimate, admit
 from billing.invoices.models import BillingAccount, PlanChange, PlanVersion
-from billing.invoices.usage import gather
+from billing.invoices.usage import gather, seats_of
 from billing.meters import database_now, next_month
 from billing.models import LedgerEntry, Price
 from billing.plans.seats import seats_count
 from billing.plans.terms import Book, terms_read
 from billing.settlement import settle
 from billing.units import Unit
+from tenants.accounts.models import User
 from tenants.context import SYSTEM, entered, public_scope
 from tenants.errors import Invalid
 from tenants.registry.models import Tenant
@@ -114,6 +115,18 @@ def test_what_is_used_beyond_is_admitted_where_it_is_charged_and_stops_where_it_
         seats_count()
         counted = LedgerEntry.objects.get(unit="seats")
         assert (counted.quantity, counted.usd) == (4, 0)
+        # Whoever is deactivated while others are counted takes a seat all the same.
+        today, bob = counted.created_at.date(), User.objects.get(email=BOB.email)
+        for active, most in ((False, 4), (True, 4)):
+            User.objects.filter(id=bob.id).update(is_active=active)
+            seats_count()
+            seats = seats_of(today.replace(day=1), [tenant_of(ALICE).id])
+            assert seats[tenant_of(ALICE).id] == {today: most}
+        User.objects.create(email="new@example.com", name="New", role="viewer")
+        seats_count()
+        assert seats_of(today.replace(day=1), [tenant_of(ALICE).id]) == {
+            tenant_of(ALICE).id: {today: 5}
+        }
 
 
 CSV = "model,route,unit,usd,per,effective_from,effective_until\n"
