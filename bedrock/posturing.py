@@ -67,8 +67,16 @@ def posture_decide(*, staff: Actor, request: PostureRequest, approve: bool) -> N
     """Record what staff decided, on both sides; an approved posture is in force at once.
 
     Runs in `public` as staff. An approval that was cut off is carried on by approving again. Raises
-    Conflict where it was decided or taken back meanwhile.
+    Conflict where it was decided or taken back meanwhile, or asked under another posture: it says
+    nothing of the one that is in force by now.
     """
+    tenant = tenant_by_id(request.tenant_id)
+    if approve and tenant.posture != request.before:
+        raise Conflict(
+            _("%(before)s was in force when they asked, and %(now)s is now: refuse it, so that they"
+              " ask anew.")
+            % {"before": request.before.capitalize(), "now": tenant.posture}
+        )  # fmt: skip
     state = State.APPROVED if approve else State.REFUSED
     verdict = "posture.approved" if approve else "posture.refused"
     with transaction.atomic():
@@ -80,7 +88,6 @@ def posture_decide(*, staff: Actor, request: PostureRequest, approve: bool) -> N
             raise Conflict(_("This request was decided or taken back meanwhile; reload the list."))
         audit_write(staff, action=verdict, object_type="posture_request", object_id=request.id,
                     tenant_id=str(request.tenant_id))  # fmt: skip
-    tenant = tenant_by_id(request.tenant_id)
     with entered(tenant), transaction.atomic():
         audit_write(
             staff,

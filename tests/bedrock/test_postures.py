@@ -130,6 +130,27 @@ def test_regulated_is_left_with_staffs_approval_alone(localaws: LocalAws) -> Non
     assert "decided or taken back meanwhile" in answer.content.decode()
 
 
+def test_an_approval_is_for_the_posture_under_which_it_was_asked(localaws: LocalAws) -> None:
+    with public_scope("staff"):
+        Tier.objects.filter(plan="growth").update(loosening="")
+    ask = f"{SAFETY}posture/request/"
+    told = posted(api(ADA), ask, posture="internal", reason="We write advertisements.")
+    assert told.status_code == 202
+    assert put(ADA, "regulated").json()["posture"] == "regulated"
+    with public_scope("staff"):
+        row = PostureRequest.objects.get(tenant_id=tenant_of(ADA).id, state="asked")
+    staff, chosen = staff_client(), {"_selected_action": [str(row.id)]}
+    answer = staff.post(
+        "/admin/bedrock/posturerequest/", {"action": "approve", **chosen}, follow=True
+    )
+    assert "refuse it, so that they ask anew" in answer.content.decode()
+    assert tenant_of(ADA).posture == "regulated"
+    staff.post("/admin/bedrock/posturerequest/", {"action": "refuse", **chosen})
+    with public_scope("staff"):
+        row.refresh_from_db()
+    assert (row.state, tenant_of(ADA).posture) == ("refused", "regulated")
+
+
 def test_a_rollback_brings_the_posture_back_by_the_same_rule(localaws: LocalAws) -> None:
     change = api(ADA).patch(SAFETY, {"words": ["Falcon"]}, content_type="application/json")
     assert change.json()["version"] == 1
