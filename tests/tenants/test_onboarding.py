@@ -68,10 +68,15 @@ def test_a_step_that_fails_is_shown_and_tried_again(
     worker: Worker, manage: Manage, roles_dropped: None
 ) -> None:
     with pytest.raises(RuntimeError, match="no Knowledge Base left"):
-        manage("owner", "create_workspace", "made-short", "--name", "Short", "--owner-email",
-               "o@short.example", "--plan", "enterprise", "--retrieval", "kb_dedicated",
-               "--region", "eu-central-1") if _pool_emptied(worker) else None  # fmt: skip
+        manage("owner", "create_workspace", "made-short", "--name", "Sh\u202eo\u200brt\n Ltd",
+               "--owner-email", "o@short.example", "--plan", "enterprise", "--retrieval",
+               "kb_dedicated", "--region",
+               "eu-central-1") if _pool_emptied(worker) else None  # fmt: skip
     failed = row("made-short")
+    assert failed.name == "Short Ltd"
+    with pytest.raises(RuntimeError, match="name of 1 to 120 characters that can be seen"):
+        manage("owner", "create_workspace", "made-blank", "--name", " \u200b", "--owner-email",
+               "o@blank.example")  # fmt: skip
     assert failed.state == Onboarding.State.READY and failed.attempts == 1
     assert failed.error.startswith("Knowledge Base: ")
     # Its people use it meanwhile, see what is missing, and staff see why.

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from tenants.lifecycle.onboarding import tenant_create
+from tenants.naming import one_line
 from tenants.registry.models import Posture, Retrieval, Tenant
 
 
@@ -28,14 +29,14 @@ class Command(BaseCommand):
         parser.add_argument("--retrieval", choices=Retrieval.values, default="schema")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        slug = options["slug"].lower()
+        slug, name = options["slug"].lower(), one_line(options["name"])
         try:
-            Tenant(slug=slug, name=options["name"], schema_name=f"t_{slug}").clean_fields()
+            Tenant(slug=slug, name=name, schema_name=f"t_{slug}").clean_fields()
         except ValidationError as error:
-            raise CommandError(f"{slug!r} cannot be a workspace's name: {error}") from error
+            raise CommandError(_told(slug, error)) from error
         tenant = tenant_create(
             slug=slug,
-            name=options["name"],
+            name=name,
             host=f"{slug}.{settings.BASE_HOST}",
             owner_email=options["owner_email"],
             owner_password=os.environ.get("OWNER_PASSWORD"),
@@ -46,3 +47,9 @@ class Command(BaseCommand):
             retrieval=options["retrieval"],
         )
         self.stdout.write(f"{tenant.slug} is ready ({tenant.schema_name}).")
+
+
+def _told(slug: str, error: ValidationError) -> str:
+    if "name" in error.message_dict:
+        return "Give the workspace a name of 1 to 120 characters that can be seen, by --name."
+    return f"{slug!r} cannot be a workspace's address: {'; '.join(error.messages)}"
