@@ -83,6 +83,28 @@
       again.addEventListener("click", () => { again.replaceWith(image); image.srcset = image.srcset; });
       image.replaceWith(again);
     };
+    const askAnew = (image) => {
+      const kept = ["src", "srcset"].map((name) => [name, image.getAttribute(name)]);
+      image.style.height = `${image.offsetHeight}px`; // without a source it would have none
+      for (const [name] of kept) image.removeAttribute(name);
+      setTimeout(() => { // not at once: Chromium would find what is on its way, and keep it
+        for (const [name, value] of kept) image.setAttribute(name, value);
+        image.style.height = "";
+      }, 50);
+    };
+    // A page scrolled past before its picture came is asked for no longer, and anew where one comes
+    // back, so that the page one stops at need not wait for all before it. The margin is wider than
+    // the browser's own for lazy pictures: set anew out there, one waits until it is near again.
+    const passed = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (isIntersecting) target.dataset.near = "";
+        else if ("near" in target.dataset) {
+          delete target.dataset.near;
+          if (!target.complete) askAnew(target);
+        }
+      }
+    }, { root: reader, rootMargin: "3000px 0px" });
+    for (const image of reader.querySelectorAll("img[data-sheet]")) passed.observe(image);
     reader.addEventListener("error", (event) => missing(event.target), true);
     for (const image of reader.querySelectorAll("img[data-sheet]")) {
       if (image.complete && image.currentSrc && !image.naturalWidth) missing(image); // before this script ran

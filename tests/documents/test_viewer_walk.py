@@ -94,6 +94,7 @@ def test_a_pdf_is_read_page_by_page_found_in_and_replaced(signed_in: Page, membe
     page.get_by_role("link", name="Back to the passage").click()
     expect(page.locator("#page-40 [data-mark]").first).to_be_in_viewport()
     passages_are_chosen(page, member)
+    pictures_passed_are_let_go(page, f"{member.url}/documents/{document['id']}/?page=1")
     page.goto(f"{member.url}/documents/{document['id']}/?q=rated for 4,200")
     page.locator(".document-hit").first.click()
     expect(page.locator("#page-40 [data-mark]").first).to_be_in_viewport()
@@ -121,6 +122,23 @@ def test_a_pdf_is_read_page_by_page_found_in_and_replaced(signed_in: Page, membe
     page.get_by_label("Tag", exact=True).select_option("Harbour")
     expect(page.locator("#rows tr")).to_have_count(1)
     check(page)
+
+
+def pictures_passed_are_let_go(page: Page, address: str) -> None:
+    """Scroll on while no picture comes: one far behind is not waited for, and comes when needed."""
+    page.route(re.compile(r"/pages/2\d/\?w="), lambda _: None)  # neither answered nor refused
+    page.goto(address)
+    with page.expect_request("**/pages/20/?w=*"):
+        page.locator("#page-20").scroll_into_view_if_needed()
+    page.locator("#page-40").scroll_into_view_if_needed()
+    expect(page.locator("#page-20 img:not([data-near])")).to_be_attached()
+    page.unroute_all(behavior="ignoreErrors")
+    with page.expect_request("**/pages/20/?w=*"):  # the first one was given up
+        page.locator("#page-20").scroll_into_view_if_needed()
+    page.wait_for_function(
+        "image => image.complete && image.naturalWidth > 0",
+        arg=page.locator("#page-20 img").element_handle(),
+    )
 
 
 def passages_are_chosen(page: Page, member: Member) -> None:
