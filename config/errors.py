@@ -221,6 +221,8 @@ class RenderErrors:
         return page
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse:
+        if isinstance(error, Answered):
+            return error.response
         return error_page(request, ours(error))
 
 

@@ -1,5 +1,9 @@
 """`Idempotency-Key`: a POST that is sent again gets the first one's answer and does nothing twice.
 
+A form that makes something carries a key of its own, written when its page is (`{% once %}`): a
+second click, a browser that sends again over a new line, and the back button lead to where the
+first did.
+
 A key is its user's own, for a day. It is claimed in one statement before the view runs; what the
 view answers is kept, sealed, once it has succeeded. Once anything was deleted or closed in the
 workspace, an earlier answer, which may quote it, is not given again. A refused or failed request
@@ -8,13 +12,16 @@ lets its key go, so that it can be sent again. A process that dies leaves the cl
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from datetime import datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext, gettext_lazy
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -28,6 +35,10 @@ if TYPE_CHECKING:  # DRF's views read this module's classes while they are being
 
 HEADER: Final = "Idempotency-Key"
 REPLAYED: Final = "Idempotency-Replayed"
+FIELD: Final = "once"  # of a form: its key
+UNTOLD: Final = {FIELD, "csrfmiddlewaretoken"}  # what differs where nothing else does
+LOOKS: Final = 40  # for the answer of a form that is being carried out
+LOOK_EVERY: Final = 0.25  # seconds
 KEY_CHARACTERS: Final = 255
 KEPT_BYTES: Final = 1_000_000  # of an answer
 KEPT_HOURS: Final = 24
@@ -114,8 +125,36 @@ class OnlyOnce(BasePermission):
         user: Any = request.user
         if request.method == "POST" and HEADER in request.headers and isinstance(user, User):
             http: Any = request._request
+            if _has_files(http):
+                request.data  # noqa: B018 - read by the view's own parser, which the view then finds
             http.idempotency = _claimed(http, user, _key(request.headers[HEADER]))
         return True
+
+
+def form_once(request: HttpRequest) -> None:
+    """Claim the key of a form that is sent. Raises Answered, with where the first one led.
+
+    While the first is carried out, wait for it: who sent both sees one page. A form that is sent
+    again with other words in it, after the back button say, is another one.
+    """
+    if request.method != "POST" or hasattr(request, "idempotency"):
+        return
+    try:
+        key = f"form {UUID(request.POST.get(FIELD, ''))}"
+    except ValueError:
+        return
+    http: Any = request
+    for look in range(LOOKS):
+        try:
+            http.idempotency = _claimed(http, http.user, key)
+        except KeyReused:
+            return
+        except InProgress:
+            if look == LOOKS - 1:
+                raise
+            time.sleep(LOOK_EVERY)
+        else:
+            return
 
 
 class IdempotencyMiddleware:
@@ -173,7 +212,7 @@ def _claimed(request: HttpRequest, user: User, key: str) -> Claim:
         raise KeyReused
     if kept.status is None:
         raise InProgress(retry_after=1)
-    if kept.status == NOT_KEPT or _narrowed(kept.created_at):
+    if kept.status == NOT_KEPT or (kept.status != HTTPStatus.FOUND and _narrowed(kept.created_at)):
         raise AnswerNotKept
     raise Answered(_again(kept))
 
@@ -183,17 +222,42 @@ def _narrowed(since: datetime) -> bool:
     return AuditEvent.objects.filter(at__gte=since, action__in=NARROWS).exists()
 
 
+def _has_files(request: HttpRequest) -> bool:
+    return (request.content_type or "").startswith("multipart/")
+
+
 def _told(request: HttpRequest) -> str:
-    """Return what tells requests apart. Of a form with files the length stands for the content."""
-    form = (request.content_type or "").startswith("multipart/")
-    content = request.META.get("CONTENT_LENGTH", "").encode() if form else request.body
-    parts = [request.method, request.get_full_path(), hashlib.sha256(content).hexdigest()]
+    """Return what tells requests apart: of a form its fields and its files' names and content."""
+    form = _has_files(request) or FIELD in request.POST
+    content = _form(request) if form else [hashlib.sha256(request.body).hexdigest()]
+    parts = [request.method, request.get_full_path(), content]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _form(request: HttpRequest) -> list[Any]:
+    fields = sorted((name, given) for name, given in request.POST.lists() if name not in UNTOLD)
+    files = [
+        (name, file.name, _digest(file))
+        for name, given in sorted(request.FILES.lists())
+        for file in given
+    ]
+    return [*fields, *files]
+
+
+def _digest(file: UploadedFile) -> str:
+    digest = hashlib.sha256()
+    for chunk in file.chunks():
+        digest.update(chunk)
+    file.seek(0)
+    return digest.hexdigest()
 
 
 def _settle(claim: Claim, response: HttpResponse) -> None:
     rows = KeptAnswer.objects.filter(id=claim.id)
-    if not 200 <= response.status_code < 300:
+    if response.status_code == HTTPStatus.FOUND:
+        body = secret_seal(response.headers["Location"], purpose=PURPOSE)
+        rows.update(status=response.status_code, body=body)
+    elif not 200 <= response.status_code < 300:
         rows.delete()
     elif response.streaming or len(response.content) > KEPT_BYTES:
         rows.update(status=NOT_KEPT)
@@ -205,6 +269,8 @@ def _settle(claim: Claim, response: HttpResponse) -> None:
 
 def _again(kept: KeptAnswer) -> HttpResponse:
     body = secret_open(kept.body, purpose=PURPOSE)
+    if kept.status == HTTPStatus.FOUND:
+        return HttpResponseRedirect(body)
     response = HttpResponse(body, status=kept.status, content_type=kept.content_type)
     response[REPLAYED] = "true"
     return response

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from tenants.accounts.idempotency import form_once
 from tenants.accounts.models import User, role_reaches
 from tenants.accounts.scopes import scope_require
 from tenants.errors import Forbidden
@@ -56,6 +57,7 @@ def role_required(needed: str) -> Callable[[View], View]:
                 return HttpResponseRedirect(f"/sign-in/?next={quote(request.get_full_path())}")
             if not role_reaches(user.role, needed):
                 raise Forbidden
+            form_once(request)
             return view(request, *args, **kwargs)
 
         checked.needed_role = needed  # type: ignore[attr-defined]

@@ -4,12 +4,15 @@ import threading
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 
 from assistant.models import Conversation
+from documents.models import Document
 from tenants.accounts.idempotency import answers_forget
 from tenants.accounts.models import ApiKey, KeptAnswer
 from tenants.context import entered
+from tenants.objects import object_get
 from tests.documents.helpers import ready
 from tests.support.cast import ADA, BOB, MAX
 from tests.support.clients import api, code_of, tenant_of, user_of
@@ -47,6 +50,25 @@ def test_a_key_is_its_users_own_and_for_one_request() -> None:
     for wrong in ("", "x" * 256, "ü", "a\tb"):
         assert code_of(begin(wrong)) == "invalid"
     assert count() == 2
+
+
+def test_forms_with_files_are_told_apart_by_what_is_in_them() -> None:
+    def send(name: str, content: bytes, **fields: str) -> Any:
+        file = SimpleUploadedFile(name, content)
+        return api(MAX).post("/api/v1/documents/", {"file": file, **fields},
+                             headers={"Idempotency-Key": "a"})  # fmt: skip
+
+    first, second = send("one.md", b"Otters swim."), send("one.md", b"Otters swim.")
+    assert (first.status_code, second[REPLAYED], second.json()) == (201, "true", first.json())
+    for other in (
+        send("one.md", b"Otters sink."),
+        send("two.md", b"Otters swim."),
+        send("one.md", b"Otters swim.", keep_both="true"),
+    ):
+        assert (other.status_code, code_of(other)) == (422, "idempotency_key_reused")
+    with entered(tenant_of(MAX)):
+        (document,) = Document.objects.all()
+        assert object_get(document.object_key) == b"Otters swim."  # read twice, kept whole
 
 
 def test_a_refused_request_can_be_put_right_under_its_key() -> None:
