@@ -320,6 +320,21 @@
     });
   }
 
+  /* A paste beyond a field's limit is told and kept, not cut: nothing is sent until it fits ------- */
+
+  document.addEventListener("focusin", ({ target: field }) => {
+    if (!(field.maxLength > 0)) return;
+    field.dataset.most = field.maxLength;
+    field.removeAttribute("maxlength");
+  });
+  document.addEventListener("input", ({ target: field }) => {
+    if (!field.dataset?.most) return;
+    const most = Number(field.dataset.most);
+    const over = [...field.value].length - most;
+    field.setCustomValidity(over > 0 ? gettext("At most {most} characters. Shorten it by {over}.", { most: number(most), over: number(over) }) : "");
+    if (over > 0) field.reportValidity();
+  });
+
   /* htmx ---------------------------------------------------------------------------------------- */
 
   document.addEventListener("htmx:configRequest", (event) => { event.detail.headers["X-CSRFToken"] = meta("csrf-token"); });

@@ -10,6 +10,7 @@ window.texts = {
 "Answering":"Die Antwort wird geschrieben",
 "Ask":"Fragen",
 "Asking a stronger model, since this was not borne out":"Ein stärkeres Modell wird gefragt, weil dies nicht belegt war",
+"At most {most} characters. Shorten it by {over}.":"Höchstens {most} Zeichen. Kürzen Sie um {over}.",
 "Backed by your documents":"Durch Ihre Dokumente belegt",
 "Begun elsewhere: go on there, or remove it. It waits until {time}.":"Anderswo begonnen: Machen Sie dort weiter, oder entfernen Sie die Datei. Sie wartet bis {time}.",
 "Cancel":"Abbrechen",
