@@ -185,9 +185,11 @@
 
   let atEnd = true;
   const near = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
-  const toEnd = () => { scroll.scrollTop = scroll.scrollHeight; atEnd = true; latest.hidden = true; };
+  let placed = 0; // where this script last scrolled to: a reader who scrolls up is told of a frame later
+  const toEnd = () => { scroll.scrollTop = scroll.scrollHeight; placed = scroll.scrollTop; atEnd = true; latest.hidden = true; };
 
   function keepingPlace(change, always = false) {
+    if (scroll.scrollTop < placed - 1 && !near()) atEnd = false;
     const follow = always || atEnd;
     change();
     if (follow) toEnd(); else latest.hidden = near();
