@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from assistant.models import Conversation
+from assistant.models import Conversation, WrittenText
 from search.models import Collection
 from tenants.accounts.groupmodels import MemberGroup
 from tenants.accounts.models import ApiKey, Invitation
@@ -125,3 +125,28 @@ def test_questions_that_are_clicked_twice_are_asked_once(
     assert count(Conversation) == 1
     assert len(localaws.requests("ConverseStream")) == 1
     settled(page)
+
+
+def test_what_is_asked_or_written_with_a_double_click_is_made_once(
+    server: Server, page: Page, localaws: LocalAws
+) -> None:
+    ready("Handbook.md", HANDBOOK)
+    sign_in(page, server, MAX, "/ask/")
+    settled(page)
+    page.locator("#question").fill("What may a hotel room cost?")
+    page.get_by_role("button", name="Ask", exact=True).dblclick()
+    expect(page.locator("[data-ask-announce]")).to_have_text("Backed by your documents")
+    expect(page.locator("[data-answer]")).to_have_count(1)
+    page.reload()
+    expect(page.locator("[data-answer]")).to_have_count(1)
+    asked = len(localaws.requests("ConverseStream"))
+    page.goto(f"http://{server.host(MAX)}/write/")
+    settled(page)
+    page.locator("[data-write] [name=text]").fill("We basically met. Then we basically left.")
+    page.locator("[data-write-go]").dblclick()
+    expect(page.locator("[data-write-meta]")).to_contain_text("tokens")
+    page.reload()
+    expect(page.locator("[data-write-meta]")).to_contain_text("tokens")
+    assert asked == 1
+    assert len(localaws.requests("ConverseStream")) == 2
+    assert count(WrittenText) == 1

@@ -155,7 +155,8 @@ def test_the_usage_page_moves_with_a_question(
 ) -> None:
     member = live_stack.person("acme", "member")
     sign_in(page, member, "/usage/")
-    tokens = page.locator("#meters .meter", has_text="Model tokens").locator(".meter__value")
+    meter = page.locator("#meters .meter", has=page.get_by_text("Model tokens", exact=True))
+    tokens = meter.locator(".meter__value")
     before = metered(tokens)
     with live_stack.http(member) as client:
         answer = client.post("/api/v1/ask/", json={"question": QUESTION})
