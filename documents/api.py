@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
+from django.db import transaction
 from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -111,20 +112,21 @@ class DocumentView(APIView):
     def patch(self, request: Request, document_id: UUID) -> Response:
         """Rename the document, give it tags, or move it into other collections.
 
-        Collections that you may not add to keep it.
+        Collections that you may not add to keep it. Where a part is refused, nothing is changed.
         """
         given = ChangeSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         actor, wanted = actor_of(request), given.validated_data
         document_of(actor, document_id)
-        if "collections" in wanted:
-            documents_move(
-                actor=actor, document_ids=[document_id], collection_ids=wanted["collections"]
-            )
-        if "tags" in wanted:
-            documents_tag(actor=actor, document_ids=[document_id], tags=wanted["tags"])
-        if "name" in wanted:
-            document_rename(actor=actor, document_id=document_id, name=wanted["name"])
+        with transaction.atomic():  # all of it or, where one is refused, nothing
+            if "collections" in wanted:
+                documents_move(
+                    actor=actor, document_ids=[document_id], collection_ids=wanted["collections"]
+                )
+            if "tags" in wanted:
+                documents_tag(actor=actor, document_ids=[document_id], tags=wanted["tags"])
+            if "name" in wanted:
+                document_rename(actor=actor, document_id=document_id, name=wanted["name"])
         return _document(request, document_id)
 
     @extend_schema(operation_id="documents_delete", responses={204: None})

@@ -16,6 +16,7 @@ from billing.credits.burning import BurnDown, burn_down
 from billing.meters import next_month
 from billing.models import AwsCostLine
 from billing.money import money
+from billing.templatetags.humanize_usage import feature_name
 
 MISSING: Final = "AWS has not billed a whole day yet: there is no use to project from."
 MONTHS_AHEAD: Final = 12
@@ -163,7 +164,7 @@ def _use(used: Sequence[Any], month: date) -> Section:
         table=Table(
             ("Feature", "Model", "Tokens", "Cost"),
             [
-                (feature, model, f"{tokens or 0:,}", money(usd))
+                (feature_name(feature), model, f"{tokens or 0:,}", money(usd))
                 for feature, model, tokens, usd in used
             ],
             frozenset({2, 3}),

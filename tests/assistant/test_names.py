@@ -102,6 +102,9 @@ def test_a_new_name_that_is_too_long_is_refused_whole() -> None:
     long = sent("patch", MAX, path, {"name": "x" * 199})  # and its ending
     assert (long.status_code, code_of(long)) == (422, "name_too_long")
     assert "200 characters" in long.json()["detail"]
+    both = sent("patch", MAX, path, {"tags": ["trips"], "name": "x" * 199})
+    assert code_of(both) == "name_too_long"
+    assert api(MAX).get(f"/api/v1/{path}").json()["tags"] == []  # nothing of it was done
     given = "Journeys " * 30
     page = browser_of(MAX).post(f"/documents/{document.id}/rename/", {"name": given})
     assert page.status_code == 422

@@ -11,7 +11,10 @@ import pytest
 from billing.credits.burning import Day, burned
 from billing.invoices.models import AccountCredit
 from billing.models import CreditGrant
+from billing.units import Unit
 from tenants.context import public_scope
+from tests.billing.calls import MODEL
+from tests.billing.test_usage import use
 from tests.support.cast import ADA, ALICE
 from tests.support.clients import staff_client, tenant_of
 
@@ -94,7 +97,9 @@ def test_staff_add_a_grant_see_it_burn_and_take_the_funding_pack_away(manage: Ma
     rows = sheet.content.decode().splitlines()
     assert len(rows) == 11
     assert rows[0].endswith("Activate 2026,net_usd")
+    use(ALICE, "ingest", {Unit.INPUT: 1_200})
     text = staff.get(f"{PAGE}funding-pack.md?growth=10").content.decode()
+    assert f"| Reading documents | {MODEL} | 1,200 | $" in text
     assert "assumption" in text
     assert "up to $100,000" in text
     month = Decimal(5) * 365 / 12
