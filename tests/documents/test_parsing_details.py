@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,24 +11,13 @@ from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 from openpyxl import Workbook
 
-from documents.parsing import MediaType, ParsedText, parse
+from documents.parsing import MediaType
+from tests.documents.reading import Read, read
 from tests.support import files, office
 
-Read = Callable[[bytes | str, MediaType], ParsedText]
+__all__ = ["read"]
+
 LEVELS = (("upperRoman", "Article %1"), ("decimal", "%1.%2"), ("lowerLetter", "(%3)"))
-
-
-@pytest.fixture
-def read(tmp_path: Path) -> Read:
-    def _read(content: bytes | str, media_type: MediaType) -> ParsedText:
-        path = tmp_path / "upload"
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        parsed = parse(path, media_type)
-        for heading in parsed.headings:
-            assert parsed.text.startswith(heading.title, heading.start)
-        return parsed
-
-    return _read
 
 
 @pytest.mark.parametrize(

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from reportlab.lib.styles import getSampleStyleSheet
 from reportlab.platypus import Paragraph, Table
 
-from documents.parsing import MediaType, ParsedText, parse
+from documents.parsing import MediaType
+from tests.documents.reading import Read, read
 from tests.support import files
 
-Read = Callable[[bytes | str, MediaType], ParsedText]
-
-
-@pytest.fixture
-def read(tmp_path: Path) -> Read:
-    def _read(content: bytes | str, media_type: MediaType) -> ParsedText:
-        path = tmp_path / "upload"
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        parsed = parse(path, media_type)
-        for heading in parsed.headings:
-            assert parsed.text.startswith(heading.title, heading.start)
-        return parsed
-
-    return _read
+__all__ = ["read"]
 
 
 def test_a_pdf_gives_paragraphs_by_page(read: Read) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
-from pathlib import Path
 
-import pytest
 from docx import Document
 from docx.enum.style import WD_STYLE_TYPE
 from reportlab.lib.enums import TA_JUSTIFY
@@ -14,26 +12,16 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Paragraph
 
 from documents.chunking import chunk
-from documents.parsing import MediaType, ParsedText, parse
+from documents.parsing import MediaType, ParsedText
+from tests.documents.reading import read
 from tests.support import files
+
+__all__ = ["read"]
 
 LOREM = "The library checks the data that it is given and tells the caller what was wrong with it. "
 JUSTIFIED = ParagraphStyle("justified", fontSize=10, leading=12, alignment=TA_JUSTIFY)
 TERM = ParagraphStyle("term", parent=JUSTIFIED)
 TOLD = ParagraphStyle("told", parent=JUSTIFIED, leftIndent=24)
-
-
-@pytest.fixture
-def read(tmp_path: Path):
-    def _read(content: bytes | str, media_type: MediaType) -> ParsedText:
-        path = tmp_path / "upload"
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        parsed = parse(path, media_type)
-        for heading in parsed.headings:
-            assert parsed.text.startswith(heading.title, heading.start)
-        return parsed
-
-    return _read
 
 
 def titles(parsed: ParsedText) -> list[tuple[int, str]]:
