@@ -43,7 +43,7 @@ class Document(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(max_length=200)
+    name = models.CharField(max_length=255)
     media_type = models.CharField(max_length=120)
     size = models.BigIntegerField()  # bytes
     sha256 = models.CharField(max_length=64)
@@ -232,7 +232,7 @@ class Upload(models.Model):
     id = models.UUIDField(primary_key=True)
     loose = models.OneToOneField(LooseObject, on_delete=models.CASCADE, related_name="upload")
     s3_id = models.CharField(max_length=1024, blank=True)  # S3's own id of it; "" until it is begun
-    name = models.CharField(max_length=200)
+    name = models.CharField(max_length=255)
     size = models.BigIntegerField()  # bytes
     sha256 = models.CharField(max_length=64, blank=True)  # as its sender says
     collection_id = models.UUIDField(null=True)

@@ -83,7 +83,11 @@ class DocumentSerializer(serializers.Serializer[Document]):
 class UploadSerializer(serializers.Serializer[Any]):
     """One file, sent as multipart/form-data."""
 
-    file = serializers.FileField(allow_empty_file=True, max_length=None)
+    file = serializers.FileField(
+        allow_empty_file=True,
+        max_length=None,
+        help_text=f"Its name is kept whole: at most {NAME_CHARACTERS} characters.",
+    )
     collection = serializers.UUIDField(required=False, allow_null=True)
     keep_both = serializers.BooleanField(
         default=True,

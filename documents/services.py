@@ -18,8 +18,7 @@ from documents.errors import BULK_AT_MOST, Duplicate, NotRetryable, TooManyAtOnc
 from documents.loose import loose_adopt, loose_give_back, loose_leave, loose_store
 from documents.masking import mask_stale, masked_name_of
 from documents.models import Document, Status, Way
-from documents.parsing import MAX_FILE_BYTES, NAME_CHARACTERS, detect, safe_name, whole_name
-from documents.parsing.errors import NameTooLong
+from documents.parsing import MAX_FILE_BYTES, detect, safe_name, whole_name
 from documents.parsing.sniff import HEAD_BYTES
 from documents.quarantine import quarantine_end
 from documents.tasks import batch_advance, document_ingest, objects_sweep
@@ -309,9 +308,8 @@ def document_rename(*, actor: Actor, document_id: UUID | str, name: str) -> Docu
     document = document_of(actor, document_id)
     extension = _extension(document.name)
     if extension and not wanted.casefold().endswith(extension.casefold()):
-        wanted = whole_name(wanted + extension)
-    if len(wanted) > NAME_CHARACTERS:
-        raise NameTooLong
+        wanted += extension
+    wanted = safe_name(wanted)
     masked = masked_name_of(actor, wanted)
     with transaction.atomic():
         document = document_locked(actor, document_id)

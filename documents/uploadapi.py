@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from documents.access import document_of
 from documents.models import Upload
+from documents.parsing import NAME_CHARACTERS
 from documents.serializers import DocumentSerializer
 from documents.uploading import (
     ADDRESSES,
@@ -31,7 +32,11 @@ from tenants.multipart import ADDRESS_SECONDS
 class UploadBeginSerializer(serializers.Serializer[Any]):
     """The file that is to come."""
 
-    name = serializers.CharField(max_length=10_000, trim_whitespace=False)
+    name = serializers.CharField(
+        max_length=10_000,
+        trim_whitespace=False,
+        help_text=f"Kept whole: at most {NAME_CHARACTERS} characters with its extension.",
+    )
     size = serializers.IntegerField(
         min_value=0, max_value=2**62, help_text=f"Bytes; at most {DIRECT_BYTES:,}."
     )

@@ -85,8 +85,9 @@ def upload_begin(
     """Reserve the storage and begin an upload in parts.
 
     Without `keep_both`, content that is here already is refused: at once where `sha256` says what
-    it is, else on completion. Raises UploadsOff, UploadsOpen, BadName, UnsupportedType, EmptyFile,
-    FileTooLarge, CollectionNotFound, CollectionReadOnly, Duplicate, QuotaExhausted, AwsError.
+    it is, else on completion. Raises UploadsOff, UploadsOpen, BadName, NameTooLong,
+    UnsupportedType, EmptyFile, FileTooLarge, CollectionNotFound, CollectionReadOnly, Duplicate,
+    QuotaExhausted, AwsError.
     """
     if not direct_from():
         raise UploadsOff

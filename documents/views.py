@@ -36,7 +36,7 @@ from documents.services import (
     documents_tag,
 )
 from documents.uploading import direct_from, uploads_open
-from documents.uploads import declared_size_check, sent_name
+from documents.uploads import declared_size_check, sent_name, shown_name
 from documents.viewerviews import document_shown
 from search.access import collections_writable
 from search.errors import TagsWrong
@@ -108,7 +108,7 @@ def _upload(request: HttpRequest) -> HttpResponse:
             )
             taken += 1
         except TenantryError as error:
-            messages.error(request, f"{sent_name(file)}: {error.detail}", extra_tags="danger")
+            messages.error(request, f"{shown_name(file)}: {error.detail}", extra_tags="danger")
     if taken:
         messages.success(request, _("%(count)s uploaded") % {"count": taken})
     elif not request.FILES:
@@ -237,7 +237,7 @@ def document_replace_submit(request: HttpRequest, document_id: UUID) -> HttpResp
             replaces=document_id,
         )
     except TenantryError as error:
-        messages.error(request, f"{sent_name(file)}: {error.detail}", extra_tags="danger")
+        messages.error(request, f"{shown_name(file)}: {error.detail}", extra_tags="danger")
         return redirect("document_view", document_id)
     messages.success(
         request,

@@ -196,6 +196,7 @@ LOCALE_PATHS = [ROOT / "config" / "locale", ROOT / "tenants" / "locale"]
 # Uploads stream to disk, and a body that is not a file upload stays small.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+FILE_UPLOAD_HANDLERS = ["documents.uploads.InMemory", "documents.uploads.OnDisk"]
 DATA_UPLOAD_MAX_NUMBER_FILES = 200
 
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -9,8 +9,8 @@ MAX_FILE_BYTES = 50 * 1024 * 1024
 """The largest file that one request takes: 50 MB. Larger ones come in parts."""
 
 
-NAME_CHARACTERS = 200
-"""What a document's name holds, its extension among them."""
+NAME_CHARACTERS = 255
+"""What a document's name holds, its extension among them: as much as any usual file system does."""
 
 PLACE = 10_000
 """Places on a page are given in this many parts of its width and height."""

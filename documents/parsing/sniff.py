@@ -13,6 +13,7 @@ from documents.parsing.errors import (
     EmptyFile,
     EncryptedFile,
     FileTooLarge,
+    NameTooLong,
     UnsupportedType,
 )
 from documents.parsing.model import MAX_FILE_BYTES, NAME_CHARACTERS, PICTURES, MediaType
@@ -131,15 +132,12 @@ def announced(
 def safe_name(raw: str) -> str:
     """Return a name that is safe to show, log and put into a header.
 
-    As `whole_name`, cut to 200 characters with its extension among them. Raises `BadName`.
+    As `whole_name`, and whole: never cut. Raises `BadName` or `NameTooLong`.
     """
     name = whole_name(raw)
-    if len(name) <= NAME_CHARACTERS:
-        return name
-    stem, dot, extension = name.rpartition(".")
-    if not dot or len(extension) > 10:
-        return name[:NAME_CHARACTERS].rstrip(". ")
-    return stem[: NAME_CHARACTERS - len(extension) - 1].rstrip(". ") + "." + extension
+    if len(name) > NAME_CHARACTERS:
+        raise NameTooLong
+    return name
 
 
 def whole_name(raw: str) -> str:

@@ -165,7 +165,8 @@ def test_every_supported_format_is_recognised(name: str, head: bytes, media_type
         ("U\u0308bersicht.csv", "Übersicht.csv"),
         ("  two   spaces .txt ", "two spaces .txt"),
         (".hidden.html", "hidden.html"),
-        ("x" * 10_000 + ".pdf", "x" * 196 + ".pdf"),
+        ("x" * 251 + ".pdf", "x" * 251 + ".pdf"),
+        ("\u8a18" * 251 + ".pdf", "\u8a18" * 251 + ".pdf"),
     ],
 )
 def test_a_name_is_made_safe(raw: str, safe: str) -> None:
@@ -177,6 +178,13 @@ def test_a_name_with_nothing_in_it_is_refused(raw: str) -> None:
     with pytest.raises(ParsingError) as refusal:
         safe_name(raw)
     assert refusal.value.code == "bad_name"
+
+
+@pytest.mark.parametrize("raw", ["x" * 252 + ".pdf", "x." + "pdf" * 4_000])
+def test_a_longer_name_than_a_file_has_is_refused_with_the_limit(raw: str) -> None:
+    with pytest.raises(ParsingError, match="255 characters") as refusal:
+        safe_name(raw)
+    assert refusal.value.code == "name_too_long"
 
 
 def test_every_refusal_has_its_code_status_and_next_step() -> None:

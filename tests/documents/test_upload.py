@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from urllib.parse import unquote
 
 import pytest
 
@@ -18,6 +19,9 @@ from tests.support.cast import ALICE, BOB, CHARLIE, MAX
 from tests.support.clients import api, browser_of, code_of, stranger, tenant_of
 
 pytestmark = pytest.mark.django_db
+
+FORM = "multipart/form-data; boundary=b"
+JSON = "application/json"
 
 
 def test_an_upload_is_queued_and_its_bytes_are_stored() -> None:
@@ -129,21 +133,49 @@ def test_a_declared_size_is_refused_before_the_body_is_read() -> None:
         ("..\\..\\boot.txt", "boot.txt"),
         ("a\u202etxt.exe.txt", "atxt.exe.txt"),
         ("  spaces   in  it .txt", "spaces in it .txt"),
-        ("x" * 300 + ".txt", "x" * 196 + ".txt"),
     ],
 )
 def test_hostile_names_are_made_safe(sent: str, kept: str) -> None:
-    # Written by hand: Django's own client would clean the name.
-    raw = (
-        b'--b\r\nContent-Disposition: form-data; name="file"; filename="'
-        + sent.replace("\\", "\\\\").encode()
-        + b'"\r\n\r\nThe gate opens at seven.\r\n--b--\r\n'
-    )
-    answer = api(MAX).generic(
-        "POST", "/api/v1/documents/", raw, content_type="multipart/form-data; boundary=b"
-    )
+    answer = api(MAX).generic("POST", "/api/v1/documents/", form(sent), content_type=FORM)
     assert answer.status_code == 201, answer.content
     assert answer.json()["name"] == kept
+
+
+def form(name: str, content: bytes = b"The gate opens at seven.") -> bytes:
+    """Return a form with a file, written by hand: Django's own client would clean the name."""
+    return (
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="'
+        + name.replace("\\", "\\\\").encode()
+        + b'"\r\n\r\n' + content + b"\r\n--b--\r\n"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("stem", ["x" * 251, "\u8a18" * 251, "\N{OTTER}" * 125 + "x"])
+def test_as_long_a_name_as_a_file_system_has_stays_whole(stem: str) -> None:
+    name = f"{stem}.txt"
+    answer = api(MAX).generic("POST", "/api/v1/documents/", form(name), content_type=FORM)
+    assert answer.json()["name"] == name
+    document = ingested(answer.json()["id"])
+    asked = api(MAX).post("/api/v1/ask/", {"question": "When does the gate open?"}, JSON)
+    assert asked.json()["citations"][0]["document_name"] == name
+    browser = browser_of(MAX)
+    assert name in browser.get(f"/documents/{document.id}/").content.decode()
+    download = browser.get(f"/documents/{document.id}/original/")
+    assert b"".join(download.streaming_content) == b"The gate opens at seven."
+    _, _, told = download["Content-Disposition"].partition("=")
+    assert unquote(told.removeprefix("utf-8''").strip('"')) == name
+
+
+@pytest.mark.parametrize("name", ["x" * 252 + ".txt", "x." + "y" * 300, "x" * 800 + ".txt"])
+@pytest.mark.parametrize("size", [10, 2 * 1024 * 1024])  # in memory, on the disk
+def test_a_longer_name_is_refused_with_the_limit_and_not_cut(name: str, size: int) -> None:
+    raw = form(name, b"x" * size)
+    answer = api(MAX).generic("POST", "/api/v1/documents/", raw, content_type=FORM)
+    assert (answer.status_code, code_of(answer)) == (422, "name_too_long")
+    browser = browser_of(MAX)
+    browser.generic("POST", "/documents/", raw, content_type=FORM)
+    assert "at most 255 characters" in browser.get("/documents/").content.decode()
+    assert api(MAX).get("/api/v1/documents/").json()["results"] == []
 
 
 def test_storage_is_reserved_to_the_last_byte() -> None:

@@ -357,12 +357,15 @@ def test_refusals_come_before_anything_is_sent(settings: Any) -> None:
         ("A.md", 0, "empty_file"),
         ("A.md", DIRECT_BYTES + 1, "file_too_large"),
         ("\u200b", 10, "bad_name"),
+        ("x" * 253 + ".md", 10, "name_too_long"),
     ):
         assert code_of(post(UPLOADS, {"name": name, "size": size})) == code
     with acme():
         assert (stored_bytes(), LooseObject.objects.count()) == (0, 0)
+    longest = "\u8a18" * 252 + ".md"
     for _ in range(OPEN_AT_MOST):
-        assert post(UPLOADS, {"name": "A.md", "size": 1}).status_code == 201
+        made = post(UPLOADS, {"name": longest, "size": 1})
+        assert (made.status_code, made.json()["name"]) == (201, longest)
     assert code_of(post(UPLOADS, {"name": "A.md", "size": 1})) == "uploads_open"
     settings.UPLOADS_DIRECT_FROM = 0
     assert code_of(post(UPLOADS, {"name": "A.md", "size": 1}, ADA)) == "uploads_off"
