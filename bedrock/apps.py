@@ -19,6 +19,7 @@ class BedrockConfig(AppConfig):
         from bedrock.health import drift_probe, errors_probe
         from bedrock.invocations import LOGS, copies_over, copies_retire, log_days
         from bedrock.knowledge_bases import base_erase, base_left, tenant_knowledge_ensure
+        from bedrock.names import model_told
         from bedrock.profiles import frontier_and_small
         from bedrock.provisioning import (
             tenant_guardrail_ensure,
@@ -27,6 +28,7 @@ class BedrockConfig(AppConfig):
         )
         from bedrock.selectors import requests_decided
         from billing.levers import models_register
+        from billing.naming import names_register
         from tenants.accounts.auditlog import decided_register
         from tenants.lifecycle.health import probe_register
         from tenants.lifecycle.retention import Kind, kind_register
@@ -46,6 +48,7 @@ class BedrockConfig(AppConfig):
         )
         decided_register(requests_decided)
         models_register(frontier_and_small)
+        names_register(model_told)
         probe_register("drift", "Drift in AWS", drift_probe, order=30)
         probe_register("errors", "Failed calls", errors_probe, order=40)
         step_register("bedrock.storage", _("Storage"), tenant_storage_ensure, order=5)

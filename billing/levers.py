@@ -27,6 +27,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from billing.catalog import price_of
+from billing.naming import model_name
 from billing.units import Unit
 from tenants.context import current_or_none
 from tenants.registry.models import Tenant
@@ -186,7 +187,7 @@ def savings_of(
             Lever(
                 _("Small model by default"),
                 at_frontier - plain_text,
-                _("beside every token at the price of %(model)s") % {"model": frontier},
+                _("beside every token at the price of %(model)s") % {"model": model_name(frontier)},
             ),
             Lever(
                 _("Caching"),

@@ -1,6 +1,6 @@
 """Sums of US dollars as the reader's language writes them: −$1,234.50, or −1.234,50 $.
 
-Invoices are written as in their account's country instead: `billing.invoices.money`.
+The file of an invoice is written as in its account's country instead: `billing.invoices.money`.
 """
 
 from decimal import Decimal
@@ -24,6 +24,11 @@ def money(value: Decimal) -> str:
         if size >= Decimal(10) ** (1 - places):
             return _dollars(f"{value:.{places}f}")
     return _dollars(f"{round(value, 2 - value.adjusted()).normalize():f}")
+
+
+def cents_told(value: Decimal) -> str:
+    """Return dollars and cents, as sums of invoices are: never a part of a cent."""
+    return _dollars(f"{value:,.2f}")
 
 
 def whole_dollars(value: Decimal) -> str:

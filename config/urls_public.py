@@ -4,9 +4,9 @@ from django.contrib import admin
 from django.urls import path
 from django.views.generic import TemplateView
 
+from bedrock.names import model_told
 from billing.invoices.webhooks import payments_webhook
 from config.staffroleviews import staff_roles_page
-from config.templatetags.modelnames import model_told
 from config.views import landing
 from tenants.registry.urls import public_urlpatterns
 from tenants.signin.staffurls import public_urlpatterns as signin_urlpatterns

@@ -25,6 +25,11 @@ def language_in(locale: str) -> str:
     return language if language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
 
 
+def locale_of(language: str) -> str:
+    """Return the first locale of a language, en-US where there is none."""
+    return next((key for key in LOCALES if key.partition("-")[0] == language), "en-US")
+
+
 def money_in(locale: str, amount: Decimal) -> str:
     """Return dollars and cents in the form of a locale; an unknown one is written as en-US."""
     _, thousands, point, pattern = LOCALES.get(locale, LOCALES["en-US"])

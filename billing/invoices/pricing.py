@@ -22,6 +22,7 @@ from typing import Any, Final
 from django.utils.translation import gettext, ngettext
 
 from billing.invoices.models import InvoiceLine
+from billing.naming import model_name
 from billing.plans.terms import Terms, charge_metric
 from billing.units import METRIC_LABEL, METRIC_OF, Metric, Unit
 from tenants.numbers import written
@@ -195,12 +196,13 @@ def _passed_through(number: int, segment: Segment, uses: Sequence[Use]) -> Itera
     for model in sorted({use.model for use in own}):
         of_model = [use for use in own if use.model == model]
         cost = sum((use.usd for use in of_model), Decimal(0))
+        percent = written(f"{terms.markup_percent.normalize():,f}")
         text = gettext("%(model)s, at cost")
         if terms.markup_percent:
             text = gettext("%(model)s, at cost plus %(percent)s%%")
         yield Charge(
             Kind.USAGE,
-            text % {"model": model, "percent": written(f"{terms.markup_percent.normalize():,f}")},
+            text % {"model": model_name(model), "percent": percent},
             segment,
             cents(cost * (100 + terms.markup_percent) / 100),
             Decimal(sum(use.quantity for use in of_model)),

@@ -6,11 +6,12 @@ from uuid import UUID
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from billing.invoices.models import Invoice, InvoiceLine
-from billing.invoices.money import LOCALES
+from billing.invoices.money import LOCALES, locale_of
 from billing.invoices.pdf import invoice_pdf
 from billing.invoices.selectors import (
     account,
@@ -63,7 +64,10 @@ def invoices_page(request: HttpRequest) -> HttpResponse:
 
 def _initial() -> dict[str, Any]:
     kept = account()
-    return {name: getattr(kept, name) for name in AccountForm.base_fields}
+    given = {name: getattr(kept, name) for name in AccountForm.base_fields}
+    if kept._state.adding:  # nobody has chosen yet: propose the reader's language
+        given["locale"] = locale_of(get_language() or "")
+    return given
 
 
 def _list(request: HttpRequest, form: AccountForm, status: int = 200) -> HttpResponse:
@@ -77,7 +81,6 @@ def _list(request: HttpRequest, form: AccountForm, status: int = 200) -> HttpRes
             "charges": charges,
             "total": total,
             "form": form,
-            "locale": account().locale,
         },
         status=status,
     )
@@ -100,7 +103,7 @@ def invoice_page(request: HttpRequest, invoice_id: UUID) -> HttpResponse:
     """Show one invoice with its lines and sums."""
     invoice = invoice_of(invoice_id)
     lines = [(line, line.kind in OPENS) for line in invoice.lines.all()]
-    context = {"invoice": invoice, "lines": lines, "locale": invoice.bill_to.get("locale", "")}
+    context = {"invoice": invoice, "lines": lines}
     return render(request, "billing/invoice.html", context)
 
 
@@ -120,7 +123,6 @@ def line_page(request: HttpRequest, invoice_id: UUID, line_id: UUID) -> HttpResp
         "after": after,
         "chosen": chosen,
         "entries": request_entries(invoice, chosen) if chosen else [],
-        "locale": invoice.bill_to.get("locale", ""),
     }
     return render(request, "billing/invoice_line.html", context)
 

@@ -6,8 +6,7 @@ from django import template
 from django.utils.translation import get_language, gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
-from billing.invoices.money import money_in
-from billing.money import all_digits, money
+from billing.money import all_digits, cents_told, money
 from billing.monthly import FEATURES
 from billing.refusals import stored
 from tenants.numbers import written
@@ -43,6 +42,46 @@ UNITS = (
     gettext_noop("knowledge base retrievals"),
     gettext_noop("storage byte days"),
     gettext_noop("seats"),
+)
+
+# Where the prices that come with the product are from: notes of billing/data/rate_card.json.
+NOTES = (
+    gettext_noop("Public price tables of autumn 2026; us-east-1, on-demand, standard tier"),
+    gettext_noop(
+        "Public price tables of autumn 2026; us-east-1; flex half, priority 1.75 times the standard"
+        " tier"
+    ),
+    gettext_noop("Provisioned throughput is billed by the hour; its tokens cost nothing more"),
+    gettext_noop(
+        "Public price tables of autumn 2026; us-east-1, on-demand, standard tier; preview, one"
+        " source"
+    ),
+    gettext_noop(
+        "Public price tables of autumn 2026; us-east-1, on-demand, standard tier; one source"
+    ),
+    gettext_noop(
+        "Public price tables of autumn 2026; us-east-1, on-demand, standard tier; cache read from"
+        " 0.10 to 0.20, the dearer taken"
+    ),
+    gettext_noop(
+        "Public price tables of autumn 2026; us-east-1, on-demand, standard tier; 1.00 or 2.00, the"
+        " dearer taken"
+    ),
+    gettext_noop(
+        "Public price tables of autumn 2026 name no charge for Retrieve itself; embedding the query"
+        " costs the embedding model's price of a few tokens"
+    ),
+    gettext_noop(
+        "Public price tables of August 2026; us-east-1. The general unit is the dearest policy, for"
+        " estimates"
+    ),
+    gettext_noop(
+        "Public price tables of autumn 2026; us-east-1; latency-optimized, 1.25 times standard"
+    ),
+    gettext_noop(
+        "S3 Standard, us-east-1, first 50 TB: 0.023 dollars a GB and month, of 2^30 bytes and"
+        " 365/12 days"
+    ),
 )
 
 
@@ -102,9 +141,15 @@ def route_name(value: str) -> str:
 
 
 @register.filter
-def money_as(value: Decimal, locale: str) -> str:
-    """Return an invoice's sum as its reader's country writes it."""
-    return money_in(locale, value)
+def invoiced(value: Decimal) -> str:
+    """Return an invoice's sum as the page's reader writes it; its file is its account's."""
+    return cents_told(value)
+
+
+@register.filter
+def price_note(value: str) -> str:
+    """Return where a price is from; staff's own notes stay as they wrote them."""
+    return gettext(value) if value else ""
 
 
 @register.filter

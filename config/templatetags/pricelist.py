@@ -9,9 +9,9 @@ from typing import Final
 from django import template
 from django.utils.translation import gettext_lazy as _
 
+from bedrock.names import called, model_names
 from billing.catalog import PriceTerms
 from billing.units import Unit
-from config.templatetags.modelnames import called, model_names
 
 register = template.Library()
 

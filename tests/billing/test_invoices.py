@@ -244,7 +244,8 @@ def test_what_comes_late_is_a_line_of_the_next_invoice_under_credit_and_tax(
     plans_of_all_models(owner)
     before = last_month(MONTH)
     tenant = workspaces(owner, 1, "sy-metered", before - timedelta(days=3))[0]
-    early = replace(one_row(tenant, 10**9), at=before + timedelta(days=1))  # $60, and 17.5 %
+    named = replace(one_row(tenant, 10**9), model="amazon.nova-lite-v1:0")
+    early = replace(named, at=before + timedelta(days=1))  # $60, and 17.5 %
     book(owner, [early], before)
     owner.execute(
         "INSERT INTO billing_billingaccount (tenant_id, name, tax_label, tax_percent, locale)"
@@ -285,7 +286,7 @@ def test_what_comes_late_is_a_line_of_the_next_invoice_under_credit_and_tax(
     # 100 million of them were too many, and the next month has its own.
     late = replace(early, attempt=151, quantity=-(10**8), at=MONTH + timedelta(days=2))
     book(owner, [late], before)
-    book(owner, [one_row(tenant, 10**9)], MONTH)
+    book(owner, [replace(named, request=uuid4(), at=MONTH + timedelta(days=3))], MONTH)
     drafted(manage)
     second = invoice_for(tenant)
     with public_scope("staff"):
@@ -303,7 +304,7 @@ def test_what_comes_late_is_a_line_of_the_next_invoice_under_credit_and_tax(
     assert second.seller == "Tenantry"
     for told in (
         "Synthetic GmbH", "64,20 $", "USt. 19 %", "Rechnung", "Tarif sy-metered", "plus 17,5 %",
-        "Korrektur von", "Gutschrift: An outage", "Beträge in US-Dollar",
+        "Amazon Nova Lite", "Korrektur von", "Gutschrift: An outage", "Beträge in US-Dollar",
     ):  # fmt: skip
         assert told in text, text
 

@@ -26,7 +26,7 @@ WRITTEN: Final = {
     "/usage/plans/": ("300.000.000", r"1\.190\xa0\$", r"15\xa0%"),
     "/usage/prices/": (r"0,06\xa0\$", r"1\.000\.000"),
     "/usage/requests/": (SUM, DAY),
-    "/usage/invoices/": (r"\w+ 20\d{2} bis jetzt",),
+    "/usage/invoices/": (r"\w+ 20\d{2} bis jetzt", SUM),
     "/documents/": (r"\b[23],\d\sKB", r"[Gg]erade eben|vor \d+ Min\."),
     "/search/?q=Zimmer": ("Zimmer",),
 }
@@ -56,6 +56,6 @@ def test_usage_billing_documents_and_search_are_written_as_german_writes_numbers
         words = read(client.get(address).content.decode())
         for form in forms:
             assert re.search(form, words), (address, form, words)
-        # An invoice's sums are written as the country that it goes to writes them.
-        if address != "/usage/invoices/":
-            assert not (found := ENGLISH.search(words)), (address, found)
+        assert not (found := ENGLISH.search(words)), (address, found)
+    page = client.get("/usage/invoices/").content.decode()
+    assert '<option value="de-DE" selected>' in page  # proposed where nobody has chosen yet
