@@ -31,6 +31,7 @@ class Embedder:
         self._model: Any = None
         self._failure: Exception | None = None
         self._known: dict[str, Vectors] = {}
+        self._counted: dict[str, int] = {}
 
     def start(self) -> None:
         """Begin to load, beside whatever else starts; who asks meanwhile waits."""
@@ -62,8 +63,19 @@ class Embedder:
         return [e.ids for e in tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def count(self, text: str) -> int:
-        """How many tokens a text has: what usage counts here."""
-        return len(self.token_ids([text])[0]) if text else 0
+        """How many tokens a text has: what usage counts here.
+
+        Line by line, and remembered: prompts repeat their tools, passages and words.
+        """
+        lines = text.split("\n")
+        known = self._counted
+        unknown = list({line for line in lines if line and line not in known})
+        if unknown:
+            if len(known) > _CACHED:
+                self._counted = known = {}
+                unknown = list({line for line in lines if line})
+            known.update(zip(unknown, map(len, self.token_ids(unknown)), strict=True))
+        return sum(known[line] for line in lines if line) + len(lines) - 1
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, one row a text; a text without tokens is a zero row."""

@@ -135,7 +135,10 @@ class Conversations:
                     call.region,
                     params["guardrailConfig"],
                 )
-                params = copy.deepcopy(params)
+                masked = ("system", "messages")  # of what a caller reads again, and no tool
+                params = params | {
+                    name: copy.deepcopy(params[name]) for name in masked if name in params
+                }
                 guard.check_input(params)
             usage: Json = {"inputTokens": 0}
             if guard is None or guard.blocked is None:
@@ -233,8 +236,8 @@ class Conversations:
             yield TextPiece(guard.shown)
             yield StopPiece("guardrail_intervened", stop.input_tokens, stop.output_tokens)
             return
-        rest = guard.passed(turn.text[released:]) or ""
-        yield from map(TextPiece, WORDS.findall(rest))
+        rest = guard.passed(turn.text[released:]) if released else guard.shown or turn.text
+        yield from map(TextPiece, WORDS.findall(rest or ""))
         yield from tools
         reason = "guardrail_intervened" if guard.shown else stop.reason
         yield StopPiece(reason, stop.input_tokens, stop.output_tokens)

@@ -37,6 +37,7 @@ class Guard:
     model_output: list[str] = field(default_factory=list)
     _input: Verdict | None = None
     _output: Verdict | None = None
+    _later: bool = False  # whether grounding, which only tells here, is still to be judged
 
     @classmethod
     def begin(
@@ -85,17 +86,13 @@ class Guard:
             slot.holder["text"] = text
 
     def check_output(self, text: str) -> str | None:
-        """What to show instead of the answer: the blocked message, the masked text, or None."""
+        """What to show instead of the answer: the blocked message, the masked text, or None.
+
+        Grounding that can refuse nothing is judged when it is told: no word waits for it.
+        """
         self.model_output = [text]
-        self._output = evaluate(
-            self.definition,
-            "output",
-            [text] if text else [],
-            self.embedder,
-            source=self.source,
-            query=self.query,
-            full=self.traced == "enabled_full",
-        )
+        self._later = not grounding_refuses(self.definition)
+        self._output = self._checked(text, grounding=not self._later)
         if self._output.blocked:
             self.blocked_output = True
             self.shown = str(self.definition["blockedOutputsMessaging"])
@@ -105,16 +102,30 @@ class Guard:
             return self.shown
         return None
 
+    def _checked(self, text: str, *, grounding: bool) -> Verdict:
+        return evaluate(
+            self.definition if grounding else _ungrounded(self.definition),
+            "output",
+            [text] if text else [],
+            self.embedder,
+            source=self.source,
+            query=self.query,
+            full=self.traced == "enabled_full",
+        )
+
     def passed(self, part: str) -> str | None:
         """A part of an answer as it may be shown, masked or not; None where it is blocked."""
-        definition = {k: v for k, v in self.definition.items() if not k.startswith("contextual")}
-        verdict = evaluate(definition, "output", [part] if part else [], self.embedder)
+        definition, texts = _ungrounded(self.definition), [part] if part else []
+        verdict = evaluate(definition, "output", texts, self.embedder)
         return None if verdict.blocked else "".join(verdict.texts)
 
     def trace(self) -> Json:
         """`trace.guardrail`, empty unless tracing was asked for."""
         if self.traced not in ("enabled", "enabled_full"):
             return {}
+        if self._later:
+            self._later = False
+            self._output = self._checked(self.model_output[0], grounding=True)
         identifier = self.definition["guardrailId"]
         trace: Json = {}
         reasons = []
@@ -135,6 +146,19 @@ class Guard:
             **verdict.assessment,
             "appliedGuardrailDetails": details(self.definition, self.version),
         }
+
+
+def grounding_refuses(definition: Json) -> bool:
+    """Whether the grounding policy, if there is one, can block an answer."""
+    policy = definition.get("contextualGroundingPolicyConfig") or {}
+    return any(
+        rule.get("enabled", True) is not False and rule.get("action", "BLOCK") == "BLOCK"
+        for rule in policy.get("filtersConfig", [])
+    )
+
+
+def _ungrounded(definition: Json) -> Json:
+    return {name: own for name, own in definition.items() if not name.startswith("contextual")}
 
 
 def details(definition: Json, version: str) -> Json:

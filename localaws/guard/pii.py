@@ -154,22 +154,30 @@ _RULES: list[tuple[str, str, int, Callable[[str], bool] | None]] = [
      r"(?:,\s*\d{4,5} [A-ZÀ-Þ][\w-]+)?", 0, None),
 ]  # fmt: skip
 
-_COMPILED = [(kind, re.compile(pattern), group, check) for kind, pattern, group, check in _RULES]
+_Rule = tuple[str, re.Pattern[str], int, Callable[[str], bool] | None]
+_COMPILED: list[_Rule] = [
+    (kind, re.compile(pattern), group, check) for kind, pattern, group, check in _RULES
+]
 
 
 def find(text: str, types: set[str]) -> list[Finding]:
     """Entities of the wanted types, in order, without overlaps; earlier rules win."""
+    if not any(True for rule in _COMPILED if rule[0] in types for _ in _found(text, rule)):
+        return []  # the rest only takes places away from what is wanted
     taken: list[Finding] = []
-    for kind, pattern, group, check in _COMPILED:
-        for found in pattern.finditer(text):
-            at = group if group and found[group] else 0
-            start, end = found.span(at)
-            if check is not None and not check(found[at]):
-                continue
-            if any(start < other.end and other.start < end for other in taken):
-                continue
-            taken.append(Finding(kind, start, end, found[at]))
+    for rule in _COMPILED:
+        for one in _found(text, rule):
+            if not any(one.start < other.end and other.start < one.end for other in taken):
+                taken.append(one)
     return sorted((f for f in taken if f.type in types), key=lambda f: f.start)
+
+
+def _found(text: str, rule: _Rule) -> Iterator[Finding]:
+    kind, pattern, group, check = rule
+    for found in pattern.finditer(text):
+        at = group if group and found[group] else 0
+        if check is None or check(found[at]):
+            yield Finding(kind, *found.span(at), found[at])
 
 
 def masked(text: str, spans: Iterator[tuple[int, int, str]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from localaws.model.meaning import bag, closeness, terms
 from localaws.model.text import words
@@ -89,11 +90,18 @@ _KINDS: list[tuple[re.Pattern[str], re.Pattern[str], float, float]] = [
 
 def kind_bonus(question: str, text: str) -> float:
     """What a sentence gains by having the kind of answer asked for, or loses by lacking it."""
-    for asks, answers, gain, loss in _KINDS:
-        if asks.search(question):
-            bonus = gain if answers.search(text) else loss
-            return bonus + 0.08 * _names_somebody(question, text) if answers is PERSON else bonus
-    return 0.0
+    wanted = _wanted(question)
+    if wanted is None:
+        return 0.0
+    answers, gain, loss = wanted
+    bonus = gain if answers.search(text) else loss
+    return bonus + 0.08 * _names_somebody(question, text) if answers is PERSON else bonus
+
+
+@lru_cache(maxsize=256)
+def _wanted(question: str) -> tuple[re.Pattern[str], float, float] | None:
+    found = (kind[1:] for kind in _KINDS if kind[0].search(question))
+    return next(found, None)
 
 
 def said_by_kind(question: str, text: str) -> list[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -79,8 +80,8 @@ def passage_sentences(passages: list[Passage]) -> list[Sentence]:
     found: list[Sentence] = []
     seen: dict[str, Sentence] = {}
     for number, passage in enumerate(passages):
-        for sentence in sentences(passage.text):
-            key = " ".join(words(sentence.text))
+        for key, read in _read(passage.text):
+            sentence = copy(read)  # a reader marks its own
             if key in seen and not sentence.is_heading:
                 if passage.id not in seen[key].marks:
                     seen[key].marks.append(passage.id)
@@ -91,6 +92,12 @@ def passage_sentences(passages: list[Passage]) -> list[Sentence]:
             if len(key) > 12:
                 seen[key] = sentence
     return found
+
+
+@lru_cache(maxsize=2_048)
+def _read(text: str) -> tuple[tuple[str, Sentence], ...]:
+    """A passage's sentences, each after the words that it is told apart by."""
+    return tuple((" ".join(words(each.text)), each) for each in sentences(text))
 
 
 def question_terms(question: str) -> list[str]:
