@@ -41,6 +41,7 @@ from billing.shared import (
     shared_of,
 )
 from billing.units import Metric, amounts, array, checked
+from tenants.afterwards import left_do
 from tenants.context import Actor, current
 from tenants.statements import rows_planned
 
@@ -105,6 +106,7 @@ def admit(
     stream = reservation_id if streams else None
     shared = shared_of(tenant.region, units) if paced else NOTHING_SHARED
     if paced:
+        left_do()  # the place of the call before, which this one may need
         patience = PATIENCE_OF_TASKS if actor.kind == "task" else PATIENCE
         bucket.take(
             plan.rates, held, stream=stream, shared=shared, patience=patience,

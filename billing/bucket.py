@@ -246,8 +246,6 @@ def give_back(
     member: UUID | None = None,
 ) -> None:
     """Return what was taken and not used; free the stream's place. Never raises."""
-    if stream is not None:
-        _fallback.leave(stream)
     refund = refund_of(rates, amounts, stream=stream, shared=shared, member=member)
     if refund is not None:
         refund_send(refund)
@@ -261,7 +259,12 @@ def refund_of(
     shared: Shared = NOTHING_SHARED,
     member: UUID | None = None,
 ) -> Refund | None:
-    """Return what `give_back` sends, to go with the next taking; None where it is nothing."""
+    """Return what `give_back` sends, to go with the next taking; None where it is nothing.
+
+    A place that this process gave while Redis was away is free at once.
+    """
+    if stream is not None:
+        _fallback.leave(stream)
     unused = (0.0, *_costs(amounts)[1:])
     if stream is None and not any(unused) and not shared.units:
         return None

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -34,6 +35,7 @@ from billing.reservations import (
 )
 from billing.shared import unshared_of
 from billing.units import METRIC_OF, Unit, amounts, array, checked
+from tenants.afterwards import afterwards
 from tenants.context import current
 from tenants.statements import rows_planned
 
@@ -104,7 +106,7 @@ def settlements_ride() -> Iterator[None]:
         try:
             settlement_write()
             if (refund := refund_taken()) is not None:
-                bucket.refund_send(refund)
+                afterwards(partial(bucket.refund_send, refund))
         finally:
             _seat.reset(token)
 
@@ -243,14 +245,16 @@ def _refund(reservation: Reservation, used: Mapping[Unit, int]) -> None:
     before, after = amounts(reservation.estimate.units), amounts(used)
     unused = {metric: amount - after.get(metric, 0) for metric, amount in before.items()}
     shared = unshared_of(current().region, reservation.estimate.units, used)
-    if reservation.streams:  # others may wait for its place
-        bucket.give_back(
-            rates, unused, stream=reservation.id, shared=shared, member=reservation.user_id
-        )
+    stream = reservation.id if reservation.streams else None
+    refund = bucket.refund_of(
+        rates, unused, stream=stream, shared=shared, member=reservation.user_id
+    )
+    if refund is None:
         return
-    refund = bucket.refund_of(rates, unused, shared=shared, member=reservation.user_id)
-    if refund is not None:
+    if stream is None:
         _refund_waits(refund)
+    else:  # others may wait for its place
+        afterwards(partial(bucket.refund_send, refund))
 
 
 def post(held: Held, usage: Usage, *, final: bool, resolved: str) -> str | None:

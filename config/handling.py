@@ -16,8 +16,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final, TypeVar
 
+import structlog
 from asgiref.sync import sync_to_async
 from django.core import signals
 from django.core.exceptions import RequestAborted
@@ -26,7 +28,11 @@ from django.db import connection
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
+from tenants.afterwards import afterwards_done
+
 R = TypeVar("R")
+Answered = asyncio.Future[Any]
+log = structlog.get_logger(__name__)
 
 AT_ONCE: Final = 512  # requests in a process; most of them wait for a model
 OF_ONE_HOST: Final = 64
@@ -39,40 +45,79 @@ async def _aside(work: Callable[[], R]) -> R:
     return await sync_to_async(work, thread_sensitive=False, executor=_threads)()
 
 
+def _resolved(answered: Answered, response: HttpResponseBase) -> None:
+    if not answered.done():  # else nobody waits for it any more
+        answered.set_result(response)
+
+
 class Handler(ASGIHandler):
     """See the module's docstring."""
 
     def __init__(self) -> None:
         self.load_middleware(is_async=False)
         self.turns = Turns(OF_ONE_HOST)
+        self._working: set[asyncio.Task[None]] = set()  # the loop itself would let go of them
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
             body = await self.read_body(receive)
         except RequestAborted:
             return
+        answered = asyncio.get_running_loop().create_future()
+        work = asyncio.create_task(self._carried_out(scope, body, answered))
+        self._working.add(work)
+        work.add_done_callback(partial(self._ended, answered))
         try:
-            host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+            response = await answered
+        except asyncio.CancelledError:
+            work.cancel()  # it may wait for its turn still
+            raise
+        if response.streaming:
+            await self._streamed(response, receive, send)
+        else:
+            await self.send_response(response, send)
+
+    async def _carried_out(self, scope: Any, body: Any, answered: Answered) -> None:
+        """Carry a request out in its turn, which lasts until its thread is free again."""
+        loop = asyncio.get_running_loop()
+
+        def told(response: HttpResponseBase) -> None:
+            loop.call_soon_threadsafe(_resolved, answered, response)
+
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        try:
             async with self.turns.turn(host.lower()):
-                response = await _aside(lambda: self._answered(scope, body))
-            if response.streaming:
-                await self._streamed(response, receive, send)
-            else:
-                await self.send_response(response, send)
+                await _aside(lambda: self._answered(scope, body, told))
         finally:
             body.close()
 
-    def _answered(self, scope: Any, body: Any) -> HttpResponseBase:
-        """Return the answer, closed unless it is streamed; in either case without a connection."""
+    def _ended(self, answered: Answered, work: asyncio.Task[None]) -> None:
+        """Let whoever waits for an answer hear that there will be none."""
+        self._working.discard(work)
+        if work.cancelled():
+            answered.cancel()
+        elif (failed := work.exception()) is None:
+            return
+        elif answered.done():
+            log.error("request.closing_failed", exc_info=failed)
+        else:
+            answered.set_exception(failed)
+
+    def _answered(self, scope: Any, body: Any, told: Callable[[HttpResponseBase], None]) -> None:
+        """Tell the answer, and put away what it took; one that is streamed is not closed."""
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=self.__class__, scope=scope)
-        request, refused = self.create_request(scope, body)
-        response: Any = refused if request is None else self.get_response(request)
-        response._handler_class = self.__class__
-        if not response.streaming:
-            response.close()
-        connection.close()
-        return response  # type: ignore[no-any-return]
+        with afterwards_done():
+            request, refused = self.create_request(scope, body)
+            response: Any = refused if request is None else self.get_response(request)
+            response._handler_class = self.__class__
+            if response.streaming:
+                connection.close()
+                told(response)
+            else:
+                told(response)
+                connection.close()
+                response.close()
 
     async def _streamed(self, response: HttpResponseBase, receive: Any, send: Any) -> None:
         """Send the parts as they come, until the client leaves."""

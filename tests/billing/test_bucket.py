@@ -14,6 +14,7 @@ from billing.catalog import Rates
 from billing.settlement import settle, settlements_ride
 from billing.units import Metric, Unit
 from tenants import redis as tenants_redis
+from tenants.afterwards import afterwards_done
 from tenants.context import entered
 from tenants.errors import QuotaExhausted, RateLimited
 from tests.billing.calls import MODEL, at_once, on_plan, plan_make, reserve
@@ -88,6 +89,21 @@ def test_a_streams_place_is_free_as_soon_as_its_call_is_settled() -> None:
     with entered(on_plan(tenant_of(ALICE), "single")), settlements_ride():
         settle(reserve(streams=True), model=MODEL, units={Unit.INPUT: 1})
         assert tenants_redis.redis_client().zcard(tenants_redis.tenant_key("streams")) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_requests_place_is_free_for_its_own_next_call_and_once_its_answer_is_told() -> None:
+    plan_make("single", concurrent_streams=1)
+
+    def busy() -> int:
+        return int(tenants_redis.redis_client().zcard(tenants_redis.tenant_key("streams")))
+
+    with entered(on_plan(tenant_of(ALICE), "single")):
+        with afterwards_done():
+            for _ in range(2):
+                settle(reserve(streams=True), model=MODEL, units={Unit.INPUT: 1})
+            assert busy() == 1, "the last one's goes back when its reader has the answer"
+        assert busy() == 0
 
 
 def test_unused_tokens_come_back_but_never_more_than_the_bucket_holds() -> None:

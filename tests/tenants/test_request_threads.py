@@ -3,15 +3,19 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from contextvars import copy_context
 from io import BytesIO
+from threading import Event
 from typing import Any
 
 import httpx
 import pytest
 from django.db import connection
+from django.http import HttpResponse
 
 from config.asgi import application
 from config.handling import OF_ONE_HOST, Handler, Turns, _threads
+from tenants.afterwards import afterwards
 from tenants.context import current_or_none
 from tests.support.cast import ALICE, CHARLIE, Person
 from tests.support.clients import browser_of
@@ -112,6 +116,69 @@ def test_a_request_leaves_neither_connection_nor_tenant_in_its_thread() -> None:
     assert _threads.submit(left).result() == (None, None, None)
 
 
+def test_an_answer_is_told_before_what_may_be_done_afterwards() -> None:
+    told: list[str] = []
+
+    def work() -> None:
+        told.append("work")
+        raise OSError  # is logged, and keeps nothing else from being done
+
+    def view(request: Any) -> HttpResponse:
+        response = HttpResponse("fine")
+        response._resource_closers.append(lambda: told.append("closed"))
+        for _ in range(2):
+            afterwards(work)
+        with ThreadPoolExecutor(1) as thread:  # that of another may outlive the request
+            thread.submit(copy_context().run, afterwards, lambda: told.append("aside")).result()
+        return response
+
+    handler = Handler()
+    handler._middleware_chain = view
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    handler._answered(scope, BytesIO(), lambda response: told.append("answer"))
+    assert told == ["aside", "answer", "closed", "work", "work"]
+    with pytest.raises(OSError):
+        afterwards(work)  # of no request: at once
+
+
+def test_a_host_keeps_its_turn_until_its_thread_is_free_and_failures_are_heard() -> None:
+    close = Event()
+
+    def slow(request: Any) -> HttpResponse:
+        response = HttpResponse("fine")
+        response._resource_closers.append(lambda: close.wait(20))
+        return response
+
+    def broken(request: Any) -> HttpResponse:
+        raise OSError("before any answer")
+
+    async def asked() -> None:
+        handler, sent = Handler(), []
+        scope = {"type": "http", "method": "GET", "path": "/",
+                 "headers": [(b"host", b"slow.localhost")]}  # fmt: skip
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b""}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        handler._middleware_chain = slow
+        await handler(scope, receive, send)
+        assert sent[-1]["body"] == b"fine", "the answer has gone out"
+        assert handler.turns._going == {b"slow.localhost": 1} and handler._working
+        close.set()
+        await asyncio.wait(handler._working, timeout=20)
+        assert not handler.turns._going
+
+        handler._middleware_chain = broken
+        with pytest.raises(OSError, match="before any answer"):
+            await handler(scope, receive, send)
+        assert not handler.turns._going
+
+    aside(asked)
+
+
 def test_a_streamed_answer_holds_no_connection_while_it_is_sent() -> None:
     session = browser_of(ALICE).cookies["session"].value
     scope = {"type": "http", "method": "GET", "path": "/settings/audit/export/",
@@ -120,8 +187,9 @@ def test_a_streamed_answer_holds_no_connection_while_it_is_sent() -> None:
              ]}  # fmt: skip
 
     def answered() -> tuple[Any, Any]:
-        response: Any = Handler()._answered(scope, BytesIO())
-        return response, connection.connection
+        told: list[Any] = []
+        Handler()._answered(scope, BytesIO(), told.append)
+        return told[0], connection.connection
 
     async def read(response: Any) -> bytes:
         return b"".join([part async for part in response])
