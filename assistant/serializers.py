@@ -9,9 +9,10 @@ from assistant.keeping import REASON_CHARACTERS
 from assistant.models import ActionState, Conversation, MessageRole, MessageStatus, Origin, Rating
 from documents.models import Status
 from documents.serializers import CitationSerializer, ConflictSerializer
+from tenants.asked import Asked
 
 
-class AskMessageSerializer(serializers.Serializer[Any]):
+class AskMessageSerializer(Asked):
     """What the user says."""
 
     text = serializers.CharField(allow_blank=True, trim_whitespace=False)
@@ -37,7 +38,7 @@ class AgainSerializer(serializers.Serializer[Any]):
     thorough = serializers.BooleanField(required=False)
 
 
-class ChosenSerializer(serializers.Serializer[Any]):
+class ChosenSerializer(Asked):
     """Which branch to show."""
 
     message_id = serializers.UUIDField(help_text="A message on it.")
@@ -67,7 +68,7 @@ class ActionSerializer(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
 
 
-class DecisionSerializer(serializers.Serializer[Any]):
+class DecisionSerializer(Asked):
     approve = serializers.BooleanField()
 
 
@@ -148,7 +149,7 @@ class ListQuerySerializer(serializers.Serializer[Any]):
     )
 
 
-class RatingSerializer(serializers.Serializer[Any]):
+class RatingSerializer(Asked):
     """What its user thinks of an answer."""
 
     rating = serializers.ChoiceField(choices=Rating.choices, allow_null=True)
@@ -157,7 +158,7 @@ class RatingSerializer(serializers.Serializer[Any]):
     )
 
 
-class ConversationSerializer(serializers.ModelSerializer[Conversation]):
+class ConversationSerializer(Asked, serializers.ModelSerializer[Conversation]):
     """A conversation without its messages."""
 
     title = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
@@ -193,7 +194,7 @@ class ConversationDetailSerializer(ConversationSerializer):
         fields: ClassVar = [*ConversationSerializer.Meta.fields, "messages"]
 
 
-class WriteSerializer(serializers.Serializer[Any]):
+class WriteSerializer(Asked):
     """What to write, from what."""
 
     task = serializers.ChoiceField(choices=["draft", "rewrite", "summarize"])
@@ -264,5 +265,5 @@ class WrittenTextDetailSerializer(WrittenTextSerializer):
     versions = VersionSerializer(many=True, help_text="The first first.")
 
 
-class RestoreSerializer(serializers.Serializer[Any]):
+class RestoreSerializer(Asked):
     version = serializers.IntegerField(min_value=1, max_value=2_000_000_000)

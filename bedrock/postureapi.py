@@ -18,17 +18,18 @@ from bedrock.safetyapi import SafetySerializer
 from bedrock.services import newest, posture_set
 from bedrock.told import safety_told
 from tenants.accounts.selectors import actor_of
+from tenants.asked import Asked
 from tenants.context import current
 
 
-class PostureChangeSerializer(serializers.Serializer[Any]):
+class PostureChangeSerializer(Asked):
     posture = serializers.ChoiceField(choices=STRICTNESS)
     version = serializers.IntegerField(
         min_value=0, required=False, help_text="The version you looked at; another: 409."
     )
 
 
-class PostureAskSerializer(serializers.Serializer[Any]):
+class PostureAskSerializer(Asked):
     posture = serializers.ChoiceField(choices=STRICTNESS)
     reason = serializers.CharField(max_length=500)
 
@@ -46,7 +47,7 @@ class PosturesSerializer(serializers.Serializer[Any]):
     request = serializers.DictField(allow_null=True, help_text="The request that waits, if any.")
 
 
-class BenchAskSerializer(serializers.Serializer[Any]):
+class BenchAskSerializer(Asked):
     text = serializers.CharField(max_length=5_000)
     side = serializers.ChoiceField(choices=("input", "output"), default="input")
 

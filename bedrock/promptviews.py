@@ -29,6 +29,7 @@ from bedrock.views import version_of
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.accounts.settingspages import settings_page
+from tenants.asked import Asked
 from tenants.context import current
 from tenants.errors import TenantryError
 
@@ -88,7 +89,7 @@ def _history() -> list[dict[str, Any]]:
     return [{"row": row, "off": [FEATURES[name] for name in row.off]} for row in rows[:HISTORY]]
 
 
-class AssistantSettingsSerializer(serializers.Serializer[Any]):
+class AssistantSettingsSerializer(Asked):
     """What is in force. What a change leaves out stays as it is."""
 
     version = serializers.IntegerField(

@@ -13,10 +13,11 @@ from rest_framework.views import APIView
 from bedrock.services import safety_restore, safety_set
 from bedrock.told import safety_told
 from tenants.accounts.selectors import actor_of
+from tenants.asked import Asked
 from tenants.context import current
 
 
-class TopicSerializer(serializers.Serializer[Any]):
+class TopicSerializer(Asked):
     """A topic that is not answered."""
 
     name = serializers.CharField(max_length=100)
@@ -26,7 +27,7 @@ class TopicSerializer(serializers.Serializer[Any]):
     )
 
 
-class SafetyChangeSerializer(serializers.Serializer[Any]):
+class SafetyChangeSerializer(Asked):
     """What is left out stays as it is."""
 
     version = serializers.IntegerField(

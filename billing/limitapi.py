@@ -15,6 +15,7 @@ from billing.limits import limits_told
 from billing.monthly import hours, month_usage
 from billing.services import allowance_set, budget_set, cap_set
 from tenants.accounts.selectors import actor_of
+from tenants.asked import Asked
 from tenants.errors import Invalid
 
 AMOUNT: dict[str, Any] = {"max_digits": 30, "decimal_places": 6, "min_value": Decimal(0)}
@@ -29,7 +30,7 @@ class AmountField(serializers.DecimalField):
         return super().run_validation(data)
 
 
-class SumSerializer(serializers.Serializer[Any]):
+class SumSerializer(Asked):
     """A sum of dollars a month; null removes it."""
 
     usd = AmountField(allow_null=True, **AMOUNT)
@@ -63,7 +64,7 @@ class LimitsSerializer(serializers.Serializer[Any]):
     members = MemberLimitSerializer(many=True, required=False, help_text="For admins.")
 
 
-class AllowanceSerializer(serializers.Serializer[Any]):
+class AllowanceSerializer(Asked):
     """A member's allowance; without both amounts it is removed."""
 
     user_id = serializers.UUIDField(

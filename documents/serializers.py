@@ -14,6 +14,7 @@ from documents.pages import QUERY_CHARACTERS
 from documents.parsing import NAME_CHARACTERS
 from documents.services import ACTIONS
 from search.tagging import TAG_CHARACTERS, TAGS_AT_MOST
+from tenants.asked import Asked
 from tenants.wording import grouped
 
 TEXT_WINDOW = 100_000  # characters that one request for text may span
@@ -80,7 +81,7 @@ class DocumentSerializer(serializers.Serializer[Document]):
         return reverse("document_view", args=[document.id])
 
 
-class UploadSerializer(serializers.Serializer[Any]):
+class UploadSerializer(Asked):
     """One file, sent as multipart/form-data."""
 
     file = serializers.FileField(
@@ -100,13 +101,13 @@ class UploadSerializer(serializers.Serializer[Any]):
     )
 
 
-class VersionUploadSerializer(serializers.Serializer[Any]):
+class VersionUploadSerializer(Asked):
     """The file that takes a document's place, sent as multipart/form-data."""
 
     file = serializers.FileField(allow_empty_file=True, max_length=None)
 
 
-class ChangeSerializer(serializers.Serializer[Any]):
+class ChangeSerializer(Asked):
     """What to change; what is left out stays."""
 
     name = serializers.CharField(
@@ -128,7 +129,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
     )
 
 
-class BulkSerializer(serializers.Serializer[Any]):
+class BulkSerializer(Asked):
     """One action on several documents: all of them, or none."""
 
     action = serializers.ChoiceField(choices=ACTIONS)
@@ -200,7 +201,7 @@ class DocumentTextSerializer(serializers.Serializer[Any]):
     pages = PageSerializer(many=True, help_text="The pages that the part touches.")
 
 
-class AskSerializer(serializers.Serializer[Any]):
+class AskSerializer(Asked):
     """A question, to everything, to chosen documents, or to collections."""
 
     question = serializers.CharField(allow_blank=True, trim_whitespace=False)

@@ -26,10 +26,11 @@ from documents.uploading import (
     uploads_open,
 )
 from tenants.accounts.selectors import actor_of
+from tenants.asked import Asked
 from tenants.multipart import ADDRESS_SECONDS
 
 
-class UploadBeginSerializer(serializers.Serializer[Any]):
+class UploadBeginSerializer(Asked):
     """The file that is to come."""
 
     name = serializers.CharField(
@@ -81,7 +82,7 @@ class PartedUploadDetailSerializer(PartedUploadSerializer):
     parts = PieceSerializer(many=True, help_text="Empty once they are joined.")
 
 
-class NumbersSerializer(serializers.Serializer[Any]):
+class NumbersSerializer(Asked):
     """Which parts to send."""
 
     numbers = serializers.ListField(
@@ -106,14 +107,14 @@ class AddressesSerializer(serializers.Serializer[Any]):
     expires_in = serializers.IntegerField(help_text="Seconds.")
 
 
-class EtagSerializer(serializers.Serializer[Any]):
+class EtagSerializer(Asked):
     """What S3 answered to a part."""
 
     number = serializers.IntegerField(min_value=1, max_value=10_000)
     etag = serializers.CharField(max_length=200)
 
 
-class CompleteSerializer(serializers.Serializer[Any]):
+class CompleteSerializer(Asked):
     """What the sender knows of the parts, and whether a duplicate is wanted."""
 
     parts = EtagSerializer(many=True, required=False, help_text="Held against what S3 has.")

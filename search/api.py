@@ -78,7 +78,7 @@ class CollectionListView(GenericAPIView[Collection]):
     def get(self, request: Request) -> Response:
         """The collections that you may read or manage, newest first."""
         page = self.paginate_queryset(collection_overview(actor_of(request)))
-        rows = CollectionSerializer(page, many=True)  # type: ignore[arg-type] # a list, being many
+        rows = CollectionSerializer(page, many=True)
         return self.get_paginated_response(rows.data)
 
     @extend_schema(request=CollectionSerializer, responses={201: CollectionSerializer})

@@ -7,9 +7,10 @@ from rest_framework import serializers
 
 from search.filing import NAME_CHARACTERS
 from search.filters import KINDS
-from search.models import Collection, CollectionGroup, CollectionMember, Right
+from search.models import Right
 from search.selectors import LIMIT, LIMIT_USUAL, QUERY_CHARACTERS
 from search.tagging import TAG_CHARACTERS, TAGS_AT_MOST
+from tenants.asked import Asked
 
 IDS_AT_MOST = 1_000
 
@@ -23,7 +24,7 @@ class IdField(serializers.UUIDField):
         return super().to_internal_value(data)
 
 
-class SearchSerializer(serializers.Serializer[Any]):
+class SearchSerializer(Asked):
     """What to look for; without ids, in everything that the caller may see."""
 
     query = serializers.CharField(
@@ -84,7 +85,7 @@ class ResultsSerializer(serializers.Serializer[Any]):
     request_id = serializers.UUIDField(help_text="`GET requests/{id}/` tells what it cost.")
 
 
-class CollectionSerializer(serializers.Serializer[Collection]):
+class CollectionSerializer(Asked):
     """A named set of documents, open to the whole workspace or to its owner and members alone.
 
     Names differ by more than case among the open ones, and among one's own.
@@ -105,7 +106,7 @@ class CollectionSerializer(serializers.Serializer[Collection]):
     created_at = serializers.DateTimeField(read_only=True)
 
 
-class CollectionMemberSerializer(serializers.Serializer[CollectionMember]):
+class CollectionMemberSerializer(Asked):
     """A user whom a collection is shared with, besides its owner."""
 
     user = serializers.UUIDField(source="user_id", read_only=True)
@@ -117,7 +118,7 @@ class CollectionMembersSerializer(serializers.Serializer[Any]):
     results = CollectionMemberSerializer(many=True)
 
 
-class CollectionGroupSerializer(serializers.Serializer[CollectionGroup]):
+class CollectionGroupSerializer(Asked):
     """A group that a collection is shared with: whoever is in it then."""
 
     group = serializers.UUIDField(source="group_id", read_only=True)

@@ -1,15 +1,19 @@
 """Pages of the API's lists by a cursor that names a row."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import ValidationError as Refused
 from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+
+DIGITS: Final = 20  # of a limit that are read; Python refuses thousands
 
 
 class Cursors(CursorPagination):
-    """`limit` up to 100; `next` and `previous` are addresses with a cursor."""
+    """`limit` up to 100, of more 100; `next` and `previous` are addresses with a cursor."""
 
     max_page_size = 100
     page_size_query_param = "limit"
@@ -18,6 +22,13 @@ class Cursors(CursorPagination):
         "This cursor is none of this list. Use an address of next or previous as it is, or begin "
         "again without cursor."
     )
+
+    def get_page_size(self, request: Request) -> int | None:
+        """Refuse a limit that is no number, which the base class passes over."""
+        given = request.query_params.get(self.page_size_query_param, "1")
+        if not (given.isascii() and given.isdecimal() and int(given[:DIGITS])):
+            raise Refused({self.page_size_query_param: [_("Give a whole number from 1 to 100.")]})
+        return super().get_page_size(request)
 
     def paginate_queryset(self, *args: Any, **kwargs: Any) -> list[Any] | None:
         """Answer a cursor whose position is no value of the ordering like any other bad cursor."""

@@ -13,6 +13,7 @@ from billing.alerts.selectors import alert_settings, alerts_latest, alerts_unrea
 from billing.alerts.services import alerts_choose, alerts_read
 from tenants.accounts.models import role_reaches
 from tenants.accounts.selectors import actor_of
+from tenants.asked import Asked
 
 
 class AlertSerializer(serializers.Serializer[Any]):
@@ -30,7 +31,7 @@ class AlertSerializer(serializers.Serializer[Any]):
     unread = serializers.BooleanField()
 
 
-class AlertChoiceSerializer(serializers.Serializer[Any]):
+class AlertChoiceSerializer(Asked):
     """When and to whom alerts are said."""
 
     thresholds = serializers.DictField(
@@ -50,7 +51,7 @@ class AlertsSerializer(serializers.Serializer[Any]):
     chosen = AlertChoiceSerializer(required=False, help_text="For admins.")
 
 
-class AlertsReadSerializer(serializers.Serializer[Any]):
+class AlertsReadSerializer(Asked):
     until = serializers.DateTimeField(help_text="`at` of the latest alert that was read.")
 
 

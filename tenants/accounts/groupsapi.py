@@ -1,6 +1,6 @@
 """REST: groups of people."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -22,9 +22,10 @@ from tenants.accounts.groups import (
 )
 from tenants.accounts.models import MemberGroup
 from tenants.accounts.selectors import actor_of
+from tenants.asked import Asked
 
 
-class GroupSerializer(serializers.Serializer[Any]):
+class GroupSerializer(Asked):
     """A group; collections are shared with it, and allowances given to it."""
 
     id = serializers.UUIDField(read_only=True)

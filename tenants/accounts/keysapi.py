@@ -14,9 +14,10 @@ from tenants.accounts.keys import KeyTerms, api_key_create, api_key_revoke, key_
 from tenants.accounts.models import ApiKey, Role, User
 from tenants.accounts.programs import program_create, program_delete, program_of
 from tenants.accounts.selectors import actor_of
+from tenants.asked import Asked
 
 
-class KeySerializer(serializers.Serializer[Any]):
+class KeySerializer(Asked):
     """A key, without its secret. No `scopes`: everything that its user may."""
 
     id = serializers.UUIDField(read_only=True)
@@ -50,7 +51,7 @@ class KeyMadeSerializer(KeySerializer):
     secret = serializers.CharField()
 
 
-class ProgramSerializer(serializers.Serializer[Any]):
+class ProgramSerializer(Asked):
     """A service account: a program that belongs to the workspace."""
 
     id = serializers.UUIDField(read_only=True)

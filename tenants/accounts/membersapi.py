@@ -16,6 +16,7 @@ from tenants.accounts.inviting import invitation_create, invitation_revoke
 from tenants.accounts.membership import active_set, member_of, role_set
 from tenants.accounts.models import Invitation, Role, User
 from tenants.accounts.selectors import actor_of
+from tenants.asked import Asked
 from tenants.errors import Invalid
 
 
@@ -30,14 +31,14 @@ class MemberSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
-class MemberChangeSerializer(serializers.Serializer[Any]):
+class MemberChangeSerializer(Asked):
     """What is to change: one of the two, or both."""
 
     role = serializers.ChoiceField(Role.choices, required=False)
     active = serializers.BooleanField(required=False)
 
 
-class InvitationSerializer(serializers.Serializer[Any]):
+class InvitationSerializer(Asked):
     """An invitation that waits."""
 
     id = serializers.UUIDField(read_only=True)

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.accounts.settingspages import settings_page
+from tenants.asked import Asked
 from tenants.context import current
 from tenants.errors import Invalid, TenantryError
 from tenants.lifecycle.exports import KEPT, export_ask, export_parts, exports_of
@@ -182,7 +183,7 @@ def leave_submit(request: HttpRequest) -> HttpResponse:
     return redirect("settings-data")
 
 
-class DataPolicySerializer(serializers.Serializer[Any]):
+class DataPolicySerializer(Asked):
     """What is in force. `days` by kind; null: kept for good. What a change leaves out stays."""
 
     version = serializers.IntegerField(

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from tenants.accounts.models import User
 from tenants.accounts.selectors import actor_of
 from tenants.accounts.services import PROVED
+from tenants.asked import Asked
 from tenants.errors import Forbidden
 from tenants.signin.factors import factor_of, factor_remove, factors_reset
 from tenants.signin.models import Factor, OpenSession, SignInPolicy
@@ -62,7 +63,7 @@ class FactorSerializer(serializers.Serializer[Any]):
     last_used_at = serializers.DateTimeField(allow_null=True)
 
 
-class SignInPolicySerializer(serializers.Serializer[Any]):
+class SignInPolicySerializer(Asked):
     """Who must have a second factor: nobody, admins and owners, or everyone."""
 
     second = serializers.ChoiceField(SignInPolicy.Second.choices)

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from tenants.accounts.limits import HOOK, attempt_count
 from tenants.accounts.selectors import actor_of
+from tenants.asked import Asked
 from tenants.errors import Invalid
 from tenants.webhooks.models import Delivery, Endpoint
 from tenants.webhooks.services import (
@@ -26,7 +27,7 @@ from tenants.webhooks.services import (
 )
 
 
-class WebhookSerializer(serializers.Serializer[Any]):
+class WebhookSerializer(Asked):
     """An address that events are sent to; no `events` means all of them."""
 
     id = serializers.UUIDField(read_only=True)
@@ -38,7 +39,7 @@ class WebhookSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField(read_only=True)
 
 
-class WebhookChangeSerializer(serializers.Serializer[Any]):
+class WebhookChangeSerializer(Asked):
     """What is to change."""
 
     url = serializers.CharField(max_length=2000, required=False)
