@@ -7,9 +7,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
-from billing.limitmodels import EVERYONE
+from billing.limitmodels import EVERYONE, Allowance
 from billing.meters import Meter, database_now, next_month
 from billing.refusals import LIMITS_URL, number
 from billing.units import Metric
@@ -145,6 +146,13 @@ def allowances(month: date) -> tuple[Member, list[Member]]:
     everyone = Member(User(), *rows.get(EVERYONE, nothing))
     found = [Member(user, *rows.get(user.pk, nothing)) for user in User.objects.all()]
     return everyone, found
+
+
+def allowance_own(subject: UUID | None) -> tuple[Decimal | None, Decimal | None]:
+    """Return what a member, a group or, without an id, everyone was given themselves."""
+    rows = Allowance.objects.filter(tenant_id=current().id, user_id=subject or EVERYONE)
+    own = rows.filter(Q(group_id=None) | Q(group_id=F("user_id")))
+    return own.values_list("model_tokens", "spend_usd").first() or (None, None)
 
 
 def limits_told(actor: Actor) -> dict[str, Any]:

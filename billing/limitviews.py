@@ -12,7 +12,7 @@ from django.utils.translation import override
 from billing.clock import moment_of
 from billing.exports import usage_csv
 from billing.groupallowance import group_allowances
-from billing.limits import allowances, own_limits
+from billing.limits import allowance_own, allowances, own_limits
 from billing.requests import SHOWN, request_entries, requests_latest
 from billing.selectors import month_usage
 from billing.services import allowance_set, budget_set, cap_set
@@ -22,6 +22,7 @@ from tenants.accounts.selectors import actor_of
 from tenants.context import Actor
 from tenants.errors import Forbidden, Invalid, TenantryError
 from tenants.numbers import typed
+from tenants.seen import seen_check
 
 
 @role_required("viewer")
@@ -49,6 +50,7 @@ def limits_page(request: HttpRequest) -> HttpResponse:
         "groups": group_allowances() if admin else [],
         "owners": User.objects.filter(role=Role.OWNER, is_active=True),
         "error": error,
+        "typed": request.POST if error else {},
     }
     return render(request, "billing/limits.html", context, status=422 if error else 200)
 
@@ -65,6 +67,7 @@ def _set(actor: Actor, form: Any) -> None:
             user_id = UUID(form["user_id"]) if form.get("user_id") else None
         except ValueError:
             raise Invalid(_("There is no such member; reload the page.")) from None
+        seen_check(form, *allowance_own(user_id))
         allowance_set(
             actor=actor,
             user_id=user_id,
@@ -75,6 +78,8 @@ def _set(actor: Actor, form: Any) -> None:
     usd = None if form.get("remove") else _amount(form.get("usd"))
     if usd is None and not form.get("remove"):
         raise Invalid(_("Give a sum in dollars."))
+    own = own_limits(actor.user_id)
+    seen_check(form, own.cap_usd if part == "cap" else own.budget_usd)
     (cap_set if part == "cap" else budget_set)(actor=actor, usd=usd)
 
 

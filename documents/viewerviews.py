@@ -54,7 +54,7 @@ def document_view(request: HttpRequest, document_id: UUID) -> HttpResponse:
 
 
 def document_shown(request: HttpRequest, document_id: UUID, **more: Any) -> HttpResponse:
-    """Show the document; `error` is why it was not renamed to `name_given`."""
+    """Show the document; `error` is why it was not renamed to `name_given`, and so for its tags."""
     actor = actor_of(request)
     document = document_readable(actor, document_id)
     attached = document.attached_to is not None
@@ -74,7 +74,8 @@ def document_shown(request: HttpRequest, document_id: UUID, **more: Any) -> Http
     }
     if document.status == Status.READY:
         context |= _reading(request, document)
-    status = more["error"].status if "error" in more else 200
+    refused = more.get("error") or more.get("tags_error")
+    status = refused.status if refused else 200
     return render(request, "documents/view.html", context | more, status=status)
 
 

@@ -1,7 +1,7 @@
 """Pages: the list with uploads, the viewer, and questions."""
 
 import json
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -47,6 +47,7 @@ from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.errors import Conflict, TenantryError
 from tenants.multipart import uploads_source
+from tenants.seen import ChangedMeanwhile, seen_check
 
 LIVE_ROWS: Final = 100  # rows that one look at the states may ask for
 
@@ -186,18 +187,18 @@ def _done(action: str, count: int) -> str:
 @role_required("member")
 def document_tags_submit(request: HttpRequest, document_id: UUID) -> HttpResponse:
     """Give the document the tags of the form, all of them, with commas between."""
-    actor = actor_of(request)
-    document_of(actor, document_id)
+    actor, typed = actor_of(request), request.POST.get("tags", "")
+    document: Any = document_of(actor, document_id)  # with its tags
     try:
+        seen_check(request.POST, document.tags)
         documents_tag(
             actor=actor,
             document_ids=[document_id],
-            tags=tags_given(request.POST.get("tags", "")),
+            tags=tags_given(typed),
         )
-    except TagsWrong as error:
-        messages.warning(request, error.detail)
-    else:
-        messages.success(request, _("Tags saved"))
+    except (ChangedMeanwhile, TagsWrong) as error:
+        return document_shown(request, document_id, tags_error=error, tags_typed=typed)
+    messages.success(request, _("Tags saved"))
     return redirect("document_view", document_id)
 
 
@@ -205,15 +206,16 @@ def document_tags_submit(request: HttpRequest, document_id: UUID) -> HttpRespons
 @role_required("member")
 def document_rename_submit(request: HttpRequest, document_id: UUID) -> HttpResponse:
     actor = actor_of(request)
-    document_of(actor, document_id)
+    document = document_of(actor, document_id)
     name = request.POST.get("name", "")
     try:
+        seen_check(request.POST, document.name)
         renamed = document_rename(actor=actor, document_id=document_id, name=name)
+    except (BadName, ChangedMeanwhile, NameTooLong) as error:
+        return document_shown(request, document_id, error=error, name_given=name)
     except Conflict as error:
         messages.warning(request, error.detail)
         return redirect("document_view", document_id)
-    except (BadName, NameTooLong) as error:
-        return document_shown(request, document_id, error=error, name_given=name)
     messages.success(request, _("Renamed to “%(name)s”") % {"name": renamed.name})
     return redirect("document_view", document_id)
 

@@ -33,6 +33,7 @@ from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.errors import TenantryError
+from tenants.seen import seen_check
 
 
 @require_http_methods(["GET", "POST"])
@@ -96,8 +97,9 @@ def _one(request: HttpRequest, collection_id: UUID, **more: Any) -> HttpResponse
 
 @role_required("member")
 def _change(request: HttpRequest, collection_id: UUID) -> HttpResponse:
-    access = request.POST.get("access")
+    access, known = request.POST.get("access"), collection_shown(actor_of(request), collection_id)
     try:
+        seen_check(request.POST, known.name, known.open)
         collection_change(
             actor=actor_of(request),
             collection_id=collection_id,
@@ -107,7 +109,7 @@ def _change(request: HttpRequest, collection_id: UUID) -> HttpResponse:
     except TenantryError as error:
         if error.status not in (400, 409):
             raise
-        return _one(request, collection_id, error=error)
+        return _one(request, collection_id, error=error, typed=request.POST)
     messages.success(request, _("Collection saved"))
     return redirect("collection", collection_id)
 

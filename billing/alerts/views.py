@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from billing.alertmodels import Alert
+from billing.alertmodels import Alert, AlertSettings
 from billing.alerts.selectors import alert_settings, alerts_latest, choices
 from billing.alerts.services import alerts_choose, alerts_read
 from billing.clock import moment_of
@@ -17,6 +17,7 @@ from tenants.accounts.models import Role, User, role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.errors import Forbidden, Invalid, TenantryError
+from tenants.seen import seen_check
 
 
 @role_required("viewer")
@@ -28,6 +29,7 @@ def alerts_page(request: HttpRequest) -> HttpResponse:
         if not admin:
             raise Forbidden
         try:
+            seen_check(request.POST, _shown(alert_settings()))
             alerts_choose(
                 actor=actor,
                 thresholds={
@@ -41,6 +43,7 @@ def alerts_page(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("usage_alerts")
     chosen = alert_settings()
+    members = request.POST.getlist("members") if error else chosen.members
     found = alerts_latest(actor)
     context: dict[str, Any] = {
         "alerts": found,
@@ -51,9 +54,10 @@ def alerts_page(request: HttpRequest) -> HttpResponse:
             (choice, request.POST.get(choice.kind, "") if error else choice.text)
             for choice in choices(chosen)
         ],
-        "to_admins": chosen.to_admins,
+        "shown": _shown(chosen),
+        "to_admins": "to_admins" in request.POST if error else chosen.to_admins,
         "others": [
-            (user, str(user.pk) in chosen.members)
+            (user, str(user.pk) in members)
             for user in User.objects.filter(
                 is_active=True, is_service=False, role__in=(Role.VIEWER, Role.MEMBER)
             )
@@ -62,6 +66,11 @@ def alerts_page(request: HttpRequest) -> HttpResponse:
         else [],
     }
     return render(request, "billing/alerts.html", context, status=422 if error else 200)
+
+
+def _shown(chosen: AlertSettings) -> list[Any]:
+    """Return what the form is filled in from."""
+    return [chosen.thresholds, chosen.to_admins, chosen.members]
 
 
 @require_POST

@@ -28,6 +28,7 @@ from tenants.accounts.models import User
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.errors import NotFound
+from tenants.seen import ChangedMeanwhile, seen_check
 
 Kind = InvoiceLine.Kind
 OPENS = (Kind.SEATS, Kind.OVERAGE, Kind.USAGE)
@@ -81,6 +82,7 @@ def _list(request: HttpRequest, form: AccountForm, status: int = 200) -> HttpRes
             "charges": charges,
             "total": total,
             "form": form,
+            "shown": _initial(),
         },
         status=status,
     )
@@ -92,6 +94,11 @@ def account_action(request: HttpRequest) -> HttpResponse:
     """Keep to whom invoices are addressed."""
     form = AccountForm(request.POST)
     if not form.is_valid():
+        return _list(request, form, status=422)
+    try:
+        seen_check(request.POST, _initial())
+    except ChangedMeanwhile as refused:
+        form.add_error(None, refused.detail)
         return _list(request, form, status=422)
     account_write(actor=actor_of(request), **form.cleaned_data)
     return redirect("invoices")

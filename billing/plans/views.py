@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.formats import date_format
@@ -23,6 +24,7 @@ from tenants.accounts.models import Role, User, role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.context import current
+from tenants.seen import ChangedMeanwhile, seen_check
 
 
 def members() -> int:
@@ -83,10 +85,22 @@ def _estimates(plans: list[Any]) -> list[Row]:
 @role_required("owner")
 def plan_page(request: HttpRequest, plan: str) -> HttpResponse:
     """Show what a change to the plan would do; POST does it."""
+    known = current().plan, plan_next()
     if request.method == "POST":
+        try:
+            seen_check(request.POST, *known)
+        except ChangedMeanwhile:
+            messages.warning(
+                request, _("The plan was changed meanwhile; this is what a change would do now.")
+            )
+            return redirect("plan_change", plan)
         plan_change(actor=actor_of(request), code=plan, members=members())
         return redirect("usage_plans")
-    context = {"effect": plan_effect(plan, members=members()), "plan": plan_terms(current().plan)}
+    context = {
+        "effect": plan_effect(plan, members=members()),
+        "plan": plan_terms(current().plan),
+        "known": known,
+    }
     return render(request, "billing/plan_change.html", context)
 
 

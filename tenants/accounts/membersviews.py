@@ -28,7 +28,8 @@ from tenants.accounts.models import Role, User, role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of, members_page_of
 from tenants.accounts.settingspages import settings_page
-from tenants.errors import Invalid, NotFound
+from tenants.errors import Conflict, Invalid, NotFound
+from tenants.seen import seen_check
 from tenants.signin.second import sign_in_begin
 
 FILE_BYTES: Final = 64 * 1024
@@ -101,9 +102,10 @@ def _page(
 def member_action(request: HttpRequest, user_id: UUID) -> HttpResponse:
     """Change one member: `role`, or `active` as yes or no; or hand the workspace on."""
     actor = actor_of(request)
-    member_of(user_id)
+    member = member_of(user_id)
     try:
         if "role" in request.POST:
+            seen_check(request.POST, member.role)
             role_set(actor=actor, user_id=user_id, role=request.POST["role"])
         elif request.POST.get("active") in ("yes", "no"):
             active_set(actor=actor, user_id=user_id, active=request.POST["active"] == "yes")
@@ -111,7 +113,7 @@ def member_action(request: HttpRequest, user_id: UUID) -> HttpResponse:
             ownership_transfer(actor=actor, user_id=user_id)
         else:
             raise Invalid(_("Say what to change: role, active or transfer."))
-    except Invalid as refused:
+    except (Conflict, Invalid) as refused:
         return _page(request, admin=True, context={"error": refused.detail}, status=422)
     return redirect("settings-members")
 

@@ -15,6 +15,7 @@ from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.accounts.settingspages import settings_page
 from tenants.errors import Conflict, Invalid
+from tenants.seen import seen_check
 from tenants.webhooks.delivering import attempt_error_told
 from tenants.webhooks.events import event_types
 from tenants.webhooks.models import Delivery, Endpoint
@@ -65,10 +66,14 @@ def webhook_page(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
             done = _act(request, endpoint, context)
         except (Invalid, Conflict) as refused:
             context["error"] = refused.detail
+            if request.POST.get("act") == "change":
+                context["typed"] = request.POST
         else:
             if done is not None:
                 return done
         endpoint = endpoint_of(actor, endpoint_id)
+    typed = context.get("typed")
+    context["chosen"] = typed.getlist("events") if typed else endpoint.events
     context |= {"endpoint": endpoint, "types": event_types(), "deliveries": _told(endpoint)}
     status = 422 if context["error"] else 200
     return settings_page(request, "settings/webhook.html", context, status=status)
@@ -99,6 +104,7 @@ def _act(request: HttpRequest, endpoint: Endpoint, context: dict[str, Any]) -> H
             else gettext("The webhook is switched off."),
         )
     elif act == "change":
+        seen_check(request.POST, endpoint.url, endpoint.description, endpoint.events)
         endpoint_change(
             actor=actor,
             endpoint_id=endpoint.id,

@@ -18,6 +18,7 @@ from tenants.accounts.selectors import actor_of
 from tenants.accounts.settingspages import settings_page
 from tenants.errors import Conflict, Invalid
 from tenants.outbound import Unreachable
+from tenants.seen import seen_check
 from tenants.signin.models import EmailDomain, Provider, ProviderLink
 from tenants.signin.settingsviews import proved_lately
 from tenants.signin.sso.concluding import failed_page
@@ -47,6 +48,10 @@ TEXTS: Final = (
     "kind", "name", "issuer", "client_id", "metadata_url", "metadata_xml", "email_claim",
     "name_claim", "role", "hours",
 )  # fmt: skip
+FILLED: Final = (
+    "kind", "name", "issuer", "client_id", "secret", "metadata_url", "email_claim", "name_claim",
+    "joins", "role", "second_there", "hours",
+)  # fmt: skip
 
 
 @sensitive_post_parameters("secret")
@@ -58,6 +63,7 @@ def sso_settings_page(request: HttpRequest) -> HttpResponse:
         return _page(request, {})
     attempt_count(SSO, request, "")  # what the provider says of itself is fetched
     try:
+        seen_check(request.POST, provider_shown(provider_of()))
         provider_set(actor=actor_of(request), wanted=_wanted(request))
     except REFUSALS as refused:
         typed: dict[str, Any] = {name: request.POST.get(name, "") for name in TEXTS}
@@ -105,10 +111,24 @@ def _page(request: HttpRequest, more: dict[str, Any], status: int = 200) -> Http
         "owners": User.objects.filter(role=Role.OWNER, is_active=True),
         "links": ProviderLink.objects.select_related("user").order_by("user__email")[:SHOWN],
         "typed": None,
+        "shown": provider_shown(provider),
+        "shown_state": state_shown(provider),
         "samples": SAMPLES,
         **more,
     }
     return settings_page(request, "settings/sso.html", context, status=status)
+
+
+def provider_shown(provider: Provider | None) -> list[Any]:
+    """Return what the form of the provider is filled in from."""
+    if provider is None:
+        return []
+    return [getattr(provider, name) for name in FILLED]
+
+
+def state_shown(provider: Provider | None) -> list[Any]:
+    """Return what the form of who signs in with it is filled in from."""
+    return [] if provider is None else [provider.state, provider.break_glass_id]
 
 
 def _done(request: HttpRequest, said: str) -> HttpResponse:
@@ -129,6 +149,7 @@ def sso_state_action(request: HttpRequest) -> HttpResponse:
     except ValueError:
         chosen = None
     try:
+        seen_check(request.POST, state_shown(provider_of()))
         state_set(actor=actor_of(request), state=request.POST.get("state", ""), break_glass=chosen)
     except REFUSALS as refused:
         return _refused(request, refused)
