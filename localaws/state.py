@@ -26,18 +26,19 @@ class JsonStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.lock = threading.RLock()
-        self._loaded: dict[Path, dict[str, Any]] = {}
+        self._loaded: dict[tuple[str, str, str], dict[str, Any]] = {}  # a path takes longer
 
     def _path(self, collection: str, account: str, region: str) -> Path:
         return self.root / account / region / f"{collection}.json"
 
     def load(self, collection: str, account: str, region: str) -> dict[str, Any]:
         """The live document; empty where nothing was saved."""
-        path = self._path(collection, account, region)
+        place = (collection, account, region)
         with self.lock:
-            if path not in self._loaded:
-                self._loaded[path] = json.loads(path.read_text()) if path.exists() else {}
-            return self._loaded[path]
+            if place not in self._loaded:
+                path = self._path(*place)
+                self._loaded[place] = json.loads(path.read_text()) if path.exists() else {}
+            return self._loaded[place]
 
     def save(self, collection: str, account: str, region: str) -> None:
         """Write the live document to disk."""

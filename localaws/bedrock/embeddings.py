@@ -78,8 +78,8 @@ def answered(asked: Sequence[Wanted], embedder: Embedder) -> list[Answered]:
 
 def _sized(rows: Exact, dimensions: int) -> Exact:
     """Padded with zeros, which leaves cosine similarity unchanged."""
-    missing = max(0, dimensions - NATIVE_DIMENSIONS)
-    padded: Exact = np.pad(rows, ((0, 0), (0, missing)))
+    padded: Exact = np.zeros((len(rows), max(dimensions, NATIVE_DIMENSIONS)))
+    padded[:, :NATIVE_DIMENSIONS] = rows
     return padded
 
 
