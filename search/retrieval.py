@@ -18,6 +18,7 @@ from search.access import (
     sources_visible,
 )
 from search.arms import Sources, Within, rows, within
+from search.begun import by_words_typed
 from search.copies import embedded_text
 from search.errors import CollectionNotFound, SourceNotFound
 from search.languages import USUAL
@@ -117,10 +118,12 @@ def find(
     request_id: UUID,
     phrases: bool = True,
     stems_in: Sequence[str] = (),
+    unfinished: bool = False,
 ) -> Findings:
     """Return the `limit` best passages in `scope`, best first, and how the query was read.
 
     That tells the query's stems in the languages `stems_in` too, if words were looked for at all.
+    `unfinished` is a query that is being typed.
 
     With `phrases`, what stands in quotation marks must be in a passage word for word; in questions
     to be answered the marks say nothing. One metered call (an embedding, or a retrieval from a
@@ -134,7 +137,7 @@ def find(
         return Findings([])  # nothing is spent where nothing can be found
     [asked] = mask([cut], actor=actor, feature="search", request_id=request_id)
     quoted = phrases_of(asked) if phrases else []
-    place, words = by_words(sources, asked, quoted, stems_in=stems_in)
+    place, words = by_words(sources, asked, quoted, stems_in=stems_in, unfinished=unfinished)
     if not place.anything or (quoted and not len(words.ranked.numbers)):
         return Findings([])
     understood = as_masked(words.corrected(asked), asked)
@@ -155,6 +158,22 @@ def find(
     if top and len(passages) > 1:
         passages = reordered(passages, understood, top=top, actor=actor, request_id=request_id)
     return Findings(passages[:limit], words)
+
+
+def find_typed(
+    *, actor: Actor, scope: RetrievalScope = EVERYTHING, query: str, limit: int = 10
+) -> Findings:
+    """Return the `limit` passages that the words typed so far find best, the last one begun.
+
+    Three statements, two more for mistyped words; no model is asked and nothing is metered. Where
+    the workspace masks, the query meets masked passages alone, and is sent and kept nowhere.
+    Raises NotFound as `find` does.
+    """
+    place, words = by_words_typed(ids_in(actor, scope), query.replace("\x00", " ").strip())
+    ranked = fused(words.ranked, NOTHING, count=limit)
+    if not len(ranked.numbers):
+        return Findings([], words)
+    return Findings(live_passages(place, ranked, limit), words)
 
 
 def reordered(

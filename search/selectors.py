@@ -20,7 +20,8 @@ from search.errors import CollectionNotFound, LimitOutOfRange, QueryEmpty, Query
 from search.filters import Kind, kind_of
 from search.highlight import Text, excerpts
 from search.models import Collection, CollectionGroup, CollectionMember, Filing
-from search.retrieval import EVERYTHING, Findings, Passage, RetrievalScope, find
+from search.phrases import phrases_of
+from search.retrieval import EVERYTHING, Findings, Passage, RetrievalScope, find, find_typed
 from tenants.accounts.models import MemberGroup, User
 from tenants.context import Actor
 
@@ -56,15 +57,39 @@ def search(
     scope: RetrievalScope = EVERYTHING,
     limit: int = LIMIT_USUAL,
     request_id: UUID,
+    unfinished: bool = False,
 ) -> Findings:
-    """Return the best passages, and how the query was read.
+    """Return the best passages, and how the query was read; `unfinished` while it is typed.
 
     Raises Invalid for a query or limit out of bounds, and NotFound.
     """
     asked = query_checked(query)
     if not 1 <= limit <= LIMIT:
         raise LimitOutOfRange
-    return find(actor=actor, scope=scope, query=asked, limit=limit, request_id=request_id)
+    return find(
+        actor=actor,
+        scope=scope,
+        query=asked,
+        limit=limit,
+        request_id=request_id,
+        unfinished=unfinished,
+    )
+
+
+def search_typed(
+    *, actor: Actor, query: str, scope: RetrievalScope = EVERYTHING, limit: int = LIMIT_USUAL
+) -> Findings:
+    """Return what the words typed so far find, by the passages' words alone and for nothing.
+
+    What is in quotation marks finds nothing: it is looked for word for word, once it is searched.
+    Raises as `search`.
+    """
+    asked = query_checked(query)
+    if not 1 <= limit <= LIMIT:
+        raise LimitOutOfRange
+    if phrases_of(asked):
+        return Findings([])
+    return find_typed(actor=actor, scope=scope, query=asked, limit=limit)
 
 
 def results_of(found: Findings, query: str) -> list[Result]:

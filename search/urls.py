@@ -4,6 +4,7 @@ from search import api, collectionviews, groupsapi, views
 
 html_urlpatterns = [
     path("search/", views.search_page, name="search"),
+    path("search/typed/", views.search_typed_results, name="search_typed"),
     path("collections/", collectionviews.collections_page, name="collections"),
     path("collections/<uuid:collection_id>/", collectionviews.collection_page, name="collection"),
     path(

@@ -16,8 +16,10 @@ from search.selectors import (
     has_sources,
     results_of,
     search,
+    search_typed,
 )
 from search.tagging import tags_known
+from tenants.accounts.limits import TYPING, attempts_count_user
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.errors import TenantryError
@@ -34,13 +36,37 @@ FILTERS: Final = {
 
 
 @require_GET
+@never_cache
+@role_required("viewer")
+def search_typed_results(request: HttpRequest) -> HttpResponse:
+    """Show what the words typed so far find, before the whole search comes; 204 is nothing yet."""
+    actor = actor_of(request)
+    query = request.GET.get("q", "").replace("\x00", "").strip()
+    if not query:
+        return HttpResponse(status=204)
+    if actor.user_id:
+        attempts_count_user(TYPING, actor.user_id)
+    found = search_typed(
+        actor=actor, query=query, scope=scope_of(actor, **_filters(request)), limit=SHOWN
+    )
+    if not found.passages:
+        return HttpResponse(status=204)
+    context = {"query": query, "results": results_of(found, query), "typed": True}
+    return render(request, "search/page.html#found", context)
+
+
+def _filters(request: HttpRequest) -> dict[str, str]:
+    return {name: request.GET.get(given, "") for name, given in FILTERS.items()}
+
+
+@require_GET
 @never_cache  # page and fragment share an address: going back must not show the fragment alone
 @role_required("viewer")
 def search_page(request: HttpRequest) -> HttpResponse:
     """Show the field with its filters and what it finds; to htmx, what it finds alone."""
     actor = actor_of(request)
     query = request.GET.get("q", "").replace("\x00", "").strip()
-    filters = {name: request.GET.get(given, "") for name, given in FILTERS.items()}
+    filters = _filters(request)
     context: dict[str, Any] = {"query": query, "limit": QUERY_CHARACTERS, "filters": filters}
     status = 200
     if query:
@@ -52,6 +78,7 @@ def search_page(request: HttpRequest) -> HttpResponse:
                 scope=scope_of(actor, **filters),
                 limit=SHOWN,
                 request_id=request_id,
+                unfinished=True,
             )
             context |= {"results": results_of(found, query), "read_as": found.words.read_as}
             # What retrieval masked is remembered, so this asks nobody.

@@ -5,7 +5,7 @@ part. What it is read as comes from passages in sight alone: a word of others' m
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -105,22 +105,48 @@ class Words:
 
 
 def by_words(
-    sources: Sources, query: str, phrases: Sequence[Phrase] = (), *, stems_in: Sequence[str] = ()
+    sources: Sources,
+    query: str,
+    phrases: Sequence[Phrase] = (),
+    *,
+    stems_in: Sequence[str] = (),
+    unfinished: bool = False,
 ) -> tuple[Within, Words]:
     """Return where to look and the BM25 score of every chunk there that has the query's words.
 
     And all of the phrases. One statement; one or two more where nothing in the place has some of
     the words, or for phrases. `stems_in` are further languages to give the query's stems in.
+    `unfinished` says that the query is being typed: a short last word may be typed in part too.
+    """
+    place, found, stems = words_asked(sources, query, stems_in)
+    if not (place.anything and place.languages):
+        return place, Words(NOTHING)
+    words = Words(NOTHING)
+    if phrases:
+        return place, _with_phrases(place, found, phrases)
+    unknown = [stem for stem, term in found.items() if not term.entries]
+    short = last_word(query) if unfinished else ""
+    if any(forgiven(stem) or _begins(short, stem) for stem in unknown):
+        words = corrected(place, query, found, unknown, short=short)
+    return place, replace(words, ranked=scored(place, found.values()), stems=stems)
+
+
+def words_asked(
+    sources: Sources, query: str, stems_in: Sequence[str] = ()
+) -> tuple[Within, dict[str, TermPostings], dict[str, dict[str, int]]]:
+    """Return where to look, the postings of the query's terms there, and its stems by language.
+
+    One statement.
     """
     statement, params, ids = placed(sources)
     recurs = isinstance(sources, RawSQL)
     read = rows(f"{statement} {POSTINGS}", [*params, list(stems_in), query], recurs=recurs)
     place = place_of(ids, read[0][:COUNTED], recurs=recurs)
-    if not (place.anything and place.languages):
-        return place, Words(NOTHING)
     found: dict[str, TermPostings] = {}
     spoken = dict.fromkeys([*place.languages, *stems_in])
     stems: dict[str, dict[str, int]] = {language: {} for language in spoken}
+    if not (place.anything and place.languages):
+        return place, found, stems
     for lexeme, languages, times, chunks, part in (row[COUNTED:] for row in read if row[COUNTED]):
         told = dict(zip(languages, times, strict=True))
         for language, count in told.items():
@@ -128,31 +154,43 @@ def by_words(
         asked = max(told.get(language, 0) for language in place.languages)
         if asked:
             found[lexeme] = TermPostings(asked, int(chunks), bytes(part or b""))
-    words = Words(NOTHING)
-    if phrases:
-        return place, _with_phrases(place, found, phrases)
-    unknown = [stem for stem, term in found.items() if not term.entries]
-    if any(map(forgiven, unknown)):
-        words = _corrected(place, query, found, unknown)
-    return place, replace(words, ranked=_scored(place, found), stems=stems)
+    return place, found, stems
 
 
-def _scored(place: Within, found: Mapping[str, TermPostings]) -> Ranked:
+def last_word(query: str) -> str:
+    """Return what a query ends with, if that is a word long enough to begin others."""
+    last = _LAST_WORD.search(query.lower())
+    return last[0] if last and len(last[0]) >= PREFIX else ""
+
+
+def _begins(word: str, stem: str) -> bool:
+    """Say whether a stem is of this unfinished word."""
+    return bool(word) and len(stem) >= PREFIX and word.startswith(stem[: PREFIX - 1])
+
+
+def scored(place: Within, terms: Iterable[TermPostings]) -> Ranked:
+    """Return the BM25 score of every chunk that has one of the terms."""
     return bm25(
-        list(found.values()),
+        list(terms),
         chunks=place.chunks,
         mean_length=place.terms / max(place.chunks, 1),
     )
 
 
-def _corrected(
-    place: Within, query: str, found: dict[str, TermPostings], unknown: Sequence[str]
+def corrected(
+    place: Within,
+    query: str,
+    found: dict[str, TermPostings],
+    unknown: Sequence[str],
+    *,
+    short: str = "",
 ) -> Words:
     """Read words that nothing has as others, whose postings are put among those found.
 
-    Two statements, one where none of them can be read as another.
+    Two statements, one where none of them can be read as another. `short` is a last word that may
+    be typed in part, however short it is.
     """
-    likely = _likely(place, query, found, unknown)
+    likely = _likely(place, query, found, unknown, short=short)
     entries = _entries(place, [one.term for _, read, _ in likely for one in read])
     read_as: dict[str, tuple[str, ...]] = {}
     terms: list[str] = []
@@ -174,7 +212,12 @@ def _corrected(
 
 
 def _likely(
-    place: Within, query: str, found: Mapping[str, TermPostings], unknown: Sequence[str]
+    place: Within,
+    query: str,
+    found: Mapping[str, TermPostings],
+    unknown: Sequence[str],
+    *,
+    short: str,
 ) -> list[tuple[str, list[Reading], bool]]:
     """Return words that nothing has, what each may stand for, and whether it is unfinished."""
     typed = query.lower().rstrip()
@@ -205,9 +248,9 @@ def _likely(
         if told != own or any(stem in found and found[stem].entries for stem in told):
             continue  # a stop word of some language, or found
         stems = told & near.keys()
-        if not any(map(forgiven, stems)):
-            continue
         unfinished = typed.endswith(word)
+        if not any(map(forgiven, stems)) and not (unfinished and word == short):
+            continue
         there = {
             term: chunks
             for term, chunks in known.items()
@@ -240,7 +283,7 @@ def _with_phrases(
 ) -> Words:
     """Return the score of all chunks that have every phrase, by whatever else is asked."""
     numbers = _having(place, phrases, _narrowed(place, found, phrases))
-    ranked = _scored(place, found).only(numbers)
+    ranked = scored(place, found.values()).only(numbers)
     bare = np.setdiff1d(numbers, ranked.numbers)  # of stop words alone
     return Words(
         Ranked(

@@ -13,6 +13,7 @@ window.texts = {
 "At most {most} characters. Shorten it by {over}.":"Höchstens {most} Zeichen. Kürzen Sie um {over}.",
 "Backed by your documents":"Durch Ihre Dokumente belegt",
 "Begun elsewhere: go on there, or remove it. It waits until {time}.":"Anderswo begonnen: Machen Sie dort weiter, oder entfernen Sie die Datei. Sie wartet bis {time}.",
+"By meaning in a moment":"Gleich nach Bedeutung",
 "Cancel":"Abbrechen",
 "Checking":"Wird geprüft",
 "Checking each quotation against its document":"Jedes Zitat wird mit seinem Dokument verglichen",

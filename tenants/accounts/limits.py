@@ -58,6 +58,9 @@ SSO: Final = AttemptLimit(
 )
 LOGOUT: Final = AttemptLimit("logout", 600, 600, 60, gettext_lazy("wait a minute"))
 HOOK: Final = AttemptLimit("hook", 30, 60, 60, gettext_lazy("wait a minute before sending another"))
+TYPING: Final = AttemptLimit(
+    "typing", 600, 600, 60, gettext_lazy("wait a minute, or press Enter to search")
+)
 SECOND: Final = AttemptLimit(
     "second", 10, 10, 900, gettext_lazy("wait a quarter of an hour, or ask an admin")
 )

@@ -129,6 +129,7 @@ SEEN = {
     "ask page": (in_form, "9,417"),
     "the assistant": (in_conversation, "9,417"),
     "search page": (by_page(f"/search/?q={WORD}"), f"<mark>{WORD}"),
+    "search as one types": (by_page(f"/search/typed/?q={WORD[:4]}"), f"<mark>{WORD}"),
     "documents": (by_get("/api/v1/documents/"), "pay.md"),
     "documents page": (by_page("/documents/"), "pay.md"),
     "rows": (by_page("/documents/rows/?id={d}"), "pay.md"),

@@ -67,7 +67,8 @@ def reads(world: World, person: Person = ALICE) -> Iterator[tuple[str, Answer]]:
         yield what, sent("POST", f"/api/v1/{path}", host, key, _filled(body, world))
     for path in ("documents/", "conversations/", "collections/"):
         yield f"GET {path}", sent("GET", f"/api/v1/{path}", host, key)
-    for path in ("", "documents/", "assistant/", "assistant/list/", f"search/?q={world.canary}"):
+    found = (f"search/?q={world.canary}", f"search/typed/?q={world.canary}")
+    for path in ("", "documents/", "assistant/", "assistant/list/", *found):
         yield f"GET {path} page", sent("GET", f"/{path}", host, session)
 
 

@@ -104,6 +104,7 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "documents/<uuid:document_id>/rename/": {"POST": "member"},
     "ask/": {"GET": "viewer", "POST": "viewer"},
     "search/": {"GET": "viewer"},
+    "search/typed/": {"GET": "viewer"},
     "collections/": {"GET": "viewer", "POST": "member"},
     "collections/<uuid:collection_id>/": {"GET": "viewer", "POST": "member"},
     "collections/<uuid:collection_id>/delete/": {"POST": "member"},

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.people import sign_in
 from tests.support.browser import check
@@ -36,6 +36,81 @@ def test_results_come_as_one_types_and_the_keyboard_opens_one(search_page: Page)
     search_page.go_back()
     expect(search_page.locator("#q")).to_have_value("hotel cost per night")
     expect(results.first).to_be_visible()
+
+
+WATCH = """
+() => {
+  window.told = [];  // each line that said what is shown
+  window.spoken = [];  // each text for readers of screens
+  const found = document.querySelector("[data-found]");
+  const line = () => found.querySelector("[data-told]")?.textContent ?? "";
+  new MutationObserver(() => { if (line() !== told.at(-1)) told.push(line()); })
+    .observe(found, { childList: true, subtree: true });
+  new MutationObserver(([{ target }]) => spoken.push(target.textContent))
+    .observe(document.querySelector("[data-found-said]"), { childList: true });
+}
+"""
+
+
+def test_words_find_at_each_key_for_nothing_and_the_whole_search_takes_their_place(
+    live_stack: LiveStack, search_page: Page
+) -> None:
+    written = live_stack.sql("SELECT count(*) FROM billing_ledgerentry")
+    whole: list[str] = []
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        whole.append(route.request.url)
+        held.append(route)
+
+    search_page.route(re.compile(r"/search/\?"), hold)
+    search_page.evaluate(WATCH)
+    told = search_page.locator("[data-told]")
+    search_page.keyboard.type("hotel", delay=15)
+    expect(told).to_have_text("Matches by words; by meaning in a moment")
+    expect(search_page.locator(".result mark").first).to_be_visible()
+    expect(search_page).to_have_url(re.compile("/search/$"))
+    search_page.keyboard.press("ArrowDown")
+    first = search_page.locator("[data-result]").first
+    expect(first).to_be_focused()
+    stood = first.get_attribute("id")
+    expect(search_page.locator(".htmx-request").first).to_be_attached()
+    assert live_stack.sql("SELECT count(*) FROM billing_ledgerentry") == written
+    assert search_page.evaluate("spoken") == []
+    [only] = held
+    only.continue_()
+    expect(told).to_contain_text("best first")
+    expect(search_page).to_have_url(re.compile("q=hotel"))
+    expect(search_page.locator(f"[id='{stood}']")).to_be_focused()
+    assert search_page.evaluate("spoken") == [told.inner_text()]
+    assert search_page.evaluate("told").count(told.inner_text()) == 1
+    assert len(whole) == 1
+    check(search_page)
+    assert live_stack.sql("SELECT count(*) FROM billing_ledgerentry") != written
+
+
+def test_an_answer_to_words_that_are_no_longer_there_is_dropped(search_page: Page) -> None:
+    held: list[Route] = []
+    search_page.route(re.compile(r"/search/typed/\?q=hotel&"), lambda route: held.append(route))
+    with search_page.expect_request(re.compile("/search/typed/")):
+        search_page.keyboard.insert_text("hotel")
+    field = search_page.locator("#q")
+    field.fill("warranty")
+    marked = search_page.locator("mark", has_text=re.compile("hotel", re.IGNORECASE))
+    [late] = held
+    with search_page.expect_response(re.compile("/search/typed/.*q=warranty")):
+        late.continue_()
+    expect(
+        search_page.locator("mark", has_text=re.compile("warranty", re.IGNORECASE)).first
+    ).to_be_visible()
+    expect(marked).to_have_count(0)
+    search_page.locator("#q").fill("warr")
+    search_page.context.set_offline(True)
+    field.fill("hotel room")
+    expect(search_page.get_by_role("button", name="Try again")).to_be_visible()
+    search_page.context.set_offline(False)
+    search_page.get_by_role("button", name="Try again").click()
+    expect(marked.first).to_be_visible()
 
 
 def test_what_is_not_there_is_said_and_an_empty_field_starts_afresh(search_page: Page) -> None:
