@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from openpyxl import Workbook
+from openpyxl.comments import Comment
 from pptx.util import Inches, Pt
 
 from documents.parsing import MediaType, ParsedText, detect, parse
@@ -138,7 +139,8 @@ def test_a_workbook_gives_rows_that_carry_their_columns_as_they_are_shown(read: 
     parsed = read(office.xlsx(build), MediaType.XLSX)
     assert pages(parsed) == [
         "Stock\n\nStock of the depot\n\n"
-        "Item: Tent; Checked: 2026-03-14; Share: 12.5%; Price: 249.1; Ready: yes; Opens: 08:30\n"
+        "Item: Tent; Checked: 2026-03-14; Share: 12.5%; Price: 249.1; Ready: yes; Opens: 08:30; "
+        "Total: =D4*2 (not calculated)\n"
         "Item: Stove; Checked: 2026-03-15 09:45; Share: 100%; Price: 0.3; Ready: no\n"
         "Item: Rope; Price: 12",
         "",
@@ -146,6 +148,101 @@ def test_a_workbook_gives_rows_that_carry_their_columns_as_they_are_shown(read: 
         "Next\n\nName: Ana; Born: yes",
     ]
     assert [h.title for h in parsed.headings] == ["Stock", "Next"]
+
+
+def test_comments_of_cells_stand_below_their_rows(read: Read) -> None:
+    def build(book: Workbook) -> None:
+        sheet = book.active
+        assert sheet is not None
+        sheet.title = "Stock"
+        office.rows(sheet, [["Item", "Price", "Cost"], ["Tent", 249, 1], ["Rope", 12, 1], ["x", 1]])
+        sheet.column_dimensions["C"].hidden = sheet.row_dimensions[4].hidden = True
+        for place, text in (
+            ("A1", "Without samples."), ("B2", "Ana:\nIncludes\nthe pegs."), ("C2", "SECRET"),
+            ("B3", "[Threaded comment] SECRET"), ("A4", "SECRET"), ("D9", "Count again."),
+        ):  # fmt: skip
+            sheet[place].comment = Comment(text, "tc={1}" if place == "B3" else "Ana")
+
+    said = [
+        ("C3", 'personId="P1"', "SECRET"), ("B3", 'personId="P1"', "Dearer now?"),
+        ("B3", 'personId="P2" parentId="T1"', "From May."),
+    ]  # fmt: skip
+    threads = "".join(
+        f'<threadedComment ref="{place}" {by}><text>{text}</text></threadedComment>'
+        for place, by, text in said
+    )
+    who = '<person displayName="Bo" id="P1"/><person displayName="Ana" id="P2"/>'
+    content = office.related(
+        office.xlsx(build),
+        "xl/worksheets/sheet1.xml",
+        {"threadedComment": f"<ThreadedComments>{threads}</ThreadedComments>".encode()},
+    )
+    content = office.related(
+        content, "xl/workbook.xml", {"person": f"<personList>{who}</personList>".encode()}
+    )
+    assert read(content, MediaType.XLSX).text == (
+        "Stock\n\nComment on A1 by Ana: Without samples.\n\n"
+        "Item: Tent; Price: 249\nComment on B2 by Ana: Includes the pegs.\n"
+        "Item: Rope; Price: 12\n"
+        "Comment on B3 by Bo: Dearer now?\nComment on B3 by Ana: From May.\n"
+        "Comment on D9 by Ana: Count again."
+    )
+
+
+def test_a_formula_that_no_program_calculated_is_read_itself(read: Read) -> None:
+    def build(book: Workbook) -> None:
+        sheet = book.active
+        assert sheet is not None
+        sheet.title = "Sum"
+        office.rows(sheet, [["Item", "EUR"], ["Tent", 249], ["All", "=SUM(B2:B2)"], ["No", '=""']])
+
+    content = office.xlsx(build)
+    part = office.part_of(content, "xl/worksheets/sheet1.xml")
+    assert b"<f>SUM(B2:B2)</f><v" in part
+    # A program that calculates says that the result is a text, of no letters here.
+    calculated = part.replace(b'<c r="B4">', b'<c r="B4" t="str">')
+    assert calculated != part
+    content = office.with_part(content, "xl/worksheets/sheet1.xml", calculated)
+    assert read(content, MediaType.XLSX).text == (
+        "Sum\n\nItem: Tent; EUR: 249\nItem: All; EUR: =SUM(B2:B2) (not calculated)\nItem: No"
+    )
+
+
+def test_comments_of_slides_are_read_with_who_made_them(read: Read) -> None:
+    show = office.pptx(lambda show: office.slide(show, "Prices", ["Tent", "Rope"], notes="Slowly."))
+    space = 'xmlns:a="a" xmlns:p="p"'
+    people = f'<p:l {space}><p:a id="1" name="Ana"/><p:a id="2" name="Bo"/></p:l>'.encode()
+
+    def body(text: str) -> str:
+        return f"<p:txBody><a:p><a:r><a:t>{text}</a:t></a:r></a:p></p:txBody>"
+
+    kinds = {
+        "commentAuthors": '<p:cm authorId="2"><p:text>With tax?</p:text></p:cm>'
+        '<p:cm authorId="1"><p:text>Yes.</p:text></p:cm>',
+        "authors": '<p:cm authorId="2"><p:replyLst><p:reply authorId="1">'
+        f"{body('Yes.')}</p:reply></p:replyLst>{body('With tax?')}</p:cm>",
+    }
+    for authors, comments in kinds.items():
+        content = office.related(show, "ppt/presentation.xml", {authors: people})
+        part = f"<p:cmLst {space}>{comments}</p:cmLst>".encode()
+        content = office.related(content, "ppt/slides/slide1.xml", {"comments": part})
+        assert read(content, MediaType.PPTX).text == (
+            "Prices\n\n- Tent\n- Rope\n\nNotes: Slowly.\n\n"
+            "Comment by Bo: With tax?\nComment by Ana: Yes."
+        )
+
+
+def test_a_cell_of_a_slide_that_reaches_over_rows_is_said_in_each(read: Read) -> None:
+    def build(show: Any) -> None:
+        rows = [["City", "Room", "EUR"], ["Bonn", "Single", "90"], ["", "Double", "120"]]
+        made = office.slide(show, "Hotels", table=[*rows, ["All", "", "210"]])
+        grid = made.shapes[-1].table
+        grid.cell(1, 0).merge(grid.cell(2, 0))
+        grid.cell(3, 0).merge(grid.cell(3, 1))
+
+    assert read(office.pptx(build), MediaType.PPTX).text == (
+        "Hotels\n\nCity | Room | EUR\nBonn | Single | 90\nBonn | Double | 120\nAll |  | 210"
+    )
 
 
 def test_a_large_workbook_is_read_within_the_child_s_memory(read: Read) -> None:

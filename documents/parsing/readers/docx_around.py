@@ -1,4 +1,4 @@
-"""What stands around a Word document's text: notes, comments, headers and footers."""
+"""What stands around a Word document's text: comments, headers and footers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from documents.parsing.readers.docx_styles import w
 from documents.parsing.readers.docx_text import paragraph_text
 from documents.parsing.readers.ooxml import local
 
-_NOTES = (("footnotes", "footnote"), ("endnotes", "endnote"))
 _EDGES = (("header", "Header"), ("footer", "Footer"))
 _FIELDS = (w("instrText"), w("fldSimple"))
 
 
 def write_around(archive: Archive, main: str, builder: TextBuilder) -> None:
-    """Write it behind the text: numbered notes, who commented, each line of the edges once."""
+    """Write it behind the text: who commented, each line of the edges once."""
     relations = ooxml.relations(archive, main)
 
     def parts(kind: str) -> Iterator[etree._Element]:
@@ -28,12 +27,6 @@ def write_around(archive: Archive, main: str, builder: TextBuilder) -> None:
             if relation.kind == kind and relation.target in archive:
                 yield ooxml.parse_xml(archive, relation.target)
 
-    for kind, each in _NOTES:
-        builder.apart()
-        for part in parts(kind):
-            notes = [_text(n) for n in part.iterchildren(w(each)) if n.get(w("type")) is None]
-            for number, text in enumerate(notes, start=1):
-                builder.row(f"[{number}] {text}" if text else "", "item")
     builder.apart()
     for part in parts("comments"):
         for comment in part.iterchildren(w("comment")):

@@ -10,6 +10,7 @@ from lxml import etree
 
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _HEADING = re.compile(r"heading (\d)$")
+_CONTENTS = re.compile(r"(?:toc|contents) \d$")
 _INHERITANCE = 20
 _PLACE = re.compile(r"%([1-9])")
 _REPEATED = 10
@@ -40,6 +41,7 @@ class Style:
     numbering: str | None = None
     level: int = 0
     bullet: bool = False
+    contents: bool = False  # a line of the table of contents
     verbatim: bool = False  # its paragraphs are lines, of code or of text that was wrapped by hand
 
 
@@ -61,7 +63,7 @@ class Styles:
         identifier = value(properties.find(w("pStyle")))
         numbering: str | None = None
         level = 0
-        bullet = is_title = verbatim = False
+        bullet = is_title = contents = verbatim = False
         for _ in range(_INHERITANCE):
             element = self._elements.get(identifier or "")
             if element is None:
@@ -69,6 +71,7 @@ class Styles:
             name = (value(element.find(w("name"))) or "").lower()
             is_title = is_title or name == "title"
             bullet = bullet or name.startswith("list bullet")
+            contents = contents or bool(_CONTENTS.match(name))
             verbatim = verbatim or name in _VERBATIM
             if not heading:
                 heading = self._heading(name, element)
@@ -77,7 +80,7 @@ class Styles:
                 numbering = value(number.find(w("numId")))
                 level = int(value(number.find(w("ilvl"))) or 0)
             identifier = value(element.find(w("basedOn")))
-        return Style(min(heading, 6), is_title, numbering, level, bullet, verbatim)
+        return Style(min(heading, 6), is_title, numbering, level, bullet, contents, verbatim)
 
     @staticmethod
     def _heading(name: str, element: etree._Element) -> int:

@@ -11,6 +11,10 @@ from lxml import etree
 from documents.parsing.archive import Archive
 from documents.parsing.model import Refused
 
+COLUMNS = 16_384
+"""What a worksheet has at the most, which is Excel's own limit."""
+
+_COLUMN_LETTERS = 3
 _DOCUMENT = "/officeDocument"
 _DC_TITLE = "{http://purl.org/dc/elements/1.1/}title"
 _ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -116,3 +120,15 @@ def child(parent: etree._Element | None, *path: str) -> etree._Element | None:
             return None
         parent = next(parent.iterchildren("{*}" + name), None)
     return parent
+
+
+def column_of(letters: str) -> int:
+    """Return the number of a worksheet's column, from 0: `A`, `AB`."""
+    if len(letters) > _COLUMN_LETTERS or not (letters.isascii() and letters.isalpha()):
+        raise Refused("corrupt_file")
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - 64
+    if number > COLUMNS:
+        raise Refused("corrupt_file")
+    return number - 1

@@ -18,13 +18,16 @@ from documents.parsing.readers import charts, ooxml, pdf
 from documents.parsing.readers.ooxml import child, local, named
 from documents.parsing.readers.pdf_lines import Line
 from documents.parsing.readers.pdf_running import drop_running_lines
+from documents.parsing.readers.slide_comments import authors_of, comments_of
 from documents.parsing.readers.slide_lines import drawn_lines
+from documents.parsing.readers.slide_words import words
 
 _TITLES = frozenset({"title", "ctrTitle"})
 _FURNITURE = frozenset({"dt", "ftr", "hdr", "sldNum", "sldImg"})
 _LISTS = frozenset({"body", "obj", ""})
 _OFF = ("0", "false", "off")
 _ON = ("1", "true", "on")
+_MORE = ("notesSlide", "comments")  # what stands beside a slide
 _LINES = 6  # that a slide has on the average, where each line is a text box
 _FALLBACK = "Fallback"  # the same drawing again, for programs that cannot show the first one
 
@@ -48,9 +51,10 @@ def read(data: bytes, limits: Limits) -> ParsedText:
         drop_running_lines(drawn)
         found = pdf.written(drawn, limits, recognized=())
         return replace(found, title=clean.line(builder.title)[:300] or found.title)
+    authors = authors_of(archive, main)
     for number, name in enumerate(names, start=1):
         before = builder.length
-        _write_slide(archive, name, builder)
+        _write_slide(archive, name, builder, authors)
         # Blocks are set apart by a blank line: the page begins behind it.
         start = before + 2 if before and builder.length > before else before
         builder.pages.append(PageSpan(number, start, builder.length))
@@ -65,15 +69,17 @@ def _drawn(archive: Archive, names: list[str]) -> list[list[Line]]:
         tree = child(slide, "cSld", "spTree")
         shown = tree is not None and slide.get("show") not in _OFF
         lines = drawn_lines(_shapes(tree)) if shown and tree is not None else []
-        notes = any(relation.kind == "notesSlide" for relation in ooxml.relations(archive, name))
-        if lines is None or (notes and lines):
+        more = any(relation.kind in _MORE for relation in ooxml.relations(archive, name))
+        if lines is None or (more and lines):
             return []
         pages.append(lines)
     written = [page for page in pages if page]
     return pages if sum(map(len, written)) >= _LINES * max(1, len(written)) else []
 
 
-def _write_slide(archive: Archive, name: str, builder: TextBuilder) -> None:
+def _write_slide(
+    archive: Archive, name: str, builder: TextBuilder, authors: dict[str, str]
+) -> None:
     slide = ooxml.parse_xml(archive, name)
     if slide.get("show") in _OFF:
         return
@@ -90,6 +96,9 @@ def _write_slide(archive: Archive, name: str, builder: TextBuilder) -> None:
     for relation in relations:
         if relation.kind == "notesSlide" and relation.target in archive:
             _write_notes(ooxml.parse_xml(archive, relation.target), builder)
+    builder.apart()
+    for line in comments_of(archive, relations, authors):
+        builder.row(line)
 
 
 def _shapes(tree: etree._Element) -> Iterator[etree._Element]:
@@ -150,17 +159,17 @@ class _Slide:
         if body is None or kind in _FURNITURE:
             return
         if kind in _TITLES:
-            self._builder.heading(1, " ".join(map(_words, named(body, "p"))))
+            self._builder.heading(1, " ".join(map(words, named(body, "p"))))
             return
         self._builder.apart()
-        paragraphs = [p for p in named(body, "p") if _words(p).strip()]
+        paragraphs = [p for p in named(body, "p") if words(p).strip()]
         listed = kind in _LISTS and len(paragraphs) > 1
         for paragraph in paragraphs:
             marker = _marker(paragraph, listed)
             if marker is None:
-                self._builder.paragraph(_words(paragraph))
+                self._builder.paragraph(words(paragraph))
             else:
-                self._builder.row(marker + clean.line(_words(paragraph)), "item")
+                self._builder.row(marker + clean.line(words(paragraph)), "item")
 
     def _write_alternative(self, shape: etree._Element) -> None:
         """A picture says what its author wrote about it; names that programs give say nothing."""
@@ -182,8 +191,13 @@ class _Slide:
 
     def _write_table(self, table: etree._Element) -> None:
         self._builder.apart()
+        above: list[str] = []  # a cell that reaches over rows is said in each of them
         for row in table.iterchildren("{*}tr"):
-            cells = [_cell(cell) for cell in row.iterchildren("{*}tc")]
+            cells = [
+                above[column] if _goes_on(cell) and column < len(above) else _cell(cell)
+                for column, cell in enumerate(row.iterchildren("{*}tc"))
+            ]
+            above = cells
             if any(cells):
                 self._builder.row(" | ".join(cells))
         self._builder.apart()
@@ -205,26 +219,18 @@ class _Slide:
             return
         self._builder.apart()
         for paragraph in named(part, "p"):
-            text = clean.line(_words(paragraph))
+            text = clean.line(words(paragraph))
             self._builder.row(f"- {text}" if text else "", "item")
 
 
+def _goes_on(cell: etree._Element) -> bool:
+    return cell.get("vMerge") in _ON and cell.get("hMerge") not in _ON
+
+
 def _cell(cell: etree._Element) -> str:
-    if cell.get("hMerge") in _ON or cell.get("vMerge") in _ON:
+    if cell.get("hMerge") in _ON:
         return ""
-    return clean.line(" ".join(map(_words, named(cell, "p"))))
-
-
-def _words(paragraph: etree._Element) -> str:
-    """Return a paragraph's text; a line break is a space."""
-    parts = []
-    for element in paragraph.iter():
-        match local(element):
-            case "t":
-                parts.append(element.text or "")
-            case "br" | "tab":
-                parts.append(" ")
-    return "".join(parts)
+    return clean.line(" ".join(map(words, named(cell, "p"))))
 
 
 def _marker(paragraph: etree._Element, listed: bool) -> str | None:
@@ -240,5 +246,5 @@ def _marker(paragraph: etree._Element, listed: bool) -> str | None:
 def _write_notes(notes: etree._Element, builder: TextBuilder) -> None:
     for shape in named(notes, "sp"):
         if _placeholder(shape) == "body":
-            text = clean.line(" ".join(map(_words, named(shape, "p"))))
+            text = clean.line(" ".join(map(words, named(shape, "p"))))
             builder.paragraph(f"Notes: {text}" if text else "")
