@@ -18,6 +18,7 @@ from documents.parsing.errors import (
 )
 from documents.parsing.model import MAX_FILE_BYTES, NAME_CHARACTERS, PICTURES, MediaType
 from documents.parsing.ocr import ocr_installed
+from documents.parsing.readers.encodings import wide_text
 from tenants.naming import one_line
 
 HEAD_BYTES = 4096
@@ -72,7 +73,6 @@ _BINARY_MAGIC = (
     b"{\\rtf",
     b"%!PS",
 )
-_WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _PDF_ANYWHERE = re.compile(rb"(?:^|[\r\n])%PDF-\d")
 _MARKUP = re.compile(rb"^\s*<(?:!doctype\s+html|html|head|body|script|svg|\?xml)\b", re.I)
 _HEADER = re.compile(rb"^(?:from|to|date|subject|received|return-path|message-id):", re.I | re.M)
@@ -173,8 +173,8 @@ def _check_office(head: bytes) -> None:
 def _check_text(kind: MediaType, head: bytes) -> None:
     if head.startswith(_BINARY_MAGIC) or _PDF_ANYWHERE.search(head[:1024]):
         raise UnsupportedType
-    if head.startswith(_WIDE_BOMS):
-        head = head.replace(b"\x00", b"")
+    if (wide := wide_text(head)) is not None:
+        head = wide.encode("utf-8", "ignore")
     if len(_CONTROL.findall(head)) > len(head) // 200 or b"\x00" in head:
         raise UnsupportedType
     if kind is MediaType.HTML:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from collections import Counter
 
 _BOMS = (
@@ -14,6 +15,8 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLE_BYTES = 256 * 1024
+_WIDE_SAMPLE = 4096
+_USUAL_SPACES = "\t\n\r\f\u200b\u200c\u200d\u200e\u200f\xad"
 _REPLACED = "\ufffd"
 _RUN = re.compile(rb"[\x80-\xff]+")
 _IN_A_WORD = re.compile(rb"(?<=[A-Za-z])[\x80-\xff]|[\x80-\xff](?=[A-Za-z])")
@@ -47,14 +50,53 @@ _ALPHABETS = {
 
 
 def decode(data: bytes) -> str:
-    """Decode by byte order mark, then UTF-8, then by the likeliest legacy encoding."""
+    """Decode by byte order mark, then as UTF-16 or UTF-8, then by the likeliest older encoding."""
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return data.decode(encoding, errors="replace")
+    if wide := _wide_encoding(data[:_WIDE_SAMPLE]):
+        return data.decode(wide, errors="replace")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         return _decoded(data)
+
+
+def wide_text(head: bytes) -> str | None:
+    """Return the beginning of a text in UTF-16 or UTF-32, with its mark or without; else None."""
+    for mark, encoding in _BOMS[1:]:
+        if head.startswith(mark):
+            return codecs.getincrementaldecoder(encoding)(errors="replace").decode(head)
+    wide = _wide_encoding(head)
+    return codecs.getincrementaldecoder(wide)().decode(head) if wide else None
+
+
+def _wide_encoding(sample: bytes) -> str | None:
+    """Return which UTF-16 a text without a byte order mark is in, by its beginning; else None.
+
+    In every script some of its characters have a byte of zero: spaces, line ends, digits. Read the
+    right way all are characters of texts; the wrong way round some are of no alphabet.
+    """
+    if 4 * sample.count(0) < len(sample) and (b"\x00" not in sample or _is_plain(sample)):
+        return None
+    found = {}
+    for encoding in ("utf-16-le", "utf-16-be"):
+        try:
+            text = codecs.getincrementaldecoder(encoding)().decode(sample)
+        except UnicodeDecodeError:
+            continue
+        if all(c in _USUAL_SPACES or unicodedata.category(c)[0] in "LMNPSZ" for c in text):
+            found[encoding] = sum(c.isascii() for c in text)
+    return max(found, key=lambda each: found[each]) if any(found.values()) else None
+
+
+def _is_plain(sample: bytes) -> bool:
+    """Whether bytes are a text in UTF-8 but for stray zeros: pairs of its letters are Chinese."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(sample.replace(b"\x00", b""))
+    except UnicodeDecodeError:
+        return False
+    return all(c in _USUAL_SPACES or unicodedata.category(c)[0] != "C" for c in text)
 
 
 def _decoded(data: bytes) -> str:

@@ -13,6 +13,7 @@ from documents.parsing.builder import TextBuilder
 from documents.parsing.model import Limits, ParsedText, Refused
 from documents.parsing.readers.encodings import decode
 from documents.parsing.readers.grid import Grid
+from documents.parsing.readers.links import address_of
 
 _DROPPED = frozenset({
     "script", "style", "nav", "noscript", "template", "iframe", "object", "embed", "svg", "math",
@@ -119,6 +120,8 @@ class _Page:
         self.lists: list[int | None] = []
         self.marker = ""
         self.pre = 0
+        self.titles = 0  # open headings
+        self.linked: list[tuple[str, int]] = []  # open links: the address, where its words begin
 
     def walk(self, root: etree._Element) -> None:
         for event, element in self._events(root):
@@ -160,7 +163,13 @@ class _Page:
     def open(self, tag: str, element: etree._Element) -> None:
         if tag == "img" and (alt := element.get("alt")):
             self.words.append(f" {alt} ")
+        self.titles += tag in _HEADINGS
+        if tag == "a":
+            self.linked.append((element.get("href", ""), len(self.words)))
         if tag not in _BLOCKS:
+            return
+        if tag == "br" and self.pre:
+            self.words.append("\n")
             return
         if self.grid is not None and self.grid.row is not None:
             self.words.append(" ")
@@ -196,6 +205,7 @@ class _Page:
 
     def close(self, tag: str, element: etree._Element) -> None:
         grid = self.grid if self.grid is not None and self.grid.row is not None else None
+        self.titles -= tag in _HEADINGS
         if grid is not None and tag in _CELLS:
             text = clean.line("".join(self.words))
             grid.add(text, element.get("rowspan", ""), element.get("colspan", ""))
@@ -203,7 +213,9 @@ class _Page:
         elif grid is not None and tag == "tr":
             self.builder.row(" | ".join(grid.end()))
             self.words = []
-        elif tag not in _BLOCKS:
+        elif tag == "a":
+            self._close_link()
+        elif tag not in _BLOCKS or (tag == "br" and self.pre):
             return
         elif grid is not None:
             self.words.append(" ")
@@ -220,6 +232,14 @@ class _Page:
                 self.tables.pop()
             if tag == "pre":
                 self.pre = max(0, self.pre - 1)
+
+    def _close_link(self) -> None:
+        """Say where a link leads, unless it heads a section or its words are written already."""
+        href, start = self.linked.pop() if self.linked else ("", 0)
+        words = "".join(self.words[start:])
+        address = address_of(href, words) if words.strip() and not (self.pre or self.titles) else ""
+        if address:
+            self.words.append(f" ({address})")
 
     def flush(self, heading: int = 0) -> None:
         """Write the words gathered so far as the block they belong to."""
