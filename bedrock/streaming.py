@@ -42,6 +42,7 @@ from bedrock.screening import Screen, call_refused, screen_of
 from bedrock.toolresults import results_screened
 from tenants.aws import ClientError, streaming_client
 from tenants.context import TenantContext, current, entered
+from tenants.eventframes import events_of
 
 log = structlog.get_logger(__name__)
 
@@ -76,13 +77,16 @@ class _Reading:
     usage: Usage | None = None
     trace: dict[str, Any] = field(default_factory=dict)
     _parts: dict[int, tuple[str, str, list[str]]] = field(default_factory=dict)
+    _events: Iterator[dict[str, Any]] = field(init=False)  # whoever reads on has the rest of them
+
+    def __post_init__(self) -> None:
+        self._events = events_of(self.stream)
 
     def events(self) -> Iterator[TextDelta | ToolUse | None]:
         """Read to the end; yields None for events that show nothing. Raises _Broken."""
-        iterator = iter(self.stream)
         while True:
             try:
-                event = next(iterator, None)
+                event = next(self._events, None)
             except Exception as error:  # botocore's, urllib3's or the frame parser's own
                 self.stream.close()
                 raise _Broken(_failure_in_stream(error)) from error
