@@ -194,7 +194,9 @@
 
   document.addEventListener("toggle", ({ target }) => {
     const held = target.open && one(":scope > template", target);
-    if (held) held.replaceWith(held.content);
+    if (!held) return;
+    held.replaceWith(held.content);
+    window.htmx?.process(target);
   }, true);
 
   /* Menus inside something that scrolls would be cut off: they are placed over the page instead. */

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.people import sign_in
 from tests.e2e.shelf import API, ready
@@ -120,8 +120,23 @@ def test_a_pdf_is_read_page_by_page_found_in_and_replaced(signed_in: Page, membe
     expect(page.get_by_text("1 document tagged")).to_be_visible()
     settled(page)
     page.get_by_label("Tag", exact=True).select_option("Harbour")
-    expect(page.locator("#rows tr")).to_have_count(1)
+    row = page.locator("#rows tr")
+    expect(row).to_have_count(1)
     check(page)
+    its_menu_comes_when_it_is_opened(page, row)
+
+
+def its_menu_comes_when_it_is_opened(page: Page, row: Locator) -> None:
+    """Open a row's menu by the keyboard, and delete the document by it, which is asked first."""
+    row.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(row.get_by_role("link", name="Download")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(row.get_by_role("link", name="Open", exact=True)).to_be_focused()
+    check(page)
+    row.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(row).to_have_count(0)
 
 
 def pictures_passed_are_let_go(page: Page, address: str) -> None:
