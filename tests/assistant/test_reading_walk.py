@@ -9,14 +9,19 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from assistant.models import Message
+from tenants.context import entered
 from tests.assistant.talking import Server, conversation_for
 from tests.assistant.test_browser import QUESTION, STREAM, answers, sign_in
 from tests.assistant.test_uploads_walk import dropped
 from tests.documents.helpers import HANDBOOK, ready
 from tests.support.browser import check, settled
 from tests.support.cast import MAX
+from tests.support.clients import tenant_of
 from tests.support.localaws import LocalAws
 
+LAID_OUT = """[...document.querySelectorAll(".message__who")]
+  .filter((each) => each.checkVisibility({ contentVisibilityAuto: true })).length"""
 CODE = "zebras = 2\nprint(zebras)"
 PASTE = """area => {
   const clipboard = new DataTransfer();
@@ -53,6 +58,38 @@ def test_the_palette_opens_what_is_called_so(server: Server, page: Page) -> None
     found.first.click()
     page.wait_for_url(f"**/documents/{document.id}/")
     settled(page)
+
+
+def test_a_long_conversation_lays_out_what_is_in_sight_and_begins_at_its_end(
+    server: Server, page: Page
+) -> None:
+    conversation = conversation_for(MAX, "Long")
+    tall = [f"Line {line}\n" for line in range(60)]
+    with entered(tenant_of(MAX)):
+        before = None
+        for position in range(1, 61):
+            before = Message.objects.create(
+                conversation_id=conversation,
+                parent=before,
+                position=position,
+                role=("assistant", "user")[position % 2],
+                text="\n".join(tall[: position % 7 * 10 or 1]),
+            )
+    sign_in(page, server, MAX, f"/assistant/{conversation}/")
+    settled(page)
+    messages = page.locator(".message")
+    expect(messages).to_have_count(60)
+    expect(messages.last).to_be_in_viewport()
+    assert page.evaluate(LAID_OUT) < 20
+    page.locator("[data-scroll]").focus()
+    page.keyboard.press("Home")
+    expect(messages.first).to_be_in_viewport(ratio=1)
+    page.keyboard.press("End")
+    expect(messages.last.locator("[data-actions]")).to_be_in_viewport(ratio=1)
+    check(page)
+    middle = messages.nth(29).get_attribute("id")
+    page.goto(f"{page.url}#{middle}")
+    expect(messages.nth(29)).to_be_in_viewport()
 
 
 def test_back_from_a_first_answer_nothing_waits_to_be_asked_again(
