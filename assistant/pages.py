@@ -41,6 +41,7 @@ GROUNDED: Final = {
     "partly": ("warning", gettext_lazy("Partly backed by your documents")),
     "none": ("", gettext_lazy("Not backed by your documents")),
 }
+OF_HELP: Final = gettext_lazy("Backed by the help pages")
 NOTES: Final = {
     MessageStatus.STOPPED: gettext_lazy("Stopped. What had arrived is kept."),
     MessageStatus.WITHDRAWN: gettext_lazy(
@@ -111,6 +112,8 @@ def shown(message: Message, versions: Sequence[UUID] = ()) -> Shown:
         return Shown(message, versions=versions, files=files)
     citations, status = citations_of(message), MessageStatus(message.status)
     kind, label = GROUNDED.get(message.grounded, ("", ""))
+    if message.grounded == "full" and citations and all(each.url for each in citations):
+        label = OF_HELP
     return Shown(
         message=message,
         html=answer_html(message.text, citations),

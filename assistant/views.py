@@ -26,6 +26,7 @@ from assistant.errors import (
     TooManyAttached,
     TurnRunning,
 )
+from assistant.firststeps import first_steps
 from assistant.models import Conversation, MessageRole
 from assistant.pages import blank, files_of, grouped, marked, shown, starters, why
 from assistant.runner import turn_run, turn_stop
@@ -117,7 +118,9 @@ def assistant_home(request: HttpRequest) -> HttpResponse:
         conversation = conversation_create(actor=actor)
         return _asked(request, actor, conversation.id, text)
     listed = _sidebar(actor, cursor=request.GET.get("at", ""))
-    context = {**listed, "starters": starters(actor), "files": files_of(actor)}
+    questions = starters(actor)
+    steps = first_steps(actor, documents=bool(questions), asked=bool(listed["groups"]))
+    context = {**listed, "starters": questions, "first_steps": steps, "files": files_of(actor)}
     return render(request, "assistant/home.html", context)
 
 

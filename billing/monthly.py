@@ -174,6 +174,8 @@ FEATURES: Final[Mapping[str, "StrOrPromise"]] = {
     "search": gettext_lazy("Search"),
     "ingest": gettext_lazy("Reading documents"),
     "title": gettext_lazy("Naming conversations"),
+    "standalone_question": gettext_lazy("Reading follow-up questions"),
+    "summary": gettext_lazy("Summing up long conversations"),
     "bench": gettext_lazy("Safety bench"),
     "reconciliation": gettext_lazy("Corrections to AWS's bill"),
 }

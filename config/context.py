@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
@@ -15,7 +16,7 @@ def workspace(request: HttpRequest) -> dict[str, Any]:
     """Return the product's name and, inside a tenant, the workspace."""
     tenant = current_or_none()
     if tenant is None:
-        return {"product_name": "Tenantry"}
+        return {"product_name": "Tenantry", "base_url": settings.BASE_URL}
     return {
         "product_name": "Tenantry",
         "here": here_of(request),

@@ -17,6 +17,7 @@
     full: ["badge--success", gettext("Backed by your documents")],
     partly: ["badge--warning", gettext("Partly backed by your documents")],
     none: ["", gettext("Not backed by your documents")],
+    help: ["badge--success", gettext("Backed by the help pages")],
   };
 
   /** A file of a question, as a link; a picture is shown small, where it may be looked at. */
@@ -156,7 +157,8 @@
     part(answer, "sources-label").textContent = ngettext("{n} source", "{n} sources", found.length, { n: found.length });
     part(answer, "sources").hidden = !found.length;
     const badge = part(answer, "grounded");
-    const [kind, label] = GROUNDED[grounded] ?? [];
+    const ofHelp = grounded === "full" && found.length && found.every(({ url }) => url);
+    const [kind, label] = GROUNDED[ofHelp ? "help" : grounded] ?? [];
     badge.hidden = !label;
     badge.className = `badge ${kind ?? ""}`.trim();
     badge.textContent = label ?? "";

@@ -344,6 +344,12 @@
     if (over > 0) field.reportValidity();
   });
 
+  /* A row's button shows once one of its fields says something else than is kept ---------------- */
+
+  document.addEventListener("input", ({ target: { form } }) => {
+    if (form?.matches(".once-changed")) form.toggleAttribute("data-changed", [...form.elements].some((each) => each.type !== "hidden" && each.value !== (each.defaultValue ?? each.value)));
+  });
+
   /* htmx ---------------------------------------------------------------------------------------- */
 
   document.addEventListener("htmx:configRequest", (event) => { event.detail.headers["X-CSRFToken"] = meta("csrf-token"); });

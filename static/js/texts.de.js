@@ -11,6 +11,7 @@ window.texts = {
 "Ask":"Fragen",
 "Asking a stronger model, since this was not borne out":"Ein stärkeres Modell wird gefragt, weil dies nicht belegt war",
 "At most {most} characters. Shorten it by {over}.":"Höchstens {most} Zeichen. Kürzen Sie um {over}.",
+"Backed by the help pages":"Durch die Hilfeseiten belegt",
 "Backed by your documents":"Durch Ihre Dokumente belegt",
 "Begun elsewhere: go on there, or remove it. It waits until {time}.":"Anderswo begonnen: Machen Sie dort weiter, oder entfernen Sie die Datei. Sie wartet bis {time}.",
 "By meaning in a moment":"Gleich nach Bedeutung",

@@ -110,6 +110,7 @@ DEEDS: Final[Mapping[str, "StrOrPromise"]] = {
     "user.create": _("Added a member"),
     "user.disable": _("Deactivated a member"),
     "user.enable": _("Let a member in again"),
+    "user.name": _("Changed their name"),
     "user.password": _("Changed a password"),
     "user.role": _("Changed a member's role"),
     "webhook.change": _("Changed a webhook"),

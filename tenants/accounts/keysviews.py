@@ -29,6 +29,14 @@ LASTING: Final = {
     "365": gettext_lazy("A year"),
     "": gettext_lazy("It does not expire"),
 }
+# What a new key is tried with, by the scope that it needs.
+FIRST_CALLS: Final = {
+    "documents:read": "documents",
+    "chat": "conversations",
+    "usage:read": "usage",
+    "workspace:read": "members",
+    "write": "write/texts",
+}
 
 
 @role_required("viewer")
@@ -37,7 +45,8 @@ def keys_page(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"error": "", "typed": {}}
     if request.method == "POST":
         try:
-            context["made"], context["secret"] = _made(request)
+            made, secret = context["made"], context["secret"] = _made(request)
+            context["first_call"] = _first_call(request, made, secret)
         except (Invalid, Conflict) as refused:
             context |= {"error": refused.detail, "typed": request.POST}
             context["chosen"] = request.POST.getlist("scopes")
@@ -57,6 +66,15 @@ def _page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         context["admin"] = True
     status = 422 if context.get("error") else 200
     return settings_page(request, "settings/keys.html", context, status=status)
+
+
+def _first_call(request: HttpRequest, key: ApiKey, secret: str) -> str:
+    """Return a command that shows the key at work; empty where it may read none of these."""
+    for scope, path in FIRST_CALLS.items():
+        if key.scopes is None or scope in key.scopes:
+            address = request.build_absolute_uri(f"/api/v1/{path}/")
+            return f'curl {address} \\\n  -H "Authorization: Bearer {secret}"'
+    return ""
 
 
 def _made(request: HttpRequest) -> tuple[ApiKey, str]:

@@ -100,6 +100,23 @@ def language_choose(*, user: User, language: str) -> None:
     user.save(update_fields=["language"])
 
 
+@transaction.atomic
+def name_choose(*, user: User, name: str) -> None:
+    """Keep what the user is called here; empty: their address stands for them. Raises Invalid."""
+    name = one_line(name)
+    most = User._meta.get_field("name").max_length or 0
+    if len(name) > most:
+        raise Invalid(
+            gettext("A name has at most %(most)s characters; shorten it.") % {"most": most}
+        )
+    if name == user.name:
+        return
+    user.name = name
+    user.save(update_fields=["name"])
+    actor = Actor(user_id=user.id, role=user.role, kind="session")
+    audit_write(actor, action="user.name", object_type="user", object_id=user.id)
+
+
 def sign_out(request: HttpRequest) -> None:
     """End the session and close the user's open sockets."""
     user = request.user

@@ -19,7 +19,7 @@ from tenants.accounts.limits import SIGN_IN, attempt_count, attempt_forgive
 from tenants.accounts.models import Role, User, role_reaches
 from tenants.accounts.permissions import View, role_required
 from tenants.accounts.selectors import actor_of
-from tenants.accounts.services import PROVED
+from tenants.accounts.services import PROVED, name_choose
 from tenants.accounts.settingspages import settings_page
 from tenants.errors import Conflict, Invalid
 from tenants.seen import seen_check
@@ -54,6 +54,19 @@ def proved_lately(view: View) -> View:
 def security_page(request: HttpRequest) -> HttpResponse:
     """Show one's factors and open sessions; admins also the policy and who has a factor."""
     return _page(request, {})
+
+
+@require_POST
+@role_required("viewer")
+def name_action(request: HttpRequest) -> HttpResponse:
+    """Keep what the user is called in the workspace."""
+    name = request.POST.get("name", "")
+    try:
+        name_choose(user=_user(request), name=name)
+    except Invalid as error:
+        return _page(request, {"error": error.detail, "name_given": name}, status=422)
+    messages.success(request, _("Saved"))
+    return redirect("settings-security")
 
 
 def _page(request: HttpRequest, more: dict[str, Any], status: int = 200) -> HttpResponse:

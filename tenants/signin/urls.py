@@ -12,6 +12,7 @@ html_urlpatterns = [
     path("staff-visit/end/", visitviews.visit_end_action, name="staff-visit-end"),
     path("staff-visit/<str:token>/", visitviews.visit_open_action, name="staff-visit"),
     path("settings/security/", settingsviews.security_page, name="settings-security"),
+    path("settings/security/name/", settingsviews.name_action, name="settings-name"),
     path(
         "settings/security/confirm/",
         settingsviews.confirm_password_page,

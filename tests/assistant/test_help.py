@@ -34,6 +34,8 @@ def test_a_question_about_the_product_is_answered_from_its_help(
     assert wanted in [each["url"] for each in kept]
     page = browser_of(person).get(f"/assistant/{conversation}/").content.decode()
     assert f'href="{citation["url"]}"' in page
+    if end["grounded"] == "full":
+        assert "Backed by the help pages" in page
     assert {step["name"] for step in other[-1]["steps"]} == {"search_documents"}
 
 

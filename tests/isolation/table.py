@@ -44,6 +44,7 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "settings/security/codes/": {"POST": "viewer"},
     "settings/security/sessions/<uuid:session_id>/end/": {"POST": "viewer"},
     "settings/security/sessions/end/": {"POST": "viewer"},
+    "settings/security/name/": {"POST": "viewer"},
     "settings/security/policy/": {"POST": "admin"},
     "settings/security/members/<uuid:user_id>/reset/": {"POST": "admin"},
     "sign-in/sso/": {"GET": "anyone"},

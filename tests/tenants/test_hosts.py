@@ -52,6 +52,7 @@ def test_a_suspended_workspace_is_not_found() -> None:
     answer = client.get("/settings/members/")
     assert answer.status_code == 404
     assert "There is no workspace at this address" in answer.content.decode()
+    assert f'href="{settings.BASE_URL}/find/"' in answer.content.decode()
     assert api(CHARLIE).get("/api/v1/usage/").status_code == 404
 
 

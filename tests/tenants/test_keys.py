@@ -219,6 +219,11 @@ def test_a_key_for_everything_is_made_of_a_box_that_says_so_and_never_of_none() 
     with entered(tenant_of(MAX)):
         assert ApiKey.objects.get(name="All of it").scopes is None
     assert made(MAX)["scopes"] is None  # by REST: left out
+    shown = page.content.decode()
+    called = re.search(r"http://[^/]+(/[\w/]+) .\n.+Bearer (tnt_[\w-]{43})&quot;<", shown)
+    assert called is not None
+    answer = stranger(MAX.host).get(called[1], headers={"Authorization": f"Bearer {called[2]}"})
+    assert answer.status_code == 200
 
 
 def test_the_statement_that_is_written_once_reads_each_key_as_the_orm_does() -> None:

@@ -186,6 +186,20 @@ def test_roles_are_changed_by_those_above_and_never_by_oneself() -> None:
     assert patched(ALICE, bob).status_code == 400
 
 
+def test_people_say_what_they_are_called_and_nobody_says_it_for_them() -> None:
+    for given, kept in (("  Bob \u202e Ortiz ", "Bob Ortiz"), ("", "")):
+        answer = browser_of(BOB).post("/settings/security/name/", {"name": given})
+        assert answer.status_code == 302
+        assert user_of(BOB).name == kept
+        with entered(tenant_of(BOB)):
+            assert AuditEvent.objects.latest("id").action == "user.name"
+        shown = browser_of(ALICE).get("/settings/members/").content.decode()
+        assert ("Bob Ortiz" in shown) == bool(kept)
+    refused = browser_of(BOB).post("/settings/security/name/", {"name": "x" * 121})
+    assert refused.status_code == 422 and "at most 120 characters" in refused.content.decode()
+    assert "x" * 121 in refused.content.decode() and user_of(BOB).name == ""
+
+
 def test_who_is_deactivated_is_out_at_once_with_keys_and_sessions() -> None:
     session, unused, key = browser_of(BOB), browser_of(BOB), api(BOB)
     bob = str(user_of(BOB).id)

@@ -1,4 +1,4 @@
-"""Settings, Members, in the browser: a role is saved by a button that comes once it is chosen."""
+"""Roles and allowances in the browser: a row is saved by a button that comes with a change."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ __all__ = ["served"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_button_comes_with_another_role_and_goes_with_the_first(
+def test_a_rows_button_comes_with_another_value_and_goes_with_the_first(
     served: Any, browser: Browser
 ) -> None:
     session = browser_of(ALICE).cookies[settings.SESSION_COOKIE_NAME].value
@@ -38,4 +38,18 @@ def test_the_button_comes_with_another_role_and_goes_with_the_first(
         settled(page)
         expect(page.get_by_label(f"Role of {BOB.email}")).to_have_value("member")
         expect(page.get_by_role("button", name=f"Save the role of {BOB.email}")).to_be_hidden()
+        bob = str(user_of(BOB))
+        page.goto(f"{at}/usage/limits/")
+        tokens = page.get_by_label(f"Model tokens a month of {bob}")
+        save = page.get_by_role("button", name=f"Save the allowance of {bob}")
+        expect(save).to_be_hidden()
+        tokens.fill("5000")
+        expect(save).to_be_visible()
+        tokens.fill("")
+        expect(save).to_be_hidden()
+        tokens.fill("5000")
+        save.click()
+        settled(page)
+        expect(page.get_by_label(f"Model tokens a month of {bob}")).to_have_value("5,000")
+        expect(page.get_by_role("button", name=f"Save the allowance of {bob}")).to_be_hidden()
     assert user_of(BOB).role == "member"

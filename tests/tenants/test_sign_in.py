@@ -28,6 +28,7 @@ def test_a_wrong_password_says_nothing_about_the_address() -> None:
     known = client.post("/sign-in/", {"email": ALICE.email, "password": "not the password"})
     unknown = client.post("/sign-in/", {"email": "no@one.example", "password": "not the password"})
     assert known.status_code == unknown.status_code == 422
+    assert re.search(rb'id="id_password"[^>]* autofocus', known.content)  # the address stays
     varying = re.compile(rb'csrf[^>]*value="[^"]+"|value="[^"]*@[^"]*"|content="[^"]+"')
     assert varying.sub(b"", known.content) == varying.sub(b"", unknown.content)
 
