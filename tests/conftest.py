@@ -208,10 +208,10 @@ def localaws(worker: Worker) -> Iterator[LocalAws]:
 @pytest.fixture(scope="session")
 def live_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     """The whole product under `manage.py up`, started when the first test asks for it."""
-    from tests.support.live import LiveStack
+    from tests.support.live import QUICK, LiveStack
     from tests.support.services import short_folder
 
-    stack = LiveStack(Path(short_folder()) / "var")
+    stack = LiveStack(Path(short_folder()) / "var", settings=QUICK)
     try:
         stack.start()
         yield stack

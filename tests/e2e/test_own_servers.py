@@ -18,7 +18,7 @@ from config.stack.process import Child
 from config.stack.redis import Redis
 from tests.e2e.shelf import API, ready, text_at
 from tests.e2e.talking import talking, text_of
-from tests.support.live import LiveStack
+from tests.support.live import QUICK, LiveStack
 from tests.support.services import short_folder, stop, wait_for
 
 DATABASE = "elsewhere"
@@ -92,7 +92,7 @@ def _prepare(cluster: postgres.Cluster) -> None:
 @pytest.fixture
 def elsewhere(own_servers: OwnServers, folder: Path) -> Iterator[LiveStack]:
     """The product over those servers."""
-    stack = LiveStack(folder / "var", more=own_servers.environment())
+    stack = LiveStack(folder / "var", more=own_servers.environment(), settings=QUICK)
     try:
         stack.start()
         yield stack

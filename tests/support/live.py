@@ -24,6 +24,7 @@ from config.stack.ports import LOOPBACK, free_port
 from tests.support.localaws import LocalAws
 from tests.support.plain import NO_TLS
 
+QUICK = "tests.support.livesettings"
 START_WITHIN = 90  # seconds
 
 
@@ -52,6 +53,7 @@ class LiveStack:
     port: int = field(default_factory=free_port)
     localaws_port: int = field(default_factory=free_port)
     more: Mapping[str, str] = field(default_factory=dict)
+    settings: str = "config.settings.local"
     process: subprocess.Popen[str] | None = None
     demo: dict[str, Any] = field(default_factory=dict)
 
@@ -74,6 +76,7 @@ class LiveStack:
             "VAR_DIR": str(self.var),
             "PORT": str(self.port),
             "LOCALAWS_PORT": str(self.localaws_port),
+            "DJANGO_SETTINGS_MODULE": self.settings,
             **self.more,
         }
         self.process = subprocess.Popen(
@@ -203,7 +206,7 @@ class LiveStack:
         for line in (self.var / "env" / f"{login}.env").read_text().splitlines():
             name, _, value = line.partition("=")
             env[name] = "".join(shlex.split(value))
-        env["DJANGO_SETTINGS_MODULE"] = "config.settings.local"
+        env["DJANGO_SETTINGS_MODULE"] = self.settings
         return env
 
     def manage(self, login: str, *arguments: str) -> str:
