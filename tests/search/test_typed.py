@@ -88,7 +88,9 @@ def test_typing_asks_no_model_and_costs_nothing(localaws: LocalAws) -> None:
 def test_what_one_may_not_read_is_neither_found_nor_guessed() -> None:
     with entered(tenant_of(ALICE)):
         closed = collection_create(actor=SYSTEM, name="Closed", open=False)
+    crowd = " ".join(f"heli{letter}x" for letter in "abdefghijklmnq")
     shelve(ALICE, "secret.txt", "Heliotrope lanterns.", collection_id=closed.id)
+    shelve(ALICE, "crowd.txt", crowd, crowd, collection_id=closed.id)
     shelve(ALICE, "open.txt", "Helicopters and lanterns.")
     shelve(CHARLIE, "theirs.txt", "Heliotrope lanterns of others.")
     assert "open.txt" in typed("heli", BOB)
