@@ -25,7 +25,7 @@ def first_steps(actor: Actor, *, documents: bool, asked: bool) -> Sequence[Step]
 
     `documents` says that one can be asked, `asked` that the actor has a conversation.
     """
-    if not role_reaches(actor.role, Role.ADMIN):
+    if actor.user_id is None or not role_reaches(actor.role, Role.ADMIN):
         return ()
     invited = (
         User.objects.filter(is_active=True, is_service=False).exclude(id=actor.user_id).exists()
