@@ -86,6 +86,7 @@ class ModelAnswer:
     model: str
     profile_arn: str
     guardrail: Mapping[str, str]  # id, version, action
+    refused: Literal["input", "output"] | None = None  # what of it the guardrail blocked
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,6 +207,7 @@ def answer_of(
             "version": policy.guardrail.version,
             "action": action,
         },
+        refused=side if blocked else None,
     )
 
 

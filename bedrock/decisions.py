@@ -34,6 +34,7 @@ def decision_along(
     guardrail: GuardrailPolicy | None = None,
     stream: bool = False,
     max_tokens: int | None = None,
+    reason: str = "",
 ) -> Along:
     """Return the record of one call's decision, stored together with its reservation.
 
@@ -52,7 +53,7 @@ def decision_along(
             tenant.region,
             operation,
             policy.role if policy else "",
-            policy.reason[:200] if policy else "",
+            (policy.reason if policy else reason)[:200],
             policy.service_tier if policy else "",
             policy.model.model_id if policy else "",
             policy.profile_arn if policy else "",

@@ -32,9 +32,11 @@ def apply_guardrail(
     actor: Actor,
     feature: str,
     request_id: UUID,
+    reason: str = "",
 ) -> GuardrailVerdict:
     """Check texts against the posture's guardrail; return those to go on with, in order.
 
+    `reason` is what the record says of why they are checked.
     Raises this app's errors when the guardrail cannot be reached: there is no way around it.
     """
     present = [text for text in texts if text.strip()]
@@ -53,6 +55,7 @@ def apply_guardrail(
         actor=actor,
         feature=feature,
         request_id=request_id,
+        reason=reason,
     )
     assessments = list(answer["assessments"])
     if answer["action"] == "NONE":
@@ -138,6 +141,7 @@ def _applied(
     actor: Actor,
     feature: str,
     request_id: UUID,
+    reason: str = "",
 ) -> Any:
     guardrail: GuardrailPolicy = guardrail_of(current())
     characters = sum(len(block["text"]["text"]) for block in content)
@@ -148,6 +152,7 @@ def _applied(
         operation="ApplyGuardrail",
         units=guardrail_estimate(guardrail, characters),
         guardrail=guardrail,
+        reason=reason,
     )
     runtime: Any = checking_client()
     answer = sent(

@@ -191,6 +191,7 @@ def call_open(
     guardrail: GuardrailPolicy | None = None,
     max_tokens: int | None = None,
     stream: bool = False,
+    reason: str = "",
 ) -> MeteredCall:
     """Admit a call and record its policy. Raises RateLimited, QuotaExhausted: nothing is sent."""
     model = policy.price_model if policy else GUARDRAIL_KEY
@@ -203,6 +204,7 @@ def call_open(
         guardrail=guardrail,
         stream=stream,
         max_tokens=max_tokens,
+        reason=reason,
     )
     reservation = admit(
         actor=actor,

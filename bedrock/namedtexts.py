@@ -94,6 +94,10 @@ FIRST: Final = gettext_noop("small, the first choice")
 FRONTIER_SEES: Final = gettext_noop("frontier, since the small model sees no pictures")
 SMALL_SEES: Final = gettext_noop("small, since the frontier model sees no pictures")
 RERANKED: Final = gettext_noop("the plan has the best %(count)s passages reranked")
+PASSAGES_CHECKED: Final = gettext_noop("which passages of documents the content rules refuse")
+PASSAGE_CHECKED: Final = gettext_noop(
+    "whether the content rules refuse a passage of the document %(document)s"
+)
 NOT_RERANKED: Final = gettext_noop("not reranked: %(region)s offers no reranking model")
 
 
@@ -110,6 +114,6 @@ def reason_told(stored: str) -> str:
             return gettext(outer) % {"reason": reason_told(stored.removeprefix(begins))}
     told = retold(
         stored, THOROUGH, SERVES, GROUNDED, ROUNDS, TOKENS, FIRST, FRONTIER_SEES, SMALL_SEES,
-        RERANKED, NOT_RERANKED,
+        RERANKED, NOT_RERANKED, PASSAGES_CHECKED, PASSAGE_CHECKED,
     )  # fmt: skip
     return _NUMBER.sub(lambda number: written(number[0]), told)

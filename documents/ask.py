@@ -33,6 +33,7 @@ from documents.followups import follow_ups
 from documents.marks import unmarked
 from documents.prompts import NOT_FOUND, SYSTEM_ASK, ask_content
 from documents.versions import newest_ids
+from documents.withheld import passages_refused, withheld_told
 from search.retrieval import Passage, RetrievalScope, retrieve
 from tenants.context import Actor, current
 from tenants.liveframes import LiveFrames
@@ -55,6 +56,7 @@ class Answer:
     conflicts: list[Conflict] = field(default_factory=list)  # sources that say other figures
     question_masked: bool = False  # personal data in it was replaced before it was used
     follow_ups: list[str] = field(default_factory=list)  # questions that it leads to
+    withheld: list[Passage] = field(default_factory=list)  # passages that the content rules refuse
 
 
 @dataclass(slots=True)
@@ -151,6 +153,17 @@ def _made(
     if not passages or (telling is not None and telling.cancelled.is_set()):
         return _answer(NOT_FOUND, "none", [], {"action": "none"}, request_id)
     reply = _replied(actor, asked, passages, request_id, telling)
+    withheld: list[Passage] = []
+    if reply.refused is not None:
+        withheld = passages_refused(
+            passages, side=reply.refused, actor=actor, feature=FEATURE, request_id=request_id
+        )
+    if withheld and reply.refused == "input":
+        passages = [passage for passage in passages if passage not in withheld]
+        if not passages:
+            told = _answer(withheld_told(withheld), "none", [], reply.guardrail, request_id)
+            return replace(told, withheld=withheld)
+        reply = _replied(actor, asked, passages, request_id, telling)
     citations, grounded = _cited(reply, passages)
     least = regenerates_below(current(), FEATURE)
     answered = not reply.blocked and reply.text.strip() != NOT_FOUND
@@ -169,7 +182,10 @@ def _made(
     text, numbered = renumbered(reply.text, citations)
     told = _answer(text, grounded, numbered, reply.guardrail, request_id)
     return replace(
-        told, conflicts=conflicts_of(numbered, passages), follow_ups=follow_ups(numbered)
+        told,
+        conflicts=conflicts_of(numbered, passages),
+        follow_ups=follow_ups(numbered),
+        withheld=withheld,
     )
 
 

@@ -244,6 +244,7 @@ def answer_context(answer: Answer) -> dict[str, Any]:
             for citation in answer.citations
         ],
         "conflicts": beside(answer.conflicts),
+        "withheld": {passage.document_id: passage for passage in answer.withheld}.values(),
     }
 
 

@@ -13,6 +13,7 @@ from documents.models import Document, Status
 from documents.pages import QUERY_CHARACTERS
 from documents.parsing import NAME_CHARACTERS
 from documents.services import ACTIONS
+from documents.withheld import REFUSED
 from search.tagging import TAG_CHARACTERS, TAGS_AT_MOST
 from tenants.asked import Asked
 from tenants.wording import grouped
@@ -237,6 +238,18 @@ class ConflictSerializer(serializers.Serializer[Any]):
     other = CitationSerializer(help_text="Its `number` is 0: the answer does not cite it.")
 
 
+class WithheldSerializer(serializers.Serializer[Any]):
+    """A passage that was not used, since the content rules refuse it."""
+
+    document_id = serializers.UUIDField()
+    document_name = serializers.CharField()
+    page = serializers.IntegerField(allow_null=True)
+    code = serializers.SerializerMethodField(help_text=f"`{REFUSED}`.")
+
+    def get_code(self, passage: Any) -> str:
+        return REFUSED
+
+
 class AnswerSerializer(serializers.Serializer[Any]):
     answer = serializers.CharField(help_text="Markdown; [n] are the citations' numbers.")
     grounded = serializers.ChoiceField(choices=["full", "partly", "none"])
@@ -245,6 +258,10 @@ class AnswerSerializer(serializers.Serializer[Any]):
     follow_ups = serializers.ListField(
         child=serializers.CharField(),
         help_text="Questions about what stands beside the cited passages; no model makes them.",
+    )
+    withheld = WithheldSerializer(
+        many=True,
+        help_text="Passages that the content rules refuse; the rest has answered, if any was left.",
     )
     guardrail = serializers.SerializerMethodField()
     usage = serializers.DictField()
