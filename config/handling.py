@@ -73,7 +73,10 @@ class Handler(ASGIHandler):
             work.cancel()  # it may wait for its turn still
             raise
         if response.streaming:
-            await self._streamed(response, receive, send)
+            try:
+                await self._streamed(response, receive, send)
+            finally:
+                body.close()
         else:
             await self.send_response(response, send)
 
@@ -88,8 +91,9 @@ class Handler(ASGIHandler):
         try:
             async with self.turns.turn(host.lower()):
                 await _aside(lambda: self._answered(scope, body, told))
-        finally:
+        except BaseException:
             body.close()
+            raise
 
     def _ended(self, answered: Answered, work: asyncio.Task[None]) -> None:
         """Let whoever waits for an answer hear that there will be none."""
@@ -118,6 +122,7 @@ class Handler(ASGIHandler):
                 told(response)
                 connection.close()
                 response.close()
+                body.close()
 
     async def _streamed(self, response: HttpResponseBase, receive: Any, send: Any) -> None:
         """Send the parts as they come, until the client leaves."""

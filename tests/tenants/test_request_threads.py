@@ -132,11 +132,11 @@ def test_an_answer_is_told_before_what_may_be_done_afterwards() -> None:
             thread.submit(copy_context().run, afterwards, lambda: told.append("aside")).result()
         return response
 
-    handler = Handler()
+    handler, body = Handler(), BytesIO()
     handler._middleware_chain = view
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-    handler._answered(scope, BytesIO(), lambda response: told.append("answer"))
-    assert told == ["aside", "answer", "closed", "work", "work"]
+    handler._answered(scope, body, lambda response: told.append("answer"))
+    assert told == ["aside", "answer", "closed", "work", "work"] and body.closed
     with pytest.raises(OSError):
         afterwards(work)  # of no request: at once
 
