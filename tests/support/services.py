@@ -50,9 +50,10 @@ SOURCES = (
 CACHE = REPOSITORY / "var" / "test-cache"
 SECRET_KEY = "tests-only-" + "0123456789abcdef" * 4
 MEMORY, MEMORY_BYTES = Path("/dev/shm"), 6 * 2**30  # noqa: S108 - a private folder is made in it
-# A crash of the test machine may lose the test data.
+# A crash of the test machine may lose the test data, and a test that needs statistics gathers them.
 FAST = {
     **postgres.SETTINGS,
+    "autovacuum": "off",
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
