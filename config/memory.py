@@ -35,5 +35,11 @@ def memory_share() -> None:
 
     wanted()
     clients_build(os.environ.get("AWS_REGION", "us-east-1"))
+    garbage_settle()
+
+
+def garbage_settle() -> None:
+    """Let the collector look at the garbage of work alone, not again and again at what stays."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 10, 10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import errno
+import gc
 import logging
 import re
 import signal
@@ -38,8 +39,14 @@ def main() -> int:
     if bound is None:
         return 2
 
-    # A second's worth of imports, so only once the address is ours.
+    # A second's worth of imports, so only once the address is ours. All of it stays: collections of
+    # garbage would walk through it again and again.
+    gc.disable()
     from localaws.services import LocalAws
+
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
+    gc.enable()
 
     options.state.mkdir(parents=True, exist_ok=True)
     application = LocalAws(options.state.resolve())

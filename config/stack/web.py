@@ -9,7 +9,6 @@ closed at its other end: never on an old schema.
 
 from __future__ import annotations
 
-import gc
 import os
 import resource
 import signal
@@ -21,6 +20,7 @@ from typing import Any
 
 import uvicorn
 
+from config.memory import garbage_settle
 from config.stack.sockets import SocketProtocol
 
 FILES = 65_536  # open at once; a socket is one
@@ -62,13 +62,6 @@ def serve(sockets: list[socket.socket], wait: Callable[[], object]) -> None:
 
     turns_end(within=2)
     drains_finish(within=1)
-
-
-def garbage_settle() -> None:
-    """Let the collector look at requests' garbage alone, not again and again at what stays."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
 
 
 def files_raise() -> None:
