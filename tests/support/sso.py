@@ -13,7 +13,7 @@ from tenants.context import entered
 from tenants.lifecycle.naming import url_for
 from tenants.signin.models import EmailDomain, OpenSession
 from tests.support.cast import ADA, Person
-from tests.support.clients import browser_of, stranger, tenant_of
+from tests.support.clients import signed_in, stranger, tenant_of
 from tests.support.openid import SECRET, OpenId
 
 SETTINGS = "/settings/security/sso/"
@@ -48,7 +48,7 @@ def with_openid(openid: OpenId, person: Person = ADA, state: str = "on", **more:
     redirect = f"{url_for(person.workspace)}/sign-in/sso/oidc/"
     openid.client(f"client-of-{person.workspace}", redirect)
     proved(person)
-    admin = browser_of(person)
+    admin = signed_in(person)
     saved = admin.post(SETTINGS, form_of(openid, person, **more))
     assert saved.status_code == 302, code_on(saved) or saved.content
     if state != "off":

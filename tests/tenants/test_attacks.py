@@ -6,7 +6,7 @@ from django.db import DatabaseError, connection, transaction
 from tenants.accounts.models import User
 from tenants.context import entered
 from tests.support.cast import ALICE, CHARLIE
-from tests.support.clients import api, browser_of, code_of, stranger, tenant_of
+from tests.support.clients import api, code_of, signed_in, stranger, tenant_of
 
 
 def emails() -> set[str]:
@@ -94,7 +94,7 @@ def test_a_session_cookie_with_a_nul_is_a_bad_request() -> None:
 
 @pytest.mark.django_db
 def test_a_text_with_a_nul_is_a_bad_request_and_a_name_is_kept_without_it() -> None:
-    client = browser_of(ALICE)
+    client = signed_in(ALICE)
     client.raise_request_exception = False
     assert client.get("/settings/audit/", {"action": "a\0b"}).status_code == 400
     assert client.post("/settings/keys/", {"name": "a\0b", "everything": "yes"}).status_code == 200

@@ -37,7 +37,7 @@ from tests.assistant.talking import actor_for, conversation_for
 from tests.isolation.attempts import by_key, by_session
 from tests.isolation.stateful.app import Answer, call, request, socket
 from tests.support.cast import ALICE, CHARLIE, PASSWORD, Person
-from tests.support.clients import api, browser_of, tenant_of, user_of
+from tests.support.clients import api, signed_in, tenant_of, user_of
 from tests.support.services import Worker
 from tests.support.waiting import eventually
 
@@ -97,7 +97,7 @@ def test_whatever_was_under_way_when_a_workspace_was_erased_is_answered_as_by_th
     owner: psycopg.Connection[Any], passing: TenantContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     conversation = str(conversation_for(OLGA))
-    cookie = browser_of(OLGA).cookies[settings.SESSION_COOKIE_NAME].value
+    cookie = signed_in(OLGA).cookies[settings.SESSION_COOKIE_NAME].value
     connection.close()
     key, session = by_key(OLGA.key), by_session(cookie)
     question = b'{"question": "Is anything here?"}'
@@ -275,7 +275,7 @@ def test_a_session_that_ended_with_its_workspace_is_answered_as_by_the_seam(
 
     def confirmed(*, suspended: bool) -> Any:
         """Confirm the password, which writes to the session; it has gone by then."""
-        client, gone = browser_of(CHARLIE), []
+        client, gone = signed_in(CHARLIE), []
 
         def interrupted(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
             if "django_session" in sql and sql.startswith("UPDATE") and not gone:

@@ -6,7 +6,7 @@ from django.conf import settings
 from tenants.context import public_scope
 from tenants.registry.models import Status, Tenant
 from tests.support.cast import ALICE, CHARLIE
-from tests.support.clients import api, browser_of, code_of, stranger
+from tests.support.clients import api, code_of, signed_in, stranger
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +46,7 @@ def test_the_port_of_the_host_does_not_matter() -> None:
 
 
 def test_a_suspended_workspace_is_not_found() -> None:
-    client = browser_of(CHARLIE)
+    client = signed_in(CHARLIE)
     with public_scope("staff"):
         Tenant.objects.filter(slug="globex").update(status=Status.SUSPENDED)
     answer = client.get("/settings/members/")
@@ -63,7 +63,7 @@ def test_what_is_not_there_on_a_host_that_serves_is_not_a_workspace_that_is_miss
 
 
 def test_the_staff_admin_does_not_exist_on_a_workspace() -> None:
-    assert browser_of(ALICE).get("/admin/").status_code == 404
+    assert signed_in(ALICE).get("/admin/").status_code == 404
 
 
 def test_an_unknown_address_of_the_api_is_a_problem_document() -> None:

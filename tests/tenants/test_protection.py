@@ -8,7 +8,7 @@ import pytest
 
 from config.stack.options import REPOSITORY
 from tests.support.cast import ALICE, BOB, PASSWORD
-from tests.support.clients import api, browser_of, stranger
+from tests.support.clients import api, signed_in, stranger
 from tests.support.services import Worker
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.parametrize("path", ["/", "/documents/", "/search/", "/settings/members/"])
 def test_a_page_of_a_signed_in_person_stays_in_no_cache(path: str) -> None:
-    assert "no-store" in browser_of(ALICE).get(path)["Cache-Control"]
+    assert "no-store" in signed_in(ALICE).get(path)["Cache-Control"]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_signing_in_gives_a_new_session_and_a_cookie_for_this_host_alone() -> No
 def test_a_session_that_was_planted_before_signing_in_is_not_taken_up() -> None:
     """Fixation: who set a browser's cookie knows nothing of the session that signs in."""
     client = stranger(ALICE.host)
-    planted = browser_of(BOB).cookies["session"].value  # a real one, of somebody else
+    planted = signed_in(BOB).cookies["session"].value  # a real one, of somebody else
     for value in ("a" * 32, planted):
         client.cookies["session"] = value
         answer = client.post("/sign-in/", {"email": ALICE.email, "password": PASSWORD})

@@ -19,7 +19,7 @@ from tenants.context import SYSTEM, entered, public_scope
 from tenants.registry import signup
 from tenants.registry.models import AddressEntry, Onboarding
 from tests.support.cast import ALICE, BOB, CHARLIE
-from tests.support.clients import browser_of, code_of, stranger, tenant_of, user_of
+from tests.support.clients import code_of, signed_in, stranger, tenant_of, user_of
 
 pytestmark = pytest.mark.django_db
 FORM = {
@@ -140,7 +140,7 @@ def test_the_way_in_works_once_for_its_workspace_and_for_a_minute(
     assert stranger(CHARLIE.host).get(f"/welcome/{token}/")["Location"] == "/sign-in/"
     forged = stranger(ALICE.host)
     assert forged.get(f"/welcome/{token[:-1]}x/")["Location"] == "/sign-in/"
-    bob = browser_of(BOB)  # an open session is not replaced
+    bob = signed_in(BOB)  # an open session is not replaced
     bob.get(f"/welcome/{token}/")
     assert bob.post("/settings/workspace/setup/").status_code == 403
     client = stranger(ALICE.host)

@@ -23,7 +23,7 @@ from tenants.registry.models import Tenant
 from tests.documents.helpers import HANDBOOK, ready
 from tests.search.shelf import find
 from tests.support.cast import ALICE, BOB, CHARLIE, MAX
-from tests.support.clients import api, browser_of, staff_client, tenant_of
+from tests.support.clients import api, signed_in, staff_client, tenant_of
 from tests.support.services import Worker
 
 Manage = Callable[..., str]
@@ -77,7 +77,7 @@ def test_a_workspace_goes_back_and_its_neighbour_does_not_notice(
         User.objects.filter(email=BOB.email).update(is_active=False)
         ApiKey.objects.filter(user__email=MAX.email).update(revoked_at="2026-01-01T00:00Z")
         events = set(AuditEvent.objects.values_list("id", flat=True))
-    visitor = browser_of(ALICE)
+    visitor = signed_in(ALICE)
     before = dumped(worker, globex.schema)
     connection.close()
     with busy_neighbour() as statuses:

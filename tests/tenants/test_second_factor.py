@@ -15,7 +15,7 @@ from tenants.context import entered
 from tenants.signin.models import Factor, OpenSession, RecoveryCode
 from tenants.signin.totp import totp_code
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, PASSWORD, Person
-from tests.support.clients import api, browser_of, stranger, tenant_of, user_of
+from tests.support.clients import api, signed_in, stranger, tenant_of, user_of
 
 pytestmark = pytest.mark.django_db
 CODES = re.compile(r"\b[a-z2-7]{4}(?:-[a-z2-7]{4}){3}\b")
@@ -33,7 +33,7 @@ def secret_on(page: Any) -> str:
 
 def with_app(person: Person) -> tuple[str, list[str], Client]:
     """Add an authenticator app by the page; return its secret, the recovery codes, the browser."""
-    browser = browser_of(person)
+    browser = signed_in(person)
     secret = secret_on(browser.get("/settings/security/add/"))
     page = browser.post("/settings/security/add/", {"code": now_code(secret)})
     assert page.status_code == 200, page.content
@@ -74,7 +74,7 @@ def test_the_password_alone_opens_nothing_and_the_code_opens_all() -> None:
     assert client.get("/api/v1/documents/").status_code == 401
     for wrong in ("000000", "١٢٣٤٥٦", "²"):
         assert client.post("/sign-in/second/", {"code": wrong}).status_code == 422, wrong
-    adding = browser_of(BOB)
+    adding = signed_in(BOB)
     adding.get("/settings/security/add/")
     assert adding.post("/settings/security/add/", {"code": "²"}).status_code == 422
     answer = client.post("/sign-in/second/", {"code": now_code(secret, 1)})
@@ -144,13 +144,13 @@ def test_factors_are_changed_only_soon_after_the_password() -> None:
     assert wrong.status_code == 422
     browser.post("/settings/security/confirm/", {"password": PASSWORD})
     assert browser.post(remove)["Location"] == "/settings/security/"
-    assert browser_of(ADA).get("/documents/").status_code == 200
+    assert signed_in(ADA).get("/documents/").status_code == 200
     with entered(tenant_of(ADA)):
         assert not RecoveryCode.objects.exists()
 
 
 def test_a_policy_has_everyone_set_a_factor_up_before_the_first_session() -> None:
-    admin, bob = browser_of(ADA), browser_of(BOB)
+    admin, bob = signed_in(ADA), signed_in(BOB)
     policy = {"second": "everyone"}
     locked_out = admin.post("/settings/security/policy/", policy)
     assert locked_out.status_code == 422 and b"factor of your own first" in locked_out.content
@@ -178,18 +178,18 @@ def test_a_policy_has_everyone_set_a_factor_up_before_the_first_session() -> Non
 
 def test_admins_alone_may_be_asked() -> None:
     _, _, admin = with_app(ADA)
-    viewer, owner = browser_of(BOB), browser_of(ALICE)
+    viewer, owner = signed_in(BOB), signed_in(ALICE)
     admin.post("/settings/security/policy/", {"second": "admins"})
     assert viewer.get("/documents/").status_code == 200, "what nobody asks of them ends nothing"
     assert owner.get("/documents/").status_code == 302
-    assert browser_of(BOB).get("/documents/").status_code == 200
-    assert browser_of(ALICE).get("/documents/").status_code == 302
+    assert signed_in(BOB).get("/documents/").status_code == 200
+    assert signed_in(ALICE).get("/documents/").status_code == 302
 
 
 def test_an_admin_resets_what_a_member_lost_and_nobody_their_own() -> None:
     _, _, member = with_app(BOB)
     _, _, owner = with_app(ALICE)
-    admin = browser_of(ADA)
+    admin = signed_in(ADA)
 
     def reset(who: Person) -> int:
         path = f"/settings/security/members/{user_of(who).id}/reset/"
@@ -199,7 +199,7 @@ def test_an_admin_resets_what_a_member_lost_and_nobody_their_own() -> None:
     assert (
         member.get("/documents/").status_code == 302 and owner.get("/documents/").status_code == 200
     )
-    assert browser_of(BOB).get("/documents/").status_code == 200
+    assert signed_in(BOB).get("/documents/").status_code == 200
 
 
 def test_sessions_are_listed_and_ended_one_by_one_and_together() -> None:
@@ -208,7 +208,7 @@ def test_sessions_are_listed_and_ended_one_by_one_and_together() -> None:
         "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1":
             "Safari on iPhone",
     }  # fmt: skip
-    here = browser_of(BOB)
+    here = signed_in(BOB)
     others = []
     for agent in agents:
         client = Client(headers={"Host": BOB.host, "User-Agent": agent}, REMOTE_ADDR="203.0.113.7")
@@ -218,7 +218,7 @@ def test_sessions_are_listed_and_ended_one_by_one_and_together() -> None:
     assert all(told in page for told in agents.values()) and "203.0.113.7" in page
     with entered(tenant_of(BOB)):
         phone = OpenSession.objects.get(device="Safari on iPhone")
-        adas = browser_of(ADA) and OpenSession.objects.get(user=user_of(ADA))
+        adas = signed_in(ADA) and OpenSession.objects.get(user=user_of(ADA))
     assert here.post(f"/settings/security/sessions/{adas.id}/end/").status_code == 404
     assert here.post(f"/settings/security/sessions/{phone.id}/end/").status_code == 302
     assert others[1].get("/documents/").status_code == 302
@@ -229,7 +229,7 @@ def test_sessions_are_listed_and_ended_one_by_one_and_together() -> None:
 
 
 def test_a_session_that_is_used_is_seen_at_most_once_a_minute() -> None:
-    browser = browser_of(BOB)
+    browser = signed_in(BOB)
     key = browser.cookies[settings.SESSION_COOKIE_NAME].value
     with entered(tenant_of(BOB)):
         before = OpenSession.objects.get(session_key=key).seen_at

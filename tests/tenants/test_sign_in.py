@@ -13,13 +13,13 @@ from tenants.accounts.services import user_disable
 from tenants.accounts.tasks import password_mail
 from tenants.context import SYSTEM, entered
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, PASSWORD
-from tests.support.clients import api, browser_of, code_of, stranger, tenant_of, user_of
+from tests.support.clients import api, code_of, signed_in, stranger, tenant_of, user_of
 
 pytestmark = pytest.mark.django_db
 
 
 def test_the_right_password_opens_the_workspace() -> None:
-    client = browser_of(ALICE)
+    client = signed_in(ALICE)
     assert client.get("/settings/members/").status_code == 200
 
 
@@ -56,14 +56,14 @@ def test_a_user_of_another_workspace_cannot_sign_in_here() -> None:
 
 
 def test_a_session_cookie_is_worth_nothing_on_another_host() -> None:
-    client = browser_of(CHARLIE)
+    client = signed_in(CHARLIE)
     other = Client(headers={"Host": ALICE.host})
     other.cookies = client.cookies
     assert other.get("/settings/members/").status_code == 302
 
 
 def test_a_session_row_copied_into_another_schema_is_refused() -> None:
-    client = browser_of(CHARLIE)
+    client = signed_in(CHARLIE)
     key = client.cookies["session"].value
     from django.contrib.sessions.models import Session
 
@@ -90,7 +90,7 @@ def test_an_api_key_of_another_workspace_is_refused() -> None:
 
 
 def test_a_disabled_user_is_out_at_once() -> None:
-    client = browser_of(ADA)
+    client = signed_in(ADA)
     user = user_of(ADA)
     with entered(tenant_of(ADA)):
         user_disable(actor=SYSTEM, user=user)
@@ -99,7 +99,7 @@ def test_a_disabled_user_is_out_at_once() -> None:
 
 
 def test_signing_out_ends_the_session() -> None:
-    client = browser_of(ALICE)
+    client = signed_in(ALICE)
     cookie = client.cookies["session"].value
     client.post("/sign-out/")
     again = Client(headers={"Host": ALICE.host})
@@ -108,7 +108,7 @@ def test_signing_out_ends_the_session() -> None:
 
 
 def test_signing_in_and_out_is_audited() -> None:
-    client = browser_of(ALICE)
+    client = signed_in(ALICE)
     client.post("/sign-out/")
     with entered(tenant_of(ALICE)):
         actions = list(

@@ -10,7 +10,7 @@ from tenants.accounts.models import ApiKey
 from tenants.context import entered
 from tenants.signin.models import Factor, OpenSession
 from tests.support.cast import ADA, ALICE, BOB, MAX, Person
-from tests.support.clients import api, browser_of, code_of, tenant_of, user_of
+from tests.support.clients import api, code_of, signed_in, tenant_of, user_of
 from tests.tenants.test_second_factor import keep, with_app
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +18,7 @@ SESSIONS, FACTORS, POLICY = "/api/v1/sessions/", "/api/v1/factors/", "/api/v1/si
 
 
 def test_ones_own_sessions_are_listed_and_ended_also_by_key() -> None:
-    here, there, adas = browser_of(BOB), browser_of(BOB), browser_of(ADA)
+    here, there, adas = signed_in(BOB), signed_in(BOB), signed_in(ADA)
     listed = here.get(SESSIONS).json()["results"]
     assert [row["current"] for row in listed] == [False, True]
     assert set(listed[0]) == {

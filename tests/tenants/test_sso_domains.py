@@ -8,7 +8,7 @@ from tenants.accounts.models import AuditEvent
 from tenants.context import entered
 from tenants.signin.models import EmailDomain, Provider
 from tests.support.cast import ADA, CHARLIE, Person
-from tests.support.clients import browser_of, tenant_of
+from tests.support.clients import signed_in, tenant_of
 from tests.support.nameserver import NameServer
 
 pytestmark = pytest.mark.django_db
@@ -16,13 +16,13 @@ DOMAINS = "/settings/security/domains/"
 
 
 def added(person: Person, name: str) -> EmailDomain:
-    browser_of(person).post(DOMAINS, {"domain": name})
+    signed_in(person).post(DOMAINS, {"domain": name})
     with entered(tenant_of(person)):
         return EmailDomain.objects.get()
 
 
 def test_a_domain_is_proved_by_its_own_token_alone(names: NameServer) -> None:
-    admin = browser_of(ADA)
+    admin = signed_in(ADA)
     assert admin.post(DOMAINS, {"domain": "@Acme.Example."}).status_code == 302
     page = admin.get("/settings/security/sso/").content.decode()
     assert "_tenantry.acme.example" in page
@@ -41,7 +41,7 @@ def test_a_domain_is_proved_by_its_own_token_alone(names: NameServer) -> None:
     assert away.status_code == 422 and "name servers did not answer" in away.content.decode()
     names.ill = False
     names.texts["_tenantry.acme.example"] = ["v=spf1 -all", found[0]]
-    assert browser_of(CHARLIE).post(f"{DOMAINS}{domain.id}/verify/").status_code == 404
+    assert signed_in(CHARLIE).post(f"{DOMAINS}{domain.id}/verify/").status_code == 404
     assert admin.post(verify).status_code == 302
     with entered(tenant_of(ADA)):
         assert EmailDomain.objects.get().verified_at
@@ -56,7 +56,7 @@ def test_a_domain_is_proved_by_its_own_token_alone(names: NameServer) -> None:
              "-a.example", "acme..example"]
 )  # fmt: skip
 def test_what_is_no_domain_is_refused(name: str) -> None:
-    page = browser_of(ADA).post(DOMAINS, {"domain": name})
+    page = signed_in(ADA).post(DOMAINS, {"domain": name})
     assert page.status_code == 422 and "Give a domain like" in page.content.decode()
 
 
@@ -64,7 +64,7 @@ def test_the_last_verified_domain_stays_while_the_provider_is_required(names: Na
     domain = added(ADA, "bücher.example")
     assert domain.name == "xn--bcher-kva.example"
     names.texts[f"_tenantry.{domain.name}"] = [f"tenantry-verification={domain.token}"]
-    admin = browser_of(ADA)
+    admin = signed_in(ADA)
     admin.post(f"{DOMAINS}{domain.id}/verify/")
     with entered(tenant_of(ADA)):
         Provider.objects.create(kind="oidc", name="Okta", issuer="https://x", state="required")

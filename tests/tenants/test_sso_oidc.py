@@ -15,7 +15,7 @@ from tenants.accounts.models import AuditEvent, User
 from tenants.context import entered
 from tenants.signin.models import Provider
 from tests.support.cast import ADA, CHARLIE, Person
-from tests.support.clients import browser_of, stranger, tenant_of
+from tests.support.clients import signed_in, stranger, tenant_of
 from tests.support.openid import OpenId, key_make
 from tests.support.sso import (
     SETTINGS,
@@ -190,7 +190,7 @@ def test_it_is_switched_on_only_after_a_test_of_what_it_is(openid: OpenId) -> No
 def test_settings_that_cannot_be_are_refused(
     openid: OpenId, change: dict[str, str], code: str
 ) -> None:
-    page = browser_of(ADA).post(SETTINGS, form_of(openid, **change))
+    page = signed_in(ADA).post(SETTINGS, form_of(openid, **change))
     assert (page.status_code, code_on(page)) == (422, code)
 
 
@@ -199,7 +199,7 @@ def test_a_provider_is_asked_on_the_public_internet_alone(
 ) -> None:
     monkeypatch.setattr(settings, "OUTBOUND_PRIVATE", False)
     form = form_of(openid, issuer="https://127.0.0.1/o")
-    assert code_on(browser_of(ADA).post(SETTINGS, form)) == "address_refused"
+    assert code_on(signed_in(ADA).post(SETTINGS, form)) == "address_refused"
 
 
 def test_a_wrong_secret_says_so(openid: OpenId) -> None:

@@ -24,7 +24,7 @@ from tenants.signin.models import EmailDomain, OpenSession, Provider, ProviderLi
 from tenants.signin.tasks import signin_recheck_domains
 from tests.assistant.talking import actor_for
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, PASSWORD, Person
-from tests.support.clients import browser_of, stranger, tenant_of, user_of
+from tests.support.clients import signed_in, stranger, tenant_of, user_of
 from tests.support.nameserver import NameServer
 from tests.support.openid import OpenId, key_make
 from tests.support.sso import (
@@ -86,7 +86,7 @@ def test_a_member_is_matched_by_a_verified_address_and_an_owner_is_not(openid: O
     assert answer.status_code == 302 and user_of(BOB).role == "viewer"
     _, refused = come_in(openid, ALICE.email)
     assert (refused.status_code, code_on(refused)) == (403, "sso_owner")
-    owner = browser_of(ALICE)
+    owner = signed_in(ALICE)
     out = owner.post(f"{SETTINGS}link/")
     other = there_and_back(openid, owner, out, MAX.email)
     assert code_on(other) == "sso_subject"
@@ -95,7 +95,7 @@ def test_a_member_is_matched_by_a_verified_address_and_an_owner_is_not(openid: O
     client, answer = come_in(openid, ALICE.email)
     assert client.get("/usage/invoices/").status_code == 200
     # An admin who leads the provider elsewhere must not become the owner by it.
-    browser_of(ADA).post(SETTINGS, form_of(openid, client_id="another"))
+    signed_in(ADA).post(SETTINGS, form_of(openid, client_id="another"))
     with entered(tenant_of(ADA)):
         links = ProviderLink.objects.values_list("user__role", flat=True)
         assert sorted(links) == ["viewer"]
@@ -124,7 +124,7 @@ def test_a_member_who_becomes_an_owner_is_known_to_the_provider_no_more(
     assert come_in(openid, MAX.email)[1].status_code == 302
     assert come_in(openid, MAX.email)[1].status_code == 302
     form = {"role": "owner"} if way == "role" else {"transfer": "yes"}
-    made = browser_of(ALICE).post(f"/settings/members/{user_of(MAX).id}/", form)
+    made = signed_in(ALICE).post(f"/settings/members/{user_of(MAX).id}/", form)
     assert made.status_code == 302 and user_of(MAX).role == "owner"
     _, refused = come_in(openid, MAX.email)
     assert (refused.status_code, code_on(refused)) == (403, "sso_owner")
@@ -141,7 +141,7 @@ def test_the_page_leads_by_domain_and_never_tells_who_has_an_account(openid: Ope
         page = stranger(ADA.host).post("/sign-in/", {"email": email})
         pages[email] = page.content.decode().replace(email, "")
         assert page.status_code == 422 and "Type your password" in pages[email]
-    admin = browser_of(ADA)
+    admin = signed_in(ADA)
     tested = there_and_back(openid, admin, admin.post(f"{SETTINGS}test/"), ADA.email)
     assert f"form-action 'self' {openid.url};" in tested["Content-Security-Policy"]
     page = stranger(ADA.host).get("/sign-in/")
@@ -152,7 +152,7 @@ def test_the_page_leads_by_domain_and_never_tells_who_has_an_account(openid: Ope
 
 def test_required_refuses_every_password_but_the_break_glass_owners(openid: OpenId) -> None:
     admin = with_openid(openid)
-    bob = browser_of(BOB)
+    bob = signed_in(BOB)
     owner = user_of(ALICE)
     required = {"state": "required", "break_glass": str(owner.id)}
     refused = admin.post(f"{SETTINGS}state/", required)
@@ -195,7 +195,7 @@ def test_who_may_not_come_in_is_told_why(openid: OpenId) -> None:
     assert come_in(openid, NEW)[1].status_code == 302  # a checkbox that is sent is on
     form = form_of(openid)
     del form["joins"]
-    admin = browser_of(ADA)
+    admin = signed_in(ADA)
     admin.post(SETTINGS, form)
     assert code_on(come_in(openid, "new@acme.example")[1]) == "sso_no_account"
     with entered(tenant_of(ADA)):
@@ -261,7 +261,7 @@ def logout_token(openid: OpenId, subject: str, **more: Any) -> str:
 def test_whoever_is_removed_at_the_provider_is_signed_out_at_once(openid: OpenId) -> None:
     with_openid(openid)
     client, _ = come_in(openid, BOB.email)
-    by_password, other = browser_of(BOB), come_in(openid, NEW)[0]
+    by_password, other = signed_in(BOB), come_in(openid, NEW)[0]
     with entered(tenant_of(ADA)):
         subject = ProviderLink.objects.get(user__email=BOB.email).subject
     server = stranger(ADA.host)
@@ -312,7 +312,7 @@ def test_a_domain_whose_record_is_gone_lets_nobody_new_join_after_a_week(
     assert gone.missing_since and night({}).missing_since == gone.missing_since
     [message] = mail.outbox
     assert message.to == [ALICE.email] and "tenantry-verification=t" in message.body
-    page = browser_of(ADA).get(SETTINGS).content.decode()
+    page = signed_in(ADA).get(SETTINGS).content.decode()
     assert "Record gone" in page and "Look again" in page
     assert come_in(openid, NEW)[1].status_code == 302, "within the week"
     with entered(tenant_of(ADA)):
@@ -328,7 +328,7 @@ def test_a_domain_whose_record_is_gone_lets_nobody_new_join_after_a_week(
     # The button finds it too.
     gone = night({})
     names.texts = record
-    assert browser_of(ADA).post(f"/settings/security/domains/{gone.id}/verify/").status_code == 302
+    assert signed_in(ADA).post(f"/settings/security/domains/{gone.id}/verify/").status_code == 302
     assert len(audited("domain.record_found")) == 2
 
 

@@ -17,7 +17,7 @@ from tenants.accounts.models import User
 from tenants.context import entered
 from tenants.signin.models import Provider
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, Person
-from tests.support.clients import browser_of, stranger, tenant_of
+from tests.support.clients import signed_in, stranger, tenant_of
 from tests.support.plain import NO_TLS
 from tests.support.samlidp import SamlIdp, form_on, idp_running
 from tests.support.sso import SETTINGS, code_on, path_of, proved, sessions_by
@@ -47,7 +47,7 @@ def with_saml(idp: SamlIdp, person: Person = ADA, **more: str) -> Client:
     described = stranger(person.host).get("/sign-in/sso/saml/metadata/")
     idp.services.append(described.content.decode().partition("?>")[2])
     proved(person)
-    admin = browser_of(person)
+    admin = signed_in(person)
     form = {"kind": "saml", "name": "Entra", "metadata_url": idp.entity, "role": "member",
             "joins": "on", "hours": "8", **more}  # fmt: skip
     saved = admin.post(SETTINGS, form)
@@ -310,7 +310,7 @@ def test_certificates_change_by_metadata_and_run_out(idp: SamlIdp) -> None:
 def test_metadata_is_pasted_or_fetched_and_must_be_a_providers(idp: SamlIdp) -> None:
     pasted = idp.metadata().decode()
     with_saml(idp, metadata_url="", metadata_xml=pasted)
-    admin = browser_of(ADA)
+    admin = signed_in(ADA)
     form = {"kind": "saml", "name": "Entra", "role": "viewer", "hours": "8"}
     assert admin.post(SETTINGS, form).status_code == 302, "what was pasted stays"
     with entered(tenant_of(ADA)):

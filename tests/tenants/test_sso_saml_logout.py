@@ -18,7 +18,7 @@ from tenants.context import entered
 from tenants.lifecycle.naming import url_for
 from tenants.signin.sso.samlxml import NS, PROTOCOL
 from tests.support.cast import ADA, BOB, CHARLIE
-from tests.support.clients import browser_of, stranger, tenant_of
+from tests.support.clients import signed_in, stranger, tenant_of
 from tests.support.samlidp import SamlIdp, idp_running
 from tests.support.sso import SETTINGS, path_of, sessions_by
 from tests.tenants.test_sso_saml import NEW, at, attribute, come_in, removed, text, with_saml
@@ -64,7 +64,7 @@ def test_the_providers_request_ends_what_it_names_and_is_answered(idp: SamlIdp) 
     described = stranger(ADA.host).get("/sign-in/sso/saml/metadata/").content.decode()
     assert described.count(f'Location="{HERE}"') == 2
     first, second, other = (come_in(idp, email)[0] for email in (BOB.email, BOB.email, NEW))
-    by_password = browser_of(BOB)
+    by_password = signed_in(BOB)
     _, newest = sorted(
         (each for each in sessions_by("saml") if each.user.email == BOB.email),
         key=lambda each: each.signed_in_at,

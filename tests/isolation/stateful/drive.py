@@ -33,7 +33,7 @@ from tests.isolation.stateful.model import PEOPLE, Model
 from tests.isolation.stateful.run import Run, Step, Turn, turn_of
 from tests.isolation.stateful.stores import Stores
 from tests.support.cast import CAST, WORKSPACES
-from tests.support.clients import browser_of, staff_client, tenant_of, user_of
+from tests.support.clients import signed_in, staff_client, tenant_of, user_of
 from tests.support.services import Worker
 
 # How often each is drawn.
@@ -149,7 +149,7 @@ def started(worker: Worker, seed: int) -> Run:
         Tenant.objects.filter(slug__in=WORKSPACES).update(plan="enterprise")
     sessions = {}
     for person in CAST:
-        cookies = browser_of(person).cookies
+        cookies = signed_in(person).cookies
         sessions[person.email] = cookies[settings.SESSION_COOKIE_NAME].value
         model.user_ids[person.email] = str(user_of(person).id)
     for workspace in WORKSPACES:

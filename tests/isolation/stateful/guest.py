@@ -18,7 +18,7 @@ from tests.isolation.stateful.app import call, request, socket
 from tests.isolation.stateful.canaries import GUEST
 from tests.isolation.stateful.model import GISELA
 from tests.isolation.stateful.run import Turn
-from tests.support.clients import browser_of, tenant_of, user_of
+from tests.support.clients import signed_in, tenant_of, user_of
 
 HOST: Final = GISELA.host
 GONE: Final = {401, 404, 503}  # no such host; while the erasing runs, closed
@@ -37,7 +37,7 @@ async def arrive(turn: Turn) -> None:
                 user=user_of(GISELA), name="tests", prefix=GISELA.key[:12],
                 digest=digest_of(GISELA.key),
             )  # fmt: skip
-        cookies = browser_of(GISELA).cookies
+        cookies = signed_in(GISELA).cookies
         turn.run.sessions[GISELA.email] = cookies[settings.SESSION_COOKIE_NAME].value
         connection.close()
 
