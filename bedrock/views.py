@@ -54,6 +54,9 @@ def safety_page(request: HttpRequest) -> HttpResponse:
     thresholds = dict(told["thresholds"])
     if part == "thresholds":  # a refusal loses nothing of what was typed
         thresholds = {name[2:]: value for name, value in typed.items() if name.startswith("t_")}
+        told["least_grounding"] = typed.get("least_grounding")
+    if error and part == "topics":
+        told["topics"] = _topics_of(request)
     context["checks"] = [
         (title, [
             (name, finding_named(name), thresholds.get(name))
@@ -92,14 +95,19 @@ def _rules_of(request: HttpRequest) -> dict[str, Any]:
             "least_grounding": None if least is None else _number(least),
             "grounding_given": True,
         }
+    return {"topics": _topics_of(request)}
+
+
+def _topics_of(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the topics that the form holds, with the examples of those that were there before."""
+    form = request.POST
     names, definitions = form.getlist("topic_name"), form.getlist("topic_definition")
     examples = {topic["name"]: topic.get("examples", []) for topic in newest(current()).topics}
-    topics = [
+    return [
         {"name": name, "definition": definition, "examples": examples.get(name.strip(), [])}
         for name, definition in zip(names, definitions, strict=False)
         if name.strip() or definition.strip()
     ]
-    return {"topics": topics}
 
 
 def _number(value: str) -> Decimal:

@@ -136,10 +136,19 @@ def problem(error: TenantryError) -> dict[str, Any]:
         "title": str(error.title),
         "status": error.status,
         "code": error.code,
-        "detail": error.detail,
+        "detail": _writable(error.detail),
         "request_id": request_id(),
-        **error.extra,
+        **_writable(error.extra),
     }
+
+
+def _writable(value: Any) -> Any:
+    """Return what an error quotes of a request, without half characters: no answer holds them."""
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {_writable(name): _writable(each) for name, each in value.items()}
+    return [_writable(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _headers(error: TenantryError) -> dict[str, str]:

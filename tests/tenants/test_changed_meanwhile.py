@@ -153,3 +153,40 @@ def test_a_plan_is_not_changed_at_a_price_that_was_shown_before_another_change()
     assert "The plan was changed meanwhile" in answer.content.decode()
     with entered(tenant_of(ALICE)):
         assert tenant_of(ALICE).plan == "growth"
+
+
+@pytest.mark.parametrize(
+    ("page", "has", "typed"),
+    [
+        ("/settings/safety/", {"part": "words"}, {"words": "kiln"}),
+        ("/settings/safety/", {"part": "thresholds"}, {"least_grounding": "0.5"}),
+        ("/settings/assistant/", {"version", "instructions"}, {"instructions": "Be short."}),
+        ("/settings/data/", {"part": "days"}, {"days_conversations": "30"}),
+        ("/settings/security/sso/", {"domain"}, {"domain": "acme.example"}),
+    ],
+)
+def test_clicked_twice_a_form_with_a_version_is_no_conflict_with_itself(
+    page: str, has: Any, typed: dict[str, str]
+) -> None:
+    client = browser_of(ALICE)
+    fields = form_in(client.get(page).content, has)
+    first, second = (client.post(fields["action"] or page, fields | typed) for _ in range(2))
+    assert first.status_code == 302, first.content
+    assert second.status_code == 302, second.content
+    assert second["Location"] == first["Location"]
+
+
+def test_a_refused_form_of_rules_keeps_what_was_typed() -> None:
+    client = browser_of(ALICE)
+    where = "/settings/safety/"
+    form = {"version": "0", "part": "thresholds", "t_HATE": "7", "least_grounding": "0.45"}
+    page = client.post(where, form)
+    assert page.status_code == 422
+    kept = form_in(page.content, {"part": "thresholds"})
+    assert (kept["t_HATE"], kept["least_grounding"]) == ("7", "0.45")
+    form = {"part": "change", "act": "change", "url": "ftp://93.184.215.14", "description": "Kilns"}
+    address = webhook()
+    page = client.post(address, form)
+    assert page.status_code == 422
+    kept = form_in(page.content, {"act": "change"})
+    assert (kept["url"], kept["description"]) == ("ftp://93.184.215.14", "Kilns")

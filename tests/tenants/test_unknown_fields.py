@@ -135,3 +135,10 @@ def test_a_limit_beyond_the_most_gives_the_most() -> None:
     client: Client = api(ALICE)
     for limit in ("1", "100", "101", "9" * 5_000):
         assert client.get("/api/v1/documents/", {"limit": limit}).status_code == 200, limit[:9]
+
+
+def test_an_unknown_field_with_half_a_character_is_refused_as_others_are() -> None:
+    body = '{"query": "otters", "\\ud800kiln": 1}'
+    answer = api(MAX).post("/api/v1/search/", body, content_type=JSON)
+    assert answer.status_code == 400, answer.content
+    assert list(answer.json()["errors"]) == ["?kiln"]

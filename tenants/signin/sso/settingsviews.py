@@ -217,7 +217,8 @@ def domain_add_action(request: HttpRequest) -> HttpResponse:
     try:
         domain = domain_add(actor=actor_of(request), name=request.POST.get("domain", ""))
     except REFUSALS as refused:
-        return _refused(request, refused)
+        more = {"refused": refused, "typed_domain": request.POST.get("domain", "")}
+        return _page(request, more, status=422)
     return _done(
         request, _("Add the TXT record for %(name)s, then press “Verify”.") % {"name": domain.name}
     )
