@@ -264,6 +264,7 @@ UNFOLD = {
         }
     ],
     "STYLES": [lambda _request: static("billing/staff.css")],
+    "SCRIPTS": [lambda _request: static("js/sent.js")],
     "SHOW_HISTORY": True,
     "DASHBOARD_CALLBACK": "config.staffdashboard.dashboard",
     "SHOW_VIEW_ON_SITE": False,

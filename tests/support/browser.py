@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 DESKTOP, PHONE = (1280, 800), (390, 844)
@@ -119,6 +119,14 @@ def settled(page: Page) -> None:
     expect(page.locator("main, #main, h1").filter(visible=True).first).to_be_visible()
     expect(page.locator(UNDER_WAY)).to_have_count(0)
     page.wait_for_function(DRAWN)
+
+
+def click_impatiently(button: Locator) -> None:
+    """Click again while what the first click sent is on its way, twice.
+
+    The browser itself joins the two clicks of a double click where both come before it sends.
+    """
+    button.evaluate("e => { for (const after of [0, 20, 60]) setTimeout(() => e.click(), after); }")
 
 
 def violations(page: Page, *, but: Collection[str] = ()) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import check, settled
+from tests.support.browser import check, click_impatiently, settled
 from tests.support.cast import ADA, PASSWORD
 
 
@@ -55,7 +55,7 @@ def test_an_app_and_a_security_key_sign_in(host: str, page: Page) -> None:
     page.click("text=Cannot scan it?")
     secret = page.locator("#app-secret").inner_text().replace(" ", "")
     page.fill("#id_code", totp_code(secret, int(time.time()) // 30))
-    page.click("text=Add the app")
+    click_impatiently(page.get_by_role("button", name="Add the app"))
     expect(page.locator("#recovery-codes")).to_contain_text("-")
     check(page)
 

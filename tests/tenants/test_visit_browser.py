@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
+from tenants.context import public_scope
+from tenants.registry.impersonationmodels import Impersonation
 from tests.assistant.talking import aside
 from tests.assistant.test_staff_visits import BEGIN, WHY, allow
+from tests.support.browser import click_impatiently
 from tests.support.cast import ADA, PASSWORD
 from tests.support.clients import tenant_of
 
@@ -22,8 +25,15 @@ def test_staff_go_to_the_workspace_and_back_by_two_forms(host: str, page: Page) 
     page.wait_for_url(f"**{BEGIN}?tenant=*")
     page.fill("[name=email]", ADA.email)
     page.fill("[name=reason]", WHY)
-    page.get_by_role("button", name="Look into it").click()
+    click_impatiently(page.get_by_role("button", name="Look into it"))
     page.wait_for_url(f"{host}/assistant/")
+
+    def visits() -> None:
+        with public_scope("staff"):
+            found.update(visits=str(Impersonation.objects.count()))
+
+    aside(visits)
+    assert found["visits"] == "1", "another click begins no other visit"
     expect(page.get_by_text(f"looking at this as {ADA.email}")).to_be_visible()
     page.wait_for_load_state("networkidle")
     page.get_by_role("button", name="End", exact=True).click()
