@@ -19,8 +19,17 @@ from assistant.summarizing import since_summary, summary_due, summary_made
 from assistant.tools import TOOLS
 from assistant.tools.base import Calling, Outcome
 from assistant.tools.reading import searched_line
-from bedrock.gateway import Finished, Masked, TextBlocked, as_masked, mask, refused
+from bedrock.gateway import (
+    Finished,
+    Masked,
+    ModelAnswer,
+    TextBlocked,
+    as_masked,
+    mask,
+    refused,
+)
 from billing.settlement import settlements_ride
+from documents.withheld import passages_refused, withheld_told
 from search.retrieval import find
 from tenants.foreseen import foreseen
 
@@ -78,8 +87,37 @@ def _answered(
     _search(running, asked.text, history, made, files_of(question, before))
     if running.cancelled.is_set():
         return None
-    messages = turn_messages(history, asked.text, made.passages, made.summary, made.pictures)
+    finished = _asked(running, asked.text, history, made)
+    if finished is None or not _withheld(running, made, finished.answer):
+        return finished
+    return _asked(running, asked.text, history, made)
+
+
+def _asked(running: RunningTurn, question: str, history: list[Said], made: Made) -> Finished | None:
+    messages = turn_messages(history, question, made.passages, made.summary, made.pictures)
     return worked(running, made, messages)
+
+
+def _withheld(running: RunningTurn, made: Made, answer: ModelAnswer) -> bool:
+    """Leave out the passages that an answer was blocked for, and tell whose they are.
+
+    Return whether to ask once more without them: not where the answer's own words were refused, or
+    some of them were shown.
+    """
+    if answer.refused is None or running.cancelled.is_set():
+        return False
+    found = passages_refused(
+        made.passages,
+        side=answer.refused,
+        actor=running.actor,
+        feature="assistant",
+        request_id=running.request_id,
+    )
+    if not found:
+        return False
+    step_told(running, made, name="withhold_passages", line=withheld_told(found), status="failed")
+    made.calling.passages = [each for each in made.passages if each not in found]
+    return answer.refused == "input" and not made.shown
 
 
 def _shortened(

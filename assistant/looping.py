@@ -17,9 +17,11 @@ from assistant.shapes import action_dict
 from assistant.tools import TOOLS, tool_specs
 from assistant.tools.base import Calling, Outcome, Plan, Tool, ToolRefused
 from bedrock.gateway import Finished, ModelAnswer, ModelRequest, TextDelta, ToolUse, converse_stream
+from bedrock.policy import guardrail_of
 from bedrock.prompting import feature_require, system_with
 from bedrock.selectors import capabilities
 from search.retrieval import Passage
+from tenants.context import current
 from tenants.errors import TenantryError
 from tenants.foreseen import PASSING
 
@@ -38,6 +40,7 @@ BRING_PASSAGES: Final = (
     "summarize",
     "read_attachments",
     "look_at_pictures",
+    "withhold_passages",
 )
 LAST_ROUND: Final = (
     f"These were the {MOST_ROUNDS} rounds of tools that one answer has. Answer now with what you"
@@ -125,6 +128,26 @@ def worked(running: RunningTurn, made: Made, messages: list[Message]) -> Finishe
     return finished
 
 
+@dataclass(slots=True)
+class _Beginning:
+    """The first words of an answer, held while they may be those that say a question was blocked.
+
+    A stream tells only at its end that it was: until then the guardrail's message looks like an
+    answer. The first character that differs from it releases all.
+    """
+
+    message: str
+    held: str = ""
+
+    def grown(self, text: str) -> str:
+        """Return what may be shown."""
+        self.held += text
+        if self.message.startswith(self.held):
+            return ""
+        text, self.held, self.message = self.held, "", ""
+        return text
+
+
 def _asked(
     running: RunningTurn, made: Made, messages: list[Message], tools: list[dict[str, Any]]
 ) -> Finished:
@@ -145,19 +168,29 @@ def _asked(
         thorough=running.thorough,
     )
     finished: Finished | None = None
+    beginning = _Beginning(guardrail_of(current()).blocked_input)
     begun = False
+
+    def shown(text: str) -> None:
+        nonlocal begun
+        if not text:
+            return
+        text = text if begun or not made.text else f"\n\n{text.lstrip()}"
+        begun = True
+        running.frames.send("delta", text=text)
+        running.shown = True
+        if not made.shown:
+            connection.close()  # a stream lasts; its thread must not keep a pooled connection
+        made.shown.append(text)
+
     for event in converse_stream(request, cancelled=running.cancelled.is_set):
         if isinstance(event, TextDelta):
-            text = event.text if begun or not made.text else f"\n\n{event.text.lstrip()}"
-            begun = True
-            running.frames.send("delta", text=text)
-            running.shown = True
-            if not made.shown:
-                connection.close()  # a stream lasts; its thread must not keep a pooled connection
-            made.shown.append(text)
+            shown(beginning.grown(event.text))
         elif isinstance(event, Finished):
             finished = event
     assert finished is not None  # a stream that did not raise has its end
+    if not finished.answer.blocked:
+        shown(beginning.held)
     return finished
 
 

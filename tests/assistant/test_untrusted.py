@@ -305,7 +305,7 @@ def test_files_that_give_orders_send_nothing_from_any_page_to_a_model_that_obeys
     settled(page)
     page.locator("textarea").fill(asked)
     page.locator("textarea").press("Enter")
-    expect(page.locator("[data-status=withdrawn]")).to_have_count(1)  # the guardrail saw the orders
+    expect(page.locator("[data-status=complete]")).to_contain_text("the content rules refuse")
     watch.nothing()
     # Had it not, the model might obey: as it does now, of a text that no guardrail withdraws.
     for document in kept:
