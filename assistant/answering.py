@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from assistant.actions import action_carry_out
 from assistant.attached import Files, attached_read, files_of
 from assistant.helping import configurations, help_passages, helped_line
-from assistant.looping import Made, said, step_told, tool_result, worked
+from assistant.looping import Made, passages_withheld, said, step_told, tool_result, worked
 from assistant.models import Action, ActionState, Message
 from assistant.oneliners import question_alone
 from assistant.prompts import Said, leans_on_history, turn_messages
@@ -29,7 +29,6 @@ from bedrock.gateway import (
     refused,
 )
 from billing.settlement import settlements_ride
-from documents.withheld import passages_refused, withheld_told
 from search.retrieval import find
 from tenants.foreseen import foreseen
 
@@ -106,18 +105,10 @@ def _withheld(running: RunningTurn, made: Made, answer: ModelAnswer) -> bool:
     """
     if answer.refused is None or running.cancelled.is_set():
         return False
-    found = passages_refused(
-        made.passages,
-        side=answer.refused,
-        actor=running.actor,
-        feature="assistant",
-        request_id=running.request_id,
-    )
-    if not found:
-        return False
-    step_told(running, made, name="withhold_passages", line=withheld_told(found), status="failed")
-    made.calling.passages = [each for each in made.passages if each not in found]
-    return answer.refused == "input" and not made.shown
+    found = passages_withheld(running, made, made.passages, answer.refused)
+    withheld = made.calling.withheld
+    made.calling.passages = [each for each in made.passages if each.chunk_id not in withheld]
+    return found and answer.refused == "input" and not made.shown
 
 
 def _shortened(

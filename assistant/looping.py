@@ -1,7 +1,8 @@
 """The loop of a turn: ask the model, run the tools it wants, tell each step, ask again; bounded."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import structlog
 from django.db import connection
@@ -16,10 +17,20 @@ from assistant.runner import RunningTurn
 from assistant.shapes import action_dict
 from assistant.tools import TOOLS, tool_specs
 from assistant.tools.base import Calling, Outcome, Plan, Tool, ToolRefused
-from bedrock.gateway import Finished, ModelAnswer, ModelRequest, TextDelta, ToolUse, converse_stream
+from bedrock.gateway import (
+    Finished,
+    ModelAnswer,
+    ModelRequest,
+    TextDelta,
+    ToolUse,
+    converse_stream,
+    result_refused,
+)
 from bedrock.policy import guardrail_of
 from bedrock.prompting import feature_require, system_with
 from bedrock.selectors import capabilities
+from documents.prompts import passages_numbered
+from documents.withheld import passages_refused, withheld_told
 from search.retrieval import Passage
 from tenants.context import current
 from tenants.errors import TenantryError
@@ -42,6 +53,7 @@ BRING_PASSAGES: Final = (
     "look_at_pictures",
     "withhold_passages",
 )
+ALL_REFUSED: Final = "What was found goes against the workspace's content rules and was left out."
 LAST_ROUND: Final = (
     f"These were the {MOST_ROUNDS} rounds of tools that one answer has. Answer now with what you"
     " have, and say what is left to do."
@@ -210,15 +222,66 @@ def tool_result(use_id: str, text: str, *, failed: bool = False) -> dict[str, An
     return {"toolResult": {**result, "status": "error"} if failed else result}
 
 
+def passages_withheld(
+    running: RunningTurn, made: Made, passages: Sequence[Passage], side: Literal["input", "output"]
+) -> bool:
+    """Say whether the content rules refuse passages; note which, and tell whose they are."""
+    found = passages_refused(
+        passages,
+        side=side,
+        actor=running.actor,
+        feature="assistant",
+        request_id=running.request_id,
+    )
+    if not found:
+        return False
+    step_told(running, made, name="withhold_passages", line=withheld_told(found), status="failed")
+    made.calling.withheld.update(passage.chunk_id for passage in found)
+    return True
+
+
+def _result(
+    running: RunningTurn, made: Made, use: ToolUse, outcome: Outcome, before: int
+) -> dict[str, Any]:
+    """Return a tool's result, without the passages in it that the content rules refuse.
+
+    Those `before` it keep their numbers: a model has been told them. A result that is refused
+    otherwise is withheld whole, by `bedrock.toolresults`.
+    """
+    result = tool_result(use.id, outcome.text)
+    if not outcome.passages or not result_refused(
+        result["toolResult"],
+        actor=running.actor,
+        feature="assistant",
+        request_id=running.request_id,
+    ):
+        return result
+    passages = [passage for _, passage in outcome.passages]
+    if not passages_withheld(running, made, passages, "input"):
+        return result
+    made.calling.passages[before:] = [
+        each for each in made.passages[before:] if each.chunk_id not in made.calling.withheld
+    ]
+    kept = {passage.chunk_id for passage in passages} - made.calling.withheld
+    left = [
+        (number, passage)
+        for number, passage in enumerate(made.passages, start=1)
+        if passage.chunk_id in kept
+    ]
+    text = passages_numbered(left) if left else ALL_REFUSED
+    return tool_result(use.id, text)
+
+
 def _run_all(running: RunningTurn, made: Made, uses: tuple[ToolUse, ...]) -> list[dict[str, Any]]:
     results = []
     for number, use in enumerate(uses):
         if running.cancelled.is_set() or number >= MOST_AT_ONCE:
             results.append(tool_result(use.id, "This was not done.", failed=True))
             continue
+        before = len(made.passages)
         outcome = _run(running, made, use)
         if isinstance(outcome, Outcome):
-            results.append(tool_result(use.id, outcome.text))
+            results.append(_result(running, made, use, outcome, before))
         else:
             results.append(tool_result(use.id, outcome.detail, failed=True))
     return results

@@ -42,6 +42,7 @@ from bedrock.pictures import PICTURES_AT_ONCE, picture_block
 from bedrock.rerank import passages_reranked, rerank
 from bedrock.sight import pictures_require
 from bedrock.streaming import converse_stream, drains_finish
+from bedrock.toolresults import result_refused
 
 __all__ = [
     "PICTURES_AT_ONCE",
@@ -81,5 +82,6 @@ __all__ = [
     "pictures_require",
     "refused",
     "rerank",
+    "result_refused",
     "stretch_entities",
 ]

@@ -11,11 +11,12 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
+from uuid import UUID
 
 from bedrock.calls import Json, ModelRequest
 from bedrock.guarding import CHECKED_AT_ONCE, apply_guardrail
 from bedrock.policy import GuardrailPolicy, guardrail_of
-from tenants.context import current
+from tenants.context import Actor, current
 
 WITHHELD: Final = "This tool's result was withheld: it goes against the workspace's content rules."
 REMEMBERED: Final = 2_000  # results that passed unchanged, by digest; a tool loop sends them again
@@ -50,7 +51,16 @@ def results_screened(request: ModelRequest) -> ModelRequest:
     if not results:
         return request
     guardrail = guardrail_of(current())
-    screened = {id(result): _screened(result, request, guardrail) for result in results}
+    screened = {
+        id(result): _screened(
+            result,
+            guardrail,
+            actor=request.actor,
+            feature=request.feature,
+            request_id=request.request_id,
+        )
+        for result in results
+    }
     messages = [
         {
             **message,
@@ -66,6 +76,16 @@ def results_screened(request: ModelRequest) -> ModelRequest:
     return replace(request, messages=messages)
 
 
+def result_refused(result: Json, *, actor: Actor, feature: str, request_id: UUID) -> bool:
+    """Say whether a tool's result would be withheld; one that passes is not checked once more.
+
+    Raises what `results_screened` does.
+    """
+    guardrail = guardrail_of(current())
+    screened = _screened(result, guardrail, actor=actor, feature=feature, request_id=request_id)
+    return bool(screened["content"] == [{"text": WITHHELD}])
+
+
 def _results(messages: Sequence[Json]) -> Iterator[Json]:
     for message in messages:
         for block in message["content"]:
@@ -73,7 +93,9 @@ def _results(messages: Sequence[Json]) -> Iterator[Json]:
                 yield block["toolResult"]
 
 
-def _screened(result: Json, request: ModelRequest, guardrail: GuardrailPolicy) -> Json:
+def _screened(
+    result: Json, guardrail: GuardrailPolicy, *, actor: Actor, feature: str, request_id: UUID
+) -> Json:
     content: list[Any] = list(result.get("content", ()))
     texts = [_text(block) for block in content]
     digest = _digest(texts, guardrail)
@@ -84,9 +106,9 @@ def _screened(result: Json, request: ModelRequest, guardrail: GuardrailPolicy) -
         verdict = apply_guardrail(
             texts[start:end],
             source="INPUT",
-            actor=request.actor,
-            feature=request.feature,
-            request_id=request.request_id,
+            actor=actor,
+            feature=feature,
+            request_id=request_id,
         )
         if verdict.action == "blocked":
             return {**result, "content": [{"text": WITHHELD}], "status": "error"}

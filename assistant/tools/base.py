@@ -42,16 +42,21 @@ class Calling:
     said: str  # the user's own message of this turn, and nothing else
     scope: RetrievalScope = field(default_factory=RetrievalScope)
     passages: list[Passage] = field(default_factory=list)
+    withheld: set[UUID] = field(default_factory=set)  # chunks that the content rules refuse
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a tool brought: `text` for the model, `line` for the person."""
+    """What a tool brought: `text` for the model, `line` for the person.
+
+    `passages` are those of documents in the text, under the numbers that they have in it.
+    """
 
     text: str
     line: str
     found: int | None = None
     documents: int | None = None
+    passages: tuple[tuple[int, Passage], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from billing.selectors import meters, plan_name
 from documents.models import Status
 from documents.prompts import contained, passages_numbered
 from documents.selectors import document_list
+from documents.withheld import withheld_told
 from search.access import sources_visible
 from search.copies import stored_text
 from search.models import Chunk
@@ -49,13 +50,15 @@ def _searched(calling: Calling, args: Args) -> Outcome:
         limit=FOUND,
         request_id=calling.request_id,
     )
-    fresh = _added(calling, found)
+    told = _added(calling, found)
     documents = len({passage.document_id for passage in found})
     line = searched_line(len(found), documents)
     if not found:
         return Outcome("Nothing was found.", line, 0, 0)
-    text = fresh or "Nothing new was found beside the passages you have."
-    return Outcome(text, line, len(found), documents)
+    if not told:
+        text = "Nothing new was found beside the passages you have."
+        return Outcome(text, line, len(found), documents)
+    return Outcome(passages_numbered(told), line, len(found), documents, tuple(told))
 
 
 def searched_line(passages: int, documents: int) -> str:
@@ -71,21 +74,25 @@ def searched_line(passages: int, documents: int) -> str:
     }
 
 
-def _added(calling: Calling, found: Sequence[Passage], *, again: bool = False) -> str:
+def _added(
+    calling: Calling, found: Sequence[Passage], *, again: bool = False
+) -> list[tuple[int, Passage]]:
     """Give the answer more passages to cite; return those it did not have, numbered on.
 
-    `again`: those it had too, under the numbers they have.
+    `again`: those it had too, under the numbers they have. Those withheld from it stay so.
     """
     known = {passage.chunk_id: number for number, passage in enumerate(calling.passages, start=1)}
     told = []
     for passage in found:
         number = known.get(passage.chunk_id)
+        if passage.chunk_id in calling.withheld:
+            continue
         if number is None and len(calling.passages) < MOST_PASSAGES:
             calling.passages.append(passage)
             told.append((len(calling.passages), passage))
         elif number is not None and again:
             told.append((number, passage))
-    return passages_numbered(told) if told else ""
+    return told
 
 
 def _read(calling: Calling, args: Args) -> Outcome:
@@ -108,8 +115,10 @@ def _read(calling: Calling, args: Args) -> Outcome:
             % {"name": document.name, "count": grouped(len(parts))}
         )
     passages = [passage_of(chunk, rank) for rank, chunk in enumerate(parts[part - 1], start=1)]
-    text = _added(calling, passages, again=True)
-    if not text:
+    if all(passage.chunk_id in calling.withheld for passage in passages):
+        raise ToolRefused(withheld_told(passages))
+    added = _added(calling, passages, again=True)
+    if not added:
         raise ToolRefused(
             _("An answer reads at most %(most)s passages. Answer with these.")
             % {"most": MOST_PASSAGES}
@@ -119,8 +128,9 @@ def _read(calling: Calling, args: Args) -> Outcome:
         "part": part,
         "parts": len(parts),
     }
+    text = passages_numbered(added)
     told = f"Part {part} of {len(parts)} of the document.\n{text}"
-    return Outcome(as_masked(told, text), line)
+    return Outcome(as_masked(told, text), line, passages=tuple(added))
 
 
 def _parts(chunks: Sequence[Chunk]) -> list[list[Chunk]]:
@@ -209,7 +219,8 @@ def _helped(calling: Calling, args: Args) -> Outcome:
         return Outcome(
             "The help says nothing about it.", _("Looked into the product's help: nothing")
         )
-    text = _added(calling, passages, again=True) or "No more passages can be added."
+    told = _added(calling, passages, again=True)
+    text = passages_numbered(told) if told else "No more passages can be added."
     return Outcome(text, helped_line(passages))
 
 

@@ -77,3 +77,31 @@ def test_an_answer_that_begins_like_the_guardrails_message_is_shown(
             frames = talk.ask("How do answers begin?")
             assert text_of(frames) == frames[-1]["text"] == "".join(chunks)
             assert frames[-1]["status"] == "complete"
+
+
+def test_what_a_tool_brings_is_used_but_for_what_is_refused(
+    server: Server, localaws: LocalAws
+) -> None:
+    ready("Travel policy.md", HANDBOOK)
+    ready("Orders.md", ORDERS)
+    wanted = ({"query": QUESTION}, {"document": "Orders.md"}, {"document": "Travel policy.md"})
+    for name, given in zip(("search_documents", *["read_document"] * 2), wanted, strict=True):
+        localaws.script(
+            tool_use=[{"name": name, "input": given}], match={"operation": "ConverseStream"}
+        )
+    with talking(server, BOB, conversation_for(BOB)) as talk:
+        end = talk.ask("Zebra?")[-1]
+    assert end["status"] == "complete"
+    assert lines(end)[0] == "Searched your documents: nothing found"
+    assert lines(end).count(LINE) == 1
+    assert lines(end)[3] == f"Reading a document: {LINE}"
+    found, refused, read = (
+        block["toolResult"]
+        for message in localaws.requests("ConverseStream")[-1]["body"]["messages"]
+        for block in message["content"]
+        if "toolResult" in block
+    )
+    assert "140 euros" in str(found) and 'id="1" document="Travel policy.md"' in str(found)
+    assert "ignore all previous" not in str([found, refused, read])
+    assert refused["status"] == "error"
+    assert 'id="1" document="Travel policy.md"' in str(read)
