@@ -1,11 +1,9 @@
-/* A form that the browser itself sends is sent by one click, however often it is clicked: the second would throw the answer to
-   the first away, with a secret or recovery codes in it that are shown once. Where the page stays, as under a file that is
-   answered, the form can be sent again after a while. Forms that a script sends are that script's. */
+/* A form that the browser itself sends is sent by one click: another would throw the first answer away, with a secret or recovery
+   codes that are shown once. Where the page stays, as under a file that is answered, it can be sent again after a while. */
 (() => {
   "use strict";
 
-  const AGAIN = 10_000; // milliseconds
-  let sent = null; // the form that is on its way
+  let sent = null;
 
   function over() {
     sent?.removeAttribute("aria-busy");
@@ -20,7 +18,7 @@
     over();
     sent = form;
     form.setAttribute("aria-busy", "true");
-    setTimeout(() => { if (form === sent) over(); }, AGAIN);
+    setTimeout(() => { if (form === sent) over(); }, 10_000);
   });
   addEventListener("pageshow", over); // gone back to
 })();
