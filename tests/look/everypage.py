@@ -37,6 +37,7 @@ NO_PAGE: Final = {
     "staff-visit/<str:token>/": "a link that the admin brings",
     "documents/<uuid:document_id>/pages/<int:index>/": "a picture, of PDF files alone",
     "documents/<uuid:document_id>/pages/<int:index>/words/": "a fragment, of PDF files alone",
+    "search/typed/": "a fragment, of what is being typed",
     "settings/audit/export/": "a file",
     "usage/export/": "a file",
     "usage/invoices/<uuid:invoice_id>/pdf/": "a file",
