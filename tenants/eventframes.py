@@ -1,4 +1,4 @@
-"""The events of a model's stream, read in a tenth of the steps that botocore takes for each.
+"""The events of a model's stream, read in a fifth of the time that botocore takes for each.
 
 A stream is frames: three numbers (length, length of the headers, checksum of the two), headers, a
 body, a checksum of all before. The headers of an ordinary event are the same bytes each time, and
