@@ -23,6 +23,8 @@ _SEEN: Final = (
 )
 CONTROLS: Final = "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
 _DROPPED: Final = re.compile(f"({_SEEN})|[{CONTROLS}{INVISIBLE}]")
+_MARK: Final = "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+_TOWER: Final = re.compile(f"({_MARK}{{3}}){_MARK}+")  # no language stacks more of these
 _NO_LETTERS: Final = frozenset({"Cs", "Co", "Cn"})
 
 
@@ -30,9 +32,11 @@ def one_line(text: str) -> str:
     """Return a name as it is kept: composed, on one line, without what cannot be seen.
 
     An override of direction would show another name than is stored, a zero-width letter two names
-    alike. The joiners of emoji stay, and those of scripts that are written with them.
+    alike. The joiners of emoji stay, and those of scripts that are written with them. Of a tower of
+    accents, which would cover the lines around it, three stay.
     """
     seen = _DROPPED.sub(lambda found: found[1] or "", unicodedata.normalize("NFC", text))
+    seen = _TOWER.sub(r"\1", seen)
     return " ".join(
         "".join(each for each in seen if unicodedata.category(each) not in _NO_LETTERS).split()
     )

@@ -24,6 +24,7 @@ from billing.invoices.selectors import (
     upcoming,
 )
 from billing.invoices.services import account_write
+from tenants.accounts.forms import NameField
 from tenants.accounts.models import User
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
@@ -37,14 +38,14 @@ OPENS = (Kind.SEATS, Kind.OVERAGE, Kind.USAGE)
 class AccountForm(forms.Form):
     """To whom invoices are addressed, and how sums are written."""
 
-    name = forms.CharField(max_length=200, required=False, label=_("Name on invoices"))
+    name = NameField(max_length=200, required=False, label=_("Name on invoices"))
     address = forms.CharField(
         max_length=500,
         required=False,
         label=_("Address"),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
-    tax_number = forms.CharField(max_length=40, required=False, label=_("Tax number"))
+    tax_number = NameField(max_length=40, required=False, label=_("Tax number"))
     email = forms.EmailField(
         max_length=254,
         required=False,

@@ -17,6 +17,7 @@ from tenants.accounts.audit import audit_write
 from tenants.accounts.models import Role, role_reaches
 from tenants.context import Actor
 from tenants.errors import Conflict, Forbidden, Invalid, NotFound
+from tenants.naming import one_line
 from tenants.outbound import Unreachable, reach_check
 from tenants.secretbox import secret_seal
 from tenants.turns import turn_take
@@ -170,7 +171,7 @@ def _fill(endpoint: Endpoint, wanted: dict[str, Any]) -> None:
             )
         endpoint.events = sorted(set(wanted["events"]))
     if "description" in wanted:
-        endpoint.description = wanted["description"].strip()
+        endpoint.description = one_line(wanted["description"])
         if len(endpoint.description) > 120:
             raise Invalid(_("The description may have 120 characters."))
 

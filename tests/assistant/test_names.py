@@ -14,7 +14,7 @@ from tenants.naming import one_line
 from tests.assistant.talking import Server, conversation_for
 from tests.assistant.test_browser import sign_in
 from tests.documents.helpers import HANDBOOK, ready
-from tests.support.browser import PHONE
+from tests.support.browser import DESKTOP, PHONE
 from tests.support.cast import ADA, ALICE, MAX, Person
 from tests.support.clients import api, browser_of, code_of, tenant_of
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.assistant.test_browser import OpenPage
 
 JSON = "application/json"
+HOOK = {"url": "https://93.184.215.14/in"}
 FAMILY = "\U0001f469\U0001f3fd\u200d\U0001f4bb"  # a woman, her skin, joined with a computer
 ODD = "\u202eOtter\u200b  s\u2066 " + FAMILY + "\ufeff"
 SEEN = "Otter s " + FAMILY
@@ -45,6 +46,8 @@ WITH_JOINER = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"  # Persian is w
         ("U\u0308ber\tall\r\nhere", "\u00dcber all here"),
         ("bell\x07 nul\x00 private\ue000", "bell nul private"),
         ("\u200b\u202e\u3164", ""),
+        ("Z" + "\u0316" * 9 + "algo", "Z\u0316\u0316\u0316algo"),  # a tower
+        ("ệ שָׁלוֹם ที่", "ệ שָׁלוֹם ที่"),
     ],
 )  # fmt: skip
 def test_a_name_is_kept_as_it_is_seen(given: str, kept: str) -> None:
@@ -76,9 +79,10 @@ def test_every_name_is_cleaned_or_refused_with_its_limit() -> None:
         ("post", MAX, "conversations/", "title", "120"),
         ("post", MAX, "keys/", "name", "120"),
         ("post", ADA, "service-accounts/", "name", "120"),
+        ("post", ADA, "webhooks/", "description", "120"),
     ]
     for number, (way, person, path, field, limit) in enumerate(ways):
-        more = {"role": "viewer"} if path == "service-accounts/" else {}
+        more = {"service-accounts/": {"role": "viewer"}, "webhooks/": HOOK}.get(path, {})
         refused = sent(way, person, path, {field: "\N{OTTER}" * LONG, **more})
         assert (refused.status_code, code_of(refused)) == (400, "invalid"), path
         assert limit in refused.content.decode(), path
@@ -114,7 +118,7 @@ def test_a_new_name_that_is_too_long_is_refused_whole() -> None:
     assert sent("patch", MAX, path, {"name": "x" * 252}).json()["name"] == "x" * 252 + ".md"
 
 
-def test_the_longest_names_fit_every_page_on_a_phone(server: Server, open_page: OpenPage) -> None:
+def test_the_longest_names_fit_every_page(server: Server, open_page: OpenPage) -> None:
     long, words = "W" * 80, (f"{FAMILY} \u0645\u0631\u062d\u0628\u0627 " * 20)[:80].strip()
     document = ready("travel.md", HANDBOOK)
     sent("patch", MAX, f"documents/{document.id}/", {"name": "W" * 252, "tags": ["W" * 40]})
@@ -138,13 +142,18 @@ def test_the_longest_names_fit_every_page_on_a_phone(server: Server, open_page: 
                 *(f"/collections/{each}/" for each in ids), "/assistant/",
                 f"/assistant/{conversation}/", "/search/?q=hotel+room", "/ask/", "/write/texts/",
             ),
-            ALICE: ("/settings/members/", "/settings/groups/", "/usage/"),
+            ALICE: ("/settings/members/", "/settings/groups/", "/usage/", "/usage/alerts/"),
         }  # fmt: skip
         for person, paths in pages.items():
             sign_in(page, server, person, paths[0])
             for path in paths:
                 page.goto(f"http://{server.host(person)}{path}")
                 page.wait_for_load_state("networkidle")
-                if page.evaluate("document.documentElement.scrollWidth") > PHONE[0]:
-                    wide[path] = page.evaluate(WIDE, PHONE[0])
+                for width, height in (PHONE, DESKTOP):
+                    page.set_viewport_size({"width": width, "height": height})
+                    if page.evaluate("document.documentElement.scrollWidth") > width:
+                        wide[f"{path} at {width}"] = page.evaluate(WIDE, width)
+                    if path == "/documents/":  # words beside the choice of a collection
+                        told = page.get_by_text("Drop files or folders here").bounding_box()
+                        assert told and told["width"] > 120
     assert not wide, "; ".join(f"{path}: {found}" for path, found in wide.items())

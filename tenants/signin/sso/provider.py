@@ -1,7 +1,7 @@
 """The workspace's identity provider: set up, kept fresh, tested, switched on and required."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -15,6 +15,7 @@ from tenants.accounts.audit import audit_write
 from tenants.accounts.models import Role, User, role_reaches
 from tenants.context import Actor
 from tenants.errors import Conflict, Forbidden, Invalid, NotFound
+from tenants.naming import one_line
 from tenants.outbound import url_check
 from tenants.secretbox import secret_open, secret_seal
 from tenants.signin.models import EmailDomain, Factor, Provider, ProviderLink
@@ -67,6 +68,7 @@ def provider_set(*, actor: Actor, wanted: Wanted) -> Provider:
     is tested again, and owners link themselves again: who runs a provider must not become one.
     """
     _admin(actor)
+    wanted = replace(wanted, name=one_line(wanted.name))
     before = provider_of()
     if before is not None and before.kind != wanted.kind:
         before = None  # nothing of the other kind is kept
