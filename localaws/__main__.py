@@ -107,7 +107,15 @@ def _server(application: Any, bound: socket.socket) -> Any:
     from waitress.task import WSGITask
 
     class Task(WSGITask):
-        """Writes user metadata's names in lower case, as S3 does; waitress capitalizes them."""
+        """Answers as AWS does where waitress does otherwise.
+
+        It capitalizes the names of user metadata, and closes a connection after a body of unknown
+        length, such as a stream of events, also where the client was told in chunks where it ends.
+        """
+
+        def set_close_on_finish(self) -> None:
+            if self.wrote_header or not self.chunked_response:
+                super().set_close_on_finish()
 
         def build_response_header(self) -> bytes:
             head: bytes = super().build_response_header()

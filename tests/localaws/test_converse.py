@@ -199,3 +199,29 @@ def test_an_error_inside_a_stream_is_an_exception_frame(server, runtime):
         seen.extend(iter(stream))
     assert failed.value.response["Error"]["Code"] == "throttlingException"
     assert len([e for e in seen if "contentBlockDelta" in e]) == 2
+
+
+def test_a_stream_that_was_read_leaves_its_connection_to_the_next_call(server):
+    runtime = server.client("bedrock-runtime")
+    server.script({"chunks": ["word "] * 400, "match": {"contains": "leave me"}})
+
+    def left():
+        """The socket's own port that the last call has left open, if any."""
+        pool = runtime._endpoint.http_session._manager.connection_from_url(server.url)
+        waiting = pool.pool.queue[-1]
+        return waiting.sock.getsockname()[1] if waiting and waiting.sock else None
+
+    assert text_of(events(runtime))
+    first = left()
+    assert first is not None
+    assert text_of(events(runtime)) and left() == first
+    assert said(runtime.converse(modelId=NOVA, messages=[user("hello")])) and left() == first
+    stream = runtime.converse_stream(modelId=NOVA, messages=[user("leave me")])["stream"]
+    next(iter(stream))
+    stream.close()
+    assert left() is None
+    server.script({"chunks": ["one ", "two "], "truncate_after": 1})
+    with pytest.raises(Exception, match=r"(?i)prematurely|incomplete|broken"):
+        events(runtime)
+    assert left() is None
+    assert text_of(events(runtime)) and left() not in (None, first)
