@@ -124,6 +124,7 @@ DEEDS: Final[Mapping[str, "StrOrPromise"]] = {
     "workspace.offboard": _("Began to close the workspace"),
     "workspace.plan": _("Changed the workspace's plan"),
     "workspace.provision": _("Set the workspace up again"),
+    "workspace.rename": _("Renamed the workspace"),
     "workspace.resume": _("Resumed the workspace"),
     "workspace.stay": _("Took the closing of the workspace back"),
     "workspace.suspend": _("Suspended the workspace"),

@@ -58,6 +58,7 @@ html_urlpatterns = [
     path("settings/audit/export/", auditviews.audit_export, name="settings-audit-export"),
     path("settings/language/", views.language_action, name="settings-language"),
     path("settings/workspace/", views.workspace_page, name="settings-workspace"),
+    path("settings/workspace/name/", views.rename_action, name="settings-rename"),
     path("settings/workspace/setup/", views.setup_action, name="settings-setup"),
     path("settings/workspace/confirm/", views.confirm_again_action, name="settings-confirm"),
 ]

@@ -38,8 +38,12 @@ from tenants.accounts.services import (
 from tenants.accounts.settingspages import settings_page
 from tenants.accounts.targets import next_of
 from tenants.accounts.tasks import confirm_mail, password_mail
+from tenants.context import current
+from tenants.errors import Invalid, TenantryError
+from tenants.lifecycle.renaming import NAME_CHARACTERS, workspace_rename
 from tenants.lifecycle.setup import setup_again, setup_of
 from tenants.middleware import host_of
+from tenants.seen import ChangedMeanwhile, seen_check
 from tenants.signin.models import Provider
 from tenants.signin.policy import password_lets_in
 from tenants.signin.second import sign_in_begin
@@ -172,16 +176,37 @@ class PasswordResetDoneView(auth_views.PasswordResetCompleteView):
     template_name = "auth/password_reset_done.html"
 
 
-def _settings(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:
-    return settings_page(request, f"settings/{page}.html", context)
-
-
 @role_required("viewer")
 def workspace_page(request: HttpRequest) -> HttpResponse:
     """Show the workspace's plan, posture, Region and retrieval target."""
+    return _workspace(request)
+
+
+def _workspace(
+    request: HttpRequest, refused: TenantryError | None = None, status: int = 200
+) -> HttpResponse:
     assert isinstance(request.user, User)
-    context = {"setup": setup_of(), "unconfirmed": request.user.email_confirmed_at is None}
-    return _settings(request, "workspace", context)
+    context = {
+        "setup": setup_of(),
+        "unconfirmed": request.user.email_confirmed_at is None,
+        "error": refused,
+        "typed": request.POST if refused else {},
+        "name_characters": NAME_CHARACTERS,
+    }
+    return settings_page(request, "settings/workspace.html", context, status)
+
+
+@require_POST
+@role_required("owner")
+def rename_action(request: HttpRequest) -> HttpResponse:
+    """Give the workspace another name."""
+    try:
+        seen_check(request.POST, current().name)
+        workspace_rename(actor=actor_of(request), name=request.POST.get("name", ""))
+    except (Invalid, ChangedMeanwhile) as error:
+        return _workspace(request, error, 422 if isinstance(error, Invalid) else error.status)
+    messages.success(request, _("Saved"))
+    return redirect("settings-workspace")
 
 
 @require_POST

@@ -1,20 +1,17 @@
 """The public host's forms: signing up, and finding one's workspace."""
 
-import re
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _
 
 from tenants.accounts.forms import NameField
 from tenants.accounts.models import User
+from tenants.errors import Invalid
 from tenants.lifecycle.naming import slug_verdict
+from tenants.lifecycle.renaming import plain_name
 from tenants.registry.regions import region_choices
-
-# A name stands in mails and titles: one that is an address could send their readers there.
-ADDRESS_LIKE: Final = re.compile(r"://|www\.|[\x00-\x1f\x7f]", re.I)
 
 
 class SignUpForm(forms.Form):
@@ -27,10 +24,10 @@ class SignUpForm(forms.Form):
     region = forms.ChoiceField(choices=region_choices)
 
     def clean_name(self) -> str:
-        name = str(self.cleaned_data["name"])
-        if ADDRESS_LIKE.search(name):
-            raise ValidationError(_("Give the workspace a plain name, without a link."))
-        return name
+        try:
+            return plain_name(str(self.cleaned_data["name"]))
+        except Invalid as error:
+            raise ValidationError(error.detail) from error
 
     def clean_slug(self) -> str:
         slug: str = self.cleaned_data["slug"].strip().lower()

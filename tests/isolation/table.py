@@ -31,6 +31,7 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "settings/keys/service-accounts/<uuid:program_id>/delete/": {"POST": "admin"},
     "settings/language/": {"POST": "viewer"},
     "settings/workspace/": {"GET": "viewer"},
+    "settings/workspace/name/": {"POST": "owner"},
     "settings/workspace/setup/": {"POST": "admin"},
     "settings/workspace/confirm/": {"POST": "viewer"},
     "settings/audit/": {"GET": "admin", "POST": "admin"},
