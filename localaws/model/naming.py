@@ -51,7 +51,30 @@ _PRONOUN = re.compile(
 _VERBAL = re.compile(
     rf"^(?:(?:what|which|who|whom|when|where|why|how)|{_AUXILIARY})\b", re.IGNORECASE
 )
-_WHOLE = re.compile(rf"^(?:which|what) \w+ (?!{_AUXILIARY}\b)\w+s\b|^what happens\b", re.IGNORECASE)
+_THE = r"(?:the|an?|my|our|your)\b"
+_IS = r"(?:is|are|was|were)"
+# Questions that a noun stands for; all others are their own title.
+_NAMED = re.compile(rf"^(?:what|who)(?:['’]s| {_IS}) {_THE} (?P<what>.+)$", re.IGNORECASE)
+_ENDED = re.compile(rf"^(?:what|who) {_THE} (?P<what>.+) {_IS}$", re.IGNORECASE)
+_NEEDED = re.compile(
+    rf"^do(?:es)? {_SUBJECT} need (?!to\b|not\b)(?:an? )?(?P<what>.+)$", re.IGNORECASE
+)
+_TRAIT = re.compile(
+    r"^(?:what|which) (?P<trait>colou?r|size|weight|price|length|width|height|name|address|"
+    rf"version|temperature|age|type|shape) {_IS} (?P<of>{_THE} .+?)"
+    r"(?: (?:painted|made|called|sold))?$",
+    re.IGNORECASE,
+)
+_WORTH = re.compile(
+    rf"^(?:what|how much) (?:does|do|did|may|can|will|would) (?P<of>{_THE} .+?) "
+    r"(?P<verb>cost|weigh)(?P<rest> (?:per|in|for|at) .+)?$",
+    re.IGNORECASE,
+)
+_WORTHS = {"cost": "Cost", "weigh": "Weight"}
+_SAYING = re.compile(
+    rf"(?<!\ba)(?<!\ban)(?<!\bthe)(?<!\bof) \w{{2,}}(?:ed|ing)\b|\b{_IS}\b", re.IGNORECASE
+)
+MOST_WORDS = 7
 
 
 def _plain(question: str) -> str:
@@ -77,18 +100,43 @@ def topic(question: str) -> str:
 
 
 def title(prompt: Prompt) -> str:
-    """A title of three to seven words from a conversation's first question."""
+    """A title of three to seven words from a conversation's first question.
+
+    A noun where the question asks for one by itself, else the question: what is left of a sentence
+    without its verb reads as nobody writes.
+    """
     source = prompt.text or prompt.question
-    whole, about = _plain(source), topic(source)
-    kept = (whole if _WHOLE.match(whole) or len(about.split()) < 3 else about).split()
-    if len(kept) > 7:
-        kept = _FILLING.sub("", " ".join(kept)).split()[:7]
-    while len(kept) > 3 and kept[-1].lower().strip(",;:") in _HANGING:
-        kept.pop()
-    if len(kept) < 3:
-        kept = (["Question", "about", *kept] if kept else ["A", "new", "conversation"])[:7]
-    text = " ".join(kept).strip(" ,;:?.!")
+    whole = _plain(source)
+    name = _noun(whole)
+    if len(name.split()) < 3:
+        name = f"{whole}?" if f"{whole}?" in re.sub(r"\s+", " ", source) else whole
+    words = name.split()
+    if len(words) < 3:
+        about = name.strip("?")
+        if not terms(_POLITE.sub("", about)):
+            return "A new conversation"
+        lead = "About" if _LEADING.match(about) and len(words) > 1 else "Question about"
+        words = [*lead.split(), about]
+    elif len(words) > MOST_WORDS:
+        words = words[:MOST_WORDS]
+        while len(words) > 3 and words[-1].lower().strip(",;:") in _HANGING:
+            words.pop()
+        words[-1] = words[-1].rstrip(",;:.") + "…"
+    text = " ".join(words)
     return text[:1].upper() + text[1:]
+
+
+def _noun(question: str) -> str:
+    """What a question asks for, as a noun; empty where only the whole question says it."""
+    if found := _TRAIT.match(question):
+        name = f"{found['trait']} of {found['of']}"
+    elif found := _WORTH.match(question):
+        name = f"{_WORTHS[found['verb'].lower()]} of {found['of']}{found['rest'] or ''}"
+    elif found := _NAMED.match(question) or _ENDED.match(question) or _NEEDED.match(question):
+        name = found["what"]
+    else:
+        return ""
+    return "" if _SAYING.search(name) or name.split()[-1].lower() in _HANGING else name
 
 
 def standalone(prompt: Prompt) -> str:

@@ -202,7 +202,21 @@ def test_a_summary_is_whole_sentences_from_all_over_the_document(runtime, librar
         ("What is the hotel limit per night in London?", "Hotel limit per night in London"),
         ("Hello, what's the price of the Karst boot?", "Price of the Karst boot"),
         ("Can you tell me who the data protection officer is?", "Data protection officer"),
-        ("Do I need approval to work from overseas?", "Need approval to work from overseas"),
+        ("Do I need approval to work from overseas?", "Approval to work from overseas"),
+        ("Which colour is a quokka crate painted?", "Colour of a quokka crate"),
+        ("How much may a hotel in Zurich cost?", "Cost of a hotel in Zurich"),
+        ("What does the Studio plan cost per month?", "Cost of the Studio plan per month"),
+        ("How long is the warranty on tents?", "How long is the warranty on tents?"),
+        ("When is the crane audited?", "When is the crane audited?"),
+        ("What is the crate painted with?", "What is the crate painted with?"),
+        ("What is the company doing about waste?", "What is the company doing about waste?"),
+        (
+            "Who has to agree to a trip to Japan or another country outside Europe?",
+            "Who has to agree to a trip…",
+        ),
+        ("Wie hoch ist das Hotel-Limit in London?", "Wie hoch ist das Hotel-Limit in London?"),
+        ("Tell me about the travel policy", "The travel policy"),
+        ("Hello", "A new conversation"),
     ],
 )
 def test_a_title_is_what_the_question_is_about(runtime, question, title):
