@@ -8,7 +8,7 @@ from assistant.errors import MOST_ATTACHED
 from assistant.keeping import REASON_CHARACTERS
 from assistant.models import ActionState, Conversation, MessageRole, MessageStatus, Origin, Rating
 from documents.models import Status
-from documents.serializers import CitationSerializer, ConflictSerializer
+from documents.serializers import CitationSerializer, ConflictSerializer, WithheldSerializer
 from tenants.asked import Asked
 
 
@@ -228,6 +228,11 @@ class WrittenSerializer(serializers.Serializer[Any]):
     text = serializers.CharField(help_text="Markdown; [n] are the citations' numbers.")
     citations = CitationSerializer(many=True)
     read = ReadSerializer(many=True)
+    withheld = WithheldSerializer(
+        many=True,
+        help_text="Passages that the content rules refuse; the rest was written from, if any was"
+        " left.",
+    )
     guardrail = serializers.DictField()
     usage = serializers.DictField()
     stop_reason = serializers.CharField(help_text="`interrupted` where the text broke off.")

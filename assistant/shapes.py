@@ -9,6 +9,8 @@ from assistant.models import Action, ActionState, Conversation, Message, Message
 from documents.citations import Citation
 from documents.conflicts import Conflict
 from documents.rendering import answer_html
+from documents.withheld import REFUSED
+from search.retrieval import Passage
 from tenants.liveframes import Frame
 
 
@@ -25,6 +27,16 @@ def citation_dict(citation: Citation) -> dict[str, Any]:
         "chunk_id": str(citation.chunk_id),
         "url": citation.url,
         "recognized": citation.recognized,
+    }
+
+
+def withheld_dict(passage: Passage) -> dict[str, Any]:
+    """Return a passage that the content rules refuse as REST has it."""
+    return {
+        "document_id": str(passage.document_id),
+        "document_name": passage.document_name,
+        "page": passage.page,
+        "code": REFUSED,
     }
 
 

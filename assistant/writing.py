@@ -24,7 +24,7 @@ from assistant.errors import (
 )
 from assistant.reading import PART_CHARACTERS, reading_of
 from assistant.services import thorough_checked
-from assistant.shapes import citation_dict
+from assistant.shapes import citation_dict, withheld_dict
 from assistant.texts import text_keep
 from assistant.texts import text_of as kept_text
 from assistant.writeprompts import SYSTEMS, Kind, write_content
@@ -50,6 +50,7 @@ from documents.citations import Citation, cite, renumbered
 from documents.marks import marks
 from documents.models import Document, Status
 from documents.rendering import answer_html
+from documents.withheld import passages_refused, withheld_told
 from search.retrieval import Passage, RetrievalScope, retrieve
 from tenants.context import Actor
 from tenants.errors import NotFound, TenantryError
@@ -138,6 +139,7 @@ class Writing:
     shown: bool = False
     error: TenantryError | None = None
     _read: list[dict[str, Any]] = field(default_factory=list)
+    _withheld: list[Passage] = field(default_factory=list)
     _refused: ModelAnswer | None = None
     _ended: tuple[str, list[Citation]] = ("", [])  # what is shown of the end
 
@@ -166,14 +168,16 @@ class Writing:
         broken: ModelStreamInterrupted | None = None
         citations: list[Citation] = []
         try:
-            reply = self._refused or self._streamed(passages)
+            reply = self._replied(passages)
             text, blocked, stop_reason = reply.text, reply.blocked, reply.stop_reason
             action = reply.guardrail.get("action", "none")
         except ModelStreamInterrupted as error:  # what had arrived is the user's, and marked
             broken, text, blocked = error, error.partial_text, False
             stop_reason, action = "interrupted", "none"
-        if blocked and self.shown:
-            self.frames.send("withdrawn", reason="guardrail")
+        if blocked:
+            self._withdraw()
+            if self._withheld and not passages:
+                text = withheld_told(self._withheld)
         elif passages and not blocked:
             citations, _ = cite(text, passages)
             text, citations = renumbered(text, citations)
@@ -182,6 +186,7 @@ class Writing:
             "text": text,
             "citations": told,
             "read": self._read,
+            "withheld": [withheld_dict(passage) for passage in self._withheld],
             "guardrail": {"action": action},
             "usage": {},
             "stop_reason": stop_reason,
@@ -195,6 +200,44 @@ class Writing:
         result["usage"] = result["usage"] or usage_of(self.request_id)
         self._ended = text, citations
         return result
+
+    def _replied(self, passages: list[Passage]) -> ModelAnswer:
+        """Return the text; of `passages` those stay that the content rules do not refuse.
+
+        Where they refuse all, nothing is written: a text without its documents is another text.
+        """
+        if self._refused is not None:
+            return self._refused
+        if self._withheld and not passages:
+            return refused(self.request_id, TextBlocked(withheld_told(self._withheld)))
+        reply = self._streamed(passages)
+        left = self._left(passages, reply)
+        if reply.refused != "input" or len(left) == len(passages):
+            return reply
+        passages[:] = left
+        if left:
+            self._withdraw()
+            reply = self._streamed(left)
+        return reply
+
+    def _left(self, passages: list[Passage], reply: ModelAnswer) -> list[Passage]:
+        """Return the passages that are not why a reply was refused, and keep the others to tell."""
+        if reply.refused is None or self.cancelled.is_set():
+            return passages
+        found = passages_refused(
+            passages,
+            side=reply.refused,
+            actor=self.actor,
+            feature=FEATURE,
+            request_id=self.request_id,
+        )
+        self._withheld += found
+        return [passage for passage in passages if passage not in found]
+
+    def _withdraw(self) -> None:
+        if self.shown:
+            self.shown = False
+            self.frames.send("withdrawn", reason="guardrail")
 
     def _kept(self, text: str, citations: list[dict[str, Any]]) -> dict[str, Any]:
         """Keep the text as a version, and return which; nowhere if its text was deleted since."""
@@ -270,6 +313,12 @@ class Writing:
     def _carrying(self, part: list[Passage]) -> list[Passage]:
         """Return the passages of a part that its own summary rests on."""
         reply = converse(self._request(part, PART_TOKENS, part=True))
+        if reply.blocked:
+            left = self._left(part, reply)
+            if not left or len(left) == len(part):
+                return []
+            part = left
+            reply = converse(self._request(part, PART_TOKENS, part=True))
         if reply.blocked:
             return []
         named = [int(mark[1]) for mark in marks(reply.text)]

@@ -51,6 +51,7 @@ window.texts = {
 ],
 "New conversation":"Neue Unterhaltung",
 "Not backed by your documents":"Nicht durch Ihre Dokumente belegt",
+"Not used, since the content rules refuse passages of it: {names}.":"Nicht verwendet, weil die Inhaltsregeln Stellen daraus ablehnen: {names}.",
 "Nothing is changed until you confirm. This expires at {time}.":"Nichts wird geändert, bis Sie bestätigen. Dies läuft um {time} ab.",
 "Nothing was found":"Nichts wurde gefunden",
 "OCR":"OCR",
