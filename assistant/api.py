@@ -81,6 +81,7 @@ class ConversationListView(GenericAPIView[Conversation]):
         responses={201: ConversationDetailSerializer},
     )
     def post(self, request: Request) -> Response:
+        """Begin a conversation, with a title or without."""
         given = ConversationSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         conversation = conversation_create(

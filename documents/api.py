@@ -49,7 +49,7 @@ from tenants.sse import RENDERERS, wants_events
 
 
 class DocumentListView(GenericAPIView[Document]):
-    """The workspace's documents, newest first; upload one more."""
+    """The workspace's documents, newest first."""
 
     roles: ClassVar = {"GET": "viewer", "POST": "member"}
     parser_classes = (MultiPartParser,)

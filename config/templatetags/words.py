@@ -33,6 +33,7 @@ WORDS: Final = {
     "owner": _("Owner"),
     "small": _("Small"),
     "frontier": _("Frontier"),
+    "service-accounts": _("Service accounts"),
     **RETRIEVAL,
 }
 
@@ -49,3 +50,9 @@ def code_spans(text: str) -> SafeString:
     """Return a text of the API's document with what stands between backticks as code."""
     escaped = str(conditional_escape(text))
     return mark_safe(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", escaped))  # noqa: S308 - escaped
+
+
+@register.filter
+def breakable(path: str) -> SafeString:
+    """Return an address that breaks after its slashes, not within a name, where a line ends."""
+    return mark_safe(str(conditional_escape(path)).replace("/", "/<wbr>"))  # noqa: S308 - escaped

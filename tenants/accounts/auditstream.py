@@ -16,8 +16,8 @@ from tenants.webhooks.publishing import delivery_queue
 
 SEALED: Final = "audit.sealed"
 TOLD: Final = _(
-    "Audit entries were sealed, at the latest two minutes after the deed; sent only to \
-endpoints that name this type."
+    "Audit entries were sealed, at most two minutes after they were written; sent only to \
+webhooks that choose this event."
 )
 
 
