@@ -10,6 +10,7 @@ from tests.assistant.talking import Server, kinds
 from tests.assistant.test_browser import sign_in
 from tests.assistant.test_rest import EVENTS, events
 from tests.documents.helpers import HANDBOOK, ready, text_of
+from tests.documents.test_withheld import ORDERS
 from tests.support.browser import PHONE, check
 from tests.support.cast import BOB, MAX, Person
 from tests.support.localaws import LocalAws
@@ -121,3 +122,20 @@ def test_a_reader_sees_what_happens_and_goes_on_from_the_answer(
     page.locator("#question").fill(" ")
     page.keyboard.press("Enter")
     expect(page.locator("[data-answer]").first).to_contain_text("question_empty")
+
+
+def test_as_events_the_guardrails_message_is_withdrawn_and_the_rest_follows(
+    server: Server,
+) -> None:
+    ready("Travel policy.md", HANDBOOK)
+    hostile = ready("Orders.md", ORDERS)
+    frames = asked(server)
+    [withdrawn] = [at for at, frame in enumerate(frames) if frame["type"] == "withdrawn"]
+    before, after = (
+        "".join(frame["text"] for frame in some if frame["type"] == "delta")
+        for some in (frames[:withdrawn], frames[withdrawn:])
+    )
+    assert ("140 euros" in before, "140 euros" in after) == (False, True)
+    end = frames[-1]
+    assert (end["type"], "140 euros" in end["answer"]) == ("finished", True)
+    assert [each["document_id"] for each in end["withheld"]] == [str(hostile.id)]

@@ -50,7 +50,7 @@ def ready(name: str, content: bytes | str, person: Person = MAX) -> Document:
     answer = upload(name, content, person)
     assert answer.status_code == 201, answer.content
     document = ingested(answer.json()["id"], person)
-    assert document.status == "ready", document.error
+    assert document.status == "ready", f"{document.status}: {document.error}"
     return document
 
 
