@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,9 +14,9 @@ from billing.selectors import USED
 from billing.settlement import (
     AFTER_SETTLED,
     SETTLED,
-    settlement_taken,
-    settlement_waits,
     settlement_write,
+    settlements_taken,
+    settlements_wait,
 )
 from documents.citations import Citation
 from documents.conflicts import Conflict
@@ -38,7 +39,7 @@ END: Final = f"""
       FROM ended WHERE m.id = ended.answer_id RETURNING m.usage
 """  # noqa: S608 - the parts are constants
 END_ALONE: Final = "WITH " + END.format(turn="%s")
-END_SETTLED: Final = f"WITH {SETTLED}, " + END.format(turn=AFTER_SETTLED)
+END_SETTLED: Final = tuple(f"WITH {each}, " + END.format(turn=AFTER_SETTLED) for each in SETTLED)
 
 
 def turn_end(
@@ -59,7 +60,7 @@ def turn_end(
 ) -> dict[str, Any] | None:
     """Store the finished answer and give the lease back; one statement.
 
-    The settlement that waits, if one does, is written in it, before. Returns what the request
+    The settlements that wait, if any do, are written in it, before. Returns what the request
     `metered` has used, by the ledger, which is stored with the answer; None if the lease was lost.
     `title` names a conversation that has no name yet.
     """
@@ -81,22 +82,23 @@ def turn_end(
         current().id,
         metered,
     ]
-    rider = settlement_taken()
+    riders = settlements_taken()
     try:
-        used = _ended(rider, values)
+        used = _ended(riders, values)
     except BaseException as failed:
-        if rider is None:
+        if not riders:
             raise
-        settlement_waits(rider)
+        settlements_wait(riders)
         if not isinstance(failed, DatabaseError) or isinstance(failed, PASSING):
             raise
-        settlement_write()  # what is wrong with it costs nobody their answer
-        return _ended(None, values)
-    if used is None and rider is not None:
-        settlement_waits(rider)  # where no turn was found, nothing may have asked for it
+        settlement_write()  # what is wrong with one costs nobody their answer
+        return _ended([], values)
+    if used is None:
+        settlements_wait(riders)  # where no turn was found, nothing may have asked for them
     return used
 
 
-def _ended(rider: list[Any] | None, values: list[Any]) -> dict[str, Any] | None:
-    found = rows_planned(END_ALONE if rider is None else END_SETTLED, [*(rider or ()), *values])
+def _ended(riders: Sequence[list[Any]], values: list[Any]) -> dict[str, Any] | None:
+    statement = END_SETTLED[len(riders) - 1] if riders else END_ALONE
+    found = rows_planned(statement, [*chain(*riders), *values])
     return json.loads(found[0][0]) if found else None

@@ -96,7 +96,7 @@ def embed(
     except BaseException:
         call.estimate()
         raise
-    return _settled(call, outcomes)
+    return _settled(call, outcomes, late=purpose == "query")
 
 
 def _groups(texts: Sequence[str], size: int) -> Iterator[list[str]]:
@@ -105,7 +105,7 @@ def _groups(texts: Sequence[str], size: int) -> Iterator[list[str]]:
         yield group
 
 
-def _settled(call: MeteredCall, outcomes: list[_Outcome]) -> list[list[float]]:
+def _settled(call: MeteredCall, outcomes: list[_Outcome], *, late: bool) -> list[list[float]]:
     """Settle all the calls together and return the vectors, or raise the first failure."""
     last = None
     for outcome in outcomes:
@@ -116,7 +116,7 @@ def _settled(call: MeteredCall, outcomes: list[_Outcome]) -> list[list[float]]:
     used = sum(outcome.tokens + outcome.lost_tokens for outcome in outcomes)
     if used:
         lost = any(outcome.lost_tokens for outcome in outcomes)
-        call.finish({Unit.EMBEDDING: used}, estimated=lost)
+        call.finish({Unit.EMBEDDING: used}, estimated=lost, late=late)
     else:
         call.cancel()
     if last is not None:

@@ -97,9 +97,14 @@ class MeteredCall:
             self.cancel()
             raise
 
-    def finish(self, units: Mapping[Unit, int], *, estimated: bool = False) -> None:
-        """Settle what the service counted; `estimated` where part of it is only reckoned."""
-        self._settle(units, estimated=estimated, final=True)
+    def finish(
+        self, units: Mapping[Unit, int], *, estimated: bool = False, late: bool = False
+    ) -> None:
+        """Settle what the service counted; `estimated` where part of it is only reckoned.
+
+        `late` where the call holds so little that this may wait for the next settlement.
+        """
+        self._settle(units, estimated=estimated, final=True, late=late)
 
     def estimate(self, failure: Failure | None = None) -> None:
         """Settle the whole reservation as an estimate: what was used is not known."""
@@ -157,7 +162,9 @@ class MeteredCall:
         except DatabaseError:
             log.exception("model.attempt_unrecorded", reservation=str(self.reservation.id))
 
-    def _settle(self, units: Mapping[Unit, int], *, estimated: bool, final: bool) -> None:
+    def _settle(
+        self, units: Mapping[Unit, int], *, estimated: bool, final: bool, late: bool = False
+    ) -> None:
         """Settle; where the database is gone the answer stands and the sweeper settles later."""
         if self.ended:
             return
@@ -174,6 +181,7 @@ class MeteredCall:
                 profile_arn=self.profile_arn,
                 estimated=estimated,
                 final=final,
+                late=late,
                 region=current().region,
             )
         except DatabaseError:

@@ -16,6 +16,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -27,11 +28,11 @@ from billing.keyallowance import key_allowance_require
 from billing.refusals import exhausted
 from billing.reservations import Estimate, Reservation, outside_transactions
 from billing.settlement import (
-    SETTLE,
+    SETTLES,
     refund_taken,
-    settlement_taken,
-    settlement_waits,
     settlement_write,
+    settlements_taken,
+    settlements_wait,
 )
 from billing.shared import (
     BURST_PATIENCE,
@@ -53,10 +54,13 @@ ADMIT: Final = """billing_admit(
 RESERVE: Final = "SELECT * FROM " + ADMIT.format("%s")  # noqa: S608 - the parts are constants
 # An argument that depends on the settlement lets the admission come after it: what the call
 # before did not use is free again by then.
-RESERVE_AFTER: Final = f"""
-    SELECT admitted.* FROM (SELECT {SETTLE} AS state OFFSET 0) AS settled, LATERAL
+RESERVE_AFTER: Final = tuple(
+    f"""
+    SELECT admitted.* FROM (SELECT {each} OFFSET 0) AS settled, LATERAL
     {ADMIT.format("CASE WHEN state IS DISTINCT FROM '' THEN %s::uuid END")} AS admitted
 """  # noqa: S608 - the parts are constants
+    for each in SETTLES
+)
 TOGETHER: Final = "WITH admitted AS MATERIALIZED ({}), along AS ({}) SELECT * FROM admitted"
 
 
@@ -158,7 +162,8 @@ def _reserve(
 ) -> tuple[date, date, int, list[str]]:
     """Return month, day and number of the call, and the metrics that have no room for it.
 
-    The settlement that waits, if one does, is written before, in the same statement.
+    The settlements that wait, if any do, are written before, in the same statement; not a late one
+    alone.
     """
     metrics = sorted(held)
     parameters = [
@@ -167,15 +172,14 @@ def _reserve(
         array(held[metric] for metric in metrics),
         array(plan.stops_at(metric) for metric in metrics),
     ]
-    rider = settlement_taken()
-    statement = RESERVE if rider is None else RESERVE_AFTER
+    riders = settlements_taken(late_alone=False)
+    statement = RESERVE_AFTER[len(riders) - 1] if riders else RESERVE
     if along is not None:
         statement = TOGETHER.format(statement, along.sql)
         parameters += along.parameters(row[0])
     try:
-        [found] = rows_planned(statement, [*(rider or ()), *parameters])
+        [found] = rows_planned(statement, [*chain(*riders), *parameters])
         return found
     except BaseException:
-        if rider is not None:
-            settlement_waits(rider)
+        settlements_wait(riders)
         raise

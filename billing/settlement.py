@@ -6,7 +6,8 @@ settling again changes nothing. Usage is recorded as it was, over the reservatio
 provider has charged it.
 
 Where one call follows the other, a settlement may go with the next admission, in one round trip
-(`settlements_ride`).
+(`settlements_ride`). One of a small call, `late`, goes with the next settlement instead: what it
+still holds is little, and nobody waits for it.
 """
 
 import json
@@ -16,6 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 from uuid import UUID
 
@@ -44,13 +46,17 @@ log = structlog.get_logger(__name__)
 SETTLE: Final = """billing_settle(
         %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[],
         %s::bigint[], %s::bigint[], %s::numeric[], %s::int[], %s::numeric[], %s::jsonb)"""
-SETTLED: Final = f"settled AS MATERIALIZED (SELECT {SETTLE} AS state)"
-"""A settlement that rides with a statement of others': a name in its WITH, first of all.
+SETTLES: Final = (f"{SETTLE} AS state", f"{SETTLE} AS late, {SETTLE} AS state")
+"""The columns that settle one call, and two."""
+SETTLED: Final = tuple(f"settled AS MATERIALIZED (SELECT {each})" for each in SETTLES)
+"""Settlements that ride with a statement of others': a name in its WITH, first of all.
 
-An id that is taken from `AFTER_SETTLED` lets the rest come after it.
+An id that is taken from `AFTER_SETTLED` lets the rest come after them.
 """
 AFTER_SETTLED: Final = "(SELECT CASE WHEN state IS DISTINCT FROM '' THEN %s::uuid END FROM settled)"
-USED_SETTLED: Final = f"WITH {SETTLED}{{along}} SELECT billing_used(%s, {AFTER_SETTLED})"
+USED_SETTLED: Final = tuple(
+    f"WITH {each}{{along}} SELECT billing_used(%s, {AFTER_SETTLED})" for each in SETTLED
+)
 METRICS: Final = json.dumps({unit.value: metric.value for unit, metric in METRIC_OF.items()})
 
 
@@ -79,12 +85,14 @@ class Held:
 
 @dataclass(slots=True)
 class _Seat:
-    """Where one settlement waits for the next admission: the parameters of its statement.
+    """Where settlements wait for the next admission: the parameters of their statements.
 
-    What its call has not used of the rates waits for the next taking.
+    `late` waits for another to go with. What a call has not used of the rates waits for the next
+    taking.
     """
 
     rider: list[Any] | None = None
+    late: list[Any] | None = None
     refund: bucket.Refund | None = None
 
 
@@ -95,9 +103,9 @@ _seat: ContextVar[_Seat | None] = ContextVar("settlement_seat", default=None)
 def settlements_ride() -> Iterator[None]:
     """Let a call's last settlement go with the next admission of the block, in one round trip.
 
-    Of this thread alone, and one at a time. What waits is written when the block ends, or by
-    `settlement_write`; until then its reservation holds the upper bound, and where the process dies
-    the sweeper settles it as it does any other.
+    Of this thread alone, and one at a time, with one that is late. What waits is written when the
+    block ends, or by `settlement_write`; until then its reservation holds the upper bound, and
+    where the process dies the sweeper settles it as it does any other.
     """
     token = _seat.set(_Seat())
     try:
@@ -112,48 +120,57 @@ def settlements_ride() -> Iterator[None]:
 
 
 def settlement_write() -> None:
-    """Write the settlement that waits, if any; where the database is gone the sweeper does."""
-    rider = settlement_taken()
-    if rider is None:
-        return
-    try:
-        _written(rider)
-    except DatabaseError:
-        log.exception("settlement.failed", reservation=str(rider[0]))
+    """Write the settlements that wait, if any; where the database is gone the sweeper does."""
+    for rider in settlements_taken():
+        try:
+            _written(rider)
+        except DatabaseError:
+            log.exception("settlement.failed", reservation=str(rider[0]))
 
 
 def settlement_told(
     request_id: UUID, along: str = "", values: Sequence[Any] = ()
 ) -> dict[str, Any] | None:
-    """Write the settlement that waits, and return what the request has used with it.
+    """Write the settlements that wait, and return what the request has used with them.
 
     One statement, with `along` in its WITH. None where nothing waits, or where it could not be
-    written: it waits on, and nothing of `along` is there.
+    written: they wait on, and nothing of `along` is there.
     """
-    rider = settlement_taken()
-    if rider is None:
+    riders = settlements_taken()
+    if not riders:
         return None
     try:
         [(used,)] = rows_planned(
-            USED_SETTLED.format(along=along and f", {along}"),
-            [*rider, *values, current().id, request_id],
+            USED_SETTLED[len(riders) - 1].format(along=along and f", {along}"),
+            [*chain(*riders), *values, current().id, request_id],
         )
     except DatabaseError:
-        settlement_waits(rider)
+        settlements_wait(riders)
         return None
     except BaseException:
-        settlement_waits(rider)
+        settlements_wait(riders)
         raise
     return json.loads(used)  # type: ignore[no-any-return]
 
 
-def settlement_taken() -> list[Any] | None:
-    """Return the parameters of the settlement that waits, which the caller now has to write."""
+def settlements_taken(*, late_alone: bool = True) -> list[list[Any]]:
+    """Return the parameters of the settlements that wait, which the caller now has to write.
+
+    One or two, in the order in which `SETTLES` has them, or none: also where only a late one waits
+    and is not to be taken alone.
+    """
     seat = _seat.get()
-    if seat is None:
-        return None
-    rider, seat.rider = seat.rider, None
-    return rider
+    if seat is None or (seat.rider is None and not late_alone):
+        return []
+    riders = [rider for rider in (seat.late, seat.rider) if rider is not None]
+    seat.late = seat.rider = None
+    return riders
+
+
+def settlements_wait(riders: Sequence[list[Any]]) -> None:
+    """Let settlements that could not be written wait on."""
+    for rider in riders:
+        settlement_waits(rider, late=rider is not riders[-1])
 
 
 def refund_taken() -> bucket.Refund | None:
@@ -176,12 +193,19 @@ def _refund_waits(refund: bucket.Refund) -> None:
     seat.refund = refund
 
 
-def settlement_waits(rider: list[Any]) -> bool:
-    """Let a settlement wait for the next admission; False where no block lets it."""
+def settlement_waits(rider: list[Any], *, late: bool = False) -> bool:
+    """Let a settlement wait for the next admission; False where no block lets it.
+
+    One at a time, since two would hold each other's rows; a `late` one beside it.
+    """
     seat = _seat.get()
     if seat is None:
         return False
-    settlement_write()  # one at a time: two would hold each other's rows
+    if late and seat.late is None:
+        seat.late = rider
+        return True
+    if seat.rider is not None:
+        settlement_write()
     seat.rider = rider
     return True
 
@@ -207,21 +231,25 @@ def settle(
     profile_arn: str = "",
     estimated: bool = False,
     final: bool = True,
+    late: bool = False,
     region: str = "",
 ) -> None:
     """Record what attempt number `attempt` (1–50) of the reserved call used.
 
     `final` ends the reservation: what it still holds goes back to quotas, buckets and streams. An
-    attempt that failed after it was charged is settled with `final=False`. A reservation that was
-    swept meanwhile is put right: the estimate is reversed by corrections. Never refuses over-use;
-    raises ValueError for negative usage. Commits by itself, outside any transaction.
+    attempt that failed after it was charged is settled with `final=False`. `late` lets it wait for
+    another settlement (`settlements_ride`): for a call that holds next to nothing. A reservation
+    that was swept meanwhile is put right: the estimate is reversed by corrections. Never refuses
+    over-use; raises ValueError for negative usage. Commits by itself, outside any transaction.
     """
     if not 1 <= attempt <= LAST_ATTEMPT:
         raise ValueError(f"attempt is {attempt}; it must be 1 to {LAST_ATTEMPT}.")
     usage = Usage(model, checked(units), attempt, profile_arn, region, estimated)
     held = Held.of(reservation)
     outside_transactions()
-    if not (final and settlement_waits(_parameters(held, usage, final=True, resolved="settled"))):
+    if not final or not settlement_waits(
+        _parameters(held, usage, final=True, resolved="settled"), late=late
+    ):
         post(held, usage, final=final, resolved="settled")
     if final:
         _refund(reservation, usage.units)

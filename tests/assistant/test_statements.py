@@ -58,6 +58,8 @@ def test_a_message_costs_eleven_statements_at_most(
             assert end["citations"]
             assert end["follow_ups"]
             assert len(asked) <= MOST, "\n\n".join(asked)
+            settled = [each.count("billing_settle(") for each in asked if "billing_settle(" in each]
+            assert settled[0] == 2, "the embedding waits for the answer, whose words come first"
             with entered(tenant_of(BOB)):  # the last call was settled by the statement that stored
                 assert end["usage"] == usage_of(UUID(end["request_id"]))
                 assert not Reservation.objects.filter(state="held").exists()
@@ -101,7 +103,9 @@ def test_the_last_calls_settlement_is_written_whatever_becomes_of_the_turn() -> 
         turn = turn_begin(actor=actor_for(BOB), conversation_id=conversation, text="Hello?")
         for wrong in (False, True):
             held = reserve({Unit.INPUT: 1_000})
+            before = reserve({Unit.INPUT: 100})
             with settlements_ride():
+                settle(before, model=MODEL, units={Unit.INPUT: 3}, late=True)
                 settle(held, model="m" * (121 if wrong else 9), units={Unit.INPUT: 7})
                 ended = turn_end(
                     turn,
@@ -109,6 +113,7 @@ def test_the_last_calls_settlement_is_written_whatever_becomes_of_the_turn() -> 
                     text="Hello.",
                     metered=held.request_id,
                 )
+                assert entries(before.request_id) == {(101, "input_tokens"): 3}
                 if wrong:  # more than its column holds: the answer is stored without it
                     assert ended == {"cost_usd": "0"}
                     assert entries(held.request_id) == {}

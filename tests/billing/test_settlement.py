@@ -246,3 +246,52 @@ def test_a_settlement_whose_admission_fails_is_written_all_the_same() -> None:
             assert entries(first.request_id) == {}
         assert entries(first.request_id) == {(101, "input_tokens"): 100}
         assert counter(Metric.MODEL_TOKENS) == (100, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_late_settlement_waits_for_another_and_goes_with_it_in_one_statement() -> None:
+    with entered(tenant_of(ALICE)):
+        small, large, last = (reserve({Unit.INPUT: 100}) for _ in range(3))
+        with settlements_ride():
+            settle(small, model=MODEL, units={Unit.INPUT: 3}, late=True)
+            reserve({Unit.INPUT: 7})  # admitted without it
+            assert entries(small.request_id) == {}
+            settle(large, model=MODEL, units={Unit.INPUT: 20})
+            with CaptureQueriesContext(connection) as asked:
+                reserve({Unit.INPUT: 7})
+            assert len(asked) == 1
+            assert entries(small.request_id) == {(101, "input_tokens"): 3}
+            assert entries(large.request_id) == {(101, "input_tokens"): 20}
+            assert counter(Metric.MODEL_TOKENS) == (23, 114)
+            settle(last, model=MODEL, units={Unit.INPUT: 4}, late=True)
+        assert entries(last.request_id) == {(101, "input_tokens"): 4}  # the block has ended
+        assert counter(Metric.MODEL_TOKENS) == (27, 14)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_late_settlements_none_is_lost_and_what_is_read_has_them() -> None:
+    with entered(tenant_of(ALICE)):
+        request_id = uuid4()
+        held = [reserve({Unit.INPUT: 100}, request_id=request_id) for _ in range(3)]
+        with settlements_ride():
+            for number, each in enumerate(held, start=1):
+                settle(each, model=MODEL, units={Unit.INPUT: number}, late=True)
+            assert request_cost(request_id).units == {"input_tokens": 6}
+        assert counter(Metric.MODEL_TOKENS) == (6, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_what_is_wrong_with_one_of_two_settlements_leaves_the_other(wrong: int) -> None:
+    with entered(tenant_of(ALICE)):
+        held = [reserve({Unit.INPUT: 100}) for _ in range(2)]
+        models = [MODEL, MODEL]
+        models[wrong] = "m" * 121  # more than its column holds
+        with settlements_ride():
+            for late, each, model in zip((True, False), held, models, strict=True):
+                settle(each, model=model, units={Unit.INPUT: 5}, late=late)
+            with pytest.raises(DataError):
+                reserve({Unit.INPUT: 7})
+        assert entries(held[wrong].request_id) == {}
+        assert entries(held[1 - wrong].request_id) == {(101, "input_tokens"): 5}
+        assert counter(Metric.MODEL_TOKENS) == (5, 100)  # the sweeper settles what is left
