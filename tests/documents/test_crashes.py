@@ -2,6 +2,7 @@
 
 import signal
 from datetime import timedelta
+from functools import cache
 
 import pytest
 from django.utils import timezone
@@ -20,7 +21,11 @@ from tests.support.services import Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-DATA = files.long_pdf(70)
+
+@cache
+def manual() -> bytes:
+    """Return a file of more passages than one batch embeds."""
+    return files.long_pdf(70)
 
 
 def killed(worker: Worker, subject_id: str, stage: str) -> None:
@@ -45,9 +50,9 @@ def killed(worker: Worker, subject_id: str, stage: str) -> None:
 def test_a_killed_ingestion_is_finished_by_the_next(
     worker: Worker, localaws: LocalAws, stage: str, staged: int
 ) -> None:
-    whole = indexed(ready("whole.pdf", DATA).id)
+    whole = indexed(ready("whole.pdf", manual()).id)
     assert BATCH < len(whole["chunks"]) <= 2 * BATCH
-    document_id = upload("killed.pdf", DATA).json()["id"]
+    document_id = upload("killed.pdf", manual()).json()["id"]
     killed(worker, document_id, stage)
     with entered(tenant_of(MAX)):
         document = Document.objects.get(id=document_id)
