@@ -206,12 +206,16 @@ def localaws(worker: Worker) -> Iterator[LocalAws]:
 
 
 @pytest.fixture(scope="session")
-def live_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
-    """The whole product under `manage.py up`, started when the first test asks for it."""
+def live_stack(worker: Worker) -> Iterator[LiveStack]:
+    """The whole product under `manage.py up`, started when the first test asks for it.
+
+    It finds its database migrated already; `tests/e2e/test_own_servers.py` begins with none.
+    """
     from tests.support.live import QUICK, LiveStack
     from tests.support.services import short_folder
 
     stack = LiveStack(Path(short_folder()) / "var", settings=QUICK)
+    worker.served.lend_migrated(stack.var)
     try:
         stack.start()
         yield stack

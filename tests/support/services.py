@@ -79,8 +79,12 @@ class Served:
         return cls(**json.loads(text))
 
     def cluster(self) -> postgres.Cluster:
-        data = Path(self.root) / "template" / "pg"
+        data = Path(self.root) / "kept" / "whole" / "pg"
         return postgres.Cluster(data, self.postgres_port, self.passwords, FAST)
+
+    def lend_migrated(self, var: Path) -> None:
+        """Put a database that is migrated and otherwise empty where a stack would make its own."""
+        _copy(Path(self.root) / "kept" / "migrated", var)
 
 
 @dataclass(slots=True)
@@ -95,8 +99,8 @@ class Servers:
         kept = CACHE / f"template-{_key()}"
         if not kept.exists():
             _build_template(self.root / "build", kept)
-        template, log = self.root / "template", self.root / "log"
-        _copy(kept, template)
+        _copy(kept, self.root / "kept")
+        template, log = self.root / "kept" / "whole", self.root / "log"
         log.mkdir()
         buckets = Redis(self.root / "redis", free_port())
         cluster = postgres.open_cluster(template / "pg", free_port(), log / "postgres.log", FAST)
@@ -128,7 +132,7 @@ class Worker:
         """Clone what the template holds and point the environment at it, before Django loads."""
         var = Path(self.served.root) / self.name
         var.mkdir()
-        state = Path(self.served.root) / "template" / "localaws"
+        state = Path(self.served.root) / "kept" / "whole" / "localaws"
         if state.exists():
             shutil.copytree(state, var / "localaws")
         self.options = _options(var)
@@ -249,12 +253,13 @@ def _build_template(folder: Path, kept: Path) -> None:
     """
     folder.mkdir()
     log, content = folder / "build.log", folder / "content"
-    content.mkdir()
+    whole = content / "whole"
+    whole.mkdir(parents=True)
     children: list[Child] = []
     try:
-        cluster = postgres.open_cluster(content / "pg", free_port(), log, FAST)
+        cluster = postgres.open_cluster(whole / "pg", free_port(), log, FAST)
         buckets = Redis(folder / "redis", free_port())
-        options = _options(content)
+        options = _options(whole)
         aws = replace(_local_aws(options), log=folder / "localaws.log")
         children += [_started(spec) for spec in (cluster.spec(log), buckets.spec(log), aws)]
         for child in children:
@@ -262,15 +267,21 @@ def _build_template(folder: Path, kept: Path) -> None:
         postgres.prepare(cluster, log)
         urls = {login: cluster.url(login) for login in postgres.LOGINS}
         addresses = Addresses(urls, buckets.url, SECRET_KEY)
-        steps: list[tuple[Login, list[str]]] = [
-            ("owner", ["manage.py", "migrate_tenants", "--verbosity", "0"]),
-            ("owner", ["manage.py", "provision_aws"]),
-            ("owner", ["-m", "tests.support.build"]),
-        ]
-        for login, argv in steps:
-            env = child_environment(options, addresses, login)
+
+        def owner(*argv: str) -> None:
+            env = child_environment(options, addresses, "owner")
             env["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
             _run([sys.executable, *argv], env, folder / "step.log")
+
+        owner("manage.py", "migrate_tenants", "--verbosity", "0")
+        stop(children[0])
+        (content / "migrated").mkdir()
+        for name in ("pg", "database-passwords.json", "postgres-init.done"):
+            _copy(whole / name, content / "migrated" / name)
+        children[0] = _started(cluster.spec(log))
+        wait_for(children[0])
+        owner("manage.py", "provision_aws")
+        owner("-m", "tests.support.build")
     finally:
         for child in children:
             stop(child)
