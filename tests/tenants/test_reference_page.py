@@ -26,7 +26,10 @@ def test_an_operation_opens_by_keyboard_and_shows_its_examples(
             [{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": at}]
         )
         page.goto(f"{at}/api/v1/docs/#ask")
+        expect(page.get_by_role("heading", name="Service accounts")).to_be_visible()
         ask = page.locator("article#ask")
+        expect(ask.locator("h3")).to_have_text("POST /api/v1/ask/")
+        assert ask.locator("h3 wbr").count() == 4  # a long address breaks after its slashes
         ask.locator("summary").focus()
         page.keyboard.press("Enter")
         expect(ask.locator("#curl-ask")).to_contain_text('curl -X POST "$WORKSPACE/api/v1/ask/"')
