@@ -12,7 +12,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 
 from bedrock import logadmin  # noqa: F401 - registers its lists
 from bedrock.models import (
@@ -44,6 +43,7 @@ from billing.templatetags.humanize_usage import feature_name
 from tenants.accounts.selectors import staff_actor
 from tenants.errors import TenantryError
 from tenants.stafffields import ByWorkspace
+from tenants.staffforms import ModelAdmin
 from tenants.staffpages import FixedRows, ReadOnly
 
 

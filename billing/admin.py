@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
 from billing.credits import staff as credits_pages  # noqa: F401 - registers its pages
 from billing.invoices import admin as invoices_admin  # noqa: F401 - registers
@@ -29,6 +29,7 @@ from billing.stafflists import InDollars, digits, unit_told
 from billing.units import Unit
 from tenants.registry.admin import TenantAdmin
 from tenants.registry.staffsteps import step_action
+from tenants.staffforms import ModelAdmin
 from tenants.staffpages import Coded, ReadOnly
 
 TenantAdmin.actions = [*TenantAdmin.actions, step_action(PLAN)]

@@ -22,7 +22,7 @@ from tenants.accounts.selectors import actor_of
 from tenants.context import Actor
 from tenants.errors import Forbidden, Invalid, TenantryError
 from tenants.numbers import typed
-from tenants.seen import seen_check
+from tenants.seen import seen_turn
 
 
 @role_required("viewer")
@@ -67,20 +67,22 @@ def _set(actor: Actor, form: Any) -> None:
             user_id = UUID(form["user_id"]) if form.get("user_id") else None
         except ValueError:
             raise Invalid(_("There is no such member; reload the page.")) from None
-        seen_check(form, *allowance_own(user_id))
-        allowance_set(
-            actor=actor,
-            user_id=user_id,
-            model_tokens=_amount(form.get("model_tokens")),
-            spend_usd=_amount(form.get("spend_usd")),
-        )
+        model_tokens, spend_usd = _amount(form.get("model_tokens")), _amount(form.get("spend_usd"))
+        with seen_turn(form, f"allowance:{user_id}", lambda: allowance_own(user_id)):
+            allowance_set(
+                actor=actor, user_id=user_id, model_tokens=model_tokens, spend_usd=spend_usd
+            )
         return
     usd = None if form.get("remove") else _amount(form.get("usd"))
     if usd is None and not form.get("remove"):
         raise Invalid(_("Give a sum in dollars."))
-    own = own_limits(actor.user_id)
-    seen_check(form, own.cap_usd if part == "cap" else own.budget_usd)
-    (cap_set if part == "cap" else budget_set)(actor=actor, usd=usd)
+
+    def held() -> list[Any]:
+        own = own_limits(actor.user_id)
+        return [own.cap_usd if part == "cap" else own.budget_usd]
+
+    with seen_turn(form, part, held):
+        (cap_set if part == "cap" else budget_set)(actor=actor, usd=usd)
 
 
 def _amount(text: str | None) -> Decimal | None:

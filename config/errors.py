@@ -21,6 +21,7 @@ from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponseNotAllowed,
+    HttpResponseRedirect,
     JsonResponse,
 )
 from django.http.response import HttpResponseBase
@@ -36,6 +37,8 @@ from rest_framework.views import set_rollback
 from config.fielderrors import first_named
 from config.refusals import refusal_note
 from tenants.accounts.idempotency import Answered
+from tenants.accounts.models import User
+from tenants.accounts.targets import next_of
 from tenants.ended import ended
 from tenants.errors import (
     Forbidden,
@@ -253,6 +256,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     log.info("csrf.refused", reason=reason)
+    if request.path_info == "/sign-in/" and isinstance(getattr(request, "user", None), User):
+        return HttpResponseRedirect(next_of(request))  # signed in by another tab meanwhile
     return error_page(
         request,
         _Wrapped(

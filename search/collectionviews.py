@@ -33,7 +33,7 @@ from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.errors import TenantryError
-from tenants.seen import seen_check
+from tenants.seen import seen_turn
 
 
 @require_http_methods(["GET", "POST"])
@@ -97,15 +97,20 @@ def _one(request: HttpRequest, collection_id: UUID, **more: Any) -> HttpResponse
 
 @role_required("member")
 def _change(request: HttpRequest, collection_id: UUID) -> HttpResponse:
-    access, known = request.POST.get("access"), collection_shown(actor_of(request), collection_id)
+    access = request.POST.get("access")
+
+    def held() -> list[Any]:
+        known = collection_shown(actor_of(request), collection_id)
+        return [known.name, known.open]
+
     try:
-        seen_check(request.POST, known.name, known.open)
-        collection_change(
-            actor=actor_of(request),
-            collection_id=collection_id,
-            name=request.POST.get("name"),
-            open=None if access is None else access != "members",
-        )
+        with seen_turn(request.POST, f"collection:{collection_id}", held):
+            collection_change(
+                actor=actor_of(request),
+                collection_id=collection_id,
+                name=request.POST.get("name"),
+                open=None if access is None else access != "members",
+            )
     except TenantryError as error:
         if error.status not in (400, 409):
             raise

@@ -2,18 +2,21 @@
 
 Two tabs, or two people: who saves last would silently put back what the first had changed. Refused,
 the page shows what is in force by now and keeps what was typed, so that saving again is a choice.
-A request that tells nothing is let through: it names all that it sets. Two that come within the
-same instant are not told apart; what must never be lost then has a version of its own.
+A request that tells nothing is let through: it names all that it sets. Where two that come within
+one instant must be told apart too, the change is made in the turn of `seen_turn`.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from tenants.errors import Conflict
+from tenants.turns import turn_take
 
 FIELD: Final = "seen"
 
@@ -38,3 +41,17 @@ def seen_check(form: Mapping[str, Any], *values: Any) -> None:
     """Raise ChangedMeanwhile where the form was filled in from other values than these."""
     if form.get(FIELD, "") not in ("", seen_of(*values)):
         raise ChangedMeanwhile
+
+
+@contextmanager
+def seen_turn(
+    form: Mapping[str, Any], of: str, values: Callable[[], Sequence[Any]]
+) -> Iterator[None]:
+    """Make the change in one transaction, after the check; no other changes the same meanwhile.
+
+    `of` is what is changed, within the workspace. What is done asks nobody outside the database.
+    """
+    with transaction.atomic():
+        turn_take(f"seen:{of}")
+        seen_check(form, *values())
+        yield

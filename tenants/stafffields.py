@@ -36,7 +36,8 @@ class WorkspaceField(forms.CharField):
             named = {"id": UUID(str(typed))}
         except ValueError:
             named = {"slug": typed}  # type: ignore[dict-item]
-        found = Tenant.objects.exclude(schema_name="public").filter(**named).first()
+        known = Tenant.objects.exclude(schema_name="public")
+        found = None if "\x00" in str(typed) else known.filter(**named).first()
         if found is None:
             raise ValidationError("No workspace has this address or id.", code="unknown_workspace")
         return found.id

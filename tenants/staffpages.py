@@ -12,10 +12,10 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
 from tenants.registry.models import Tenant
+from tenants.staffforms import ModelAdmin
 
 _named: dict[str, Callable[[str], str]] = {}
 

@@ -17,7 +17,7 @@ from tenants.accounts.models import Role, User, role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.errors import Forbidden, Invalid, TenantryError
-from tenants.seen import seen_check
+from tenants.seen import seen_turn
 
 
 @role_required("viewer")
@@ -29,15 +29,16 @@ def alerts_page(request: HttpRequest) -> HttpResponse:
         if not admin:
             raise Forbidden
         try:
-            seen_check(request.POST, _shown(alert_settings()))
-            alerts_choose(
-                actor=actor,
-                thresholds={
-                    kind.value: _percents(request.POST.get(kind.value, "")) for kind in Alert.Kind
-                },
-                to_admins="to_admins" in request.POST,
-                members=_members(request.POST.getlist("members")),
-            )
+            with seen_turn(request.POST, "alerts", lambda: [_shown(alert_settings())]):
+                alerts_choose(
+                    actor=actor,
+                    thresholds={
+                        kind.value: _percents(request.POST.get(kind.value, ""))
+                        for kind in Alert.Kind
+                    },
+                    to_admins="to_admins" in request.POST,
+                    members=_members(request.POST.getlist("members")),
+                )
         except TenantryError as refused:
             error = refused.detail
         else:

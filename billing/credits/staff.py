@@ -5,13 +5,13 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from unfold.admin import ModelAdmin
 
 from billing.credits.alerts import due
 from billing.credits.burning import burn_down
 from billing.credits.funding import funding_pack
 from billing.models import CreditAlert, CreditGrant
 from tenants.csvfile import csv_response
+from tenants.staffforms import ModelAdmin
 from tenants.staffpages import PageViews
 
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
 from billing.invoices.models import (
     AccountCredit,
@@ -31,6 +31,7 @@ from billing.stafflists import ByPlan, InDollars, digits
 from tenants.accounts.audit import audit_write
 from tenants.errors import TenantryError
 from tenants.stafffields import ByWorkspace
+from tenants.staffforms import ModelAdmin
 from tenants.staffpages import FixedRows, ReadOnly
 
 # Step -> what it is called, what it asks for, what it means.

@@ -29,7 +29,7 @@ from tenants.accounts.models import User
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.errors import NotFound
-from tenants.seen import ChangedMeanwhile, seen_check
+from tenants.seen import ChangedMeanwhile, seen_turn
 
 Kind = InvoiceLine.Kind
 OPENS = (Kind.SEATS, Kind.OVERAGE, Kind.USAGE)
@@ -97,11 +97,11 @@ def account_action(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _list(request, form, status=422)
     try:
-        seen_check(request.POST, _initial())
+        with seen_turn(request.POST, "account", lambda: [_initial()]):
+            account_write(actor=actor_of(request), **form.cleaned_data)
     except ChangedMeanwhile as refused:
         form.add_error(None, refused.detail)
         return _list(request, form, status=422)
-    account_write(actor=actor_of(request), **form.cleaned_data)
     return redirect("invoices")
 
 

@@ -10,7 +10,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
-from unfold.admin import ModelAdmin
 
 from billing.invoices.models import PlanChange, PlanVersion
 from billing.plans.importing import MOST_BYTES, import_read, import_take
@@ -18,6 +17,7 @@ from billing.plans.terms import terms_read
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor
 from tenants.errors import Conflict, Invalid
+from tenants.staffforms import ModelAdmin
 from tenants.staffpages import ReadOnly
 
 

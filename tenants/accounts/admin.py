@@ -15,7 +15,6 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.views import ChangeList
 
@@ -26,6 +25,7 @@ from tenants.accounts.selectors import staff_actor
 from tenants.naming import one_line
 from tenants.signin.impersonating import visits_end
 from tenants.signin.staffreset import staff_factors_reset
+from tenants.staffforms import ModelAdmin
 from tenants.staffpages import Acting, Found, ReadOnly
 
 admin.site.unregister(Group)  # rights come by role, see `config/staffroles.py`
@@ -47,7 +47,7 @@ class ColleagueForm(UserChangeForm):
 
 
 @admin.register(User)
-class StaffAdmin(Acting, UserAdmin, ModelAdmin):
+class StaffAdmin(Acting, UserAdmin, ModelAdmin):  # type: ignore[misc]  # Django says `change` by name
     """Disable a colleague who leaves; the audit keeps referring to the row, so none is deleted."""
 
     form = ColleagueForm

@@ -181,6 +181,12 @@ def answers_forget() -> int:
     """
     with connection.cursor() as cursor:
         cursor.execute(EMPTY, [NOT_KEPT, list(NARROWS)])
+    return old_answers_forget()
+
+
+def old_answers_forget() -> int:
+    """Remove the answers whose day is over; of staff's forms too, which lead somewhere alone."""
+    with connection.cursor() as cursor:
         cursor.execute(FORGET, [KEPT_HOURS])
         return int(cursor.rowcount)
 

@@ -29,7 +29,7 @@ from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of, members_page_of
 from tenants.accounts.settingspages import settings_page
 from tenants.errors import Conflict, Invalid, NotFound
-from tenants.seen import seen_check
+from tenants.seen import seen_turn
 from tenants.signin.second import sign_in_begin
 
 FILE_BYTES: Final = 64 * 1024
@@ -102,11 +102,11 @@ def _page(
 def member_action(request: HttpRequest, user_id: UUID) -> HttpResponse:
     """Change one member: `role`, or `active` as yes or no; or hand the workspace on."""
     actor = actor_of(request)
-    member = member_of(user_id)
+    member_of(user_id)
     try:
         if "role" in request.POST:
-            seen_check(request.POST, member.role)
-            role_set(actor=actor, user_id=user_id, role=request.POST["role"])
+            with seen_turn(request.POST, f"role:{user_id}", lambda: [member_of(user_id).role]):
+                role_set(actor=actor, user_id=user_id, role=request.POST["role"])
         elif request.POST.get("active") in ("yes", "no"):
             active_set(actor=actor, user_id=user_id, active=request.POST["active"] == "yes")
         elif request.POST.get("transfer") == "yes":

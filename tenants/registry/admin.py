@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.selectors import staff_actor
@@ -32,6 +32,7 @@ from tenants.registry.models import (
 )
 from tenants.registry.staffsteps import STEPS, step_action
 from tenants.registry.tasks import onboarding_dispatch
+from tenants.staffforms import ModelAdmin
 from tenants.staffpages import Acting, ReadOnly, codes_named
 
 # What can be done about a move to another Region, by its state.

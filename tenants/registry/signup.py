@@ -5,18 +5,25 @@ provisioning worker makes it. A cookie, signed and bound to the browser that ask
 workspace is handed over to, once.
 """
 
+import json
 import time
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.core.cache import cache
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from kombu.exceptions import OperationalError
 
 from tenants.accounts.handover import handover_make
+from tenants.accounts.idempotency import FIELD
 from tenants.lifecycle.naming import host_for, url_for
 from tenants.lifecycle.onboarding import onboarding_add
 from tenants.registry.models import Onboarding
@@ -30,6 +37,7 @@ LOOK_EVERY: Final = 0.02
 COOKIE: Final = "__Host-sign-up" if settings.SESSION_COOKIE_SECURE else "sign-up"
 COOKIE_AGE: Final = 900  # seconds
 SALT: Final = "tenantry.sign-up"
+TOLD: Final = ("name", "slug", "email", "password", "region")  # what the form says
 
 
 class Progress(NamedTuple):
@@ -46,9 +54,26 @@ class Progress(NamedTuple):
         return url_for(self.slug)
 
 
-def sign_up(*, name: str, slug: str, email: str, password: str, region: str) -> Onboarding:
+def id_of(form: Mapping[str, str]) -> UUID | None:
+    """Return the id of the workspace that this form asks for, the same as often as it is sent.
+
+    Whoever sends the same words under the form's own key had the first answer lost, say; only who
+    knows the password comes to the same id. None of a form without a key.
+    """
+    try:
+        key = UUID(form.get(FIELD, ""))
+    except ValueError:
+        return None
+    told = [key.hex, *(form.get(name, "") for name in TOLD)]
+    return UUID(bytes=salted_hmac(SALT, json.dumps(told)).digest()[:16], version=4)
+
+
+def sign_up(
+    *, name: str, slug: str, email: str, password: str, region: str, tenant_id: UUID | None = None
+) -> Onboarding:
     """Ask for a workspace in the entered public scope. Raises Conflict where the name is taken."""
     asked = Onboarding(
+        tenant_id=tenant_id or uuid4(),
         slug=slug,
         name=name,
         host=host_for(slug),
@@ -63,6 +88,13 @@ def sign_up(*, name: str, slug: str, email: str, password: str, region: str) -> 
     onboarding_add(asked)
     sign_up_again(asked.tenant_id)
     return asked
+
+
+def asked_before(tenant_id: UUID) -> bool:
+    """Say whether the workspace was asked for as lately as its making can be followed."""
+    since = timezone.now() - timedelta(seconds=COOKIE_AGE)
+    found = Onboarding.objects.filter(tenant_id=tenant_id).order_by()
+    return found.filter(Q(ready_at=None) | Q(ready_at__gt=since)).exists()
 
 
 def sign_up_again(tenant_id: UUID) -> None:

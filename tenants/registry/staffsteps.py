@@ -14,7 +14,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from unfold.admin import ModelAdmin
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.selectors import staff_actor
@@ -26,6 +25,7 @@ from tenants.lifecycle.restoring import restore_unfinished
 from tenants.registry.models import Offboarding, Onboarding, Status, Tenant
 from tenants.registry.tasks import onboarding_dispatch
 from tenants.sockets import workspace_sockets_close
+from tenants.staffforms import ModelAdmin
 
 REASON: Final = range(10, 501)  # characters
 ONE: Final = "Choose one workspace: this is done one at a time."

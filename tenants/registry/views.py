@@ -1,5 +1,7 @@
 """The public host's pages: sign up, and find the workspaces of an address."""
 
+from uuid import UUID
+
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -13,9 +15,11 @@ from tenants.lifecycle.naming import slug_verdict
 from tenants.registry.forms import FindForm, SignUpForm
 from tenants.registry.signup import (
     COOKIE,
+    asked_before,
     cookie_read,
     cookie_set,
     handed_over,
+    id_of,
     progress_of,
     sign_up,
     sign_up_again,
@@ -31,23 +35,29 @@ def sign_up_page(request: HttpRequest) -> HttpResponse:
     form = SignUpForm(request.POST or None)
     status = 200
     if request.method == "POST":
-        status = 422
+        status, tenant_id = 422, id_of(request.POST)
+        if tenant_id and asked_before(tenant_id):  # sent again: its answer got lost
+            return _made(tenant_id)
         if form.is_valid():
             told = form.cleaned_data
             try:
                 attempt_count(SIGN_UP, request, told["email"])
-                asked = sign_up(**told)
+                asked = sign_up(**told, tenant_id=tenant_id)
             except RateLimited as error:
                 form.add_error(None, error.detail)
                 status = 429
             except Conflict as error:
                 form.add_error("slug", error.detail)
             else:
-                wait_until_ready(asked.tenant_id)
-                response = redirect("sign-up-made")
-                cookie_set(response, asked.tenant_id)
-                return response
+                return _made(asked.tenant_id)
     return render(request, "public/sign_up.html", {"form": form}, status=status)
+
+
+def _made(tenant_id: UUID) -> HttpResponse:
+    wait_until_ready(tenant_id)
+    response = redirect("sign-up-made")
+    cookie_set(response, tenant_id)
+    return response
 
 
 @require_GET

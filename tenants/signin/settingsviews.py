@@ -22,7 +22,7 @@ from tenants.accounts.selectors import actor_of
 from tenants.accounts.services import PROVED, name_choose
 from tenants.accounts.settingspages import settings_page
 from tenants.errors import Conflict, Invalid
-from tenants.seen import seen_check
+from tenants.seen import seen_turn
 from tenants.signin.factors import codes_renew, factor_remove, factors_of, factors_reset
 from tenants.signin.models import ProviderLink, RecoveryCode, SignInPolicy
 from tenants.signin.policy import FRESH, policy, policy_set
@@ -190,8 +190,8 @@ def sessions_end_action(request: HttpRequest) -> HttpResponse:
 def policy_action(request: HttpRequest) -> HttpResponse:
     """Set who must have a second factor."""
     try:
-        seen_check(request.POST, policy())
-        policy_set(actor=actor_of(request), second=request.POST.get("second", ""))
+        with seen_turn(request.POST, "sign-in", lambda: [policy()]):
+            policy_set(actor=actor_of(request), second=request.POST.get("second", ""))
     except (Conflict, Invalid) as refused:
         return _page(request, {"error": refused.detail}, status=422)
     messages.success(request, _("The policy is set."))

@@ -9,9 +9,9 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from tenants.accounts.idempotency import answers_forget
+from tenants.accounts.idempotency import answers_forget, old_answers_forget
 from tenants.accounts.models import Role, User
-from tenants.context import current
+from tenants.context import current, public_scope
 from tenants.languages import language_of
 from tenants.lifecycle.naming import url_for
 from tenants.mailing import MAILS, mails_send
@@ -24,8 +24,10 @@ from tenants.wording import minute
 
 @shared_task(name="signin.tidy")
 def signin_tidy() -> None:
-    """Remove what is left of ended sessions, and old answers, in every workspace."""
+    """Remove what is left of ended sessions, and old answers, in every workspace and of staff."""
     in_each_tenant(_tidy, failed="signin.tidy_failed")
+    with public_scope("ops"):
+        old_answers_forget()
 
 
 def _tidy() -> None:

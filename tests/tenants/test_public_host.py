@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import psycopg
 import pytest
 from django.core import mail
 from django.db import DatabaseError, connection, transaction
@@ -20,6 +21,7 @@ from tenants.registry import signup
 from tenants.registry.models import AddressEntry, Onboarding
 from tests.support.cast import ALICE, BOB, CHARLIE
 from tests.support.clients import code_of, signed_in, stranger, tenant_of, user_of
+from tests.support.services import Worker
 
 pytestmark = pytest.mark.django_db
 FORM = {
@@ -120,6 +122,25 @@ def test_two_who_want_one_address_do_not_both_get_it() -> None:
     with public_scope("staff"):
         asked = Onboarding.objects.get(slug="northwind")
         assert asked.password.split("$")[0] == "md5" and FORM["password"] not in asked.password
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_form_whose_answer_was_lost_leads_to_the_workspace_it_asked_for(worker: Worker) -> None:
+    page = public().get("/sign-up/").content.decode()
+    sent = FORM | {"once": page.partition('name="once" value="')[2].partition('"')[0]}
+    for _ in range(2):  # the second time without the cookie, which was lost too
+        client = public()
+        assert client.post("/sign-up/", sent)["Location"] == "/sign-up/made/"
+        assert client.get("/sign-up/made/")["Refresh"] == "1"
+    for other in ({"password": "another long password"}, {"once": ""}, {"once": "\x00"}):
+        assert public().post("/sign-up/", sent | other).status_code == 422
+    with psycopg.connect(worker.served.cluster().url("owner", worker.database)) as owner:
+        made = owner.execute(
+            "UPDATE registry_onboarding SET ready_at = now() - interval '16 minutes'"
+            " WHERE slug = 'northwind'"
+        )
+    assert made.rowcount == 1
+    assert public().post("/sign-up/", sent).status_code == 422, "a history lets nobody in"
 
 
 def test_signing_up_often_is_slowed_down_and_nothing_typed_is_lost() -> None:

@@ -1,6 +1,7 @@
 """The workspace's identity provider: set up, kept fresh, tested, switched on and required."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
@@ -61,11 +62,17 @@ class Wanted:
     hours: int = 12
 
 
-def provider_set(*, actor: Actor, wanted: Wanted) -> Provider:
+def provider_set(
+    *,
+    actor: Actor,
+    wanted: Wanted,
+    held: Callable[[], AbstractContextManager[Any]] = transaction.atomic,
+) -> Provider:
     """Set the provider up, or change it. Raises Invalid, Forbidden, SsoRefused, AddressRefused.
 
-    What it says of itself is read first. Where it leads elsewhere than before, it is off until it
-    is tested again, and owners link themselves again: who runs a provider must not become one.
+    What it says of itself is read first; then it is kept in the transaction of `held`. Where it
+    leads elsewhere than before, it is off until it is tested again, and owners link themselves
+    again: who runs a provider must not become one.
     """
     _admin(actor)
     wanted = replace(wanted, name=one_line(wanted.name))
@@ -76,7 +83,7 @@ def provider_set(*, actor: Actor, wanted: Wanted) -> Provider:
     issuer, metadata = _described(wanted, before)
     secret = wanted.secret.strip()
     sealed = secret_seal(secret, purpose=PURPOSE) if secret else before.secret if before else ""
-    with transaction.atomic():
+    with held():
         was = Provider.objects.select_for_update().first()
         leads = (wanted.kind, issuer, wanted.client_id, wanted.metadata_url)
         claims = (wanted.email_claim, wanted.name_claim)

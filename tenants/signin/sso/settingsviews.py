@@ -18,7 +18,7 @@ from tenants.accounts.selectors import actor_of
 from tenants.accounts.settingspages import settings_page
 from tenants.errors import Conflict, Invalid
 from tenants.outbound import Unreachable
-from tenants.seen import seen_check
+from tenants.seen import seen_check, seen_turn
 from tenants.signin.models import EmailDomain, Provider, ProviderLink
 from tenants.signin.settingsviews import proved_lately
 from tenants.signin.sso.concluding import failed_page
@@ -63,8 +63,14 @@ def sso_settings_page(request: HttpRequest) -> HttpResponse:
         return _page(request, {})
     attempt_count(SSO, request, "")  # what the provider says of itself is fetched
     try:
-        seen_check(request.POST, provider_shown(provider_of()))
-        provider_set(actor=actor_of(request), wanted=_wanted(request))
+        seen_check(request.POST, provider_shown(provider_of()))  # before anybody is asked
+        provider_set(
+            actor=actor_of(request),
+            wanted=_wanted(request),
+            held=lambda: seen_turn(
+                request.POST, "provider", lambda: [provider_shown(provider_of())]
+            ),
+        )
     except REFUSALS as refused:
         typed: dict[str, Any] = {name: request.POST.get(name, "") for name in TEXTS}
         typed |= {name: name in request.POST for name in ("joins", "second_there")}
@@ -149,8 +155,9 @@ def sso_state_action(request: HttpRequest) -> HttpResponse:
     except ValueError:
         chosen = None
     try:
-        seen_check(request.POST, state_shown(provider_of()))
-        state_set(actor=actor_of(request), state=request.POST.get("state", ""), break_glass=chosen)
+        state = request.POST.get("state", "")
+        with seen_turn(request.POST, "provider", lambda: [state_shown(provider_of())]):
+            state_set(actor=actor_of(request), state=state, break_glass=chosen)
     except REFUSALS as refused:
         return _refused(request, refused)
     return _done(request, _("Single sign-on is set."))
