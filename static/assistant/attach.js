@@ -1,5 +1,6 @@
 /* Files of the next message: chosen, pasted or dropped; sent, read, shown as chips, taken back.
-   Public: window.attachments {trouble(), take(), restore(items)}; an item has id, name and size. */
+   Dispatches "attach:changed" on the composer's form when a file is ready, failed or taken back (detail).
+   Public: window.attachments {trouble(), reading(), take(), restore(items)}; an item has id, name and size. */
 (() => {
   "use strict";
 
@@ -19,6 +20,7 @@
   let items = [];
   let conversation = box.dataset.conversation || null; // its id, or a promise of it
 
+  const changed = (detail) => form.dispatchEvent(new CustomEvent("attach:changed", { detail }));
   const size = (bytes) => bytes < 1024 ? ngettext("{n} byte", "{n} bytes", bytes, { n: bytes }) : bytes < 1024 * 1024 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1024 / 1024).toFixed(1)} MB`;
 
   function trouble(file) {
@@ -67,6 +69,7 @@
     item.note = words;
     paint(item);
     announce.textContent = `${item.name}: ${words}`;
+    changed("failed");
   }
 
   /** Make the conversation that a first file needs; the message then goes to it. */
@@ -94,7 +97,7 @@
     xhr.addEventListener("load", () => {
       if (![200, 201].includes(xhr.status)) return failed(item, tenantry.problem(xhr.status, xhr.getResponseHeader("Content-Type") ?? "", xhr.responseText, xhr.getResponseHeader("Retry-After") ?? ""));
       const taken = JSON.parse(xhr.responseText);
-      if (items.some((other) => other !== item && other.id === taken.id)) return forget(item); // it is here already
+      if (items.some((other) => other !== item && other.id === taken.id)) { forget(item); return changed("ready"); } // it is here already
       item.id = taken.id;
       document.body.dispatchEvent(new CustomEvent("usage:changed"));
       told(item, taken);
@@ -108,7 +111,7 @@
     item.state = now.status === "ready" ? "ready" : "reading";
     item.share = 50 + 50 * now.progress;
     paint(item);
-    if (item.state === "ready") announce.textContent = gettext("{name} is ready.", { name: item.name });
+    if (item.state === "ready") { announce.textContent = gettext("{name} is ready.", { name: item.name }); changed("ready"); }
     else item.timer = setTimeout(() => look(item), LOOK_EVERY);
   }
 
@@ -133,6 +136,7 @@
 
   async function remove(item) {
     forget(item);
+    changed("removed");
     area.focus();
     announce.textContent = gettext("{name} was removed.", { name: item.name });
     if (!item.id) return;
@@ -177,9 +181,10 @@
     /** Why the message cannot go yet; empty if it can. */
     trouble() {
       if (items.some((item) => item.state === "failed")) return gettext("Remove the file that could not be read, then send.");
-      if (items.some((item) => item.state !== "ready")) return gettext("A file is still being read. Wait a moment, or remove it.");
       return "";
     },
+    /** Whether a file is not read yet: the message waits for it. */
+    reading: () => items.some((item) => item.state !== "ready"),
     /** The files of the message that goes now; without a script that takes it over, as fields of the form. */
     take(fields = false) {
       const taken = items.map(({ id, name, size: bytes }) => ({ id, name, size: bytes }));

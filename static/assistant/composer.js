@@ -1,4 +1,5 @@
 /* The composer: Enter sends, Shift+Enter makes a line, the limit is told before it is reached.
+   A message whose files are still being read waits for them and then goes; that can be taken back.
    Dispatches "composer:send" (detail.text and .thorough; preventDefault takes it over) on its form; without a
    listener the form is sent as forms are. Public: window.composer {thorough(), busy(on), problem(text), taken(text)}. */
 (() => {
@@ -16,6 +17,8 @@
   const WAIT = gettext("The answer is still being written. Send this when it is done, or stop it first.");
   let busy = false;
   let sent = false;
+  const pending = form.querySelector("[data-pending]"); // only where files can be attached
+  let holding = false; // the message waits for its files
 
   area.removeAttribute("required"); // said here, in our own words
   area.removeAttribute("maxlength"); // a paste beyond the limit is told, not cut
@@ -44,7 +47,7 @@
   area.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
-    if (!send.disabled) form.requestSubmit();
+    if (!send.disabled && !holding) form.requestSubmit();
   });
 
   form.addEventListener("submit", (event) => {
@@ -61,6 +64,7 @@
     }
     const trouble = window.attachments?.trouble();
     if (trouble) { event.preventDefault(); say(trouble); return; }
+    if (window.attachments?.reading()) { event.preventDefault(); hold(true); return; }
     const asked = new CustomEvent("composer:send", { detail: { text, thorough: Boolean(thorough?.checked) }, cancelable: true });
     if (!form.dispatchEvent(asked)) {
       event.preventDefault();
@@ -74,6 +78,33 @@
     sent = true;
     send.disabled = true;
   });
+  /** Let the message wait for its files, its words as they are, or no longer. */
+  function hold(on, focus = true) {
+    if (on === holding) return;
+    holding = on;
+    area.readOnly = on;
+    send.hidden = on || busy;
+    pending.hidden = !on;
+    if (on) say("");
+    if (focus) area.focus();
+  }
+
+  function proceed() {
+    const trouble = holding && window.attachments.trouble();
+    if (trouble) { hold(false, false); say(trouble); }
+    if (!holding || busy || window.attachments.reading()) return;
+    hold(false, false);
+    form.requestSubmit();
+  }
+
+  form.addEventListener("attach:changed", (event) => { if (event.detail === "removed") hold(false); else proceed(); });
+  pending?.querySelector("button").addEventListener("click", () => hold(false));
+  area.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !holding) return;
+    event.preventDefault();
+    hold(false);
+  });
+
   form.addEventListener("held", (event) => { event.preventDefault(); say(event.detail); });
   // Back from where a first message led: the server has its words, and they are no draft any more.
   addEventListener("pageshow", () => {
@@ -89,7 +120,7 @@
 
   document.addEventListener("click", (event) => {
     const suggestion = event.target.closest?.("[data-suggestion]");
-    if (!suggestion || busy) return;
+    if (!suggestion || busy || holding) return;
     set(suggestion.textContent.trim());
     form.requestSubmit();
   });
@@ -112,9 +143,10 @@
       busy = on;
       if (!on && problem.textContent === WAIT) say("");
       if (on && document.activeElement === send) area.focus();
-      send.hidden = on;
+      send.hidden = on || holding;
       stop.hidden = !on;
       stop.disabled = false;
+      queueMicrotask(proceed);
     },
   };
   measure();

@@ -1,6 +1,5 @@
 /* Made by `make messages`. */
 window.texts = {
-"A file is still being read. Wait a moment, or remove it.":"Eine Datei wird noch gelesen. Warten Sie einen Moment, oder entfernen Sie sie.",
 "A message holds at most {limit} characters.":"Eine Nachricht fasst höchstens {limit} Zeichen.",
 "A message holds at most {limit} characters. Shorten it by {over}.":"Eine Nachricht fasst höchstens {limit} Zeichen. Kürzen Sie sie um {over}.",
 "A message takes {most} files. Send some of them with the next one.":"Eine Nachricht nimmt {most} Dateien auf. Senden Sie einige davon mit der nächsten.",

@@ -272,33 +272,48 @@ def test_files_that_nobody_sends_go_after_a_day() -> None:
         assert len(asked) == 1
 
 
-def last_ingested() -> None:
+def sent_ingested(name: str) -> None:
     """Have what a browser has sent read, once it is there."""
     with entered(tenant_of(MAX)):
-        eventually(lambda: Document.objects.exists())
-        file = Document.objects.get().id
+        eventually(lambda: Document.objects.filter(name=name).exists())
+        file = Document.objects.get(name=name).id
     ingested(file)
 
 
-def test_a_file_is_attached_asked_about_and_kept_in_the_browser(
+def test_a_file_is_attached_waited_for_asked_about_and_kept_in_the_browser(
     server: Server, page: "Page"
 ) -> None:
+    text, waits = page.locator("textarea"), page.locator("[data-pending]")
     sign_in(page, server, MAX)
     files = [{"name": "Kiln.md", "mimeType": "text/markdown", "buffer": NOTES.encode()}]
     page.locator("[data-attach-input]").set_input_files(files)  # type: ignore[arg-type]
     chip = page.locator("[data-attached] .attached__file")
     expect(chip).to_contain_text("Kiln.md")
-    page.locator("textarea").fill(QUESTION)
-    if chip.get_attribute("data-state") != "ready":
-        page.keyboard.press("Enter")
-        expect(page.locator("[data-problem]")).to_contain_text("still being read")
-    aside(last_ingested)
-    expect(chip).to_have_attribute("data-state", "ready")
+    text.fill(QUESTION)
+    text.press("Enter")
+    expect(waits).to_contain_text("Goes by itself once its files are read.")
     check(page)
-    page.locator("textarea").press("Enter")
+    text.press("Escape")
+    expect(waits).to_be_hidden()
+    expect(text).to_have_value(QUESTION)
+    text.press("Enter")
+    expect(waits).to_be_visible()
+    aside(lambda: sent_ingested("Kiln.md"))  # the message goes by itself
     page.wait_for_url("**/assistant/*-*/")
     expect(page.locator("[data-answer]")).to_contain_text("1280")
     expect(page.locator("[data-files] a")).to_have_text("Kiln.md")
+    expect(text).to_have_value("")
+    broken = [{"name": "Torn.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 torn"}]
+    page.locator("[data-attach-input]").set_input_files(broken)  # type: ignore[arg-type]
+    text.fill("What does it say?")
+    text.press("Enter")
+    expect(waits).to_be_visible()
+    aside(lambda: sent_ingested("Torn.pdf"))
+    expect(page.locator("[data-problem]")).to_contain_text("Remove the file")
+    expect(waits).to_be_hidden()
+    expect(text).to_have_value("What does it say?")
+    page.locator("[data-chip-remove]").click()
+    text.fill("")
     second = [{"name": "prices.csv", "mimeType": "text/csv", "buffer": b"item,price\nrope,12\n"}]
     page.locator("[data-attach-input]").set_input_files(second)  # type: ignore[arg-type]
     page.locator("[data-chip-remove]").click()
