@@ -7,6 +7,7 @@ from rest_framework import serializers
 from assistant.errors import MOST_ATTACHED
 from assistant.keeping import REASON_CHARACTERS
 from assistant.models import ActionState, Conversation, MessageRole, MessageStatus, Origin, Rating
+from assistant.services import TITLE_CHARACTERS
 from documents.models import Status
 from documents.serializers import CitationSerializer, ConflictSerializer, WithheldSerializer
 from tenants.asked import Asked
@@ -253,6 +254,14 @@ class WrittenTextSerializer(serializers.Serializer[Any]):
     versions_kept = serializers.IntegerField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
+
+
+class TitleSerializer(Asked):
+    """What a text is called from now on."""
+
+    title = serializers.CharField(
+        trim_whitespace=False, help_text=f"On one line, of at most {TITLE_CHARACTERS} characters."
+    )
 
 
 class VersionSerializer(serializers.Serializer[Any]):

@@ -14,11 +14,19 @@ from rest_framework.views import APIView
 from assistant.models import WrittenText
 from assistant.serializers import (
     RestoreSerializer,
+    TitleSerializer,
     VersionSerializer,
     WrittenTextDetailSerializer,
     WrittenTextSerializer,
 )
-from assistant.texts import text_delete, text_of, text_restore, texts_visible, versions_of
+from assistant.texts import (
+    text_delete,
+    text_of,
+    text_rename,
+    text_restore,
+    texts_visible,
+    versions_of,
+)
 from assistant.textviews import exported
 from assistant.wordfile import MEDIA_TYPE
 from tenants.accounts.selectors import actor_of
@@ -40,7 +48,7 @@ class TextListView(GenericAPIView[WrittenText]):
 class TextView(APIView):
     """One text of yours."""
 
-    roles: ClassVar = {"GET": "member", "DELETE": "member"}
+    roles: ClassVar = {"GET": "member", "PATCH": "member", "DELETE": "member"}
 
     @extend_schema(operation_id="texts_read", responses=WrittenTextDetailSerializer)
     def get(self, request: Request, text_id: UUID) -> Response:
@@ -49,6 +57,17 @@ class TextView(APIView):
         text = text_of(actor, text_id)
         versions = VersionSerializer(versions_of(actor, text), many=True)
         return Response({**WrittenTextSerializer(text).data, "versions": versions.data})
+
+    @extend_schema(
+        operation_id="texts_rename", request=TitleSerializer, responses=WrittenTextSerializer
+    )
+    def patch(self, request: Request, text_id: UUID) -> Response:
+        """Give it another title; its versions stay."""
+        given = TitleSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        actor = actor_of(request)
+        text_rename(actor=actor, text_id=text_id, title=given.validated_data["title"])
+        return Response(WrittenTextSerializer(text_of(actor, text_id)).data)
 
     @extend_schema(operation_id="texts_delete", responses={204: None})
     def delete(self, request: Request, text_id: UUID) -> Response:

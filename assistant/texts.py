@@ -12,15 +12,15 @@ from django.utils.translation import gettext as _
 from assistant.errors import VersionUnknown
 from assistant.models import Origin, TextVersion, WrittenText
 from assistant.pages import citations_readable
+from assistant.services import TITLE_CHARACTERS, title_checked
 from billing.settlement import settlement_told
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor
-from tenants.errors import NotFound
+from tenants.errors import Invalid, NotFound
 from tenants.keyset import Page, page_of
 from tenants.lifecycle.holding import hold_refuse
 from tenants.naming import one_line
 
-TITLE_CHARACTERS: Final = 120
 LIST_ROWS: Final = 50
 _SIGNS: Final = re.compile(r" ?\[\d{1,3}\]|!?\[([^\]\n]*)\]\([^)\n]*\)|\*\*|__|~~|`")
 NEW: Final = """
@@ -146,6 +146,17 @@ def text_restore(*, actor: Actor, text_id: UUID, number: int) -> TextVersion:
 
 
 @transaction.atomic
+def text_rename(*, actor: Actor, text_id: UUID, title: str) -> WrittenText:
+    """Give a text another title; its versions stay. Raises NotFound, Invalid."""
+    text = _locked(actor, text_id)
+    text.title = title_checked(title)
+    if not text.title:
+        raise Invalid(_("Write a title."), errors={"title": [_("Write a title.")]})
+    text.save(update_fields=["title"])
+    return text
+
+
+@transaction.atomic
 def text_delete(*, actor: Actor, text_id: UUID) -> None:
     """Delete a text with all its versions. Raises NotFound, LegalHold."""
     text = text_of(actor, text_id)
@@ -169,7 +180,12 @@ def _add(text: WrittenText, last: TextVersion | None, **members: Any) -> TextVer
 
 
 def _title(content: str) -> str:
-    """Return the first words of a text, without the signs of its Markdown."""
+    """Return the first words of a text, without its Markdown's signs; what is cut is marked."""
     plain = _SIGNS.sub(r"\1", content)
     line = next((line for line in plain.splitlines() if line.strip(" #*->|")), _("Text"))
-    return one_line(line).strip(" #*->|")[:TITLE_CHARACTERS] or _("Text")
+    title = one_line(line).strip(" #*->|") or _("Text")
+    if len(title) <= TITLE_CHARACTERS:
+        return title
+    cut = title[: TITLE_CHARACTERS - 1]
+    whole, space, _rest = cut.rpartition(" ")
+    return (whole if space and len(whole) > TITLE_CHARACTERS // 2 else cut).rstrip(" ,;:.-") + "…"

@@ -13,9 +13,12 @@ from django.views.decorators.http import require_GET, require_POST
 from assistant.difference import side_by_side
 from assistant.errors import TextNotExportable, VersionUnknown
 from assistant.exporting import plain_name, text_markdown
+from assistant.models import WrittenText
+from assistant.services import TITLE_CHARACTERS
 from assistant.texts import (
     text_delete,
     text_of,
+    text_rename,
     text_restore,
     texts_page_of,
     version_of,
@@ -27,6 +30,8 @@ from documents.rendering import answer_html, viewer_address
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.context import Actor
+from tenants.errors import Invalid, TenantryError
+from tenants.seen import ChangedMeanwhile, seen_check
 
 
 @require_GET
@@ -43,7 +48,13 @@ def texts_page(request: HttpRequest) -> HttpResponse:
 def text_page(request: HttpRequest, text_id: UUID) -> HttpResponse:
     """Show a version of a text, and beside which other one it differs where."""
     actor = actor_of(request)
-    text = text_of(actor, text_id)
+    return _text(request, actor, text_of(actor, text_id))
+
+
+def _text(
+    request: HttpRequest, actor: Actor, text: WrittenText, refused: TenantryError | None = None
+) -> HttpResponse:
+    """Show a text; `refused` is why it was not renamed to what the form gave."""
     versions = versions_of(actor, text)
     shown = version_of(actor, text, _number(request.GET.get("version")))
     against = _number(request.GET.get("against"))
@@ -62,8 +73,26 @@ def text_page(request: HttpRequest, text_id: UUID) -> HttpResponse:
             "rows": side_by_side(other.content, shown.content) if other else [],
             "html": answer_html(shown.content, citations),
             "sources": [(each, viewer_address(each)) for each in citations],
+            "title_limit": TITLE_CHARACTERS,
+            "error": refused,
+            "title_given": request.POST.get("title", "") if refused else "",
         },
+        status=refused.status if refused else 200,
     )
+
+
+@require_POST
+@role_required("member")
+def text_rename_submit(request: HttpRequest, text_id: UUID) -> HttpResponse:
+    """Give a text another title, then show it; with the title as it was given where refused."""
+    actor, title = actor_of(request), request.POST.get("title", "")
+    text = text_of(actor, text_id)
+    try:
+        seen_check(request.POST, text.title)
+        text_rename(actor=actor, text_id=text_id, title=title)
+    except (Invalid, ChangedMeanwhile) as error:
+        return _text(request, actor, text, error)
+    return redirect("text", text_id)
 
 
 @require_POST

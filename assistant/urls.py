@@ -69,6 +69,7 @@ html_urlpatterns = [
     path("write/", views.write_page, name="write"),
     path("write/texts/", textviews.texts_page, name="texts"),
     path("write/texts/<uuid:text_id>/", textviews.text_page, name="text"),
+    path("write/texts/<uuid:text_id>/rename/", textviews.text_rename_submit, name="text_rename"),
     path("write/texts/<uuid:text_id>/restore/", textviews.text_restore_submit, name="text_restore"),
     path("write/texts/<uuid:text_id>/delete/", textviews.text_delete_submit, name="text_delete"),
     path("write/texts/<uuid:text_id>/export/", textviews.text_export, name="text_export"),

@@ -17,6 +17,8 @@
   const cancel = form.querySelector("[data-queue-cancel]");
   const again = form.querySelector("[data-queue-again]");
   const total = form.querySelector("[data-queue-total]");
+  const opener = document.querySelector("[data-upload-choose]"); // one page, one Upload: the queue's while files wait
+  const upload = opener?.lastChild.data;
   const all = { files: 0, bytes: 0, done: 0 }; // of the run that is under way
   const NAME = 255; // characters, as in a folder
   const whole = Number(form.dataset.fileBytes); // the most that one request takes
@@ -169,6 +171,8 @@
     cancel.hidden = !(running && under);
     again.hidden = inState("failed").length < 2;
     start.hidden = waiting.length === 0 || running;
+    opener?.classList.toggle("button--primary", start.hidden);
+    if (opener) opener.lastChild.data = start.hidden ? upload : gettext("More files");
     start.disabled = tooMuch;
     start.textContent = waiting.length > 1 ? gettext("Upload {n} files", { n: waiting.length }) : gettext("Upload");
   }
@@ -327,7 +331,7 @@
   cancel.addEventListener("click", () => { running = false; for (const item of inState("waiting", "sending", "sent")) remove(item); });
   again.addEventListener("click", () => repeat(inState("failed")));
   input.addEventListener("change", () => { add([...input.files]); input.value = ""; start.focus(); });
-  for (const opener of document.querySelectorAll("[data-upload-choose]")) opener.addEventListener("click", () => input.click());
+  opener?.addEventListener("click", () => input.click());
   form.addEventListener("submit", (event) => event.preventDefault());
 
   // Files may be dropped anywhere on the page; the box says where they go.

@@ -43,6 +43,7 @@ window.texts = {
 "Its name is too long: {limit} characters are the most.":"Der Name ist zu lang: höchstens {limit} Zeichen.",
 "Keep both":"Beide behalten",
 "Keep both: {name}":"Beide behalten: {name}",
+"More files":"Weitere Dateien",
 "Move":"Verschieben",
 "Move {n} document?":[
 "{n} Dokument verschieben?",

@@ -253,6 +253,16 @@ def test_write_summarizes_a_document_and_rewrites_a_text(server: Server, page: P
     page.go_back()
     expect(page.locator("[data-write-text]")).to_contain_text("save money")
     expect(page.locator("[data-write-versions]")).to_be_visible()
+    page.locator("[data-write-versions]").click()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_text("Copied")).to_be_visible()
+    assert "save money" in page.evaluate("navigator.clipboard.readText()")
+    page.get_by_role("button", name="Rename").click()
+    check(page)
+    page.get_by_label("Title").fill("Saving money")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Saving money")
 
 
 def test_a_thorough_answer_is_chosen_in_the_composer_and_says_why(max_page: Page) -> None:

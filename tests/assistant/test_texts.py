@@ -56,6 +56,38 @@ def test_a_text_is_called_by_its_first_words_without_their_marks(localaws: Local
     assert text(written["text_id"])["title"] == "Journeys by rail, v2"
 
 
+def test_a_long_title_is_cut_at_a_word_and_says_so(localaws: LocalAws) -> None:
+    localaws.script(chunks=["The kiln of the pottery " * 12])
+    title = text(write(task="draft", instructions="A note about kilns")["text_id"])["title"]
+    assert title.startswith("The kiln of the pottery The kiln")
+    assert title.endswith(("pottery…", "kiln…", "the…", "of…", "The…"))
+    assert 100 < len(title) <= 120
+
+
+def test_a_text_is_renamed_by_its_user_alone_and_a_refused_title_is_kept() -> None:
+    written = write(task="draft", instructions="A note about kilns")
+    address, page = (
+        f"/api/v1/write/texts/{written['text_id']}/",
+        f"/write/texts/{written['text_id']}/",
+    )
+    before = text(written["text_id"])
+    answer = api(MAX).patch(
+        address, {"title": " Kilns\u200b, 2026 "}, content_type="application/json"
+    )
+    assert (answer.status_code, answer.json()["title"]) == (200, "Kilns, 2026")
+    assert text(written["text_id"])["versions"] == before["versions"]
+    for title, said in (("\u200b", "Write a title."), ("x" * 121, "at most 120 characters")):
+        refused = browser_of(MAX).post(f"{page}rename/", {"title": title})
+        assert refused.status_code == 400
+        assert said in refused.content.decode()
+        assert f'value="{title}"' in refused.content.decode()
+    old = browser_of(MAX).post(f"{page}rename/", {"title": "Mine", "seen": "another's"})
+    assert old.status_code == 409
+    assert browser_of(ADA).post(f"{page}rename/", {"title": "Mine"}).status_code == 404
+    assert browser_of(MAX).post(f"{page}rename/", {"title": "Kilns, 2027"}).status_code == 302
+    assert text(written["text_id"])["title"] == "Kilns, 2027"
+
+
 def test_another_writing_is_another_version_and_an_earlier_one_comes_back() -> None:
     first = write(task="draft", instructions="A note\n- It is on June 12.")
     second = write(task="draft", instructions="A note\n- On May 3.", text_id=first["text_id"])
