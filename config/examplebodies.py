@@ -40,6 +40,7 @@ BODIES: Final[Mapping[str, Any]] = {
     "safety_change": {"words": ["project heron"]},
     "search_create": {"query": "hotel limit London", "limit": 5},
     "sign_in_policy_set": {"second": "optional"},
+    "texts_rename": {"title": "Notes on travel"},
     "texts_restore": {"version": 1},
     "uploads_begin": {"name": "manual.pdf", "size": 60_000_000},
     "uploads_complete": {"keep_both": True},
