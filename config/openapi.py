@@ -3,6 +3,7 @@
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ComponentRegistry
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
@@ -45,6 +46,13 @@ class ContractSchema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         return [IDEMPOTENCY_KEY] if self.method == "POST" else []
+
+    def query_names(self, method: str) -> list[str]:
+        """Return the names of the parameters that the operation takes in its address's query."""
+        self.registry, self.method = ComponentRegistry(), method
+        self.path = self.path_regex = self.path_prefix = "/"
+        found = self._get_parameters()
+        return sorted(each["name"] for each in found if each["in"] == "query")
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)

@@ -4,7 +4,7 @@ A misspelt `collection_ids` would otherwise ask everything, and a misspelt `open
 that everybody reads. What an answer holds and nobody sets, such as `id`, may be sent back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -30,9 +30,14 @@ class Asked(serializers.Serializer[Any]):
 
     def _told(self, name: str) -> str:
         takes = [each for each, field in self.fields.items() if not field.read_only]
-        if near := get_close_matches(name[:SHOWN].lower(), takes, n=1):
-            return _("There is no such field. Did you mean %(near)s?") % {"near": near[0]}
+        if near := meant(name, takes):
+            return _("There is no such field. Did you mean %(near)s?") % {"near": near}
         return _("There is no such field. Send any of: %(takes)s.") % {"takes": ", ".join(takes)}
+
+
+def meant(name: str, takes: Sequence[str]) -> str | None:
+    """Return which of the names that there are a misspelt one may stand for."""
+    return next(iter(get_close_matches(name[:SHOWN].lower(), takes, n=1)), None)
 
 
 class ClosedBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]

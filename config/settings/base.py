@@ -211,6 +211,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": [
         "tenants.accounts.permissions.RolePermission",
+        "config.parameters.KnownParameters",
         "tenants.accounts.idempotency.OnlyOnce",  # last: a key is claimed by who may do it
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
