@@ -16,7 +16,7 @@ from tenants.context import current
 
 
 class EstimateSerializer(serializers.Serializer[Any]):
-    """What a month's usage costs under a plan, for the whole month."""
+    """What a month's usage costs under a plan, for the whole month or from the first day on."""
 
     month = serializers.CharField(help_text="Year and month, such as 2026-11.")
     usd = serializers.CharField(help_text="To the cent.")
@@ -62,7 +62,10 @@ class PlansView(APIView):
 
     @extend_schema(operation_id="plans", responses=PlanListSerializer)
     def get(self, request: Request) -> Response:
-        """Each plan, with what this month so far and last month would cost under it."""
+        """Each plan, with what this month so far and last month would cost under it.
+
+        Only months in which the workspace existed are there.
+        """
         count = members()
         estimates = [(month, plan_estimates(month, members=count)) for month in months_compared()]
         later = plan_next()

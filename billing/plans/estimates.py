@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Min
 from django.utils.translation import gettext as _
 
 from billing.catalog import PlanTerms, plan_terms, plans_offered
 from billing.errors import TermsMissing
+from billing.invoices.models import PlanChange
 from billing.invoices.pricing import Segment, Use, month_price, used
 from billing.invoices.timeline import month_bounds, segments_of
 from billing.invoices.usage import gather, seats_of
@@ -22,7 +24,10 @@ from tenants.context import current
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A whole month on a plan. `stopped` says what the plan would have refused before its end."""
+    """A month on a plan, from the workspace's first day on.
+
+    `stopped` says what the plan would have refused before its end.
+    """
 
     plan: str
     usd: Decimal
@@ -42,6 +47,7 @@ def plans_compared() -> list[PlanTerms]:
 def plan_estimates(month: date, *, members: int) -> dict[str, Estimate]:
     """Return what the month's usage so far would cost under each plan, for the whole month.
 
+    The month in which the workspace came is charged from its first day, as its invoice is.
     `members` stands in for the days on which nobody was counted. A plan without terms that month is
     left out.
     """
@@ -49,7 +55,7 @@ def plan_estimates(month: date, *, members: int) -> dict[str, Estimate]:
     own = gather(month, [current().id], book)[current().id]
     uses = [Use(0, use.model, use.unit, use.quantity, use.usd) for use in own.uses]
     counted = seats_of(month, [current().id]).get(current().id) or {month: members}
-    first, _ = month_bounds(month)
+    first = max(month_bounds(month)[0], began_at())
     found = {}
     for plan in plans_compared():
         try:
@@ -83,7 +89,14 @@ def _stops(terms: Terms, uses: Sequence[Use]) -> list[str]:
     return said
 
 
-def months_compared() -> tuple[date, date]:
-    """Return the running month and the one before it."""
+def months_compared() -> list[date]:
+    """Return the running month, and the one before it where the workspace existed then."""
     this = database_now().date().replace(day=1)
-    return this, date(this.year - (this.month == 1), (this.month - 2) % 12 + 1, 1)
+    last = date(this.year - (this.month == 1), (this.month - 2) % 12 + 1, 1)
+    return [this, last] if began_at() < month_bounds(this)[0] else [this]
+
+
+def began_at() -> datetime:
+    """Return when the entered workspace came: on its first plan."""
+    found = PlanChange.objects.filter(tenant_id=current().id).aggregate(at=Min("at"))["at"]
+    return found or database_now()

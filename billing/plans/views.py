@@ -19,12 +19,18 @@ from billing.plans.changing import (
     plan_next,
     trial_end,
 )
-from billing.plans.estimates import months_compared, plan_estimates, plans_compared
+from billing.plans.estimates import (
+    began_at,
+    months_compared,
+    plan_estimates,
+    plans_compared,
+)
 from tenants.accounts.models import Role, User, role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.context import current
 from tenants.seen import ChangedMeanwhile, seen_check
+from tenants.wording import day_month
 
 
 def members() -> int:
@@ -65,19 +71,23 @@ def _cost(one: Any) -> str:
 
 
 def _estimates(plans: list[Any]) -> list[Row]:
-    this, last = months_compared()
-    count = members()
-    rows = []
-    for month, label in (
-        (this, _("%(month)s so far would cost")),
-        (last, _("%(month)s would have cost")),
-    ):
+    count, began = members(), began_at().date()
+    rows: list[Row] = []
+    for month in months_compared():
+        label = _("%(month)s would have cost") if rows else _("%(month)s so far would cost")
+        if month < began:
+            label = (
+                _("%(month)s would have cost, from %(day)s on")
+                if rows
+                else _("%(month)s so far would cost, from %(day)s on")
+            )
         found = plan_estimates(month, members=count)
         cells = []
         for plan in plans:
             one = found.get(plan.code)
             cells.append(_cost(one) if one else "–")
-        rows.append(Row(label % {"month": date_format(month, "F")}, cells))
+        told = {"month": date_format(month, "F"), "day": day_month(began)}
+        rows.append(Row(label % told, cells))
     return rows
 
 

@@ -1,14 +1,17 @@
 """Plans: what a change does is shown first, and prices come from files that are whole."""
 
 import json
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.utils import timezone
 
 from billing import catalog
 from billing.admission import Estimate, admit
@@ -27,6 +30,7 @@ from tenants.registry.models import Tenant
 from tests.billing.calls import MODEL
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, Person
 from tests.support.clients import api, browser_of, code_of, staff_client, tenant_of
+from tests.support.services import Worker
 
 pytestmark = pytest.mark.django_db
 
@@ -93,7 +97,50 @@ def test_a_downgrade_waits_for_the_months_end_and_can_be_taken_back() -> None:
     assert "Growth begins on" not in client.get("/usage/plans/").content.decode()
 
 
-def test_each_plan_says_what_this_months_usage_would_cost() -> None:
+@pytest.fixture
+def came(worker: Worker) -> Iterator[Callable[[datetime], None]]:
+    """Have globex exist since a moment: history that no login of the product may write."""
+    tenant = tenant_of(CHARLIE)
+    url = worker.served.cluster().url("owner", worker.database)
+    with psycopg.connect(url, autocommit=True) as opened:
+        since = "UPDATE billing_planchange SET at = %s WHERE tenant_id = %s"
+        begun = "SELECT min(at) FROM billing_planchange WHERE tenant_id = %s"
+        [before] = opened.execute(begun, [tenant.id]).fetchall()
+        yield lambda at: opened.execute(since, [at, tenant.id]) and None
+        opened.execute(since, [before[0], tenant.id])
+
+
+def test_months_are_compared_from_the_workspaces_first_day_on(
+    came: Callable[[datetime], None],
+) -> None:
+    this = timezone.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    last = (this - timedelta(days=1)).replace(day=1)
+
+    def growth() -> dict[str, str]:
+        plans = api(CHARLIE).get("/api/v1/plans/").json()["results"]
+        [found] = [plan["would_cost"] for plan in plans if plan["code"] == "growth"]
+        return {each["month"]: each["usd"] for each in found}
+
+    came(this)
+    assert growth() == {f"{this:%Y-%m}": "499.00"}
+    page = browser_of(CHARLIE).get("/usage/plans/").content.decode()
+    assert "would have cost" not in page
+    came(last)
+    assert growth() == {f"{this:%Y-%m}": "499.00", f"{last:%Y-%m}": "499.00"}
+
+    tenth = last.replace(day=10, hour=15)
+    came(tenth)
+    days = (this - last).days
+    share = (Decimal(499) * (days - 9) / days).quantize(Decimal("0.01"))
+    assert growth() == {f"{this:%Y-%m}": "499.00", f"{last:%Y-%m}": str(share)}
+    page = browser_of(CHARLIE).get("/usage/plans/").content.decode()
+    assert f"{last:%B} would have cost, from 10 {last:%B} on" in page
+
+
+def test_each_plan_says_what_this_months_usage_would_cost(
+    came: Callable[[datetime], None],
+) -> None:
+    came(timezone.now() - timedelta(days=90))
     use(CHARLIE, 4_000_000)
     use(CHARLIE, 1_000_000)
     plans = {plan["code"]: plan for plan in api(CHARLIE).get("/api/v1/plans/").json()["results"]}
