@@ -86,10 +86,12 @@ def test_a_rewrite_costs_four_statements_at_most(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.django_db(transaction=True)
 def test_what_is_wrong_with_a_settlement_costs_nobody_their_answer() -> None:
     with entered(tenant_of(BOB)):
-        held = reserve({Unit.INPUT: 1_000})
+        held, other = reserve({Unit.INPUT: 1_000}), reserve({Unit.INPUT: 100})
         with settlements_ride():
+            settle(other, model=MODEL, units={Unit.INPUT: 3}, late=True)
             settle(held, model="m" * 121, units={Unit.INPUT: 7})  # more than its column holds
             assert usage_of(held.request_id) == {"cost_usd": "0"}
+            assert entries(other.request_id) == {(101, "input_tokens"): 3}
         assert entries(held.request_id) == {}
         with settlements_ride():
             settle(held, model=MODEL, units={Unit.INPUT: 7})
