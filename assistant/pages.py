@@ -88,6 +88,20 @@ class Shown:
         return self.versions[self.number] if self.number < len(self.versions) else None
 
     @property
+    def removed(self) -> int:
+        return sum(source.get("standing") == "removed" for source in self.sources)
+
+    @property
+    def replaced(self) -> int:
+        return sum(source.get("standing") == "replaced" for source in self.sources)
+
+    @property
+    def badge(self) -> str:
+        """The kind of the badge that says whether it is borne out: no good one of stale sources."""
+        kind = (self.grounded or {}).get("kind", "")
+        return "warning" if kind == "success" and (self.removed or self.replaced) else kind
+
+    @property
     def beside(self) -> list[list[tuple[Citation, str]]]:
         """The sources that differ, both sides of each."""
         return beside(self.conflicts)

@@ -106,13 +106,16 @@ def test_a_stored_answer_marks_what_was_replaced_or_removed_and_still_opens_it()
 
     page = f"/assistant/{conversation.id}/"
     assert standing() == ["current", "current"]
-    assert "Replaced since" not in browser_of(ALICE).get(page).content.decode()
+    html = browser_of(ALICE).get(page).content.decode()
+    assert "Replaced since" not in html and 'badge--success" data-grounded' in html
     second = ingested(replaced(first.id, NEWER).json()["id"])
     assert api(MAX).delete(f"/api/v1/documents/{other.id}/").status_code == 204
     assert standing() == ["replaced", "removed"]
     html = browser_of(ALICE).get(page).content.decode()
     assert html.count("Replaced since") == 1
     assert html.count(">Removed<") == 1
+    assert html.count(">1 replaced since<") == html.count(">1 removed<") == 1  # beside the fold
+    assert 'badge--warning" data-grounded' in html
     address = f"/documents/{first.id}/?start={start}&end={start + len(QUOTE)}"
     viewer = browser_of(ALICE).get(address).content.decode()
     assert f"{QUOTE}</mark>" in viewer
