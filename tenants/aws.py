@@ -22,6 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.utils.translation import gettext_lazy
 
+from tenants.awsway import lean
 from tenants.context import current
 from tenants.errors import OutsideRegion, TenantryError
 from tenants.pinning import check_parameters, check_signature
@@ -225,6 +226,8 @@ def _build(service: str, region: str, owner: Owner, silence: float | None) -> An
         made.meta.events.register_first("before-parameter-build", check)
         made.meta.events.register("before-sign", _stay)
         made.meta.events.register_first("needs-retry", _sign_again)
+    if service == "bedrock-runtime":
+        lean(made)
     return made
 
 
