@@ -16,13 +16,16 @@ class Line:
     """Forwards what comes to `port`; while it is broken, connections there are refused.
 
     It runs in a thread of its own. `swallows` is how a request begins: the line breaks with the
-    first that begins so, before it reaches the server.
+    first that begins so, before it reaches the server. `loses` is how one begins that the server
+    gets, and whose answer is lost after `gives` bytes of it: its connection ends, and where the
+    line `breaks`, so do all.
     """
 
     def __init__(self, to: int) -> None:
         self.to = to
         self.port = 0
-        self.swallows = b""
+        self.swallows = self.loses = b""
+        self.gives, self.breaks = 0, False
         self.heard: list[bytes] = []  # the first line of each request
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -66,9 +69,10 @@ class Line:
         there, back = await asyncio.open_connection(LOOPBACK, self.to)
         ends = {writer, back}
         self._writers |= ends
+        losing = asyncio.Event()
         ways = {
-            asyncio.create_task(self._carry(reader, back, asked=True)),
-            asyncio.create_task(self._carry(there, writer, asked=False)),
+            asyncio.create_task(self._carry(reader, back, losing, asked=True)),
+            asyncio.create_task(self._carry(there, writer, losing, asked=False)),
         }
         self._tasks |= ways
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -83,6 +87,7 @@ class Line:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        losing: asyncio.Event,
         *,
         asked: bool,
     ) -> None:
@@ -92,6 +97,15 @@ class Line:
             if asked and self.swallows and piece.startswith(self.swallows):
                 self.swallows = b""
                 self._breaking = asyncio.create_task(self._cut())
+                return
+            if asked and self.loses and piece.startswith(self.loses):
+                self.loses = b""
+                losing.set()
+            if not asked and losing.is_set():
+                writer.write(piece[: self.gives])
+                await writer.drain()
+                if self.breaks:
+                    self._breaking = asyncio.create_task(self._cut())
                 return
             writer.write(piece)
             await writer.drain()

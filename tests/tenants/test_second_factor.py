@@ -42,6 +42,24 @@ def with_app(person: Person) -> tuple[str, list[str], Client]:
     return secret, codes, browser
 
 
+def test_codes_whose_answer_was_lost_are_shown_again_and_not_made_anew() -> None:
+    browser, add, anew = signed_in(ADA), "/settings/security/add/", "/settings/security/codes/"
+    page = browser.get(add)
+    sent = {"once": once_on(page), "code": now_code(secret_on(page))}
+    shown = [CODES.findall(browser.post(add, sent).content.decode()) for _ in range(2)]
+    assert shown[0] == shown[1] and len(shown[0]) == 10
+    page = browser.get("/settings/security/").content.decode()
+    sent = {"once": once_on(page.partition(f'action="{anew}"')[2])}
+    again = [CODES.findall(browser.post(anew, sent).content.decode()) for _ in range(2)]
+    assert again[0] == again[1] and len(again[0]) == 10
+    assert not set(again[0]) & set(shown[0])
+
+
+def once_on(page: Any) -> str:
+    text = page if isinstance(page, str) else page.content.decode()
+    return text.partition('name="once" value="')[2].partition('"')[0]
+
+
 def keep(client: Client, person: Person, name: str, value: Any) -> None:
     """Put a value into the client's session."""
     with entered(tenant_of(person)):
