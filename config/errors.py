@@ -256,7 +256,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     log.info("csrf.refused", reason=reason)
-    if request.path_info == "/sign-in/" and isinstance(getattr(request, "user", None), User):
+    stale = not reason.startswith("Origin checking failed")  # and no other site's form
+    signed_in = isinstance(getattr(request, "user", None), User)
+    if stale and signed_in and request.path_info == "/sign-in/":
         return HttpResponseRedirect(next_of(request))  # signed in by another tab meanwhile
     return error_page(
         request,

@@ -50,6 +50,15 @@ def test_a_form_that_is_out_of_date_is_told_so_and_no_role_is_blamed() -> None:
     assert "reload the page" in told and "Your role" not in told
 
 
+def test_who_is_signed_in_by_another_tab_is_led_on_and_another_sites_form_is_refused() -> None:
+    client = Client(enforce_csrf_checks=True, headers={"Host": ALICE.host})
+    client.cookies = signed_in(ALICE).cookies
+    form = {"email": ALICE.email, "password": PASSWORD}
+    assert client.post("/sign-in/", form).status_code == 302
+    for origin in (f"https://{ALICE.host}", "https://evil.example", "null"):
+        assert client.post("/sign-in/", form, headers={"Origin": origin}).status_code == 403
+
+
 def test_a_user_of_another_workspace_cannot_sign_in_here() -> None:
     answer = stranger(ALICE.host).post("/sign-in/", {"email": CHARLIE.email, "password": PASSWORD})
     assert answer.status_code == 422
