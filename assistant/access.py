@@ -12,6 +12,14 @@ from tenants.context import Actor
 from tenants.errors import NotFound
 
 
+def id_of(given: str) -> UUID | None:
+    """Return the id that an address or a form names; None for what is no id."""
+    try:
+        return UUID(given)
+    except ValueError:
+        return None
+
+
 def conversations_visible(actor: Actor) -> QuerySet[Conversation]:
     """Return the actor's own conversations."""
     return Conversation.objects.filter(owner_id=actor.user_id)
@@ -92,7 +100,15 @@ def message_address(actor: Actor, request_id: UUID) -> str:
     if found is None:
         return ""
     if found.conversation.owner_id == actor.user_id:
-        return reverse("conversation", args=[found.conversation_id]) + f"#m-{found.id}"
+        return message_in(found.conversation_id, found.id)
     if found.conversation.shared_at is not None:
         return reverse("conversation_shared", args=[found.conversation_id])
     return ""
+
+
+def message_in(conversation_id: UUID, message_id: UUID | str) -> str:
+    """Return where its owner reads a message: its conversation's page, with the message in sight.
+
+    The page holds the newest messages and those about this one, to which the fragment leads.
+    """
+    return f"{reverse('conversation', args=[conversation_id])}?message={message_id}#m-{message_id}"

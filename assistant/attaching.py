@@ -72,9 +72,13 @@ def attachment_add(
 
 
 def attachments_unsent(conversation_id: UUID) -> list[Document]:
-    """Return the files of a conversation that no message has, the first first; two statements."""
-    sent = _sent(conversation_id)
-    return [each for each in documents_attached(conversation_id) if str(each.id) not in sent]
+    """Return the files of a conversation that no message has, the first first.
+
+    A statement, and one more where it has files.
+    """
+    files = list(documents_attached(conversation_id))
+    sent = _sent(conversation_id) if files else set()
+    return [each for each in files if str(each.id) not in sent]
 
 
 def _sent(conversation_id: UUID) -> set[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from assistant.errors import MOST_ATTACHED
 from assistant.helping import help_texts
 from assistant.models import Action, Conversation, Message, MessageRole, MessageStatus
 from assistant.shapes import action_dict, citations_of, conflicts_stored
+from assistant.stretches import View
 from bedrock.gateway import masks
 from bedrock.selectors import decisions_of
 from bedrock.why import explained
@@ -215,6 +216,32 @@ def marked(actor: Actor, thread: Sequence[Shown]) -> list[Shown]:
         )
         for item in thread
     ]
+
+
+def stretches_shown(
+    actor: Actor, view: View, *, until: UUID | None = None, down: bool = False
+) -> list[dict[str, Any]]:
+    """Return stretches as their template shows them: each one's `thread` and the gaps about it.
+
+    A gap names the messages about it: `above`, None before the first stretch, and `below`. `until`
+    is the message on the other side of a gap that these fill, and `down` that they fill it from
+    above.
+    """
+    messages = [message for stretch in view.stretches for message in stretch.messages]
+    thread = iter(marked(actor, [shown(each, view.versions.get(each.id, ())) for each in messages]))
+    made, above = [], None if down else until
+    for stretch in view.stretches:
+        items = list(islice(thread, len(stretch.messages)))
+        first, last = items[0].message.id, items[-1].message.id
+        made.append(
+            {
+                "thread": items,
+                "before": stretch.more and not down and {"above": above, "below": first},
+                "behind": stretch.more and down and {"above": last, "below": until},
+            }
+        )
+        above = last
+    return made
 
 
 def readable(actor: Actor, thread: Sequence[Shown]) -> list[Shown]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 
 from assistant.access import conversations_shared_with, conversations_visible
@@ -27,18 +27,37 @@ RECENT: Final = Coalesce(F("pinned_at") + timedelta(days=365_000), F("updated_at
 
 
 def conversation_list(actor: Actor, query: str = "", cursor: str = "") -> Page[Conversation]:
-    """Return the actor's conversations that fit a query, pinned ones first, then the last used."""
+    """Return the actor's conversations that fit a query, pinned ones first, then the last used.
+
+    Of a query `found` is the newest message that holds its words, all or else one; None for titles.
+    """
     found = conversations_found(actor, query)
+    words = _words(query)
+    if words:
+        found = found.annotate(found=Coalesce(_said(words, all_of=True), _said(words)))
     return page_of(found, cursor, by=RECENT, falling=True, rows=LIST_ROWS)
 
 
 def conversations_found(actor: Actor, query: str) -> QuerySet[Conversation]:
     """Return the actor's conversations that hold every word of the query, in title or messages."""
     found = conversations_visible(actor)
-    for word in query.replace("\x00", "").split()[:QUERY_WORDS]:
+    for word in _words(query):
         said = Message.objects.filter(conversation_id=OuterRef("id"), text__icontains=word)
         found = found.filter(Q(title__icontains=word) | Exists(said))
     return found
+
+
+def _words(query: str) -> list[str]:
+    return query.replace("\x00", "").split()[:QUERY_WORDS]
+
+
+def _said(words: list[str], *, all_of: bool = False) -> Subquery:
+    """Return the id of a conversation's newest message that holds the words, all or any."""
+    held = Q()
+    for word in words:
+        held = held & Q(text__icontains=word) if all_of else held | Q(text__icontains=word)
+    messages = Message.objects.filter(held, conversation_id=OuterRef("id")).order_by("-position")
+    return Subquery(messages.values("id")[:1])
 
 
 def shared_list(actor: Actor) -> list[Conversation]:

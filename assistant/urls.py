@@ -61,6 +61,11 @@ html_urlpatterns = [
         views.branch_choose_submit,
         name="branch_choose",
     ),
+    path(
+        "assistant/<uuid:conversation_id>/messages/",
+        views.conversation_stretch,
+        name="conversation_stretch",
+    ),
     path("assistant/list/", views.conversation_rows, name="conversation_rows"),
     path("assistant/answers/<uuid:message_id>/why/", views.answer_why, name="answer_why"),
     path("settings/trust/", trustviews.trust_page, name="settings-trust"),

@@ -6,12 +6,11 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from assistant.access import answer_to_explain, conversation_of
+from assistant.access import answer_to_explain, conversation_of, id_of, message_in
 from assistant.answering import answer
 from assistant.errors import (
     INSTRUCTION_CHARACTERS,
@@ -28,10 +27,9 @@ from assistant.errors import (
 )
 from assistant.firststeps import first_steps
 from assistant.models import Conversation, MessageRole
-from assistant.pages import blank, files_of, grouped, marked, shown, starters, why
+from assistant.pages import blank, files_of, grouped, starters, stretches_shown, why
 from assistant.runner import turn_run, turn_stop
 from assistant.selectors import (
-    branch_of,
     conversation_list,
     running_turn,
     shared_list,
@@ -47,6 +45,7 @@ from assistant.services import (
     thorough_checked,
     turn_begin,
 )
+from assistant.stretches import View, after, around, before, newest, whole
 from assistant.writeprompts import TEMPLATES
 from bedrock.errors import ChoiceNotInPlan
 from bedrock.routing import may_choose
@@ -158,7 +157,7 @@ def _conversation(
 ) -> HttpResponse:
     """Show the conversation; `error` is why it was not renamed to `title_given`."""
     running = running_turn(conversation.id)
-    branch = branch_of(conversation)
+    view = _viewed(request, conversation)
     return render(
         request,
         "assistant/conversation.html",
@@ -168,12 +167,11 @@ def _conversation(
             "files": files_of(actor, conversation.id),
             "may_keep": role_reaches(actor.role, "member"),
             "blank_file": {"state": "attached"},
-            "thread": marked(
-                actor, [shown(each, branch.versions[each.id]) for each in branch.thread]
-            ),
+            "view": view,
+            "stretches": stretches_shown(actor, view),
             "running": running,
             "after": told_until(conversation, running),
-            "starters": [] if branch.thread else starters(actor),
+            "starters": [] if view.stretches else starters(actor),
             "blank_user": blank(MessageRole.USER),
             "blank_answer": blank(MessageRole.ASSISTANT),
             "blank_action": {"state": "waiting"},
@@ -183,6 +181,37 @@ def _conversation(
     )
 
 
+def _viewed(request: HttpRequest, conversation: Conversation) -> View:
+    """Return the newest messages, those about the one that is asked for, or all."""
+    if "whole" in request.GET:
+        return whole(conversation)
+    if "message" in request.GET:
+        return around(conversation, id_of(request.GET["message"]))
+    return newest(conversation)
+
+
+@require_GET
+@role_required("viewer")
+def conversation_stretch(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Return messages that the page does not show yet: before one, or after one up to `until`."""
+    actor = actor_of(request)
+    conversation = conversation_of(actor, conversation_id)
+    given = {name: id_of(request.GET[name]) for name in request.GET}
+    until = given.get("until")
+    if "after" in given:
+        view = after(conversation, given["after"], until)
+    elif "before" in given:
+        view = before(conversation, given["before"], until)
+    else:
+        view = newest(conversation)
+    context = {
+        "conversation": conversation,
+        "may_keep": role_reaches(actor.role, "member"),
+        "stretches": stretches_shown(actor, view, until=until, down="after" in given),
+    }
+    return render(request, "assistant/_stretches.html", context)
+
+
 @require_GET
 @role_required("viewer")
 def conversation_rows(request: HttpRequest) -> HttpResponse:
@@ -190,16 +219,8 @@ def conversation_rows(request: HttpRequest) -> HttpResponse:
     chosen = request.GET.get("chosen", "")
     query = request.GET.get("q", "").strip()[:QUERY_CHARACTERS]
     context = _sidebar(actor_of(request), query=query, cursor=request.GET.get("at", ""))
-    context["chosen"] = UUID(chosen) if _is_id(chosen) else None
+    context["chosen"] = id_of(chosen)
     return render(request, "assistant/_list.html", context)
-
-
-def _is_id(given: str) -> bool:
-    try:
-        UUID(given)
-    except ValueError:
-        return False
-    return True
 
 
 @require_POST
@@ -220,14 +241,14 @@ def conversation_rename_submit(request: HttpRequest, conversation_id: UUID) -> H
 def branch_choose_submit(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Show another version of a question or an answer, and what follows it."""
     given = request.POST.get("message_id", "")
-    if not _is_id(given):
+    if id_of(given) is None:
         raise NotFound(_("There is no such message in this conversation."))
     actor = actor_of(request)
     try:
         branch_choose(actor=actor, conversation_id=conversation_id, message_id=given)
     except TurnRunning as error:
         messages.warning(request, error.detail)
-    return redirect(reverse("conversation", args=[conversation_id]) + f"#m-{given}")
+    return redirect(message_in(conversation_id, given))
 
 
 @require_POST

@@ -1,5 +1,5 @@
 /* One answer on the page: words as they come, then the checked text with its sources.
-   Public: window.answers {user(id, text, files), versions(message, ids), begin(id), tool, propose, delta, withdraw, stop, citations, finish, fail}. */
+   Public: window.answers {user(id, text, files), versions(message, ids), begin(id), tool, propose, delta, withdraw, stop, citations, finish, fail, brought}. */
 (() => {
   "use strict";
 
@@ -307,8 +307,12 @@
     tick();
   }
 
-  copies(page);
-  for (const box of page.querySelectorAll('[data-action][data-state="waiting"]')) decided(box, "waiting");
+  /** Messages as the server rendered them get what scripts add. */
+  function brought(from) {
+    copies(from);
+    for (const box of from.querySelectorAll('[data-action][data-state="waiting"]')) decided(box, "waiting");
+  }
 
-  window.answers = { user, rate, versions, begin, tool, propose, decided, delta, withdraw, stop, citations, finish, fail };
+  brought(page);
+  window.answers = { user, rate, versions, begin, tool, propose, decided, delta, withdraw, stop, citations, finish, fail, brought };
 })();

@@ -97,9 +97,10 @@
     }
     if (!message(frame.message_id)) {
       const parent = frame.parent_id ? message(frame.parent_id) : null;
-      if (frame.parent_id && !parent) return void location.reload(); // of a branch that is not shown here
       const before = question.isConnected ? question.previousElementSibling : null;
-      if (before !== parent || !question.isConnected) {
+      const gap = before?.matches("[data-gap]"); // what stands before it is not on the page yet
+      if (frame.parent_id && !parent && !gap) return void afresh(); // of a branch that is not shown here
+      if (!gap && (before !== parent || !question.isConnected)) {
         while (parent ? parent.nextElementSibling : thread.firstElementChild) (parent?.nextElementSibling ?? thread.firstElementChild).remove();
         thread.append(question);
       }
@@ -120,9 +121,12 @@
     moving ??= setInterval(() => document.body.dispatchEvent(new CustomEvent("usage:changed")), METER_EVERY);
   }
 
+  /** The page as it is now, without the message that its address led to. */
+  const afresh = () => location.assign(location.pathname);
+
   function finished(frame) {
     const answer = message(frame.message_id);
-    if (!answer) return void location.reload(); // of a turn whose beginning was missed
+    if (!answer) return void afresh(); // of a turn whose beginning was missed
     keepingPlace(() => answers.finish(answer, frame));
     announce.textContent = frame.status === "complete" ? gettext("The answer is finished.") : gettext("The answer has ended.");
     titled(frame.title);
@@ -359,6 +363,7 @@
   }
   const lastly = [...thread.querySelectorAll(".message--user [data-text]")].at(-1);
   if (lastly) composer.taken(lastly.textContent.trim());
-  toEnd();
+  if (stretches.led()) atEnd = false; else toEnd();
+  stretches.watch();
   connect();
 })();

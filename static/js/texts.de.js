@@ -149,6 +149,10 @@ window.texts = {
 "{n} Dokumente gewählt"
 ],
 "{n} documents chosen; at most {most} at once":"{n} Dokumente gewählt; höchstens {most} auf einmal",
+"{n} earlier message is shown.":[
+"{n} frühere Nachricht wird gezeigt.",
+"{n} frühere Nachrichten werden gezeigt."
+],
 "{n} file could not be opened: {name}":[
 "{n} Datei ließ sich nicht öffnen: {name}",
 "{n} Dateien ließen sich nicht öffnen, die erste: {name}"
@@ -158,6 +162,10 @@ window.texts = {
 "{n} Dateien, {size}"
 ],
 "{n} here already":"{n} schon hier",
+"{n} later message is shown.":[
+"{n} spätere Nachricht wird gezeigt.",
+"{n} spätere Nachrichten werden gezeigt."
+],
 "{n} not uploaded":"{n} nicht hochgeladen",
 "{n} of {all} sent":"{n} von {all} gesendet",
 "{n} source":[

@@ -75,6 +75,7 @@ ROUTES: Final[dict[str, dict[str, str]]] = {
     "assistant/<uuid:conversation_id>/pin/": {"POST": "viewer"},
     "assistant/<uuid:conversation_id>/share/": {"POST": "viewer"},
     "assistant/<uuid:conversation_id>/export/": {"GET": "viewer"},
+    "assistant/<uuid:conversation_id>/messages/": {"GET": "viewer"},
     "assistant/<uuid:conversation_id>/attachments/<uuid:attachment_id>/keep/": {"POST": "member"},
     "assistant/<uuid:conversation_id>/answers/<uuid:message_id>/rate/": {"POST": "viewer"},
     "assistant/shared/<uuid:conversation_id>/": {"GET": "viewer"},
