@@ -3,8 +3,10 @@
 from typing import Any
 from uuid import UUID
 
+import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from documents import lease
 from documents.models import Document, DocumentText
 from documents.tasks import document_ingest
 from search.models import Chunk, Posting, Source, Vector
@@ -39,8 +41,13 @@ def upload(name: str, content: bytes | str, person: Person = MAX, **form: Any) -
 
 
 def ingested(document_id: UUID | str, person: Person = MAX) -> Document:
-    """Run the ingestion's body here, as its worker would, and return the document after it."""
-    with entered(tenant_of(person)):
+    """Run the ingestion's body here, as its worker would, and return the document after it.
+
+    The lease is not renewed meanwhile: a test's rows may be seen by its own connection alone, and
+    what is renewed from another would be taken for lost after five seconds on a busy machine.
+    """
+    with entered(tenant_of(person)), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(lease, "RENEW_SECONDS", 600.0)
         document_ingest(str(document_id))
         return Document.objects.get(id=document_id)
 

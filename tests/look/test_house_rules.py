@@ -20,7 +20,9 @@ STATIC = ROOT / "static"
 STAFF_SHEET = STATIC / "billing" / "staff.css"
 SHEETS = sorted(set(STATIC.rglob("*.css")) - {STAFF_SHEET})
 ICONS = set(re.findall(r'<symbol id="([^"]+)"', (STATIC / "icons.svg").read_text()))
+# As they are written: what is sent, a fraction of it, `look_at_pages` holds to 150 KiB a page.
 PAGE_BYTES = 150_000
+OWN_BYTES = 85_000
 LOADED = re.compile(r"{% static '([^']+\.(?:css|js))' %}")
 CLOSING_TAGS = re.compile(r"<script\b(?![^>]*\bsrc=)|<style\b", re.IGNORECASE)
 INLINE = re.compile(r"\s(?:style|on[a-z]+|hx-on[:a-z-]*)\s*=\s*[\"']", re.IGNORECASE)
@@ -97,4 +99,4 @@ def test_a_page_loads_less_script_and_style_than_its_bound() -> None:
         if page.name != "base.html"
     }
     assert sum((STATIC / path).stat().st_size for path in loaded) <= PAGE_BYTES
-    assert max(own.values()) <= PAGE_BYTES / 2, max(own, key=lambda page: own[page])
+    assert max(own.values()) <= OWN_BYTES, max(own, key=lambda page: own[page])
