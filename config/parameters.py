@@ -22,10 +22,11 @@ class KnownParameters(BasePermission):
     """Refuse an address with a parameter that the operation does not take, by name."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        if not request.query_params:
-            return True
         method = "GET" if request.method == "HEAD" else request.method or ""
-        takes = taken(type(view), method)
+        if not request.query_params or not hasattr(view, method.lower()):  # refused by itself
+            return True
+        kind: Any = type(view)
+        takes = taken(kind, method)
         unknown = [name for name in request.query_params if name not in takes]
         if unknown:
             told = {name[:SHOWN]: [_told(name, takes)] for name in unknown[:TOLD]}

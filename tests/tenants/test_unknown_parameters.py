@@ -77,3 +77,9 @@ def test_who_may_not_ask_is_told_nothing_of_parameters() -> None:
 def test_known_parameters_and_pages_addresses_are_taken() -> None:
     assert api(MAX).get("/api/v1/conversations/?limit=1&q=otters").status_code == 200
     assert browser_of(BOB).get("/documents/?utm_source=mail").status_code == 200
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PATCH", "TRACE", "PROPFIND"])
+def test_a_method_that_an_address_has_not_is_refused_as_that(method: str) -> None:
+    assert api(BOB).generic(method, "/api/v1/documents/?x=1").status_code == 405
+    assert api(BOB).options("/api/v1/documents/?x=1").status_code < 500
