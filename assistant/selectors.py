@@ -32,7 +32,7 @@ def conversation_list(actor: Actor, query: str = "", cursor: str = "") -> Page[C
     Of a query `found` is the newest message that holds its words, all or else one; None for titles.
     """
     found = conversations_found(actor, query)
-    words = _words(query)
+    words = query_words(query)
     if words:
         found = found.annotate(found=Coalesce(_said(words, all_of=True), _said(words)))
     return page_of(found, cursor, by=RECENT, falling=True, rows=LIST_ROWS)
@@ -41,13 +41,14 @@ def conversation_list(actor: Actor, query: str = "", cursor: str = "") -> Page[C
 def conversations_found(actor: Actor, query: str) -> QuerySet[Conversation]:
     """Return the actor's conversations that hold every word of the query, in title or messages."""
     found = conversations_visible(actor)
-    for word in _words(query):
+    for word in query_words(query):
         said = Message.objects.filter(conversation_id=OuterRef("id"), text__icontains=word)
         found = found.filter(Q(title__icontains=word) | Exists(said))
     return found
 
 
-def _words(query: str) -> list[str]:
+def query_words(query: str) -> list[str]:
+    """Return the words that a conversation is searched for by."""
     return query.replace("\x00", "").split()[:QUERY_WORDS]
 
 

@@ -28,6 +28,7 @@ from assistant.errors import (
 from assistant.firststeps import first_steps
 from assistant.models import Conversation, MessageRole
 from assistant.pages import blank, files_of, grouped, starters, stretches_shown, why
+from assistant.places import places_mark
 from assistant.runner import turn_run, turn_stop
 from assistant.selectors import (
     conversation_list,
@@ -88,6 +89,8 @@ def _sidebar(
     actor: Actor, chosen: UUID | None = None, query: str = "", cursor: str = ""
 ) -> dict[str, Any]:
     page = conversation_list(actor, query, cursor)
+    if query:
+        places_mark(page.rows, query)
     return {
         "nav": "assistant",
         "query": query,
