@@ -5,7 +5,8 @@ document says; pages are lenient, since their addresses are followed from anywhe
 """
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Final
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -16,6 +17,10 @@ from tenants.asked import SHOWN, TOLD, meant
 
 if TYPE_CHECKING:  # DRF's views read this module's class while they are being imported
     from rest_framework.views import APIView
+
+# drf-spectacular describes for one thread alone: views share what describes them, and extensions
+# are fitted in at first use.
+DESCRIBING: Final = RLock()
 
 
 class KnownParameters(BasePermission):
@@ -41,9 +46,10 @@ def taken(kind: Any, method: str) -> tuple[str, ...]:
     described = getattr(handler, "kwargs", {}).get("schema")
     view: Any = kind()
     view.request, view.args, view.kwargs, view.format_kwarg = None, (), {}, None
-    schema: Any = described() if described else view.schema
-    schema.view = view
-    return tuple(schema.query_names(method))
+    with DESCRIBING:
+        schema: Any = described() if described else view.schema
+        schema.view = view
+        return tuple(schema.query_names(method))
 
 
 def _told(name: str, takes: tuple[str, ...]) -> str:

@@ -6,6 +6,8 @@ Passed over, a misspelt filter would list everything.
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +21,31 @@ from tests.support.cast import ALICE, BOB, MAX, Person
 from tests.support.clients import api, browser_of
 
 pytestmark = pytest.mark.django_db
+# A process's first requests, all at once: each asks what its operation takes.
+AT_ONCE = """
+import sys, threading
+import django
+django.setup()
+sys.setswitchinterval(1e-6)
+from config.document import Document
+from config.parameters import taken
+from config import urls_tenant
+from documents.api import DocumentListView
+from assistant.api import ConversationListView
+begin, failed = threading.Barrier(16), []
+def ask(number):
+    begin.wait()
+    try:
+        if number == 15:
+            Document().get_schema()
+        taken((DocumentListView, ConversationListView)[number % 2], ("GET", "POST")[number % 3 % 2])
+    except BaseException as error:
+        failed.append(repr(error))
+threads = [threading.Thread(target=ask, args=[number]) for number in range(16)]
+[each.start() for each in threads]
+[each.join() for each in threads]
+sys.exit("; ".join(failed) or 0)
+"""
 NEAR = "There is no such parameter. Did you mean {}?"
 
 
@@ -83,3 +110,8 @@ def test_known_parameters_and_pages_addresses_are_taken() -> None:
 def test_a_method_that_an_address_has_not_is_refused_as_that(method: str) -> None:
     assert api(BOB).generic(method, "/api/v1/documents/?x=1").status_code == 405
     assert api(BOB).options("/api/v1/documents/?x=1").status_code < 500
+
+
+def test_first_requests_that_come_together_are_answered() -> None:
+    ran = subprocess.run([sys.executable, "-c", AT_ONCE], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr[-2000:]
