@@ -75,7 +75,7 @@ def test_a_long_conversation_lays_out_what_is_in_sight_and_begins_at_its_end(
                 role=("assistant", "user")[position % 2],
                 text="\n".join(tall[: position % 7 * 10 or 1]),
             )
-    sign_in(page, server, MAX, f"/assistant/{conversation}/")
+    sign_in(page, server, MAX, f"/assistant/{conversation}/?whole")
     settled(page)
     messages = page.locator(".message")
     expect(messages).to_have_count(60)
