@@ -9,6 +9,8 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
+import botocore.handlers
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -104,6 +106,24 @@ GOOD = {
     "ConverseStream": stream(event("messageStart", {"role": "assistant"}), TOKEN),
     "ApplyGuardrail": answer(200, b'{"action": "NONE", "outputs": [], "assessments": []}'),
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def as_in_the_product(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave out moto's hook, which a test of the local AWS brings into every session made after."""
+    usual = [
+        each
+        for each in botocore.handlers.BUILTIN_HANDLERS
+        if not type(each[1]).__module__.startswith("moto")
+    ]
+    monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", usual)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    kept = (aws._session, aws._build)
+    for each in kept:
+        each.cache_clear()
+    yield
+    for each in kept:
+        each.cache_clear()
 
 
 @pytest.fixture
@@ -357,8 +377,6 @@ def test_aws_own_address_is_called_in_the_same_words() -> None:
 @pytest.mark.django_db
 def test_the_products_own_calls_go_this_way(localaws: LocalAws) -> None:
     tenant = tenant_of(ALICE)
-    aws._session.cache_clear()  # what other tests have hung on it would keep every call botocore's
-    aws._build.cache_clear()
     texts: Any = {"actor": SYSTEM, "feature": "ask", "request_id": uuid.uuid4()}
     with entered(tenant):
         assert gateway.embed(["words"], purpose="query", **texts)
