@@ -59,12 +59,18 @@ def title_checked(title: str) -> str:
     return line
 
 
+def title_given(title: str) -> str:
+    """Return a title that says something, on one line. Raises Invalid."""
+    line = title_checked(title)
+    if not line:
+        raise Invalid(gettext("Write a title."), errors={"title": [gettext("Write a title.")]})
+    return line
+
+
 def conversation_rename(*, actor: Actor, conversation_id: UUID, title: str) -> Conversation:
     """Give the conversation another title. Raises NotFound, Invalid."""
     conversation = conversation_of(actor, conversation_id)
-    conversation.title = title_checked(title)
-    if not conversation.title:
-        raise Invalid(gettext("Write a title."), errors={"title": [gettext("Write a title.")]})
+    conversation.title = title_given(title)
     conversation.save(update_fields=["title"])
     return conversation
 

@@ -12,11 +12,11 @@ from django.utils.translation import gettext as _
 from assistant.errors import VersionUnknown
 from assistant.models import Origin, TextVersion, WrittenText
 from assistant.pages import citations_readable
-from assistant.services import TITLE_CHARACTERS, title_checked
+from assistant.services import TITLE_CHARACTERS, title_given
 from billing.settlement import settlement_told
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor
-from tenants.errors import Invalid, NotFound
+from tenants.errors import NotFound
 from tenants.keyset import Page, page_of
 from tenants.lifecycle.holding import hold_refuse
 from tenants.naming import one_line
@@ -149,9 +149,7 @@ def text_restore(*, actor: Actor, text_id: UUID, number: int) -> TextVersion:
 def text_rename(*, actor: Actor, text_id: UUID, title: str) -> WrittenText:
     """Give a text another title; its versions stay. Raises NotFound, Invalid."""
     text = _locked(actor, text_id)
-    text.title = title_checked(title)
-    if not text.title:
-        raise Invalid(_("Write a title."), errors={"title": [_("Write a title.")]})
+    text.title = title_given(title)
     text.save(update_fields=["title"])
     return text
 
