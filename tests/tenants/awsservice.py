@@ -95,8 +95,11 @@ class Service:
                     return
 
 
-def client_of(service: Service | None, url: str = "") -> Any:
-    """Return a client as `tenants.aws` makes them: each call has its credentials from a hook."""
+def client_of(service: Service | None, url: str = "", patience: float = 30) -> Any:
+    """Return a client as `tenants.aws` makes them: each call has its credentials from a hook.
+
+    It waits `patience` seconds for an answer.
+    """
     made = boto3.client(
         "bedrock-runtime",
         region_name="eu-central-1",
@@ -106,7 +109,7 @@ def client_of(service: Service | None, url: str = "") -> Any:
         config=Config(
             retries={"mode": "standard", "total_max_attempts": 1},
             connect_timeout=3,
-            read_timeout=0.5,
+            read_timeout=patience,
             user_agent="Boto3/1 Tenantry",
             parameter_validation=False,
             ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]

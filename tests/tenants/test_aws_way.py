@@ -272,8 +272,9 @@ def test_a_failure_is_botocores_and_the_next_call_goes_well(
 ) -> None:
     params = dict(SENT)[operation]
     outcomes = []
+    patience = 1 if said == SILENT else 30
     for way in (plainly, shortly):
-        made = client_of(service)
+        made = client_of(service, patience=patience)
         if kept or way is shortly:  # a kind is known, and there is a connection or none
             service.answers.append(GOOD[operation])
             told(way(made, operation, params))
