@@ -1,6 +1,7 @@
 /* Choosing rows and doing something to all of them, asked first. */
 (() => {
   "use strict";
+  const NAMED = 3;
 
   for (const select of document.querySelectorAll("[data-autosubmit]")) select.addEventListener("change", () => select.form.requestSubmit());
 
@@ -29,22 +30,31 @@
     tell();
   }
 
+  /** Several documents' names, of many the first; nothing for one, which the question names. */
+  function listed(names) {
+    if (names.length < 2) return "";
+    const shown = names.slice(0, NAMED).map((name) => gettext("“{name}”", { name })).join(", ");
+    const n = names.length - NAMED;
+    return n > 0 ? ngettext("{names} and {n} other.", "{names} and {n} others.", n, { n, names: shown }) : `${shown}.`;
+  }
+
   /** What the confirmation says depends on the button and on where the documents go. */
   form.addEventListener("click", (event) => {
     const button = event.target.closest('button[name="action"]');
     if (!button) return;
-    const n = chosen().length;
+    const names = chosen().map((box) => box.closest("tr").dataset.name);
+    const n = names.length;
     delete form.dataset.confirmDanger;
     delete form.dataset.confirm;  // tags are put on and taken off without being asked about
     if (button.value === "delete") {
-      form.dataset.confirm = ngettext("Delete {n} document?", "Delete {n} documents?", n, { n });
-      form.dataset.confirmText = gettext("They disappear from search, answers and storage at once. This cannot be undone.");
+      form.dataset.confirm = n === 1 ? gettext("Delete “{name}”?", { name: names[0] }) : ngettext("Delete {n} document?", "Delete {n} documents?", n, { n });
+      form.dataset.confirmText = `${listed(names)} ${ngettext("It disappears from search, answers and storage at once. This cannot be undone.", "They disappear from search, answers and storage at once. This cannot be undone.", n)}`.trim();
       form.dataset.confirmAction = gettext("Delete");
       form.dataset.confirmDanger = "";
     } else if (button.value === "move") {
       const to = form.elements.collection.selectedOptions[0];
-      form.dataset.confirm = ngettext("Move {n} document?", "Move {n} documents?", n, { n });
-      form.dataset.confirmText = to.value ? gettext("From now on whoever may read “{collection}” reads them.", { collection: to.text }) : gettext("From now on everybody in this workspace reads them.");
+      form.dataset.confirm = n === 1 ? gettext("Move “{name}”?", { name: names[0] }) : ngettext("Move {n} document?", "Move {n} documents?", n, { n });
+      form.dataset.confirmText = `${listed(names)} ${to.value ? gettext("From now on whoever may read “{collection}” reads them.", { collection: to.text }) : gettext("From now on everybody in this workspace reads them.")}`.trim();
       form.dataset.confirmAction = gettext("Move");
     }
   });

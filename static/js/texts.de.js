@@ -31,6 +31,7 @@ window.texts = {
 "{n} Dokument löschen?",
 "{n} Dokumente löschen?"
 ],
+"Delete “{name}”?":"„{name}“ löschen?",
 "Dismiss":"Ausblenden",
 "Document":"Dokument",
 "Expired; nothing was changed. Ask again if you still want it.":"Abgelaufen; es wurde nichts geändert. Fragen Sie erneut, wenn Sie es noch möchten.",
@@ -40,6 +41,10 @@ window.texts = {
 ],
 "From now on everybody in this workspace reads them.":"Von jetzt an lesen sie alle in diesem Arbeitsbereich.",
 "From now on whoever may read “{collection}” reads them.":"Von jetzt an liest sie, wer „{collection}“ lesen darf.",
+"It disappears from search, answers and storage at once. This cannot be undone.":[
+"Es verschwindet sofort aus Suche, Antworten und Speicher. Das lässt sich nicht rückgängig machen.",
+"Sie verschwinden sofort aus Suche, Antworten und Speicher. Das lässt sich nicht rückgängig machen."
+],
 "Its name is too long: {limit} characters are the most.":"Der Name ist zu lang: höchstens {limit} Zeichen.",
 "Keep both":"Beide behalten",
 "Keep both: {name}":"Beide behalten: {name}",
@@ -49,6 +54,7 @@ window.texts = {
 "{n} Dokument verschieben?",
 "{n} Dokumente verschieben?"
 ],
+"Move “{name}”?":"„{name}“ verschieben?",
 "New conversation":"Neue Unterhaltung",
 "Not backed by your documents":"Nicht durch Ihre Dokumente belegt",
 "Not used, since the content rules refuse passages of it: {names}.":"Nicht verwendet, weil die Inhaltsregeln Stellen daraus ablehnen: {names}.",
@@ -97,7 +103,6 @@ window.texts = {
 "The text reached the longest length the model writes at once. Ask for less, or go on from its end.":"Der Text hat die größte Länge erreicht, die das Modell auf einmal schreibt. Verlangen Sie weniger, oder machen Sie an seinem Ende weiter.",
 "The workspace's guardrail did not let this answer through.":"Die Guardrail des Arbeitsbereichs hat diese Antwort nicht durchgelassen.",
 "There is no file in this folder.":"In diesem Ordner ist keine Datei.",
-"They disappear from search, answers and storage at once. This cannot be undone.":"Sie verschwinden sofort aus Suche, Antworten und Speicher. Das lässt sich nicht rückgängig machen.",
 "This answer reached the longest length there is. Ask to go on.":"Diese Antwort hat die größte mögliche Länge erreicht. Bitten Sie um die Fortsetzung.",
 "This browser cannot use security keys; use another way.":"Dieser Browser kann keine Sicherheitsschlüssel verwenden; nehmen Sie einen anderen Weg.",
 "This file is empty.":"Diese Datei ist leer.",
@@ -128,6 +133,10 @@ window.texts = {
 "Your browser does not reach the storage: something between, a firewall say, keeps it away. Files up to {limit} can be uploaded all the same.":"Ihr Browser erreicht den Speicher nicht: Etwas dazwischen, eine Firewall etwa, hält ihn fern. Dateien bis {limit} lassen sich trotzdem hochladen.",
 "Your role does not allow this. Ask an admin of the workspace.":"Ihre Rolle erlaubt das nicht. Bitten Sie einen Admin des Arbeitsbereichs.",
 "{length} of {limit} characters":"{length} von {limit} Zeichen",
+"{names} and {n} other.":[
+"{names} und {n} weiteres.",
+"{names} und {n} weitere."
+],
 "{name} failed":"{name}: fehlgeschlagen",
 "{name} is ready":"{name} ist bereit",
 "{name} is ready.":"{name} ist bereit.",
@@ -178,5 +187,6 @@ window.texts = {
 "{size} of storage left: remove some files":"{size} Speicher übrig: Entfernen Sie einige Dateien",
 "{tokens} tokens":"{tokens} Tokens",
 "{words} Try again in {seconds} s.":"{words} Versuchen Sie es in {seconds} s erneut.",
-"{words} part {part} of {parts}":"{words}: Teil {part} von {parts}"
+"{words} part {part} of {parts}":"{words}: Teil {part} von {parts}",
+"“{name}”":"„{name}“"
 };
