@@ -42,6 +42,7 @@ def safety_page(request: HttpRequest) -> HttpResponse:
         except TenantryError as refused:
             error = refused.detail
         else:
+            messages.success(request, _("Saved; in force within five seconds"))
             return redirect("settings-safety")
     told = safety_told(current())
     context: dict[str, Any] = {
@@ -57,6 +58,7 @@ def safety_page(request: HttpRequest) -> HttpResponse:
         told["least_grounding"] = typed.get("least_grounding")
     if error and part == "topics":
         told["topics"] = _topics_of(request)
+    context["thresholds_set"] = bool(thresholds) or told["least_grounding"] is not None
     context["checks"] = [
         (title, [
             (name, finding_named(name), thresholds.get(name))

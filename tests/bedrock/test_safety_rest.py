@@ -85,7 +85,10 @@ def test_an_admin_sets_words_which_a_viewer_only_reads(localaws: LocalAws) -> No
     page = browser_of(ADA).get("/settings/safety/").content.decode()
     assert "Project Falcon" in page and "Save the words" in page
     assert ">Hatred</label>" in page and ">Credit or debit card number</label>" in page
-    assert "Save the words" not in browser_of(BOB).get("/settings/safety/").content.decode()
+    read = browser_of(BOB).get("/settings/safety/").content.decode()
+    assert "<code>Project Falcon</code>" in read and "Save the" not in read
+    assert "<dt>Content: Hatred</dt><dd>0.5</dd>" in read, "what is set, without fields to fill in"
+    assert "Content: Insults" not in read and 'name="t_' not in read
     words = {"part": "words", "words": "one\ntwo\n"}
     assert browser_of(ADA).post("/settings/safety/", words).status_code == 422, "of no version"
     posted = browser_of(ADA).post("/settings/safety/", {**words, "version": "1"})
