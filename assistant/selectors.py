@@ -13,6 +13,7 @@ from assistant.access import conversations_shared_with, conversations_visible
 from assistant.frames import ENDS, STEP, first_seq, frames_after, last_seq, turn_of
 from assistant.models import Conversation, Message, Turn
 from assistant.shapes import final_frame
+from documents.attaching import documents_attached
 from tenants.context import Actor
 from tenants.keyset import Page, page_of
 from tenants.liveframes import Frame
@@ -26,12 +27,21 @@ MISSED_TURNS: Final = 20  # finished turns that a returning reader is told of
 RECENT: Final = Coalesce(F("pinned_at") + timedelta(days=365_000), F("updated_at"))
 
 
-def conversation_list(actor: Actor, query: str = "", cursor: str = "") -> Page[Conversation]:
+def conversation_list(
+    actor: Actor, query: str = "", cursor: str = "", chosen: UUID | None = None
+) -> Page[Conversation]:
     """Return the actor's conversations that fit a query, pinned ones first, then the last used.
 
+    One that has no title, no message and no file is not among them unless it is the `chosen` one.
     Of a query `found` is the newest message that holds its words, all or else one; None for titles.
     """
-    found = conversations_found(actor, query)
+    begun = (
+        Exists(Message.objects.filter(conversation_id=OuterRef("id")))
+        | Exists(documents_attached(OuterRef("id")))
+        | Q(title__gt="")
+        | Q(id=chosen)
+    )
+    found = conversations_found(actor, query).filter(begun)
     words = query_words(query)
     if words:
         found = found.annotate(found=Coalesce(_said(words, all_of=True), _said(words)))

@@ -88,7 +88,7 @@ LANGUAGES: Final = (
 def _sidebar(
     actor: Actor, chosen: UUID | None = None, query: str = "", cursor: str = ""
 ) -> dict[str, Any]:
-    page = conversation_list(actor, query, cursor)
+    page = conversation_list(actor, query, cursor, chosen)
     if query:
         places_mark(page.rows, query)
     return {

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet
 
 from documents.access import document_of
 from documents.models import Document
@@ -63,7 +63,7 @@ def document_readable(actor: Actor, document_id: UUID | str) -> Document:
     return document
 
 
-def documents_attached(holder: UUID) -> QuerySet[Document]:
+def documents_attached(holder: UUID | OuterRef) -> QuerySet[Document]:
     """Return what is attached to the holder, the first first."""
     return Document.objects.filter(attached_to=holder).order_by("created_at", "id")
 

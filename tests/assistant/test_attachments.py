@@ -252,7 +252,15 @@ def test_what_is_attached_in_a_masked_workspace_is_masked(
 @pytest.mark.django_db
 def test_files_that_nobody_sends_go_after_a_day() -> None:
     conversation = conversation_for(MAX)
+    item = f'href="/assistant/{conversation}/"'
+
+    def listed(path: str) -> bool:
+        return item in browser_of(MAX).get(path).content.decode()
+
+    assert not listed("/assistant/"), "nothing is in it"
+    assert listed(f"/assistant/{conversation}/"), "whoever is in it sees it in the list"
     file = attach(MAX, conversation, "Kiln.md", NOTES).json()["id"]
+    assert listed("/assistant/"), "the file waits there for its message"
     upload("Handbook.md", HANDBOOK)
     with entered(tenant_of(MAX)):
         assert attachments_tidy() == 0
@@ -270,6 +278,7 @@ def test_files_that_nobody_sends_go_after_a_day() -> None:
         with CaptureQueriesContext(connection) as asked:
             assert attachments_tidy() == 0
         assert len(asked) == 1
+    assert not listed("/assistant/")
 
 
 def sent_ingested(name: str) -> None:
