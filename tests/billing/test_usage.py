@@ -117,7 +117,7 @@ def test_the_page_shows_meters_breakdowns_prices_and_the_days() -> None:
         "What happens at the limit",
         "Spend by day",
         MODEL,
-        "guardrail content units",
+        "Guardrail content units",
         "$0.15 for 1,000",
         "$0.0039",
     ):
