@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from markdown_it.token import Token
 
 from documents.marks import markdown_parser
+from tenants.wording import quoted
 
 MEDIA_TYPE: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 CODE_FONT: Final = "Courier New"
@@ -30,7 +31,7 @@ def word_file(title: str, markdown: str, citations: list[dict[str, Any]]) -> byt
         page = _(", page %(page)s") % {"page": source["page"]} if source.get("page") else ""
         line = file.add_paragraph(_fit(f"[{source['number']}] "))
         line.add_run(_fit(source["document_name"])).bold = True
-        line.add_run(_fit(f"{page}: “{source['quote']}”"))
+        line.add_run(_fit(f"{page}: {quoted(source['quote'])}"))
     buffer = BytesIO()
     file.save(buffer)
     return buffer.getvalue()

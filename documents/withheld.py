@@ -18,6 +18,7 @@ from bedrock.namedtexts import PASSAGE_CHECKED, PASSAGES_CHECKED
 from documents.prompts import passages_block
 from search.retrieval import Passage
 from tenants.context import Actor
+from tenants.wording import quoted
 
 REFUSED = "passage_refused"
 """The stable code of a passage that was left out."""
@@ -59,7 +60,7 @@ def passages_refused(
 
 def withheld_told(passages: Sequence[Passage]) -> str:
     """Return which documents were not used, and why: a sentence."""
-    names = list(dict.fromkeys(f"“{passage.document_name}”" for passage in passages))
+    names = list(dict.fromkeys(quoted(passage.document_name) for passage in passages))
     return _("Not used, since the content rules refuse passages of it: %(names)s.") % {
         "names": get_text_list(names, _("and"))
     }

@@ -48,6 +48,11 @@ def minute(moment: datetime) -> str:
     return gettext("%(day)s, %(time)s UTC") % {"day": day(moment), "time": f"{moment:%H:%M}"}
 
 
+def quoted(text: object) -> str:
+    """Return a text within quotation marks: “this”, or „this“ in German."""
+    return gettext("“%(text)s”") % {"text": text}
+
+
 def midsentence(name: object) -> str:
     """Return a name as it stands within a sentence: German writes its nouns large there too."""
     text = str(name)

@@ -30,6 +30,7 @@ from search.access import collection_to_add, collections_visible
 from search.models import Collection, Filing
 from search.tagging import tags_checked
 from tenants.context import Actor
+from tenants.wording import quoted
 
 NAMED: Final = 5  # collections that a refusal lists
 
@@ -46,7 +47,7 @@ def _collection_meant(actor: Actor, given: str) -> Collection:
             _("There is no collection called “%(name)s” in this workspace.") % {"name": given}
         )
     if len(fitting) > 1:
-        names = ", ".join(f"“{each.name}”" for each in fitting[:NAMED])
+        names = ", ".join(quoted(each.name) for each in fitting[:NAMED])
         raise ToolRefused(
             _("Several collections fit “%(name)s”: %(names)s. Say which one.")
             % {"name": given, "names": names}
@@ -122,7 +123,7 @@ def _plan_tag(calling: Calling, args: Args) -> Plan:
     if not tags:
         raise ToolRefused(_("tags is missing."))
     off = args.get("take_off") is True
-    listed = ", ".join(f"“{tag}”" for tag in tags)
+    listed = ", ".join(map(quoted, tags))
     told = _("Take %(tags)s off “%(name)s”") if off else _("Put %(tags)s on “%(name)s”")
     summary = told % {"tags": listed, "name": document.name}
     asked = speaks_of(
@@ -135,7 +136,7 @@ def _tag(actor: Actor, args: Args) -> Outcome:
     document = document_unchanged(actor, args)
     tags, off = [str(tag) for tag in args["tags"]], bool(args["take_off"])
     documents_tag(actor=actor, document_ids=[document.id], tags=tags, way="untag" if off else "tag")
-    listed = ", ".join(f"“{tag}”" for tag in tags)
+    listed = ", ".join(map(quoted, tags))
     told = (
         _("Took %(tags)s off “%(name)s”") if off else pgettext("done", "Put %(tags)s on “%(name)s”")
     )

@@ -10,6 +10,7 @@ from documents.access import document_of, documents_current
 from documents.models import Document
 from documents.versions import newest_of
 from tenants.context import Actor
+from tenants.wording import quoted
 
 NAMED: Final = 5  # that a refusal lists
 LOOKED_AT: Final = 2_000  # newest documents that a name is looked for in
@@ -31,7 +32,7 @@ def document_meant(actor: Actor, given: str) -> Document:
             _("There is no document called “%(name)s” in this workspace.") % {"name": given}
         )
     if len(fitting) > 1:
-        names = ", ".join(f"“{each.name}”" for each in fitting[:NAMED])
+        names = ", ".join(quoted(each.name) for each in fitting[:NAMED])
         raise ToolRefused(
             _("Several documents fit “%(name)s”: %(names)s. Say which one.")
             % {"name": given, "names": names}

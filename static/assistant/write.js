@@ -156,7 +156,7 @@
     if (frame.error) notes.push(gettext("This text is not whole: it broke off here."));
     else if (frame.stop_reason === "max_tokens") notes.push(gettext("The text reached the longest length the model writes at once. Ask for less, or go on from its end."));
     else notes.push(...parted.map((each) => gettext("Of {name}, {percent}% was read: the passages closest to its subject.", { name: each.document_name, percent: Math.round((100 * each.read) / each.characters) })));
-    const refused = [...new Set((frame.withheld ?? []).map((each) => `“${each.document_name}”`))];
+    const refused = [...new Set((frame.withheld ?? []).map((each) => gettext("“{name}”", { name: each.document_name })))];
     if (!refused.every((name) => frame.text.includes(name))) notes.unshift(gettext("Not used, since the content rules refuse passages of it: {names}.", { names: refused.join(", ") }));
     note(notes.join(" "));
     const tokens = (frame.usage.input_tokens ?? 0) + (frame.usage.output_tokens ?? 0);

@@ -1,5 +1,6 @@
 """A document that the content rules refuse is named in a conversation, and the rest answers."""
 
+import json
 from typing import Any
 
 import pytest
@@ -67,7 +68,8 @@ def test_the_rest_answers_in_a_conversation_and_a_step_names_the_document(
             json={"text": QUESTION},
             headers={"Accept": "text/event-stream", "Accept-Language": "de"},
         ).text
-    assert "Nicht verwendet, weil die Inhaltsregeln Stellen daraus ablehnen" in told
+    said = f"Nicht verwendet, weil die Inhaltsregeln Stellen daraus ablehnen: „{hostile.name}“."
+    assert json.dumps(said)[1:-1] in told
     assert "140 euros" in told and "event: withdrawn" not in told
 
 
