@@ -70,7 +70,11 @@ class DocumentListView(GenericAPIView[Document]):
         given.is_valid(raise_exception=True)
         wanted = given.validated_data
         listed = document_list(
-            actor_of(request), query=wanted.get("q", ""), tag=wanted.get("tag", "")
+            actor_of(request),
+            query=wanted.get("q", ""),
+            tag=wanted.get("tag", ""),
+            collection=wanted.get("collection"),
+            status=wanted.get("status", ""),
         )
         page = self.paginate_queryset(listed)
         rows = DocumentSerializer(page, many=True)  # type: ignore[arg-type] # a list, being many

@@ -161,6 +161,12 @@ class ListQuerySerializer(serializers.Serializer[Any]):
     tag = serializers.CharField(
         required=False, max_length=TAG_CHARACTERS, help_text="Only documents with this tag."
     )
+    collection = serializers.UUIDField(
+        required=False, help_text="Only documents of this collection, which the caller may read."
+    )
+    status = serializers.ChoiceField(
+        choices=Status.values, required=False, help_text="Only documents in this state."
+    )
 
 
 class TextQuerySerializer(serializers.Serializer[Any]):

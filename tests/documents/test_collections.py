@@ -122,6 +122,7 @@ NAMED = {
     "the original": (by_page("/documents/{d}/original/"), WORD),
     "search page in the collection": (by_page(SEARCHED), f"<mark>{WORD}"),
     "list of the collection": (by_page("/documents/?collection={c}"), "pay.md"),
+    "list of it by REST": (by_get("/api/v1/documents/?collection={c}"), "pay.md"),
 }
 SEEN = {
     "search": (by_rest("search/", query=WORD), WORD),

@@ -62,6 +62,19 @@ def test_tags_are_set_whole_and_filter_the_list_and_search() -> None:
     assert browser_of(BOB).get("/documents/", {"tag": "no such tag"}).status_code == 200
 
 
+def test_the_list_is_of_one_state_and_of_one_collection() -> None:
+    made = api(MAX).post("/api/v1/collections/", {"name": "Rules", "open": True}, JSON).json()["id"]
+    assert ingested(upload("a.md", HANDBOOK, MAX, collection=made).json()["id"]).status == "ready"
+    ready("b.md", HANDBOOK + "\nMore.\n")
+    waiting = upload("c.md", HANDBOOK + "\nStill more.\n", MAX).json()["status"]
+    assert listed(status="ready") == {"a.md", "b.md"}
+    assert listed(status=waiting) == {"c.md"}
+    assert listed(collection=made) == {"a.md"}
+    assert listed(collection=made, status=waiting) == set()
+    wrong = api(BOB).get("/api/v1/documents/", {"status": "done", "collection": "Rules"})
+    assert wrong.status_code == 400 and set(wrong.json()["errors"]) == {"status", "collection"}
+
+
 def test_many_documents_are_tagged_beside_their_own_tags_or_none() -> None:
     first, second = ready("a.md", HANDBOOK), ready("b.md", HANDBOOK + "\nMore.\n")
     tag(first, "Own")
