@@ -31,7 +31,7 @@ from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.context import Actor
 from tenants.errors import Invalid, TenantryError
-from tenants.seen import ChangedMeanwhile, seen_check
+from tenants.seen import ChangedMeanwhile, seen_turn
 
 
 @require_GET
@@ -86,12 +86,11 @@ def _text(
 def text_rename_submit(request: HttpRequest, text_id: UUID) -> HttpResponse:
     """Give a text another title, then show it; with the title as it was given where refused."""
     actor, title = actor_of(request), request.POST.get("title", "")
-    text = text_of(actor, text_id)
     try:
-        seen_check(request.POST, text.title)
-        text_rename(actor=actor, text_id=text_id, title=title)
+        with seen_turn(request.POST, f"text:{text_id}", lambda: [text_of(actor, text_id).title]):
+            text_rename(actor=actor, text_id=text_id, title=title)
     except (Invalid, ChangedMeanwhile) as error:
-        return _text(request, actor, text, error)
+        return _text(request, actor, text_of(actor, text_id), error)
     return redirect("text", text_id)
 
 

@@ -47,7 +47,7 @@ from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.errors import Conflict, TenantryError
 from tenants.multipart import uploads_source
-from tenants.seen import ChangedMeanwhile, seen_check
+from tenants.seen import ChangedMeanwhile, seen_turn
 
 LIVE_ROWS: Final = 100  # rows that one look at the states may ask for
 
@@ -188,14 +188,14 @@ def _done(action: str, count: int) -> str:
 def document_tags_submit(request: HttpRequest, document_id: UUID) -> HttpResponse:
     """Give the document the tags of the form, all of them, with commas between."""
     actor, typed = actor_of(request), request.POST.get("tags", "")
-    document: Any = document_of(actor, document_id)  # with its tags
+
+    def tags() -> list[Any]:
+        document: Any = document_of(actor, document_id)  # with its tags
+        return [document.tags]
+
     try:
-        seen_check(request.POST, document.tags)
-        documents_tag(
-            actor=actor,
-            document_ids=[document_id],
-            tags=tags_given(typed),
-        )
+        with seen_turn(request.POST, f"tags:{document_id}", tags):
+            documents_tag(actor=actor, document_ids=[document_id], tags=tags_given(typed))
     except (ChangedMeanwhile, TagsWrong) as error:
         return document_shown(request, document_id, tags_error=error, tags_typed=typed)
     messages.success(request, _("Tags saved"))
@@ -206,11 +206,14 @@ def document_tags_submit(request: HttpRequest, document_id: UUID) -> HttpRespons
 @role_required("member")
 def document_rename_submit(request: HttpRequest, document_id: UUID) -> HttpResponse:
     actor = actor_of(request)
-    document = document_of(actor, document_id)
     name = request.POST.get("name", "")
+
+    def held() -> list[str]:
+        return [document_of(actor, document_id).name]
+
     try:
-        seen_check(request.POST, document.name)
-        renamed = document_rename(actor=actor, document_id=document_id, name=name)
+        with seen_turn(request.POST, f"name:{document_id}", held):
+            renamed = document_rename(actor=actor, document_id=document_id, name=name)
     except (BadName, ChangedMeanwhile, NameTooLong) as error:
         return document_shown(request, document_id, error=error, name_given=name)
     except Conflict as error:

@@ -24,7 +24,7 @@ from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.accounts.settingspages import settings_page
 from tenants.errors import Conflict, Invalid, NotFound
-from tenants.seen import seen_check
+from tenants.seen import seen_turn
 
 
 @role_required("viewer")
@@ -62,11 +62,11 @@ def _create(request: HttpRequest) -> HttpResponse:
 def group_action(request: HttpRequest, group_id: UUID) -> HttpResponse:
     """Change one group: `act` is rename, add, take or delete."""
     actor, act = actor_of(request), request.POST.get("act", "")
-    group = group_of(group_id)
+    group_of(group_id)
     try:
         if act == "rename":
-            seen_check(request.POST, group.name)
-            group_rename(actor=actor, group_id=group_id, name=request.POST.get("name", ""))
+            with seen_turn(request.POST, f"group:{group_id}", lambda: [group_of(group_id).name]):
+                group_rename(actor=actor, group_id=group_id, name=request.POST.get("name", ""))
         elif act == "add":
             group_add(actor=actor, group_id=group_id, user_id=_user(request))
         elif act == "take":

@@ -3,7 +3,8 @@
 Raise Forbidden, NotFound, Invalid, Conflict.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -66,12 +67,21 @@ def endpoint_create(
     return endpoint, secret
 
 
-def endpoint_change(*, actor: Actor, endpoint_id: UUID, **wanted: Any) -> Endpoint:
-    """Change `url`, `events`, `description` or `enabled`; what is not named stays."""
+def endpoint_change(
+    *,
+    actor: Actor,
+    endpoint_id: UUID,
+    held: Callable[[], AbstractContextManager[Any]] = transaction.atomic,
+    **wanted: Any,
+) -> Endpoint:
+    """Change `url`, `events`, `description` or `enabled`; what is not named stays.
+
+    Where an address leads is found out first; then it is kept in the transaction of `held`.
+    """
     endpoint_of(actor, endpoint_id)
     if "url" in wanted:
         _leads_outside(wanted["url"])
-    with transaction.atomic():
+    with held():
         return _changed(actor, endpoint_id, wanted)
 
 

@@ -15,7 +15,7 @@ from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.accounts.settingspages import settings_page
 from tenants.errors import Conflict, Invalid
-from tenants.seen import seen_check
+from tenants.seen import seen_check, seen_turn
 from tenants.webhooks.delivering import attempt_error_told
 from tenants.webhooks.events import event_types
 from tenants.webhooks.models import Delivery, Endpoint
@@ -104,10 +104,15 @@ def _act(request: HttpRequest, endpoint: Endpoint, context: dict[str, Any]) -> H
             else gettext("The webhook is switched off."),
         )
     elif act == "change":
-        seen_check(request.POST, endpoint.url, endpoint.description, endpoint.events)
+        seen_check(request.POST, *_shown(endpoint))  # before anybody is asked
         endpoint_change(
             actor=actor,
             endpoint_id=endpoint.id,
+            held=lambda: seen_turn(
+                request.POST,
+                f"webhook:{endpoint.id}",
+                lambda: _shown(endpoint_of(actor, endpoint.id)),
+            ),
             url=request.POST.get("url", ""),
             events=request.POST.getlist("events"),
             description=request.POST.get("description", ""),
@@ -116,6 +121,11 @@ def _act(request: HttpRequest, endpoint: Endpoint, context: dict[str, Any]) -> H
     else:
         raise Invalid(gettext("Choose one of the page's buttons."))
     return redirect("settings-webhook", endpoint.id)
+
+
+def _shown(endpoint: Endpoint) -> list[Any]:
+    """Return what the form that changes an endpoint was filled in from."""
+    return [endpoint.url, endpoint.description, endpoint.events]
 
 
 @require_POST

@@ -8,13 +8,21 @@ from typing import Any, NamedTuple
 import pytest
 from django.utils import timezone
 
+from assistant.models import WrittenText
 from tenants.context import entered
 from tenants.signin.models import EmailDomain, Factor, Provider
 from tests.support.cast import ALICE, MAX, Person
 from tests.support.clients import browser_of, tenant_of, user_of
 from tests.support.services import Worker
 from tests.support.together import together
-from tests.tenants.test_changed_meanwhile import SAID, collection, form_in
+from tests.tenants.test_changed_meanwhile import (
+    SAID,
+    collection,
+    document,
+    form_in,
+    group,
+    webhook,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,6 +52,13 @@ def provider() -> str:
     return "/settings/security/sso/"
 
 
+def text() -> str:
+    with entered(tenant_of(MAX)):
+        made = WrittenText.objects.create(owner=user_of(MAX), task="draft", title="Rota")
+        made.versions.create(number=1, content="Mondays: Max.", origin="draft")
+    return f"/write/texts/{made.id}/"
+
+
 FORMS = {
     "role": Form(ALICE, lambda: "/settings/members/", {"role": "viewer"},
                  ({"role": "member"}, {"role": "admin"}), "accounts_user"),
@@ -55,6 +70,17 @@ FORMS = {
                       ({"model_tokens": "500"}, {"spend_usd": "7"}), "public.billing_allowance"),
     "alerts": Form(ALICE, lambda: "/usage/alerts/", {"to_admins": "on"},
                    ({"quota": "50, 90"}, {"cap": "60"}), "public.billing_alertsettings"),
+    "webhook": Form(ALICE, webhook, {"act": "change"},
+                    ({"description": "Payroll"}, {"url": "https://93.184.215.14/other"}),
+                    "webhooks_endpoint"),
+    "group": Form(ALICE, group, {"act": "rename"},
+                  ({"name": "Weavers"}, {"name": "Dyers"}), "accounts_membergroup"),
+    "document's name": Form(MAX, document, {"name": "Handbook.md"},
+                            ({"name": "Rules.md"}, {"name": "Guide.md"}), "documents_document"),
+    "document's tags": Form(MAX, document, {"tags": ""},
+                            ({"tags": "2026"}, {"tags": "draft"}), "search_tagging"),
+    "text": Form(MAX, text, {"title": "Rota"},
+                 ({"title": "Rota 2026"}, {"title": "Summer rota"}), "assistant_writtentext"),
     "second factor": Form(ALICE, second, {"second": "optional"},
                           ({"second": "admins"}, {"second": "everyone"}), "signin_signinpolicy"),
     "provider's state": Form(ALICE, provider, {"state": "on"},
