@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from importlib.resources import files
 from uuid import uuid4
 
 import httpx
 import pytest
+from jsonschema import Draft202012Validator
+from jsonschema_specifications import REGISTRY
+from referencing.jsonschema import DRAFT202012
 
 from tests.e2e.shelf import API, Json, code_of, ready, upload
 from tests.support.live import LiveStack
 
+RULES_3_1 = "openapi_3_1_schema.json"
 RULES = "Anchors are not dropped in front of the Skagerrak quay between October and March.\n"
 QUESTION = "When are anchors not dropped in front of the Skagerrak quay?"
+
+
+def faults(schema: Json) -> list[str]:
+    """Return where a document is not OpenAPI 3.1, by the specification's own schema.
+
+    Its references are looked up once: `jsonschema.validate` walks through it for each.
+    """
+    rules = json.loads(files("drf_spectacular.validation").joinpath(RULES_3_1).read_text())
+    known = (DRAFT202012.create_resource(rules) @ REGISTRY).crawl()
+    found = Draft202012Validator(rules, registry=known).iter_errors(schema)
+    return [f"{each.json_path}: {each.message}" for each in found]
 
 
 @pytest.fixture(scope="module")
@@ -128,12 +145,10 @@ def test_an_unknown_host_and_an_unknown_address_are_404(
 
 
 def test_the_schema_is_valid_openapi_and_names_every_address(member: httpx.Client) -> None:
-    from drf_spectacular.validation import validate_schema
-
     accept = {"Accept": "application/vnd.oai.openapi+json"}
     schema = member.get(f"{API}/schema/", headers=accept).json()
     assert schema["openapi"].startswith("3.1.")
-    validate_schema(schema)
+    assert faults(schema) == []
     one, said = "conversations/{conversation_id}/", "conversations/{conversation_id}/messages/"
     named = {
         "documents/": {"get", "post"}, "documents/{document_id}/": {"get", "delete"},
