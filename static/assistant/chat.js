@@ -72,7 +72,7 @@
     "turn.started": started,
     tool: (frame) => live && keepingPlace(() => answers.tool(live, frame)),
     confirm: (frame) => { const answer = message(frame.message_id); if (answer) keepingPlace(() => answers.propose(answer, frame)); },
-    delta: (frame) => live && keepingPlace(() => answers.delta(live, frame.text)),
+    delta: (frame) => live && came(frame.text),
     withdrawn: (frame) => { const answer = message(frame.message_id); if (answer) answers.withdraw(answer); },
     citations: (frame) => { const answer = message(frame.message_id); if (answer) answers.citations(answer, frame.citations, frame.grounded); },
     "turn.finished": finished,
@@ -81,7 +81,25 @@
 
   function heard(frame) {
     if (typeof frame.seq === "number") after = Math.max(after, frame.seq);
+    if (frame.type !== "delta") draw();
     HEARD[frame.type]?.(frame);
+  }
+
+  /* Words are drawn once a frame, however many pieces of them have come; on a page that nobody sees, when somebody does. */
+  let words = "";
+  let drawing = 0;
+
+  function came(text) {
+    words += text;
+    drawing ||= requestAnimationFrame(draw);
+  }
+
+  function draw() {
+    cancelAnimationFrame(drawing);
+    drawing = 0;
+    const text = words;
+    words = "";
+    if (live && text) keepingPlace(() => answers.delta(live, text));
   }
 
   function started(frame) {
@@ -231,6 +249,7 @@
   /** No word follows; the server settles the rest of the stream before it takes the next question. */
   function stop() {
     send({ type: "stop" });
+    draw();
     if (live) answers.stop(live);
     busy(false);
     announce.textContent = gettext("The answer is stopped.");

@@ -257,6 +257,24 @@
 
   /* As it comes ------------------------------------------------------------------------------ */
 
+  /** Make a node as another is, and return what stands there now. What is equal in both stays: a long table is
+      not laid out anew at each word, and what is selected in it stays selected. */
+  function become(node, made) {
+    if (node.nodeType === Node.TEXT_NODE && made.data?.startsWith(node.data)) {
+      node.appendData(made.data.slice(node.length));
+      return node;
+    }
+    if (!node.firstChild || !node.cloneNode().isEqualNode(made.cloneNode())) {
+      node.replaceWith(made);
+      return made;
+    }
+    const was = [...node.childNodes];
+    const now = [...made.childNodes];
+    now.forEach((each, place) => { if (!was[place]?.isEqualNode(each)) was[place] ? become(was[place], each) : node.append(each); });
+    for (const each of was.slice(now.length)) each.remove();
+    return node;
+  }
+
   window.live = (root) => {
     let open = ""; // from where the last block begins
     let last = null;
@@ -268,11 +286,12 @@
         if (lines.length > 1 && UNDECIDED.test(lines.at(-1))) lines.pop();
         const made = blocks(lines, true);
         if (!made.length) return;
-        last?.remove();
-        root.append(...made.map(({ node }) => node));
-        last = made.at(-1).node;
+        for (const told of root.querySelectorAll(".caret-here")) told.removeAttribute("class");
+        const [first, ...rest] = made.map(({ node }) => node);
+        last = last ? become(last, first) : root.appendChild(first);
+        root.append(...rest);
+        last = rest.at(-1) ?? last;
         if (made.length > 1) open = open.split("\n").slice(made.at(-1).from).join("\n");
-        for (const told of root.querySelectorAll(".caret-here")) told.classList.remove("caret-here");
         let here = last;
         while (here.lastElementChild?.matches(HOLDERS)) here = here.lastElementChild;
         here.classList.add("caret-here");

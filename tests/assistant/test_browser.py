@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     OpenPage = Callable[..., AbstractContextManager[Page]]
 
 STREAM = {"operation": "ConverseStream"}
+DRAWN = """() => {  // how often an answer's words are changed, and how many frames are shown
+  window.drawn = window.shown = 0;
+  const frame = () => { shown += 1; requestAnimationFrame(frame); };
+  requestAnimationFrame(frame);
+  const of = (node) => (node.closest ? node : node.parentElement)?.closest("[data-answer]");
+  new MutationObserver((changes) => { drawn += changes.some(({ target }) => of(target)); })
+    .observe(document.querySelector("[data-thread]"),
+             { childList: true, characterData: true, subtree: true });
+}"""
 QUESTION = "How many days may employees work abroad in a calendar year?"
 
 
@@ -141,6 +150,22 @@ def test_a_reload_in_mid_answer_goes_on_where_it_was(max_page: Page, localaws: L
     answers(max_page, 1)
     expect(max_page.locator("[data-answer]")).to_contain_text("word0 word1")
     expect(max_page.locator("[data-answer]")).to_contain_text("word59")
+
+
+def test_words_that_come_faster_than_the_screen_are_drawn_once_a_frame(
+    max_page: Page, server: Server, localaws: LocalAws
+) -> None:
+    localaws.script(chunks=[f"word{n} " for n in range(600)], match=STREAM)
+    said: list[str] = []
+    max_page.on("websocket", lambda it: it.on("framereceived", lambda each: said.append(str(each))))
+    max_page.goto(f"http://{server.host(MAX)}/assistant/{conversation_for(MAX)}/")
+    max_page.evaluate(DRAWN)
+    say(max_page, "Tell me everything.")
+    answers(max_page, 1)
+    expect(max_page.locator("[data-answer]")).to_contain_text("word598 word599")
+    drawn, shown = max_page.evaluate("[drawn, shown]")
+    came = sum('"delta"' in each for each in said)
+    assert 0 < drawn <= shown + 4 < came  # beside them its begin, its sources and its end
 
 
 def test_a_withdrawn_answer_leaves_the_page(

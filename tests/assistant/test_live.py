@@ -118,6 +118,24 @@ def test_what_was_read_stands_still_and_is_not_made_anew(quiet: Page) -> None:
     assert kept == [True, True, 4]
 
 
+def test_a_row_and_what_is_selected_in_it_stay_while_their_table_is_written(quiet: Page) -> None:
+    kept = quiet.evaluate("""() => {
+      const root = document.querySelector("main");
+      const words = live(root);
+      words.add("Herds:\\n\\n| name | n |\\n| --- | --- |\\n| **Zoe** | 1 |\\n| Zack, who");
+      const row = root.querySelector("tbody tr");
+      const cell = root.querySelectorAll("tbody tr")[1].firstChild;
+      getSelection().setBaseAndExtent(cell.firstChild, 0, cell.firstChild, 4);
+      for (const letter of " runs | 2 |\\n| Zelda | 3 |\\n\\nDone") words.add(letter);
+      return [
+        row === root.querySelector("tbody tr"), cell.isConnected, getSelection().toString(),
+        cell.textContent, root.querySelectorAll("tbody tr").length,
+        root.querySelectorAll("[class]").length,
+      ];
+    }""")
+    assert kept == [True, True, "Zack", "Zack, who runs", 3, 1]
+
+
 def test_nothing_hostile_becomes_an_element_that_acts(quiet: Page) -> None:
     payloads = [*scripts(500, "http://evil.example"), *fetches(300, "http://evil.example")]
     made = quiet.evaluate(
