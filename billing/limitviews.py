@@ -1,27 +1,26 @@
 """Pages of the limits that a workspace sets itself, of single requests, and the CSV of usage."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from billing.allowanceform import amount, rows_save, rows_shown
 from billing.clock import moment_of
 from billing.exports import usage_csv
-from billing.groupallowance import group_allowances
-from billing.limits import allowance_own, allowances, own_limits
+from billing.limits import own_limits
 from billing.requests import SHOWN, request_entries, requests_latest
 from billing.selectors import month_usage
-from billing.services import allowance_set, budget_set, cap_set
+from billing.services import budget_set, cap_set
 from tenants.accounts.models import Role, User, role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.context import Actor
 from tenants.errors import Forbidden, Invalid, TenantryError
-from tenants.numbers import typed
 from tenants.seen import seen_turn
 
 
@@ -40,14 +39,12 @@ def limits_page(request: HttpRequest) -> HttpResponse:
             return redirect("usage_limits")
     own = own_limits(actor.user_id)
     admin = role_reaches(actor.role, "admin")
-    everyone, members = allowances(own.month) if admin else (None, [])
+    refused_rows = request.POST if error and request.POST.get("part") == "allowance" else None
     context: dict[str, Any] = {
         "own": own,
         "is_admin": admin,
         "is_owner": actor.role == Role.OWNER,
-        "everyone": everyone,
-        "members": members,
-        "groups": group_allowances() if admin else [],
+        "rows": rows_shown(own.month, refused_rows) if admin else [],
         "owners": User.objects.filter(role=Role.OWNER, is_active=True),
         "error": error,
         "typed": request.POST if error else {},
@@ -55,7 +52,7 @@ def limits_page(request: HttpRequest) -> HttpResponse:
     return render(request, "billing/limits.html", context, status=422 if error else 200)
 
 
-def _set(actor: Actor, form: Any) -> None:
+def _set(actor: Actor, form: QueryDict) -> None:
     part = form.get("part", "")
     needed = {"cap": "owner", "budget": "owner", "allowance": "admin"}.get(part)
     if needed is None and role_reaches(actor.role, "admin"):
@@ -63,17 +60,9 @@ def _set(actor: Actor, form: Any) -> None:
     if needed is None or not role_reaches(actor.role, needed):
         raise Forbidden
     if part == "allowance":
-        try:
-            user_id = UUID(form["user_id"]) if form.get("user_id") else None
-        except ValueError:
-            raise Invalid(_("There is no such member; reload the page.")) from None
-        model_tokens, spend_usd = _amount(form.get("model_tokens")), _amount(form.get("spend_usd"))
-        with seen_turn(form, f"allowance:{user_id}", lambda: allowance_own(user_id)):
-            allowance_set(
-                actor=actor, user_id=user_id, model_tokens=model_tokens, spend_usd=spend_usd
-            )
+        rows_save(actor, form)
         return
-    usd = None if form.get("remove") else _amount(form.get("usd"))
+    usd = None if form.get("remove") else amount(form.get("usd"))
     if usd is None and not form.get("remove"):
         raise Invalid(_("Give a sum in dollars."))
 
@@ -83,16 +72,6 @@ def _set(actor: Actor, form: Any) -> None:
 
     with seen_turn(form, part, held):
         (cap_set if part == "cap" else budget_set)(actor=actor, usd=usd)
-
-
-def _amount(text: str | None) -> Decimal | None:
-    """Return what was typed, without the separators of thousands; None for nothing."""
-    try:
-        return typed(text) if text and text.strip() else None
-    except InvalidOperation:
-        raise Invalid(
-            _("“%(text)s” is no amount; give digits.") % {"text": text[:40] if text else ""}
-        ) from None
 
 
 @role_required("viewer")

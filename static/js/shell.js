@@ -192,12 +192,13 @@
 
   /* What a fold holds as a template is put in its place when it is opened: a page of hundreds is ready sooner. */
 
-  document.addEventListener("toggle", ({ target }) => {
-    const held = target.open && one(":scope > template", target);
+  function unpack(fold) {
+    const held = one(":scope > template", fold);
     if (!held) return;
     held.replaceWith(held.content);
-    window.htmx?.process(target);
-  }, true);
+    window.htmx?.process(fold);
+  }
+  document.addEventListener("toggle", ({ target }) => { if (target.open) unpack(target); }, true);
 
   /* Menus inside something that scrolls would be cut off: they are placed over the page instead. */
 
@@ -222,6 +223,19 @@
   const leavePlaced = () => { for (const list of all(".menu[open] > .menu__list[data-placed]")) list.parentElement.open = false; };
   document.addEventListener("scroll", leavePlaced, { capture: true, passive: true });
   addEventListener("resize", leavePlaced);
+
+  /* Arrows, Home and End walk through a menu; from its closed button they open it. */
+  document.addEventListener("keydown", (event) => {
+    const menu = event.target.closest?.("details.menu");
+    if (!menu || !(menu.open ? /^(Arrow(Down|Up)|Home|End)$/ : /^Arrow(Down|Up)$/).test(event.key)) return;
+    event.preventDefault();
+    unpack(menu);
+    menu.open = true;
+    const items = all(".menu__item", menu);
+    const at = items.indexOf(event.target);
+    const next = { ArrowDown: at + 1, ArrowUp: Math.max(at, 0) - 1, Home: 0, End: -1 }[event.key];
+    items.at(next % items.length)?.focus({ preventScroll: true });
+  });
 
   /** data-copy="text", or data-copy="#id" for an element's text. */
   async function copy(button) {
@@ -342,12 +356,6 @@
     const over = [...field.value].length - most;
     field.setCustomValidity(over > 0 ? gettext("At most {most} characters. Shorten it by {over}.", { most: number(most), over: number(over) }) : "");
     if (over > 0) field.reportValidity();
-  });
-
-  /* A row's button shows once one of its fields says something else than is kept ---------------- */
-
-  document.addEventListener("input", ({ target: { form } }) => {
-    if (form?.matches(".once-changed")) form.toggleAttribute("data-changed", [...form.elements].some((each) => each.type !== "hidden" && each.value !== (each.defaultValue ?? each.value)));
   });
 
   /* htmx ---------------------------------------------------------------------------------------- */

@@ -8,7 +8,9 @@ from uuid import uuid4
 import pytest
 from django.db import connection, transaction
 from django.db.utils import ProgrammingError
+from lxml import html
 
+from billing.limitmodels import Allowance
 from billing.models import LedgerEntry, UsageDay, UsageHour
 from billing.settlement import settle
 from billing.units import Unit
@@ -63,6 +65,66 @@ def test_an_allowance_stops_one_member_and_tells_whom_to_ask() -> None:
     assert "Your allowance: model tokens" in browser_of(MAX).get("/usage/").content.decode()
     assert put(ADA, "allowances", {"user_id": str(user_of(MAX).pk)}).status_code == 200
     assert write(MAX).status_code == 200
+
+
+def shown(content: bytes) -> dict[str, list[str]]:
+    """Return the columns of the page's table of allowances."""
+    table = html.fromstring(content.decode()).xpath("//form[.//input[@name='spend_usd']]")[0]
+    names = ("user_id", "seen", "model_tokens", "spend_usd")
+    return {
+        name: [each.get("value", "") for each in table.xpath(f".//input[@name='{name}']")]
+        for name in names
+    }
+
+
+def changed(columns: dict[str, list[str]], person: Person, name: str, value: str) -> None:
+    columns[name][columns["user_id"].index(str(user_of(person).pk))] = value
+
+
+def test_several_allowances_are_saved_by_one_press_and_those_untouched_left() -> None:
+    page = browser_of(ADA)
+    columns = shown(page.get("/usage/limits/").content)
+    other = {"user_id": str(user_of(BOB).pk), "model_tokens": 7}
+    assert put(ALICE, "allowances", other).status_code == 200  # meanwhile, of a row not touched
+    changed(columns, MAX, "model_tokens", "1,500")
+    changed(columns, ALICE, "spend_usd", "2.50")
+    assert page.post("/usage/limits/", {"part": "allowance"} | columns).status_code == 302
+    with entered(tenant_of(ALICE)):
+        given = {row.user_id: (row.model_tokens, row.spend_usd) for row in Allowance.objects.all()}
+    assert given == {
+        user_of(MAX).pk: (1500, None),
+        user_of(ALICE).pk: (None, Decimal("2.5")),
+        user_of(BOB).pk: (7, None),
+    }
+
+
+def test_of_several_allowances_one_refused_saves_none_and_keeps_what_was_typed() -> None:
+    page = browser_of(ADA)
+    columns = shown(page.get("/usage/limits/").content)
+    changed(columns, ALICE, "model_tokens", "900")
+    changed(columns, MAX, "spend_usd", "much")
+    other = {"user_id": str(user_of(BOB).pk), "model_tokens": 7}
+    assert put(ALICE, "allowances", other).status_code == 200
+    refused = page.post("/usage/limits/", {"part": "allowance"} | columns)
+    assert refused.status_code == 422
+    assert f"{user_of(MAX)}: “much” is no amount" in refused.content.decode()
+    kept = shown(refused.content)
+    sums = zip(kept["model_tokens"], kept["spend_usd"], strict=True)
+    rows = dict(zip(kept["user_id"], sums, strict=True))
+    assert rows[str(user_of(ALICE).pk)] == ("900", "")
+    assert rows[str(user_of(MAX).pk)] == ("", "much")
+    assert rows[str(user_of(BOB).pk)] == ("7", ""), "what another set is shown, not the old page's"
+    with entered(tenant_of(ALICE)):
+        assert list(Allowance.objects.values_list("user_id", flat=True)) == [user_of(BOB).pk]
+
+
+def test_a_table_that_came_incomplete_sets_nothing() -> None:
+    page = browser_of(ADA)
+    columns = shown(page.get("/usage/limits/").content)
+    cut = columns | {"user_id": columns["user_id"][:-1]}
+    refused = page.post("/usage/limits/", {"part": "allowance"} | cut)
+    assert refused.status_code == 422
+    assert "The table came incomplete" in refused.content.decode()
 
 
 def test_who_may_set_what() -> None:

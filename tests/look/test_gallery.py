@@ -64,10 +64,15 @@ def test_the_keyboard_reaches_content_tabs_and_search(gallery: str, page: Page) 
     expect(page.get_by_label("Search the documents")).to_be_focused()
 
 
-def test_escape_closes_a_menu_and_returns_to_it(gallery: str, page: Page) -> None:
+def test_arrows_walk_through_a_menu_and_escape_leaves_it(gallery: str, page: Page) -> None:
     page.goto(gallery)
     page.locator("#overlays summary").click()
     expect(page.get_by_role("button", name="Share")).to_be_visible()
+    items = page.locator("#overlays .menu__item")
+    for key, item in (("ArrowDown", 0), ("ArrowDown", 1), ("End", 2), ("ArrowDown", 0),
+                      ("ArrowUp", 2), ("Home", 0)):  # fmt: skip
+        page.keyboard.press(key)
+        expect(items.nth(item)).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Share")).to_be_hidden()
     expect(page.locator("#overlays summary")).to_be_focused()

@@ -61,7 +61,7 @@ FORMS = (
          {"usd": "40"}, {"usd": "9000"}),
     Form("budget", ALICE, lambda: "/usage/limits/", {"part": "budget", "usd": ""},
          {"usd": "30"}, {"usd": "70"}),
-    Form("allowance", ALICE, lambda: "/usage/limits/", {"part": "allowance", "user_id": ""},
+    Form("allowance", ALICE, lambda: "/usage/limits/", {"part": "allowance"},
          {"model_tokens": "500"}, {"spend_usd": "7"}),
     Form("alerts", ALICE, lambda: "/usage/alerts/", {"to_admins": "on"},
          {"quota": "50, 90"}, {"cap": "60"}),

@@ -66,7 +66,7 @@ FORMS = {
                        ({"access": "members"}, {"name": "Payroll 2026"}), "search_collection"),
     "cap": Form(ALICE, lambda: "/usage/limits/", {"part": "cap", "usd": ""},
                 ({"usd": "40"}, {"usd": "9000"}), "public.billing_spendcontrol"),
-    "allowance": Form(ALICE, lambda: "/usage/limits/", {"part": "allowance", "user_id": ""},
+    "allowance": Form(ALICE, lambda: "/usage/limits/", {"part": "allowance"},
                       ({"model_tokens": "500"}, {"spend_usd": "7"}), "public.billing_allowance"),
     "alerts": Form(ALICE, lambda: "/usage/alerts/", {"to_admins": "on"},
                    ({"quota": "50, 90"}, {"cap": "60"}), "public.billing_alertsettings"),
