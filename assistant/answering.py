@@ -201,6 +201,7 @@ def _search(
     """
     name = "search_documents"
     at = step_told(running, made, name=name, line=TOOLS[name].doing)
+    spoken = asked
     if leans_on_history(asked, history):
         asked = as_masked(question_alone(running, asked, history), asked) or asked
     made.alone = str(asked)
@@ -218,6 +219,9 @@ def _search(
     line = searched_line(len(passages), found)
     step_told(running, made, name=name, line=line, at=at, status="done",
               found=len(passages), documents=found)  # fmt: skip
-    if helped := help_passages(asked, findings.words.stems):
+    helped = help_passages(asked, findings.words.stems)
+    if not helped and spoken != asked:  # how the product works, asked amid something else
+        helped = help_passages(spoken)
+    if helped:
         made.calling.passages += helped
         step_told(running, made, name="search_help", line=helped_line(helped), status="done")

@@ -218,7 +218,9 @@ def _carried(index: _Index, asked: Mapping[str, int], at: int) -> tuple[float, i
     return (held / total if total else 0.0), count
 
 
-def help_passages(question: str, stems: Mapping[str, Mapping[str, int]]) -> list[Passage]:
+def help_passages(
+    question: str, stems: Mapping[str, Mapping[str, int]] = MappingProxyType({})
+) -> list[Passage]:
     """Return what the help says about a question that is about the product; mostly nothing.
 
     `stems` are the question's in the languages that it was read in before, of `configurations`.

@@ -34,7 +34,8 @@ WRITES = frozenset(
 )
 _VALUE = r"(?:to|as|into|in|under|with|called|named)"
 _OBJECT = re.compile(
-    r"^(?:(?:the|this|that|my|our|a|an) )?(?:(?:document|file) )?(?:(?:called|named) )?"
+    r"^(?:(?:the|this|that|my|our|an?|die|der|das|de[nm]|unsere?[nmr]?) )?"
+    r"(?:(?:document|file) )?(?:(?:called|named) )?"
     r"(?P<it>.+?)(?: (?:document|file))?$",
     re.IGNORECASE,
 )
@@ -51,13 +52,46 @@ _MEASURED = re.compile(
     r"|^(?:show|tell)(?: me| us)?(?: my| our| the)? (?:usage|limits?|quota)\b",
     re.IGNORECASE,
 )
+# What is to be told in short: `Summarize X`, `Give me an overview of X`, `Fasse X zusammen`.
+_SUMMARY = (
+    r"(?:summary|overview|outline|gist|(?:key|main|most important) (?:points?|facts?|rules?))"
+)
+_SUMMED = re.compile(
+    r"^(?:(?:write|give|make|show|tell|prepare|need|want|what (?:is|are)) ?(?:me|us)? )?(?:"
+    rf"(?:summari[sz]e|sum up|outline)|(?:an? |the )?(?:\w+ ){{0,2}}{_SUMMARY} (?:of|from|in))"
+    r" (?P<of>.+)$"
+    r"|^(?:gib (?:mir|uns) )?(?:eine?n? )?(?:\w+ )?(?:zusammenfassung|überblick) (?:von|über|zu)"
+    r" (?P<von>.+)$"
+    r"|^(?:fasse?|fassen sie) (?P<was>.+?) zusammen\b.*$",
+    re.IGNORECASE,
+)
+# How it is to be told, which names nothing.
+_MANNER = re.compile(
+    r"\s*(?:[,;:]|\b(?:in|as|with|within|for) (?:an?|the|my|me|us|one|two|three|four|five|ten|\d+"
+    r"|every|all|bullets?|short|plain|simple|few)\b).*$",
+    re.IGNORECASE,
+)
+
+
+def summed(request: str) -> str:
+    """What a request wants told in short; empty where it wants something else."""
+    found = _SUMMED.match(_asked(request))
+    if found is None:
+        return ""
+    named = found["of"] or found["von"] or found["was"]
+    it = _OBJECT.match(_MANNER.sub("", named).strip(_QUOTES))
+    return it["it"] if it else ""
+
+
+def _asked(request: str) -> str:
+    return _POLITE.sub("", re.sub(r"\s+", " ", request).strip(), count=1)
 
 
 def command(
     request: str, tools: list[dict[str, Any]], messages: list[dict[str, Any]]
 ) -> tuple[str, dict[str, Any]] | None:
     """The tool that a request commands, and its input; None for anything else."""
-    asked = _POLITE.sub("", re.sub(r"\s+", " ", request).strip(), count=1)
+    asked = _asked(request)
     for spec in (tool["toolSpec"] for tool in tools if "toolSpec" in tool):
         deed, *nouns = re.split(r"[_\-. ]+", str(spec["name"]).lower())
         found = _counted(asked, deed, nouns, spec)
@@ -100,6 +134,8 @@ def _commanded(
     names = _required(spec)
     if said is None:
         return None
+    if deed == "read" and len(names) == 1 and (it_is := summed(asked)):
+        return {names[0]: it_is}
     found = re.match(rf"^(?:{said})\b(?P<rest>.*)$", asked, re.IGNORECASE)
     if found is None:
         return None

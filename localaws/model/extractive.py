@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from localaws.embedder import Embedder
 from localaws.model import naming, pictures, summary, tools, write
 from localaws.model.answer import NOT_FOUND, answer, from_tool
-from localaws.model.commands import command
+from localaws.model.commands import command, summed
 from localaws.model.pieces import ModelRequest, Piece, StopPiece, TextPiece, ToolPiece
 from localaws.model.prompt import Prompt, read_prompt
+from localaws.model.text import content_stems
 
 ABOUT = (
     "I am a small local model that answers from your workspace's documents: ask a question about "
@@ -66,7 +68,7 @@ class ExtractiveModel:
             return None
         asked = prompt.question or prompt.instructions or prompt.text
         commanded = None if forced else command(asked, request.tools, request.messages)
-        if commanded is not None:
+        if commanded is not None and not (summed(asked) and _of_many(asked, prompt)):
             return _called(commanded, request)
         if prompt.images and not forced:
             return None
@@ -91,11 +93,17 @@ class ExtractiveModel:
                 return naming.title(prompt)
             case "standalone_question":
                 return naming.standalone(prompt)
-        if prompt.from_tool and prompt.passages and _READ.match(prompt.question):
-            return summary.summarize(prompt, self._embedder)
+        question = prompt.question
+        told_in_short = summed(question)
+        if prompt.from_tool and prompt.passages and (told_in_short or _READ.match(question)):
+            return summary.summarize(replace(prompt, instructions=question), self._embedder)
         if prompt.from_tool:
             return from_tool(prompt, self._embedder)
-        question = prompt.question
+        if told_in_short and prompt.passages:
+            best = prompt.passages[0].document
+            of_it = [each for each in prompt.passages if each.document == best]
+            prompt = replace(prompt, passages=of_it, instructions=question)
+            return summary.summarize(prompt, self._embedder)
         if _GREETING.match(question):
             return f"Hello! {ABOUT}"
         if _THANKS.match(question):
@@ -109,6 +117,17 @@ class ExtractiveModel:
         if prompt.has_passages:
             return found or NOT_FOUND
         return ABOUT
+
+
+def _of_many(asked: str, prompt: Prompt) -> bool:
+    """Whether what is to be told in short is a subject of the passages, no document's name."""
+    wanted = set(content_stems(summed(asked)))
+    names = {passage.document for passage in prompt.passages}
+    return bool(names) and not any(wanted <= set(content_stems(_plain(name))) for name in names)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", " ", name)
 
 
 def _called(chosen: tuple[str, dict[str, Any]], request: ModelRequest) -> ToolPiece:

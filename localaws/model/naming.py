@@ -51,6 +51,11 @@ _PRONOUN = re.compile(
 _VERBAL = re.compile(
     rf"^(?:(?:what|which|who|whom|when|where|why|how)|{_AUXILIARY})\b", re.IGNORECASE
 )
+# How something is done, with what it is done to: it leans on nothing that was said.
+_HOW_TO = re.compile(
+    rf"^how (?:do|can|could|should|would|may) (?:i|we|you|people) \w+ (?!(?:{_PREPOSITIONS})\b)\w+",
+    re.IGNORECASE,
+)
 _THE = r"(?:the|an?|my|our|your)\b"
 _IS = r"(?:is|are|was|were)"
 # Questions that a noun stands for; all others are their own title.
@@ -165,6 +170,8 @@ def _resolved(question: str, before: str) -> str:
     if not verbal and len(rest.split()) <= 6 and (opened or len(rest.split()) <= 4):
         return _exchanged(rest, before.strip(" ?.!"))
     own = [term for term in terms(rest) if term not in WEAK]
+    if not opened and _HOW_TO.match(rest) and not _PRONOUN.search(rest):
+        return question
     if _PRONOUN.search(rest) or len(own) <= 1 or (opened and len(own) <= 2):
         about = " ".join(topic(before).split()[:9])
         new = [term for term in terms(about) if term not in terms(rest)]

@@ -10,6 +10,7 @@ from tests.assistant.talking import Server, conversation_for, said_in, talking
 from tests.documents.helpers import HANDBOOK, ready
 from tests.support.cast import BOB, CHARLIE, MAX, Person
 from tests.support.clients import api, browser_of
+from tests.support.localaws import LocalAws
 
 
 @pytest.mark.parametrize("person", [MAX, CHARLIE])  # Charlie's workspace masks
@@ -37,6 +38,22 @@ def test_a_question_about_the_product_is_answered_from_its_help(
     if end["grounded"] == "full":
         assert "Backed by the help pages" in page
     assert {step["name"] for step in other[-1]["steps"]} == {"search_documents"}
+
+
+def test_amid_a_conversation_too_a_question_about_the_product_is_answered_from_its_help(
+    server: Server, localaws: LocalAws
+) -> None:
+    ready("Travel policy.md", HANDBOOK)
+    with talking(server, MAX, conversation_for(MAX)) as talk:
+        talk.ask("How much may a hotel room cost?")
+        whole = talk.ask("How do I invite someone?")[-1]
+        led = talk.ask("And how do I revoke a key?")[-1]
+    alone = [said for said in localaws.requests("Converse") if "standalone_question" in str(said)]
+    assert len(alone) == 2, "what is short may lean on what was said"
+    assert "Settings, Members" in whole["text"]
+    assert {"/help/members/", "/help/api-keys/"} == {
+        each["url"].split("#")[0] for end in (whole, led) for each in end["citations"]
+    }
 
 
 @pytest.mark.django_db

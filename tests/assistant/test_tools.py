@@ -67,6 +67,21 @@ def test_questions_about_the_workspace_are_answered_by_tools(server: Server) -> 
     assert [step["status"] for step in read[-1]["steps"]] == ["done", "done"]
 
 
+def test_a_document_or_a_subject_is_told_in_short_from_its_passages(server: Server) -> None:
+    ready("Travel policy.md", HANDBOOK)
+    ready("Price list.csv", PRICES)
+    with talking(server, BOB, conversation_for(BOB)) as talk:
+        whole = talk.ask("Please write a short summary of the travel policy, as a list.")
+        german = talk.ask("Fasse die Travel policy zusammen.")
+        subject = talk.ask("Give me an overview of hotel rooms")
+    for frames in (whole, german):
+        assert ("read_document", "Read Travel policy.md, part 1 of 1") in steps(frames)
+    assert whole[-1]["text"].startswith("- ")
+    assert [name for name, _ in steps(subject)] == ["search_documents"]
+    for frames in (whole, german, subject):
+        assert frames[-1]["grounded"] == "full" and frames[-1]["citations"]
+
+
 def test_a_deletion_waits_for_the_user_and_is_done_once(server: Server) -> None:
     ready("Travel policy.md", HANDBOOK)
     ready("Price list.csv", PRICES)

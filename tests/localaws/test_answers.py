@@ -232,6 +232,8 @@ def test_a_title_is_what_the_question_is_about(runtime, question, title):
         ("During a trade fair?", "What is the hotel limit in London during a trade fair?"),
         ("And who approves it?", "And who approves it (hotel limit in London)?"),
         ("How long are records kept?", "How long are records kept?"),
+        ("How do I invite someone?", "How do I invite someone?"),
+        ("How do I apply?", "How do I apply (hotel limit in London)?"),
     ],
 )
 def test_a_follow_up_takes_over_what_the_last_question_was_about(runtime, question, alone):
