@@ -241,7 +241,8 @@
       if (!area.value.trim() || await rated(answer, rating, area.value)) { form.remove(); toast(gettext("Thank you"), "success"); }
     });
     part(answer, "actions").after(form);
-    area.focus();
+    area.focus({ preventScroll: true });
+    form.scrollIntoView({ block: "nearest" });
   }
 
   /** Each block of code gets a button that copies it. */

@@ -98,6 +98,7 @@ def test_by_keyboard_on_a_desktop(server: Server, page: Page, localaws: LocalAws
 
     settled(page)
     press(page, "Bad answer")
+    expect(page.get_by_role("button", name="Send the reason")).to_be_in_viewport(ratio=1)
     page.get_by_label("What was wrong with it? Optional").fill("Say who approves it")
     press(page, "Send the reason")
     expect(page.locator("[data-rate=down]").last).to_have_attribute("aria-pressed", "true")
