@@ -10,7 +10,7 @@ from typing import Final
 
 from search.arms import Sources, Within, rows
 from search.ranking import NOTHING, TermPostings
-from search.typos import forgiven
+from search.typos import stems_forgiven
 from search.words import LAST, Words, corrected, last_word, scored, words_asked
 
 AT_MOST: Final = 12  # terms that a beginning stands for: those that most passages have
@@ -47,7 +47,7 @@ def by_words_typed(sources: Sources, query: str) -> tuple[Within, Words]:
     terms = _begun(place, query, found)
     words = Words(NOTHING)
     unknown = [stem for stem, term in found.items() if not term.entries]
-    if any(map(forgiven, unknown)):
+    if any(stems_forgiven(unknown, query).values()):
         words = corrected(place, query, found, unknown)
     return place, replace(
         words,

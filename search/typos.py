@@ -4,6 +4,7 @@ A word is compared with terms (stems) by Damerau and Levenshtein's distance: let
 in, changed, or two beside each other changed over.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,7 @@ READ_AS: Final = 3  # terms at most that stand in for one word
 # What stems consist of: PostgreSQL's stemmers leave accents to French, Portuguese and the northern
 # languages.
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyzàâåäæçéèêëíîïñóôöøúûü"
+_WORDS: Final = re.compile(r"\w+")
 DISCOUNT: Final = 0.8  # what a mistake leaves of a term's weight
 
 
@@ -31,6 +33,23 @@ def forgiven(word: str) -> int:
     if len(word) < SHORTEST or not word.isalpha():
         return 0
     return 2 if len(word) >= LONG else 1
+
+
+def stems_forgiven(stems: Iterable[str], query: str) -> dict[str, int]:
+    """Return how many mistakes each stem of a query may have.
+
+    A stem is often a letter shorter than its word: `hotle` is one that may be mistyped, as `hotl`.
+    """
+    words = _WORDS.findall(query.lower())
+    return {
+        stem: forgiven(stem)
+        or int(
+            len(stem) == SHORTEST - 1
+            and stem.isalpha()
+            and any(forgiven(word) and word.startswith(stem) for word in words)
+        )
+        for stem in stems
+    }
 
 
 def one_off(word: str) -> set[str]:
@@ -58,22 +77,23 @@ def distance(one: str, other: str) -> int:
     return last[-1]
 
 
-def readings(stems: Iterable[str], known: Mapping[str, int], *, unfinished: bool) -> list[Reading]:
+def readings(
+    stems: Mapping[str, int], known: Mapping[str, int], *, unfinished: bool
+) -> list[Reading]:
     """Return the terms that a word of these stems most likely stands for, the best first.
 
-    `known` are terms that there are, with the number of passages of each. What the word is the
-    beginning of comes first where it is `unfinished`; then only those with the fewest mistakes.
+    With a stem goes how many mistakes it may have. `known` are terms that there are, with the
+    number of passages of each. What the word is the beginning of comes first where it is
+    `unfinished`; then only those with the fewest mistakes.
     """
-    stems = list(stems)
     if unfinished:
         begun = [term for term in known if any(term.startswith(stem) for stem in stems)]
         if begun:
             return [Reading(term, 1.0) for term in _most(begun, known)]
     near: dict[int, list[str]] = {}
     for term in known:
-        mistakes = min((distance(stem, term) for stem in stems if forgiven(stem)), default=99)
-        allowed = max((forgiven(stem) for stem in stems), default=0)
-        if mistakes <= allowed:
+        mistakes = min((distance(stem, term) for stem in stems if stems[stem]), default=99)
+        if mistakes <= max(stems.values(), default=0):
             near.setdefault(mistakes, []).append(term)
     if not near:
         return []

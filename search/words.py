@@ -15,7 +15,7 @@ from django.db.models.expressions import RawSQL
 from search.arms import COUNTED, Sources, Within, place_of, placed, rows
 from search.phrases import Phrase
 from search.ranking import ENTRY, NOTHING, Numbers, Ranked, TermPostings, bm25
-from search.typos import PREFIX, Reading, forgiven, one_off, readings, spelling
+from search.typos import PREFIX, Reading, one_off, readings, spelling, stems_forgiven
 
 GUESSED: Final = 12  # words of a query that nothing has and that are looked at, at most
 CORRECTED: Final = 4  # of which so many are read as others
@@ -126,7 +126,8 @@ def by_words(
         return place, _with_phrases(place, found, phrases)
     unknown = [stem for stem, term in found.items() if not term.entries]
     short = last_word(query) if unfinished else ""
-    if any(forgiven(stem) or _begins(short, stem) for stem in unknown):
+    mistakes = stems_forgiven(unknown, query)
+    if any(mistakes[stem] or _begins(short, stem) for stem in unknown):
         words = corrected(place, query, found, unknown, short=short)
     return place, replace(words, ranked=scored(place, found.values()), stems=stems)
 
@@ -222,14 +223,15 @@ def _likely(
     """Return words that nothing has, what each may stand for, and whether it is unfinished."""
     typed = query.lower().rstrip()
     last = _LAST_WORD.search(typed)
-    unknown = sorted(unknown, key=forgiven, reverse=True)[:GUESSED]
+    allowed = stems_forgiven(unknown, query)
+    unknown = sorted(unknown, key=allowed.__getitem__, reverse=True)[:GUESSED]
     begins: dict[str, str] = {}  # what terms begin with that may stand for a stem
     for stem in unknown:
-        if forgiven(stem) > 1:
+        if allowed[stem] > 1:
             begins[stem] = stem[:PREFIX]
         elif last and last[0].startswith(stem[: PREFIX - 1]):
             begins[stem] = stem
-    near = {stem: one_off(stem) if forgiven(stem) else set() for stem in unknown}
+    near = {stem: one_off(stem) if allowed[stem] else set() for stem in unknown}
     ranges = [bound for begin in begins.values() for bound in (begin, begin + LAST)]
     statement = NEARBY.format(within=place.condition, begun=BEGUN * len(begins))
     # As PostgreSQL writes an array: of a list of a thousand the driver would look at each.
@@ -247,9 +249,9 @@ def _likely(
         told = {stem for stem in own if stem is not None}
         if told != own or any(stem in found and found[stem].entries for stem in told):
             continue  # a stop word of some language, or found
-        stems = told & near.keys()
+        stems = {stem: allowed[stem] for stem in told & near.keys()}
         unfinished = typed.endswith(word)
-        if not any(map(forgiven, stems)) and not (unfinished and word == short):
+        if not any(stems.values()) and not (unfinished and word == short):
             continue
         there = {
             term: chunks
@@ -257,7 +259,7 @@ def _likely(
             if any(
                 term in near[stem]
                 or (
-                    (unfinished or forgiven(stem) > 1)
+                    (unfinished or allowed[stem] > 1)
                     and stem in begins
                     and term.startswith(begins[stem])
                 )
