@@ -102,13 +102,13 @@ def message_address(actor: Actor, request_id: UUID) -> str:
     if found.conversation.owner_id == actor.user_id:
         return message_in(found.conversation_id, found.id)
     if found.conversation.shared_at is not None:
-        return reverse("conversation_shared", args=[found.conversation_id])
+        return message_in(found.conversation_id, found.id, page="conversation_shared")
     return ""
 
 
-def message_in(conversation_id: UUID, message_id: UUID | str) -> str:
-    """Return where its owner reads a message: its conversation's page, with the message in sight.
+def message_in(conversation_id: UUID, message_id: UUID | str, *, page: str = "conversation") -> str:
+    """Return where a message is read, by its owner or else as shared: its conversation's page.
 
     The page holds the newest messages and those about this one, to which the fragment leads.
     """
-    return f"{reverse('conversation', args=[conversation_id])}?message={message_id}#m-{message_id}"
+    return f"{reverse(page, args=[conversation_id])}?message={message_id}#m-{message_id}"

@@ -14,8 +14,8 @@ from assistant.errors import NotExportable
 from assistant.exporting import conversation_json, conversation_markdown, file_name
 from assistant.keeping import answer_rate, conversation_pin, conversation_share, rating_dict
 from assistant.models import Conversation
-from assistant.pages import readable, shown
-from assistant.selectors import branch_of
+from assistant.pages import readable, stretches_shown
+from assistant.stretches import asked_for
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 
@@ -60,12 +60,21 @@ def attachment_keep_submit(
 @require_GET
 @role_required("viewer")
 def conversation_shared(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    """Show a conversation that somebody shares: the branch they show, to be read."""
+    """Show a conversation that somebody shares: the branch they show, to be read.
+
+    Like its owner's page it begins with the newest messages, or with those about one.
+    """
     actor = actor_of(request)
     conversation = conversation_shared_with(actor, conversation_id)
-    branch = branch_of(conversation)
-    thread = readable(actor, [shown(message) for message in branch.thread])
-    context = {"nav": "assistant", "conversation": conversation, "thread": thread}
+    view = asked_for(conversation, request.GET)
+    stretches = stretches_shown(actor, view, reading=readable)
+    context = {
+        "nav": "assistant",
+        "conversation": conversation,
+        "view": view,
+        "stretches": stretches,
+        "gaps": any(stretch["before"] for stretch in stretches),
+    }
     return render(request, "assistant/shared.html", context)
 
 

@@ -1,6 +1,6 @@
 """What the pages show, beside rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, islice
@@ -219,16 +219,23 @@ def marked(actor: Actor, thread: Sequence[Shown]) -> list[Shown]:
 
 
 def stretches_shown(
-    actor: Actor, view: View, *, until: UUID | None = None, down: bool = False
+    actor: Actor,
+    view: View,
+    *,
+    until: UUID | None = None,
+    down: bool = False,
+    reading: Callable[[Actor, Sequence[Shown]], list[Shown]] = marked,
 ) -> list[dict[str, Any]]:
     """Return stretches as their template shows them: each one's `thread` and the gaps about it.
 
     A gap names the messages about it: `above`, None before the first stretch, and `below`. `until`
     is the message on the other side of a gap that these fill, and `down` that they fill it from
-    above.
+    above. `reading` is what the actor sees of the messages: `marked` as their owner, or `readable`.
     """
     messages = [message for stretch in view.stretches for message in stretch.messages]
-    thread = iter(marked(actor, [shown(each, view.versions.get(each.id, ())) for each in messages]))
+    thread = iter(
+        reading(actor, [shown(each, view.versions.get(each.id, ())) for each in messages])
+    )
     made, above = [], None if down else until
     for stretch in view.stretches:
         items = list(islice(thread, len(stretch.messages)))

@@ -4,7 +4,7 @@ The branch that is shown is walked by ids, from its last message to each one's p
 of the messages alone that are returned.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import connection
 from django.utils.translation import gettext as _
 
+from assistant.access import id_of
 from assistant.models import Conversation, Message
 from tenants.errors import NotFound
 
@@ -58,6 +59,15 @@ class View:
     versions: dict[UUID, list[UUID]]
     elsewhere: UUID | None = None
     missing: bool = False
+
+
+def asked_for(conversation: Conversation, query: Mapping[str, str]) -> View:
+    """Return what an address asks for: all, the messages about one, or the newest ones."""
+    if "whole" in query:
+        return whole(conversation)
+    if "message" in query:
+        return around(conversation, id_of(query["message"]))
+    return newest(conversation)
 
 
 def newest(conversation: Conversation) -> View:

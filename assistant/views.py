@@ -46,7 +46,7 @@ from assistant.services import (
     thorough_checked,
     turn_begin,
 )
-from assistant.stretches import View, after, around, before, newest, whole
+from assistant.stretches import after, asked_for, before, newest
 from assistant.writeprompts import TEMPLATES
 from bedrock.errors import ChoiceNotInPlan
 from bedrock.routing import may_choose
@@ -160,7 +160,7 @@ def _conversation(
 ) -> HttpResponse:
     """Show the conversation; `error` is why it was not renamed to `title_given`."""
     running = running_turn(conversation.id)
-    view = _viewed(request, conversation)
+    view = asked_for(conversation, request.GET)
     return render(
         request,
         "assistant/conversation.html",
@@ -182,15 +182,6 @@ def _conversation(
         },
         status=more["error"].status if "error" in more else 200,
     )
-
-
-def _viewed(request: HttpRequest, conversation: Conversation) -> View:
-    """Return the newest messages, those about the one that is asked for, or all."""
-    if "whole" in request.GET:
-        return whole(conversation)
-    if "message" in request.GET:
-        return around(conversation, id_of(request.GET["message"]))
-    return newest(conversation)
 
 
 @require_GET

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -39,7 +39,27 @@ def ids(messages: list[Message]) -> list[str]:
     return [str(message.id) for message in messages]
 
 
-def cost(address: str) -> tuple[int, int]:
+def reached(home: str, person: Person = MAX) -> set[str]:
+    """Return the ids of the messages that links to earlier ones lead to, the first page's too."""
+    shown, page = shown_on(home, person)
+    seen = set(shown)
+    for _ in range(30):
+        found = re.findall(r'href="([^"#]+)#m-[^"]+" data-gap-up', page)
+        if not found:
+            break
+        shown, page = shown_on(found[0], person)
+        seen |= set(shown)
+    return seen
+
+
+def share(conversation: UUID) -> str:
+    """Let Max share the conversation; return where it is read."""
+    sent = browser_of(MAX).post(f"/assistant/{conversation}/share/", {"shared": "1"})
+    assert sent.status_code == 302
+    return f"/assistant/shared/{conversation}/"
+
+
+def cost(address: str, person: Person = MAX) -> tuple[int, int]:
     """Return how many statements about conversations a page takes, and what rows they give."""
     taken: list[int] = []
 
@@ -49,7 +69,7 @@ def cost(address: str) -> tuple[int, int]:
             taken.append(max(0, context["cursor"].rowcount))
         return found
 
-    browser = browser_of(MAX)
+    browser = browser_of(person)
     with connection.execute_wrapper(noted):
         assert browser.get(address).status_code == 200
     return len(taken), sum(taken)
@@ -64,17 +84,33 @@ def test_a_page_costs_as_much_of_a_long_conversation_as_of_a_longer_one() -> Non
 def test_all_of_a_conversation_is_reached_by_links_alone() -> None:
     conversation, made = long_conversation(100)
     home = f"/assistant/{conversation}/"
-    shown, page = shown_on(home)
-    assert shown == ids(made[-FIRST:])
+    assert shown_on(home)[0] == ids(made[-FIRST:])
     assert shown_on(f"{home}?whole")[0] == ids(made)
-    seen = set(shown)
-    for _ in range(30):
-        found = re.findall(r'href="([^"#]+)#m-[^"]+" data-gap-up', page)
-        if not found:
-            break
-        shown, page = shown_on(found[0])
-        seen |= set(shown)
-    assert seen == set(ids(made))
+    assert reached(home) == set(ids(made))
+
+
+def test_what_is_shared_is_read_in_the_same_stretches() -> None:
+    short, _ = long_conversation(FIRST + 6)
+    conversation, made = long_conversation(100)
+    other = another_answer(made[9], "It told otherwise before.")
+    home, order = share(conversation), ids(made)
+    assert cost(home, ADA) == cost(share(short), ADA)
+    shown, page = shown_on(home, ADA)
+    assert shown == order[-FIRST:]
+    assert 'href="?whole"' in page
+    assert f"/assistant/{conversation}/" not in page  # its owner's
+    whole, page = shown_on(f"{home}?whole", ADA)
+    assert whole == order
+    assert 'href="?whole"' not in page
+    around, page = shown_on(f"{home}?message={order[20]}", ADA)
+    assert around == [*order[20 - AROUND : 21 + AROUND], *order[-FIRST:]]
+    assert f'id="m-{order[20]}"' in page
+    assert reached(home, ADA) == set(order)
+    for astray in (other.id, uuid4(), "nonsense"):
+        shown, page = shown_on(f"{home}?message={astray}", ADA)
+        assert shown == order[-FIRST:]
+        assert "no such message" in page
+        assert "otherwise" not in page
 
 
 def test_stretches_fill_a_gap_from_both_sides() -> None:
