@@ -210,12 +210,20 @@ class SafetyRulesAdmin(ReadOnly):
 class InferenceProfileAdmin(ReadOnly):
     empty = "They are made when a workspace or a plan is provisioned."
     list_display: ClassVar = [
-        "name", "region", "plan", "role", "model", "tenant_id", "state", "checked_at",
-        "retired_at", "deleted_at",
+        "name", "region", "plan", "role", "model", "tenant_id", "state_told", "checked_at",
     ]  # fmt: skip
+    sortable_by: ClassVar = ["name", "workspace", "state_told", "checked_at"]
     list_filter: ClassVar = ["region", "plan", "role", "state"]
     list_select_related: ClassVar = ["model"]
     search_fields: ClassVar = ["name", "arn", "tenant_id"]
+
+    @admin.display(description="State", ordering="state")
+    def state_told(self, row: InferenceProfile) -> str:
+        """Return the state, and since when a profile is no longer used or there."""
+        for word, at in (("deleted", row.deleted_at), ("retired", row.retired_at)):
+            if at:
+                return f"{row.state}, {word} {at:%-d %b %Y}"
+        return row.state
 
 
 @admin.register(ProfileCheck)

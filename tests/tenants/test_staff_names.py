@@ -1,12 +1,14 @@
 """Staff's lists call plans, features, postures and what was done to by their names."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import unfold
 from django.utils.html import escape
+from lxml import html
 
-from bedrock.models import Model
+from bedrock.models import InferenceProfile, KnowledgePool, Model
 from tenants.accounts.audit import audit_write
 from tenants.accounts.models import User
 from tenants.context import SYSTEM, public_scope
@@ -86,14 +88,43 @@ def test_no_name_is_a_tag_in_a_list_or_heading_or_turns_the_line_around() -> Non
     assert asked.cleaned_data["name"] == kept
 
 
-def test_the_templates_that_replace_unfolds_differ_in_the_spelling_and_the_bar_alone() -> None:
+def test_figures_stand_below_each_other_with_their_thousands_apart() -> None:
+    with public_scope("staff"):
+        KnowledgePool.objects.filter(quota__lt=10_000).update(quota=300_000)
+    page = html.fromstring(staff_client().get("/admin/bedrock/knowledgepool/").content.decode())
+    figures = [
+        (each.tag, " ".join(each.text_content().split()))
+        for each in page.xpath("//*[contains(@class, 'column-quota') or @data-label='Quota']")
+        if "figure" in each.get("class").split()
+    ]
+    assert figures == [("th", "Quota"), ("td", "300,000"), ("td", "10,000")]
+    assert not page.xpath("//*[@data-label='Kind' and contains(@class, 'figure')]")
+    prices = html.fromstring(staff_client().get("/admin/billing/price/").content.decode())
+    costs = prices.xpath("//td[@data-label='USD']")
+    assert costs and all("figure" in each.get("class").split() for each in costs)
+
+
+def test_an_inference_profile_says_since_when_it_serves_no_more() -> None:
+    with public_scope("staff"):
+        InferenceProfile.objects.update(retired_at=datetime(2026, 11, 3, tzinfo=UTC))
+    page = staff_client().get("/admin/bedrock/inferenceprofile/").content.decode()
+    assert "as it should be, retired 3 Nov 2026" in page
+
+
+def test_the_templates_that_replace_unfolds_differ_in_spelling_figures_and_the_bar_alone() -> None:
     """A drawn bar below a table has the browser style the whole page five times over."""
     theirs = Path(unfold.__file__).parent / "templates"
     rows = (theirs / "admin/change_list_results.html").read_text()
     ours = (ROOT / "templates/admin/change_list_results.html").read_text()
-    assert ours == rows.replace("{{ item }}\n", "{{ item|labelled }}\n").replace(
-        "admin_urls i18n unfold", "admin_urls i18n staffwords unfold"
-    ).replace(DRAWN_BAR, '">')
+    heads = "{% include 'unfold/helpers/change_list_headers.html' %}"
+    for found, our in (
+        ("{{ item }}\n", "{{ item|labelled|figured:cl }}\n"),
+        (heads, f"{{% filter figured:cl %}}{heads}{{% endfilter %}}"),
+        ("admin_urls i18n unfold", "admin_urls i18n staffwords unfold"),
+        (DRAWN_BAR, '">'),
+    ):
+        rows = rows.replace(found, our)
+    assert ours == rows
     head = (theirs / "unfold/helpers/header_title.html").read_text()
     ours = (ROOT / "templates/unfold/helpers/header_title.html").read_text()
     assert ours == "{% load staffwords %}\n" + head.replace("title|capfirst", "title|headed")
