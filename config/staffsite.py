@@ -1,5 +1,7 @@
 """The staff admin's site: django-unfold's, with its lists in the order in which staff need them."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, Final
 
 from django.apps import AppConfig
@@ -27,6 +29,19 @@ class StaffSite(UnfoldAdminSite):
             app["models"].sort(key=lambda model: model["object_name"] != "Tenant")
         known = {label: place for place, label in enumerate(ORDER)}
         return sorted(found, key=lambda app: known.get(app["app_label"], len(known)))
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        """Carry a form out once that has a key: whatever a page of staff's asks to be confirmed."""
+
+        from tenants.accounts.idempotency import form_once  # needs the models
+
+        @wraps(view)
+        def carried_out(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            form_once(request)
+            return view(request, *args, **kwargs)
+
+        found: Callable[..., Any] = super().admin_view(carried_out, cacheable)
+        return found
 
     def i18n_javascript(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

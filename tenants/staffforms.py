@@ -1,9 +1,10 @@
 """Staff's forms: what adds a row adds it once, and no save undoes what was saved meanwhile.
 
 A second click, a browser that sends again over a new line and the back button lead to where the
-first did (`tenants/accounts/idempotency.py`). A form that was filled in from what holds no more is
-refused with what holds now, and keeps what was typed (`tenants/seen.py`): staff of two minds, or a
-workspace's owner, whose address for invoices stands beside the tax that is staff's.
+first did: the site claims each form's key (`config/staffsite.py`). A form that was filled in from
+what holds no more is refused with what holds now, and keeps what was typed (`tenants/seen.py`):
+staff of two minds, or a workspace's owner, whose address for invoices stands beside the tax that is
+staff's.
 """
 
 import json
@@ -16,7 +17,6 @@ from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin as UnfoldAdmin  # noqa: TID251 - the one that others extend
 
-from tenants.accounts.idempotency import form_once
 from tenants.seen import FIELD, seen_of
 
 CHANGED = "This was changed after you had opened the page. Save again to put yours in its place."
@@ -51,17 +51,6 @@ class ModelAdmin(UnfoldAdmin):
     """The base of every list of staff's: its forms are carried out once, upon what was seen."""
 
     change_form_before_template = "staff/form_keys.html"
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        form_once(request)
-        answer: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
-        return answer
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **given: Any) -> Any:
         if isinstance(db_field, models.JSONField):

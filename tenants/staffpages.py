@@ -201,11 +201,12 @@ class PageViews(ModelAdmin):
     def shown(
         self, request: HttpRequest, template: str, *, title: str, **context: Any
     ) -> HttpResponse:
-        """Render a page in the admin's frame."""
+        """Render a page in the admin's frame; a form that is shown again was refused."""
         return TemplateResponse(
             request,
             template,
             {**self.admin_site.each_context(request), "opts": self.opts, "title": title, **context},
+            status=422 if request.method == "POST" else 200,
         )
 
 

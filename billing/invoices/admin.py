@@ -121,29 +121,34 @@ class InvoiceAdmin(ReadOnly):
     ) -> HttpResponse | None:
         """Ask first; then take the step for each, and say which would not."""
         label, asks, meaning = STEPS[step]
-        if not request.POST.get("confirmed"):
-            context = {
-                **admin.site.each_context(request),
-                "title": f"{label}: {rows.count()} invoices",
-                "opts": self.model._meta,
-                "rows": rows,
-                "step": step,
-                "label": label,
-                "asks": asks,
-                "meaning": meaning,
-            }
-            return render(request, "admin/billing/invoice_step.html", context)
-        told = {asks: str(request.POST.get("told", ""))} if asks else {}
-        done = 0
-        for row in rows:
-            try:
-                WORK[step](actor=staff_of(request), invoice_id=row.pk, **told)
-                done += 1
-            except TenantryError as error:
-                messages.error(request, error.detail)
-        if done:
-            messages.success(request, f"{label}: done for {done}.")
-        return None
+        typed, refused = str(request.POST.get("told", "")), list[str]()
+        chosen = list(rows)
+        if request.POST.get("confirmed"):
+            told = {asks: typed} if asks else {}
+            for row in chosen:
+                try:
+                    WORK[step](actor=staff_of(request), invoice_id=row.pk, **told)
+                except TenantryError as error:
+                    refused.append(error.detail)
+            if len(refused) < len(chosen):
+                messages.success(request, f"{label}: done for {len(chosen) - len(refused)}.")
+                for said in refused:
+                    messages.error(request, said)
+                return None
+        context = {
+            **admin.site.each_context(request),
+            "title": f"{label}: {len(chosen)} invoices",
+            "opts": self.model._meta,
+            "rows": rows.all(),
+            "step": step,
+            "label": label,
+            "asks": asks,
+            "meaning": meaning,
+            "typed": typed,
+            "refused": dict.fromkeys(refused),
+        }
+        status = 422 if refused else 200
+        return render(request, "admin/billing/invoice_step.html", context, status=status)
 
     @admin.action(permissions=["act"], description="Issue…")
     def issue(self, request: HttpRequest, rows: QuerySet[Invoice]) -> HttpResponse | None:

@@ -37,6 +37,7 @@ NEXT: Final = """
        SET next_plan = excluded.next_plan, next_plan_on = excluded.next_plan_on
 """
 SINCE: Final = "SELECT max(at) FROM billing_planchange WHERE tenant_id = %s"
+NOW: Final = "SELECT plan FROM billing_planchange WHERE tenant_id = %s ORDER BY at DESC LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,14 @@ def trial_end(terms: Terms | None = None) -> date | None:
         cursor.execute(SINCE, [current().id])
         (since,) = cursor.fetchone()
     return (since.date() + timedelta(days=terms.trial_days)) if since else None
+
+
+def plan_now() -> str:
+    """Return the plan by now, which may be another than when the request began."""
+    with connection.cursor() as cursor:
+        cursor.execute(NOW, [current().id])
+        row = cursor.fetchone()
+    return str(row[0]) if row else current().plan
 
 
 def plan_next() -> tuple[str, date] | None:

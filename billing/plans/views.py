@@ -17,6 +17,7 @@ from billing.plans.changing import (
     plan_change_cancel,
     plan_effect,
     plan_next,
+    plan_now,
     trial_end,
 )
 from billing.plans.estimates import (
@@ -29,7 +30,7 @@ from tenants.accounts.models import Role, User, role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.context import current
-from tenants.seen import ChangedMeanwhile, seen_check
+from tenants.seen import ChangedMeanwhile, seen_turn
 from tenants.wording import day_month
 
 
@@ -98,13 +99,13 @@ def plan_page(request: HttpRequest, plan: str) -> HttpResponse:
     known = current().plan, plan_next()
     if request.method == "POST":
         try:
-            seen_check(request.POST, *known)
+            with seen_turn(request.POST, "plan", lambda: [plan_now(), plan_next()]):
+                plan_change(actor=actor_of(request), code=plan, members=members())
         except ChangedMeanwhile:
             messages.warning(
                 request, _("The plan was changed meanwhile; this is what a change would do now.")
             )
             return redirect("plan_change", plan)
-        plan_change(actor=actor_of(request), code=plan, members=members())
         return redirect("usage_plans")
     context = {
         "effect": plan_effect(plan, members=members()),

@@ -97,10 +97,10 @@ class ReconciliationAdmin(StaffPage):
         )
 
     def case(self, request: HttpRequest) -> HttpResponse:
-        """Show one case by its units; POST decides it."""
+        """Show one case by its units; POST decides it, and keeps the reason where it is refused."""
         case = _case_asked(request)
-        if request.method == "POST":
-            return self._decided(request, case)
+        if request.method == "POST" and self._decided(request, case):
+            return redirect(request.get_full_path())
         lines = ReconciliationLine.objects.filter(
             day=case.day, tenant_id=case.tenant_id, model=case.model
         ).order_by("unit")
@@ -116,9 +116,11 @@ class ReconciliationAdmin(StaffPage):
             ),
             can_true_up=bool(case.slug),
             may_decide=self._may_decide(request),
+            reason=request.POST.get("reason", ""),
         )
 
-    def _decided(self, request: HttpRequest, case: Case) -> HttpResponse:
+    def _decided(self, request: HttpRequest, case: Case) -> bool:
+        """Decide the case; return whether it was, and say so, or why not."""
         kind = {"accept": Kind.ACCEPT, "true_up": Kind.TRUE_UP}.get(request.POST.get("kind", ""))
         form = ReasonForm(request.POST)
         if not self._may_decide(request):
@@ -145,10 +147,11 @@ class ReconciliationAdmin(StaffPage):
                     if kind is Kind.ACCEPT
                     else "The ledger is being moved to AWS's bill; look again in a moment.",
                 )
-        return redirect(request.get_full_path())
+                return True
+        return False
 
     def release(self, request: HttpRequest) -> HttpResponse:
-        """Show why a workspace's period is held; POST releases it."""
+        """Show why a workspace's period is held; POST releases it, or keeps the reason."""
         period, tenant, _ = _asked(request)
         row = Tenant.objects.filter(id=tenant).first()
         if row is None:
@@ -169,10 +172,11 @@ class ReconciliationAdmin(StaffPage):
                         reason=form.cleaned_data["reason"],
                         seen_usd=form.cleaned_data["seen"],
                     )
-                    messages.success(request, f"{row.name} may be invoiced for {period:%B %Y}.")
                 except TenantryError as error:
                     messages.error(request, error.detail)
-            return redirect(request.get_full_path())
+                else:
+                    messages.success(request, f"{row.name} may be invoiced for {period:%B %Y}.")
+                    return redirect(request.get_full_path())
         return self.shown(
             request,
             "billing/staff/reconciliation_release.html",
@@ -184,6 +188,7 @@ class ReconciliationAdmin(StaffPage):
                 period=period, tenant_id=row.id, kind=Kind.RELEASE
             ),
             may_decide=self._may_decide(request),
+            reason=request.POST.get("reason", ""),
         )
 
     def export(self, request: HttpRequest) -> HttpResponse:

@@ -74,6 +74,7 @@ def step_action(step: Step) -> Action:
                 "step": step,
                 "asked": asked,
             },
+            status=422 if asked.confirmed else 200,
         )
 
     act.__name__ = step.name

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST
 
 from tenants.accounts.audit import audit_write
 from tenants.accounts.forms import StaffSignInForm
+from tenants.accounts.idempotency import form_once
 from tenants.accounts.models import User
 from tenants.accounts.permissions import View
 from tenants.accounts.selectors import staff_actor
@@ -106,6 +107,7 @@ def staff_required(view: View) -> View:
         if not admin.site.has_permission(request) or not fresh:
             asked = urlencode({"next": reverse("staff-factors")})
             return redirect(f"{reverse('sign-in')}?{asked}")
+        form_once(request)
         return view(request, *args, **kwargs)
 
     return cast(View, checked)

@@ -121,8 +121,9 @@ class Bill:
         assert self.staff.get(address).status_code == 200
         form = {"kind": kind, "reason": "AWS confirmed it", "seen": seen or str(case.exposed)}
         answer = self.staff.post(address, form, follow=True)
-        assert answer.status_code == 200
-        return answer.content.decode()
+        page = answer.content.decode()
+        assert answer.status_code == 200 or (answer.status_code == 422 and form["reason"] in page)
+        return page
 
 
 @pytest.fixture
@@ -208,7 +209,8 @@ def test_a_held_period_is_released_with_a_reason_and_only_by_who_may(bill: Bill)
         standing = may_issue(acme.id, bill.period)
     assert standing.reasons  # the month is not over
     answer = bill.staff.post(address, {"reason": "no", "seen": str(standing.exposed)}, follow=True)
-    assert "still held" in answer.content.decode()
+    assert answer.status_code == 422 and "still held" in answer.content.decode()
+    assert ">no</textarea>" in answer.content.decode()
     form = {"reason": "The last days are known", "seen": str(standing.exposed)}
     assert "may be invoiced" in bill.staff.post(address, form, follow=True).content.decode()
     with public_scope("staff"):

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from assistant.models import WrittenText
+from tenants.accounts.models import AuditEvent
 from tenants.context import entered
 from tenants.signin.models import EmailDomain, Factor, Provider
 from tests.support.cast import ALICE, MAX, Person
@@ -112,3 +113,18 @@ def test_of_two_saves_in_one_instant_one_is_kept_and_the_other_told(worker: Work
         elif SAID not in told[0].content.decode():
             wrong[name] = "refused without a word"
     assert not wrong
+
+
+def test_a_plan_is_changed_once_by_two_in_one_instant(worker: Worker) -> None:
+    where = "/usage/plans/enterprise/"
+    tabs = [browser_of(ALICE) for _ in range(2)]
+    sent = [form_in(tab.get(where).content, {"seen"}) for tab in tabs]
+    answers = together(
+        worker,
+        ("public", "billing_billingaccount"),
+        lambda: tabs[0].post(where, sent[0]),
+        lambda: tabs[1].post(where, sent[1]),
+    )
+    assert sorted(answer["Location"] for answer in answers) == ["/usage/plans/", where]
+    with entered(tenant_of(ALICE)):
+        assert AuditEvent.objects.filter(action="plan.upgrade").count() == 1
