@@ -236,6 +236,10 @@
     const next = { ArrowDown: at + 1, ArrowUp: Math.max(at, 0) - 1, Home: 0, End: -1 }[event.key];
     items.at(next % items.length)?.focus({ preventScroll: true });
   });
+  document.addEventListener("focusout", ({ target, relatedTarget: to }) => {
+    const menu = target.closest?.("details.menu");
+    if (to && menu && !menu.contains(to) && !to.closest("dialog")) menu.open = false;
+  });
 
   /** data-copy="text", or data-copy="#id" for an element's text. */
   async function copy(button) {

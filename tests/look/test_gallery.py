@@ -76,6 +76,10 @@ def test_arrows_walk_through_a_menu_and_escape_leaves_it(gallery: str, page: Pag
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Share")).to_be_hidden()
     expect(page.locator("#overlays summary")).to_be_focused()
+    page.keyboard.press("End")  # of a closed menu it is the page's own key
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Share")).to_be_hidden()
 
 
 def test_a_link_out_of_an_answer_shows_its_whole_address_first(gallery: str, page: Page) -> None:
