@@ -160,6 +160,14 @@
     if (await confirm(gettext("Open this address?"), url.href, gettext("Open"))) window.open(url.href, "_blank", "noopener,noreferrer");
   }
 
+  /* The second half of a double click presses nothing beneath a dialog that the first has closed. */
+  let last = {};
+  document.addEventListener("click", (event) => {
+    const { target, detail, x, y, timeStamp: at } = event;
+    if (target.closest?.("dialog")) last = { x, y, at };
+    else if (detail && at - last.at < 500 && Math.hypot(x - last.x, y - last.y) < 9) { event.preventDefault(); event.stopImmediatePropagation(); }
+  }, true);
+
   /* Clicks: one listener for everything declared with a data attribute ------------------------- */
 
   document.addEventListener("click", (event) => {

@@ -92,6 +92,21 @@ def test_a_link_out_of_an_answer_shows_its_whole_address_first(gallery: str, pag
     assert len(page.context.pages) == 1
 
 
+def test_a_double_click_that_closes_a_dialog_presses_nothing_beneath(
+    gallery: str, page: Page
+) -> None:
+    page.goto(gallery)
+    page.get_by_role("button", name="Dialog", exact=True).click()
+    page.evaluate(
+        "window.beneath = 0;"
+        " addEventListener('click', (e) => { if (!e.target.closest('dialog')) beneath += 1; });"
+    )
+    cancel = page.locator("#g-dialog").get_by_role("button", name="Cancel")
+    cancel.dblclick()
+    expect(page.locator("#g-dialog")).to_be_hidden()
+    assert page.evaluate("beneath") == 0
+
+
 def test_a_refusal_says_what_to_do_next(gallery: str, page: Page) -> None:
     page.goto(gallery)
     page.evaluate("htmx.ajax('POST', '/spend/', {target: '#toasts', swap: 'none'}).catch(() => {})")
