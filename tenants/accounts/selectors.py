@@ -11,7 +11,7 @@ from tenants.errors import NotAuthenticated
 from tenants.keyset import Page, page_of
 from tenants.registry.models import Impersonation
 
-MEMBER_ROWS: Final = 100
+MEMBER_ROWS: Final = 50  # a row holds two forms: of more the page is not ready at once
 
 
 def actor_of(request: HttpRequest | Any) -> Actor:

@@ -125,4 +125,5 @@ def test_conversations_texts_and_members_are_leafed_through() -> None:
     texts = walked(browser, "/write/texts/", r">(Text \d+)<")
     assert [len(page) for page in texts] == [50, 50, 30]
     people: Any = walked(browser, "/settings/members/", r"<tr><td><span>(Person \d+)")
+    assert max(map(len, people)) == 50
     assert sum(map(len, people)) == len({each for page in people for each in page}) == ROWS
