@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,13 +43,19 @@ class Console:
         self._draw()
 
     def _line(self, text: str) -> None:
-        self.out.write(("\r\033[K" if self._live() else "") + text + "\n")
-        self.out.flush()
+        self._write(("\r\033[K" if self._live() else "") + text + "\n")
 
     def _draw(self) -> None:
         if self._live():
-            self.out.write("\r\033[K" + ("  " + ", ".join(self.running) if self.running else ""))
+            self._write("\r\033[K" + ("  " + ", ".join(self.running) if self.running else ""))
+
+    def _write(self, text: str) -> None:
+        try:
+            self.out.write(text)
             self.out.flush()
+        except OSError:  # nobody reads any more: a terminal that was closed must not end the stack
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), self.out.fileno())
 
     def _live(self) -> bool:
         return self.out.isatty()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -58,6 +60,22 @@ def test_sigterm_stops_all_within_ten_seconds_even_a_child_that_ignores_it(folde
     assert sum(patience for _, patience in PATIENCE) < 9.5
     assert seconds < 20  # on a machine that does other things, which ends processes late
     assert not [process for process in members if process.is_running()]
+
+
+def test_a_stack_whose_terminal_was_closed_stops_in_order_too(folder: Path) -> None:
+    stack = SmallStack(folder / "var", child="trap '' TERM; while :; do sleep 1; done")
+    stack.start()
+    members = list(stack.members().values())
+    assert stack.process and stack.process.stdout
+    stack.process.stdout.close()
+    stack.process.send_signal(signal.SIGHUP)
+    try:
+        assert stack.process.wait(60) == 0
+        assert not [process for process in members if process.is_running()]
+    finally:
+        for process in members:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def test_a_killed_supervisor_leaves_nothing_behind(small_stack: SmallStack) -> None:
