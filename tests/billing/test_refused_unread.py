@@ -15,7 +15,7 @@ from billing.catalog import plan_terms
 from config import refusals
 from config.asgi import application
 from config.handling import Handler
-from config.refusals import KEPT_SECONDS, with_refusals
+from config.refusals import with_refusals
 from tenants.accounts.keys import api_key_revoke, digest_of
 from tenants.accounts.models import ApiKey
 from tenants.context import SYSTEM, entered, public_scope
@@ -152,9 +152,9 @@ def test_a_revoked_key_and_a_suspended_workspace_are_refused_as_such_within_seco
     with public_scope("staff"):
         Tenant.objects.filter(slug=CHARLIE.workspace).update(status=Status.SUSPENDED)
     since = time.monotonic()
-    eventually(lambda: sent(ADA).status_code == 401, within=5)
-    eventually(lambda: sent(CHARLIE).status_code == 404, within=5)
-    assert time.monotonic() - since < KEPT_SECONDS + 1.5, "well within the five that are promised"
+    eventually(lambda: sent(ADA).status_code == 401, within=20)
+    eventually(lambda: sent(CHARLIE).status_code == 404, within=20)
+    assert time.monotonic() - since < 5, "within what is promised"
     unknown = sent(CHARLIE, Host="nobody.localhost")
     assert json.loads(unknown.text)["code"] == sent(CHARLIE).json()["code"]
 
