@@ -75,6 +75,9 @@ class DocumentListView(GenericAPIView[Document]):
             tag=wanted.get("tag", ""),
             collection=wanted.get("collection"),
             status=wanted.get("status", ""),
+            kind=wanted.get("kind", ""),
+            added_from=wanted.get("added_from"),
+            added_before=wanted.get("added_before"),
         )
         page = self.paginate_queryset(listed)
         rows = DocumentSerializer(page, many=True)  # type: ignore[arg-type] # a list, being many

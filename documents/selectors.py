@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, get_args
 from uuid import UUID
@@ -16,6 +17,7 @@ from bedrock.offsets import Masking
 from documents.access import documents_current
 from documents.models import IN_FLIGHT, Document, DocumentText, Status
 from search.access import collection_of, collections_holding, documents_in
+from search.filters import media_types_of
 from search.models import Chunk
 from search.tagging import tagged
 from tenants.context import Actor
@@ -195,15 +197,25 @@ def document_list(
     status: str = "",
     collection: UUID | None = None,
     tag: str = "",
+    kind: str = "",
+    added_from: datetime | None = None,
+    added_before: datetime | None = None,
 ) -> QuerySet[Document]:
     """Return the visible documents whose names hold every word of `query`.
 
-    Of one collection and with one tag, if they are given. Raises CollectionNotFound.
+    Of one collection, with one tag, of one kind and added within a time, if they are given. Raises
+    CollectionNotFound, FilterUnknown.
     """
     found = documents_current(actor).select_related("created_by")
     found = found.annotate(collection_names=collections_holding(actor, value="collection__name"))
     if collection is not None:
         found = found.filter(id__in=documents_in([collection_of(actor, collection).id]))
+    if kind:
+        found = found.filter(media_type__in=media_types_of([kind]))
+    if added_from is not None:
+        found = found.filter(created_at__gte=added_from)
+    if added_before is not None:
+        found = found.filter(created_at__lt=added_before)
     if tag:
         found = found.filter(tagged([tag]))
     for word in query.split()[:10]:

@@ -14,6 +14,7 @@ from documents.pages import QUERY_CHARACTERS
 from documents.parsing import NAME_CHARACTERS
 from documents.services import ACTIONS
 from documents.withheld import REFUSED
+from search.filters import KINDS
 from search.tagging import TAG_CHARACTERS, TAGS_AT_MOST
 from tenants.asked import Asked
 from tenants.wording import grouped
@@ -166,6 +167,17 @@ class ListQuerySerializer(serializers.Serializer[Any]):
     )
     status = serializers.ChoiceField(
         choices=Status.values, required=False, help_text="Only documents in this state."
+    )
+    kind = serializers.ChoiceField(
+        choices=[kind.key for kind in KINDS],
+        required=False,
+        help_text="Only documents of this kind, as in `kinds` of `search/`.",
+    )
+    added_from = serializers.DateTimeField(
+        required=False, help_text="Only documents that were added then or later."
+    )
+    added_before = serializers.DateTimeField(
+        required=False, help_text="Only documents that were added before."
     )
 
 

@@ -260,3 +260,23 @@ def test_the_list_is_paged_newest_first() -> None:
     second = api(BOB).get(first["next"]).json()
     assert [row["name"] for row in first["results"] + second["results"]] == names[::-1]
     assert second["next"] is None
+
+
+def test_the_list_by_rest_is_kept_to_a_kind_and_a_time() -> None:
+    for name in ("Handbook.md", "Handbook.txt"):
+        assert upload(name, HANDBOOK if name.endswith("md") else f"{HANDBOOK}.").status_code == 201
+    with entered(tenant_of(MAX)):
+        at = Document.objects.get(name="Handbook.txt").created_at.isoformat()
+
+    def names(**query: str) -> list[str]:
+        answer = api(BOB).get("/api/v1/documents/", query)
+        return [row["name"] for row in answer.json()["results"]]
+
+    assert names(kind="markdown") == ["Handbook.md"]
+    assert names(kind="pdf") == []
+    assert names(added_from=at) == ["Handbook.txt"]
+    assert names(added_before=at) == ["Handbook.md"]
+    assert names(kind="text", added_before=at) == []
+    for wrong in ({"kind": "leaf"}, {"added_from": "yesterday"}):
+        refused = api(BOB).get("/api/v1/documents/", wrong)
+        assert (refused.status_code, list(refused.json()["errors"])) == (400, list(wrong))

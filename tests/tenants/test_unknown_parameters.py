@@ -81,7 +81,8 @@ def test_what_is_taken_is_what_the_document_says_of_every_operation() -> None:
         (BOB, "documents/?tga=2026", "tga", NEAR.format("tag")),
         (BOB, "documents/?colection=x", "colection", NEAR.format("collection")),
         (BOB, "documents/?folder=x", "folder",
-         "There is no such parameter. Use any of: collection, cursor, limit, q, status, tag."),
+         "There is no such parameter. Use any of: added_before, added_from, collection, cursor,"
+         " kind, limit, q, status, tag."),
         (MAX, "conversations/?limt=1&q=otters", "limt", NEAR.format("limit")),
         (ALICE, "audit/?form=2026-01-01", "form", NEAR.format("from")),
         (ALICE, "usage/?month=2026-01", "month",
