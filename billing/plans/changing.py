@@ -26,6 +26,7 @@ from tenants.accounts.audit import audit_write
 from tenants.context import Actor, current
 from tenants.errors import Invalid, NotFound
 from tenants.numbers import written
+from tenants.turns import turn_take
 from tenants.wording import day, grouped
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,7 @@ NEXT: Final = """
        SET next_plan = excluded.next_plan, next_plan_on = excluded.next_plan_on
 """
 SINCE: Final = "SELECT max(at) FROM billing_planchange WHERE tenant_id = %s"
+TURN: Final = "plan"
 NOW: Final = "SELECT plan FROM billing_planchange WHERE tenant_id = %s ORDER BY at DESC LIMIT 1"
 
 
@@ -98,16 +100,20 @@ def plan_next() -> tuple[str, date] | None:
     return account.next_plan, account.next_plan_on
 
 
-def plan_effect(code: str, *, members: int) -> Effect:
-    """Return what moving to the plan `code` would do. Raises NotFound, PlanNotOffered."""
+def plan_effect(code: str, *, members: int, held: str = "") -> Effect:
+    """Return what moving to the plan `code` would do. Raises NotFound, PlanNotOffered.
+
+    `held` is the plan that it moves from, where that may be another than when the request began.
+    """
     now = database_now()
     month = now.date().replace(day=1)
-    if code == current().plan:
+    held = held or current().plan
+    if code == held:
         raise PlanNotOffered(_("The workspace is on this plan already."), plan=code)
     if code not in {plan.code for plan in plans_offered()}:
         raise NotFound
     book = Book()
-    before, after = plan_terms(current().plan), plan_terms(code)
+    before, after = plan_terms(held), plan_terms(code)
     try:
         old, new = book.on(before.code, now.date()), book.on(code, now.date())
     except TermsMissing as error:
@@ -216,11 +222,14 @@ def _amount(metric: Metric, value: Decimal | None) -> str:
 def plan_change(*, actor: Actor, code: str, members: int) -> Effect:
     """Move the entered workspace up at once, or down on the first of the next month.
 
-    Raises PlanNotOffered. What was to begin later is replaced. Safe beside running calls: each was
-    admitted under a plan, which its reservation keeps.
+    Raises PlanNotOffered. What was to begin later is replaced; chosen again it is as it was. Safe
+    beside running calls: each was admitted under a plan, which its reservation keeps.
     """
-    effect = plan_effect(code, members=members)
-    tenant = current()
+    turn_take(TURN)
+    tenant, held = current(), plan_now()
+    effect = plan_effect(code, members=members, held=held)
+    if not effect.upgrade and plan_next() == (code, effect.begins):
+        return effect
     with connection.cursor() as cursor:
         if effect.upgrade:
             cursor.execute(MOVE, [tenant.id, code])
@@ -232,7 +241,7 @@ def plan_change(*, actor: Actor, code: str, members: int) -> Effect:
         action="plan.upgrade" if effect.upgrade else "plan.downgrade",
         object_type="plan",
         object_id=code,
-        before=tenant.plan,
+        before=held,
         begins=effect.begins.isoformat(),
         this_month_usd=str(effect.charged_now),
     )
@@ -242,6 +251,7 @@ def plan_change(*, actor: Actor, code: str, members: int) -> Effect:
 @transaction.atomic
 def plan_change_cancel(*, actor: Actor) -> None:
     """Keep the plan that the workspace is on. Harmless where nothing was to begin."""
+    turn_take(TURN)
     later = plan_next()
     if later is None:
         return

@@ -24,6 +24,7 @@ from tenants.context import Actor
 Kind: TypeAlias = ReconciliationDecision.Kind
 State: TypeAlias = ReconciliationDecision.State
 FEATURE: Final = "reconciliation"
+LOCK: Final = "SELECT pg_advisory_xact_lock(hashtext('billing.decisions'))"
 
 CORRECT: Final = """
     WITH wanted AS (
@@ -56,24 +57,42 @@ CORRECT: Final = """
 """
 
 
+@transaction.atomic
 def case_decide(
     *, actor: Actor, kind: Kind, case: Case, reason: str, seen_usd: str
 ) -> ReconciliationDecision:
     """Record that a case is accepted, or is to be trued up.
 
     `seen_usd` is the exposed variance on the page that was confirmed. Raises ReconciliationChanged
-    where it is another by now, and where nothing is open or there is nobody to charge.
+    where it is another by now, and where nothing is open or there is nobody to charge. The case is
+    read again while nobody else decides: of two in one instant one decides it.
     """
-    if str(case.exposed) != seen_usd or case.state != "open":
+    _lock()
+    now = _again(case)
+    if now is None or str(now.exposed) != seen_usd or now.state != "open":
         raise ReconciliationChanged
     if kind is Kind.TRUE_UP and not case.slug:
         raise ReconciliationChanged("No workspace stands behind this: it can only be accepted.")
     return _record(
-        actor, kind, case.period, case.tenant_id, case.exposed, reason, day=case.day,
+        actor, kind, case.period, case.tenant_id, now.exposed, reason, day=case.day,
         model=case.model,
     )  # fmt: skip
 
 
+def _again(case: Case) -> Case | None:
+    """Return the case as it is now."""
+    one = case.day, case.tenant_id, case.model
+    found = cases_of(case.period, [case.tenant_id] if case.tenant_id else None)
+    return next((each for each in found if (each.day, each.tenant_id, each.model) == one), None)
+
+
+def _lock() -> None:
+    """Let nobody else decide until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK)
+
+
+@transaction.atomic
 def period_release(
     *, actor: Actor, tenant_id: UUID, period: date, reason: str, seen_usd: str
 ) -> ReconciliationDecision:
@@ -81,13 +100,13 @@ def period_release(
 
     Raises ReconciliationChanged.
     """
+    _lock()
     standing = may_issue(tenant_id, period)
     if str(standing.exposed) != seen_usd or standing.may_issue:
         raise ReconciliationChanged
     return _record(actor, Kind.RELEASE, period, tenant_id, standing.exposed, reason)
 
 
-@transaction.atomic
 def _record(
     actor: Actor,
     kind: Kind,

@@ -22,6 +22,8 @@ from tests.bedrock.asking import question
 from tests.support.cast import ALICE, CHARLIE, INES
 from tests.support.clients import staff_client, tenant_of
 from tests.support.localaws import LocalAws
+from tests.support.services import Worker
+from tests.support.together import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Manage = Callable[..., str]
@@ -202,7 +204,9 @@ def test_a_wrong_bill_is_found_held_explained_and_trued_up(bill: Bill) -> None:
     assert spend(acme) == before + more  # drift is still on, rows came twice: nothing more
 
 
-def test_a_held_period_is_released_with_a_reason_and_only_by_who_may(bill: Bill) -> None:
+def test_a_held_period_is_released_once_with_a_reason_and_only_by_who_may(
+    bill: Bill, worker: Worker
+) -> None:
     acme = tenant_of(ALICE)
     address = f"{PAGE}release/?period={bill.period:%Y-%m}&tenant={acme.id}"
     with public_scope("staff"):
@@ -212,11 +216,39 @@ def test_a_held_period_is_released_with_a_reason_and_only_by_who_may(bill: Bill)
     assert answer.status_code == 422 and "still held" in answer.content.decode()
     assert ">no</textarea>" in answer.content.decode()
     form = {"reason": "The last days are known", "seen": str(standing.exposed)}
-    assert "may be invoiced" in bill.staff.post(address, form, follow=True).content.decode()
+    released = "may be invoiced"
+
+    def release() -> str:
+        page: str = bill.staff.post(address, form, follow=True).content.decode()
+        assert released in page or "have changed" in page
+        return page
+
+    pages = together(worker, ("public", "billing_reconciliationdecision"), release, release)
+    assert sum(released in page for page in pages) == 1
     with public_scope("staff"):
         assert may_issue(acme.id, bill.period).may_issue
     outsider = Client(headers={"Host": "localhost"})
     assert outsider.post(address, form).status_code == 302
+
+
+def test_of_two_decisions_in_one_instant_one_is_made_and_the_other_told(
+    bill: Bill, worker: Worker
+) -> None:
+    bill.manage("owner", "shell", "-c", TIGHT)
+    used(tenant_of(ALICE))
+    bill.round(drift={"percent": "50", "tenant": str(tenant_of(ALICE).id)})
+    case = next(case for case in bill.cases("open") if case.tenant_id == tenant_of(ALICE).id)
+    pages = together(
+        worker,
+        ("public", "billing_reconciliationdecision"),
+        lambda: bill.decide(case, "accept"),
+        lambda: bill.decide(case, "accept"),
+    )
+    assert sum("is accepted" in page for page in pages) == 1
+    assert sum("have changed" in page for page in pages) == 1
+    with public_scope("staff"):
+        made = ReconciliationDecision.objects.filter(day=case.day, model=case.model)
+        assert made.filter(tenant_id=case.tenant_id, kind="accept").count() == 1
 
 
 @pytest.mark.parametrize("embedded", ["document", "query"])

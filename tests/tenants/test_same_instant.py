@@ -13,7 +13,7 @@ from tenants.accounts.models import AuditEvent
 from tenants.context import entered
 from tenants.signin.models import EmailDomain, Factor, Provider
 from tests.support.cast import ALICE, MAX, Person
-from tests.support.clients import browser_of, tenant_of, user_of
+from tests.support.clients import api, browser_of, tenant_of, user_of
 from tests.support.services import Worker
 from tests.support.together import together
 from tests.tenants.test_changed_meanwhile import (
@@ -128,3 +128,22 @@ def test_a_plan_is_changed_once_by_two_in_one_instant(worker: Worker) -> None:
     assert sorted(answer["Location"] for answer in answers) == ["/usage/plans/", where]
     with entered(tenant_of(ALICE)):
         assert AuditEvent.objects.filter(action="plan.upgrade").count() == 1
+
+
+def test_a_plan_chosen_twice_by_programs_is_changed_once(worker: Worker) -> None:
+    owner = api(ALICE)
+    begins = []
+    for plan, action, answered in (
+        ("enterprise", "plan.upgrade", [200, 422]),  # by then the workspace is on it
+        ("growth", "plan.downgrade", [200, 200]),
+    ):
+
+        def choose(where: str = f"/api/v1/plans/{plan}/choose/") -> Any:
+            return owner.post(where)
+
+        answers = together(worker, ("public", "billing_billingaccount"), choose, choose)
+        assert sorted(answer.status_code for answer in answers) == answered, plan
+        begins += [answer.json().get("begins") for answer in answers]
+        with entered(tenant_of(ALICE)):
+            assert AuditEvent.objects.filter(action=action).count() == 1
+    assert begins[2] == begins[3]
