@@ -24,6 +24,8 @@ _TAGS: Final = {
     "table", "thead", "tbody", "tr", "th", "td", "a", "s", "span",
 }  # fmt: skip
 
+_SCROLLED: Final = ("pre", "table")  # where they are wider than the page: by keys, too
+
 
 def _attribute(tag: str, name: str, value: str) -> str | None:
     """Keep of classes those of highlighted words, and the number that a list goes on from."""
@@ -58,6 +60,7 @@ def answer_html(text: str, citations: Sequence[Citation]) -> SafeString:
         tags=_TAGS,
         attributes={"a": {"href"}, "span": {"class"}, "ol": {"start"}},
         attribute_filter=_attribute,
+        set_tag_attribute_values={each: {"tabindex": "0"} for each in _SCROLLED},
         url_schemes={"https", "http", "mailto"},
     )
     inert = _LINK.sub(_inert, clean)

@@ -298,6 +298,9 @@ def test_a_file_is_attached_waited_for_asked_about_and_kept_in_the_browser(
     page.locator("[data-attach-input]").set_input_files(files)  # type: ignore[arg-type]
     chip = page.locator("[data-attached] .attached__file")
     expect(chip).to_contain_text("Kiln.md")
+    page.emulate_media(forced_colors="active")  # every border is drawn: the chip's is enough
+    expect(chip.locator("[data-chip-remove]")).to_have_css("border-top-width", "0px")
+    page.emulate_media(forced_colors="none")
     text.fill(QUESTION)
     text.press("Enter")
     expect(waits).to_contain_text("Goes by itself once its files are read.")
