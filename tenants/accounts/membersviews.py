@@ -158,8 +158,6 @@ def invitation_page(request: HttpRequest, token: str) -> HttpResponse:
     except NotFound:
         return render(request, "auth/invitation.html", {"invitation": None}, status=404)
     status = 422 if request.method == "POST" else 200
-    answer = render(
+    return render(
         request, "auth/invitation.html", {"invitation": invitation, "form": form}, status=status
     )
-    answer["Referrer-Policy"] = "no-referrer"  # the address holds the token
-    return answer
