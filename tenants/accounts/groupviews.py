@@ -35,14 +35,18 @@ def groups_page(request: HttpRequest) -> HttpResponse:
     return _page(request)
 
 
-def _page(request: HttpRequest, error: str = "") -> HttpResponse:
+def _page(request: HttpRequest, error: str = "", group_id: UUID | None = None) -> HttpResponse:
+    """Show the groups; what was typed and refused stays in its form, of `group_id` or of none."""
     context: dict[str, Any] = {
         "error": error,
+        "refused": group_id,
+        "act": request.POST.get("act", ""),
         "groups": groups().prefetch_related("memberships__user"),
         "admin": role_reaches(actor_of(request).role, Role.ADMIN),
         "people": User.objects.filter(is_active=True, is_service=False),
         "name_characters": NAME_CHARACTERS,
         "name": request.POST.get("name", "") if error else "",
+        "email": request.POST.get("email", "") if error else "",
     }
     return settings_page(request, "settings/groups.html", context, status=422 if error else 200)
 
@@ -76,7 +80,7 @@ def group_action(request: HttpRequest, group_id: UUID) -> HttpResponse:
         else:
             raise Invalid(_("Say what to change: rename, add, take or delete."))
     except (Invalid, Conflict) as refused:
-        return _page(request, refused.detail)
+        return _page(request, refused.detail, group_id)
     messages.success(request, _("Groups saved"))
     return redirect("settings-groups")
 

@@ -72,7 +72,7 @@ FORMS = (
     Form("workspace", ALICE, lambda: "/settings/workspace/",
          {"action": "/settings/workspace/name/"},
          {"name": "Acme Kilns"}, {"name": "Acme Wheels"}),
-    Form("group", ALICE, group, {"act": "rename"}, {"name": "Weavers"}, {"name": "Dyers"}, False),
+    Form("group", ALICE, group, {"act": "rename"}, {"name": "Weavers"}, {"name": "Dyers"}),
     Form("document's name", MAX, document, {"name": "Handbook.md"},
          {"name": "Rules.md"}, {"name": "Guide.md"}),
     Form("document's tags", MAX, document, {"tags": ""}, {"tags": "2026"}, {"tags": "draft"}),

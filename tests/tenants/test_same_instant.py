@@ -147,3 +147,15 @@ def test_a_plan_chosen_twice_by_programs_is_changed_once(worker: Worker) -> None
         with entered(tenant_of(ALICE)):
             assert AuditEvent.objects.filter(action=action).count() == 1
     assert begins[2] == begins[3]
+
+
+def test_a_domain_that_two_tabs_remove_in_one_instant_is_removed_once(worker: Worker) -> None:
+    with entered(tenant_of(ALICE)):
+        domain = EmailDomain.objects.create(name="acme.example", token="t")
+    tabs = [browser_of(ALICE) for _ in range(2)]
+    where = f"/settings/security/domains/{domain.id}/remove/"
+    table = (tenant_of(ALICE).schema, "signin_emaildomain")
+    answers = together(worker, table, lambda: tabs[0].post(where), lambda: tabs[1].post(where))
+    assert sorted(answer.status_code for answer in answers) == [302, 404]
+    with entered(tenant_of(ALICE)):
+        assert AuditEvent.objects.filter(action="domain.remove").count() == 1

@@ -148,6 +148,7 @@ def domain_remove(*, actor: Actor, domain_id: UUID) -> None:
     """
     _admin(actor)
     with transaction.atomic():
+        turn_take("domains")
         provider = Provider.objects.select_for_update().first()
         domain = _found(domain_id)
         others = EmailDomain.objects.filter(verified_at__isnull=False).exclude(id=domain.id)
