@@ -19,6 +19,7 @@ from bedrock.selectors import embedding_model
 from search.models import Source
 from search.ranking import NOTHING, Numbers, Ranked
 from search.vectormodels import sources_of_others
+from tenants.backend.halves import Halves
 from tenants.statements import rows_planned
 
 # The query's vector is written once, however often it is compared.
@@ -158,7 +159,7 @@ def by_meaning(
     alike = OF_OTHERS if others else ""
     exact = place.passages < INDEX_UNTIL
     found = (EXACT if exact else NEAREST).format(within=f"{place.condition} {alike}")
-    params = [literal(vector), *place.params, *others, count]
+    params = [asked_for(vector), *place.params, *others, count]
     if len(besides):
         found += BESIDES.format(alike=alike)
         params += [besides.tolist(), *others]
@@ -190,11 +191,11 @@ def rows(statement: str, params: list[Any], *, recurs: bool = False) -> list[tup
     return found
 
 
-def literal(vector: Sequence[float]) -> str:
-    """Return the vector, at length one, as pgvector writes it: five digits tell every half."""
+def asked_for(vector: Sequence[float]) -> Halves:
+    """Return the vector, at length one, as it is compared with those that are stored."""
     asked = np.asarray(vector, dtype=np.float32)
     length = float(np.linalg.norm(asked))
-    return "[" + ("%.5g," * len(asked))[:-1] % tuple((asked / (length or 1.0)).tolist()) + "]"
+    return Halves((asked / (length or 1.0)).astype(">f2").tobytes())
 
 
 def _ranked(found: list[tuple[Any, ...]]) -> Ranked:

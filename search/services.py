@@ -13,6 +13,8 @@ from bedrock.selectors import embedding_model
 from search.languages import language_of
 from search.models import DIMENSIONS, Chunk, KnowledgeCopy, Source
 from search.tasks import copies_sync
+from tenants.backend.halves import Halves
+from tenants.statements import rows_written
 
 BATCH: Final = 500  # rows an INSERT
 
@@ -38,12 +40,8 @@ POST: Final = """
         term_count = (SELECT coalesce(sum(occurrences), 0) FROM counted)
     WHERE id = %(source)s
 """
-# A vector as text, of few digits: five tell all numbers of half precision apart.
-VECTOR_TEXT: Final = "[" + ",".join(["%.5g"] * DIMENSIONS) + "]"
 STORE: Final = """
-    INSERT INTO search_vector (number, source_id, embedding)
-    SELECT number, source, vector::halfvec
-    FROM unnest(%s::bigint[], %s::uuid[], %s::text[]) AS given (number, source, vector)
+    INSERT INTO search_vector (number, source_id, embedding) VALUES (%s, %s, %s::halfvec)
     ON CONFLICT (number) DO NOTHING
 """
 DELETE: Final = (
@@ -176,11 +174,11 @@ def vectors_add(
     Source.objects.filter(id__in={source_id for _, source_id in chunks}).update(
         embedding_model=model or embedding_model()
     )
-    texts = [VECTOR_TEXT % tuple(vector) for vector in vectors.astype(np.float16).tolist()]
-    with connection.cursor() as cursor:
-        for first in range(0, len(chunks), BATCH):
-            numbers, sources = zip(*chunks[first : first + BATCH], strict=True)
-            cursor.execute(STORE, [list(numbers), list(sources), texts[first : first + BATCH]])
+    halves = [Halves(vector.tobytes()) for vector in vectors.astype(">f2")]
+    rows_written(
+        STORE,
+        [(*chunk, half) for chunk, half in zip(chunks, halves, strict=True)],
+    )
 
 
 def copies_want(chunks: Sequence[tuple[UUID, UUID]], bases: Sequence[UUID]) -> None:

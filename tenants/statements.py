@@ -32,6 +32,12 @@ def rows_planned(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     return found
 
 
+def rows_written(sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Carry out a statement that gives nothing for each row, without waiting in between."""
+    with cast(Any, connection).planned() as cursor:
+        cursor.executemany(sql, rows)
+
+
 class Written(Generic[M]):
     """The statement of a query set in which `places` stand for the values of each call.
 

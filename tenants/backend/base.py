@@ -17,6 +17,7 @@ from django.db.utils import DataError, InternalError, ProgrammingError
 from django_tenants.postgresql_backend.base import DatabaseWrapper as TenantsDatabaseWrapper
 from psycopg.pq import TransactionStatus
 
+import tenants.backend.halves  # noqa: F401 - before the first connection, which copies the adapters
 from tenants.backend.pool import is_gone, reset_standing, set_standing
 from tenants.context import statement_guard
 

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 
 import search.arms
-from search.arms import ASK, EXACT, NEAREST, SEARCH_SO, by_meaning, literal, within
+from search.arms import ASK, EXACT, NEAREST, SEARCH_SO, asked_for, by_meaning, within
 from search.models import DIMENSIONS, Source
 from search.vectorindex import INDEX
 from tenants.context import entered
@@ -64,7 +64,7 @@ def fill(worker: Worker, schema: str) -> list[UUID]:
         ) as rows:
             for at, source in enumerate(ids):
                 for number in range(EACH):
-                    rows.write_row((at * EACH + number + 1, source, literal(next(made))))
+                    rows.write_row((at * EACH + number + 1, source, str(asked_for(next(made)))))
         admin.execute("ANALYZE search_vector")
     return ids
 
@@ -135,14 +135,14 @@ def test_an_index_that_was_cut_off_is_made_anew_and_one_too_small_is_dropped(
 
 def _exact(place: search.arms.Within, asked: NDArray[np.float32]) -> list[float]:
     statement = ASK.format(found=EXACT.format(within=place.condition))
-    rows = search.arms.rows(statement, [literal(asked), *place.params, 100])
+    rows = search.arms.rows(statement, [asked_for(asked), *place.params, 100])
     return sorted((row[1] for row in rows), reverse=True)
 
 
 def _plan(asked: NDArray[np.float32]) -> str:
     with connection.cursor() as cursor:
         statement = ASK.format(found=NEAREST.format(within="true"))
-        cursor.execute(f"{SEARCH_SO.format(400)} EXPLAIN {statement}", [literal(asked), 100])
+        cursor.execute(f"{SEARCH_SO.format(400)} EXPLAIN {statement}", [asked_for(asked), 100])
         while cursor.nextset():
             pass
         return "\n".join(row[0] for row in cursor.fetchall())
