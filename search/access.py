@@ -46,16 +46,33 @@ def ids_visible(actor: Actor) -> RawSQL:
     The ORM takes longer to write it than PostgreSQL to carry it out, so it is written once for all
     who differ in nothing but who they are.
     """
-    somebody = replace(actor, user_id=SOMEBODY if actor.user_id else None)
-    written = _ids_written(somebody, masks=masks())
-    return RawSQL(  # noqa: S611 - what the ORM wrote, values apart
-        written.sql, [actor.user_id if each == SOMEBODY else each for each in written.params]
-    )
+    return _asked_by(actor, _ids_written(somebody(actor), masks=masks()))
 
 
 @lru_cache(maxsize=1000)
-def _ids_written(somebody: Actor, *, masks: bool) -> RawSQL:
-    return ids_of(_visible(somebody, masks=masks))
+def _ids_written(standing_in: Actor, *, masks: bool) -> RawSQL:
+    return ids_of(_visible(standing_in, masks=masks))
+
+
+def _readable(actor: Actor) -> RawSQL:
+    """Return the statement that reads the ids of `collections_visible`, written once likewise."""
+    return _asked_by(actor, _readable_written(somebody(actor)))
+
+
+@lru_cache(maxsize=1000)
+def _readable_written(standing_in: Actor) -> RawSQL:
+    return ids_of(collections_visible(standing_in))
+
+
+def somebody(actor: Actor) -> Actor:
+    """Return who stands for the actor where a statement is written once for all like them."""
+    return replace(actor, user_id=SOMEBODY if actor.user_id else None)
+
+
+def _asked_by(actor: Actor, written: RawSQL) -> RawSQL:
+    return RawSQL(  # noqa: S611 - what the ORM wrote, values apart
+        written.sql, [actor.user_id if each == SOMEBODY else each for each in written.params]
+    )
 
 
 def sources_attached(actor: Actor, holder: UUID) -> QuerySet[Source]:
@@ -74,7 +91,7 @@ def _masked(sources: QuerySet[Source], *, masks: bool) -> QuerySet[Source]:
 def may_read(actor: Actor, document: str = "id") -> Q:
     """Return the condition that the actor may read the document of that column."""
     filed = Filing.objects.filter(document_id=OuterRef(document))
-    return ~Exists(filed) | Exists(filed.filter(collection__in=_ids(collections_visible(actor))))
+    return ~Exists(filed) | Exists(filed.filter(collection__in=_readable(actor)))
 
 
 def may_change(actor: Actor, document: str = "id") -> Q:
@@ -85,9 +102,7 @@ def may_change(actor: Actor, document: str = "id") -> Q:
 
 def collections_holding(actor: Actor, *, value: str = "collection_id") -> ArraySubquery:
     """Return the collections of a document (ids, or another value) that the actor may read."""
-    filed = Filing.objects.filter(
-        document_id=OuterRef("id"), collection__in=_ids(collections_visible(actor))
-    )
+    filed = Filing.objects.filter(document_id=OuterRef("id"), collection__in=_readable(actor))
     return ArraySubquery(filed.values(value))
 
 

@@ -136,10 +136,10 @@ def place_of(ids: RawSQL, counted: Sequence[Any], *, recurs: bool) -> Within:
     )
 
 
-def ids_of(sources: QuerySet[Source]) -> RawSQL:
-    """Return the statement that reads the sources' ids: the ORM builds it once for all of them."""
+def ids_of(rows: QuerySet[Any]) -> RawSQL:
+    """Return the statement that reads the rows' ids: the ORM builds it once for all of them."""
     try:
-        sql, params = sources.order_by().values("id").query.sql_with_params()
+        sql, params = rows.order_by().values("id").query.sql_with_params()
     except EmptyResultSet:  # the ORM knows that there are none
         return NO_IDS
     return RawSQL(sql, params)  # noqa: S611 - what the ORM wrote, values apart

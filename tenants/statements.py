@@ -41,14 +41,15 @@ def rows_written(sql: str, rows: Sequence[Sequence[Any]]) -> None:
 class Written(Generic[M]):
     """The statement of a query set in which `places` stand for the values of each call.
 
-    A place is a value of the right type that stands nowhere else in the statement.
+    A place is a value of the right type that stands where the call's value shall, once or more
+    often, and nowhere else in the statement.
     """
 
     def __init__(self, rows: QuerySet[M], *places: Any) -> None:
         compiler: Any = rows.query.get_compiler(connection=connection)
         self._sql, parameters = compiler.as_sql()
         self._parameters: Final = list(parameters)
-        self._places: Final = [self._place_of(place) for place in places]
+        self._places: Final = [self._places_of(place) for place in places]
         select, about = compiler.select, compiler.klass_info
         own = about["select_fields"]
         self._model: type[M] = about["model"]
@@ -58,9 +59,11 @@ class Written(Generic[M]):
         self._more: Final[dict[str, int]] = compiler.annotation_col_map or {}
         self._converters: Final = compiler.get_converters([column[0] for column in select])
 
-    def _place_of(self, place: Any) -> int:
+    def _places_of(self, place: Any) -> list[int]:
         given = [getattr(each, "obj", each) for each in self._parameters]  # bytes come wrapped
-        [found] = [at for at, each in enumerate(given) if each == place]
+        found = [at for at, each in enumerate(given) if each == place]
+        if not found:
+            raise ValueError(f"{place!r} stands nowhere in the statement.")
         return found
 
     def first(self, *values: Any) -> M | None:
@@ -69,8 +72,9 @@ class Written(Generic[M]):
 
     def _found(self, values: Sequence[Any]) -> Iterator[M]:
         parameters = list(self._parameters)
-        for at, value in zip(self._places, values, strict=True):
-            parameters[at] = value
+        for places, value in zip(self._places, values, strict=True):
+            for at in places:
+                parameters[at] = value
         for row in map(list, rows_planned(self._sql, parameters)):
             for at, (converters, expression) in self._converters.items():
                 for convert in converters:
