@@ -23,7 +23,6 @@ from urllib.parse import parse_qs, urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 from lxml import etree
 from saml2 import BINDING_HTTP_REDIRECT
@@ -42,7 +41,7 @@ DS = "http://www.w3.org/2000/09/xmldsig#"
 Change = Callable[[Any], Any]
 
 
-def certificate_make(days: int = 30) -> tuple[bytes, bytes]:
+def certificate_make(days: int = 30) -> tuple[rsa.RSAPrivateKey, bytes]:
     """Return a new key and a certificate of its own, as PEM; it ended where `days` is negative."""
     key = rsa.generate_private_key(65537, 2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "idp.test")])
@@ -54,12 +53,7 @@ def certificate_make(days: int = 30) -> tuple[bytes, bytes]:
         .not_valid_before(ends - timedelta(days=60)).not_valid_after(ends)
         .sign(key, hashes.SHA256())
     )  # fmt: skip
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return pem, built.public_bytes(serialization.Encoding.PEM)
+    return key, built.public_bytes(serialization.Encoding.PEM)
 
 
 @dataclass
@@ -69,7 +63,7 @@ class SamlIdp:
     folder: Path
     url: str = ""
     services: list[str] = field(default_factory=list)  # metadata of who it knows
-    key: bytes = b""
+    key: rsa.RSAPrivateKey | None = None  # an object: read from a file, it is checked at length
     certificate: bytes = b""
     published: bytes = b""
     before: Change | None = None
@@ -95,7 +89,6 @@ class SamlIdp:
         return f"{self.url}/metadata"
 
     def _config(self, **more: Any) -> IdPConfig:
-        (self.folder / "key.pem").write_bytes(self.key)
         (self.folder / "certificate.pem").write_bytes(self.published)
         config = IdPConfig()
         config.load(
@@ -110,7 +103,6 @@ class SamlIdp:
                         "want_authn_requests_signed": False,
                     }
                 },
-                "key_file": str(self.folder / "key.pem"),
                 "cert_file": str(self.folder / "certificate.pem"),
                 **more,
             }
@@ -158,7 +150,7 @@ class SamlIdp:
         if not form:
             told = http_redirect_message(
                 etree.tostring(root).decode(), where, "back-to-here", sigalg=SIG_RSA_SHA256,
-                sign=self.signs, backend=RSACrypto(load_pem_private_key(self.key, None)),
+                sign=self.signs, backend=RSACrypto(self.key),
             )  # fmt: skip
             return str(dict(told["headers"])["Location"])
         if self.signs:
