@@ -1,6 +1,7 @@
 """Staff: plans, dated prices, and what tenants used. The ledger and reservations are read-only."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
@@ -132,6 +133,7 @@ class PriceAdmin(Importing, InDollars, Coded):
     """Add a row that begins on a later day; a price that has begun stays as it was."""
 
     form = PriceForm
+    ranges: ClassVar = {"usd": (Decimal(0), None)}
     fields: ClassVar = ["model", "route", "unit", "usd", "per", "effective_from", "source"]
     readonly_fields: ClassVar = ["usd_told"]
     import_kind = "prices"

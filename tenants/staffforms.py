@@ -8,7 +8,8 @@ staff's.
 """
 
 import json
-from typing import Any
+from decimal import Decimal
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -51,8 +52,13 @@ class ModelAdmin(UnfoldAdmin):
     """The base of every list of staff's: its forms are carried out once, upon what was seen."""
 
     change_form_before_template = "staff/form_keys.html"
+    # What figures are at least and at most; else a constraint of the database refuses, by its name.
+    ranges: ClassVar[dict[str, tuple[Decimal, Decimal | None]]] = {}
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **given: Any) -> Any:
+        if db_field.name in self.ranges:
+            least, most = self.ranges[db_field.name]
+            given |= {"min_value": least, "max_value": most}
         if isinstance(db_field, models.JSONField):
             given.setdefault("form_class", JsonField)
         return super().formfield_for_dbfield(db_field, request, **given)

@@ -19,6 +19,7 @@ from tenants.staffpages import PageViews
 class CreditGrantAdmin(PageViews, ModelAdmin):
     """Grants above, their list below; one that is changed burns down anew from its first day."""
 
+    ranges: ClassVar = {"amount_usd": (Decimal(0), None)}
     list_before_template = "billing/staff/credits.html"
     list_display: ClassVar = [
         "name", "program", "amount_usd", "starts_on", "expires_on", "covers_aws",
@@ -58,6 +59,7 @@ class CreditGrantAdmin(PageViews, ModelAdmin):
             title="Funding pack",
             pack=funding_pack(growth=growth),
             growth="" if growth is None else f"{growth.normalize():f}",
+            refused=request.GET.get("growth", "") if growth is None else "",
         )
 
     def pack_markdown(self, request: HttpRequest) -> HttpResponse:

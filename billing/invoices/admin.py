@@ -1,6 +1,7 @@
 """Staff: invoices with their steps, to whom they are addressed, credits, what the provider said."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, ClassVar, Final
 from uuid import uuid4
 
@@ -178,6 +179,7 @@ class BillingAccountAdmin(ByWorkspace, ByPlan, ModelAdmin):
     empty = "An account holds to whom a workspace's invoices are addressed, and how they are taxed."
     list_display: ClassVar = ["tenant_id", "name", "currency", "tax_percent", "next_plan"]
     search_fields: ClassVar = ["tenant_id", "name"]
+    ranges: ClassVar = {"tax_percent": (Decimal(0), Decimal("99.99"))}
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         blank = BillingAccount.blank(uuid4())
@@ -200,6 +202,7 @@ class AccountCreditAdmin(ByWorkspace, InDollars, FixedRows):
     list_display: ClassVar = ["granted_at", "tenant_id", "usd_told", "reason", "expires_on"]
     search_fields: ClassVar = ["tenant_id", "reason"]
     readonly_fields: ClassVar = ["granted_at", "usd_told"]
+    ranges: ClassVar = {"usd": (Decimal("0.01"), None)}
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         if obj is None:

@@ -106,6 +106,11 @@ def test_staff_add_a_grant_see_it_burn_and_take_the_funding_pack_away(manage: Ma
     twelve = sum(month * Decimal("1.1") ** number for number in range(12))
     assert f"| Twelve months | ${twelve:,.2f} |" in text
     assert "growth is assumed" in staff.get(f"{PAGE}funding-pack.md?growth=zzz").content.decode()
+    for wrong_growth in ("zzz", "101", "NaN"):
+        page = staff.get(f"{PAGE}funding-pack/?growth={wrong_growth}").content.decode()
+        assert "a number from -50 to 100" in page
+        assert f'value="{wrong_growth}"' in page
+    assert "a number from" not in staff.get(f"{PAGE}funding-pack/?growth=-50").content.decode()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -152,6 +152,8 @@ def test_whatever_is_typed_into_a_form_of_staffs_is_kept_or_refused_with_a_word(
                 wrong.append((where, typed, answer.status_code))
             elif answer.status_code == 422 and "errornote" not in page:
                 wrong.append((where, typed, "refused without a word"))
+            elif "is violated" in page:
+                wrong.append((where, typed, "refused by the name of a constraint"))
             elif answer.status_code == 302:
                 lists.add(answer["Location"])
     wrong += [(where, "afterwards") for where in lists if staff.get(where).status_code != 200]
@@ -180,6 +182,9 @@ def pages() -> list[tuple[str, dict[str, str]]]:
         ("/admin/billing/creditgrant/add/",
          {"name": "Activate", "program": "activate", "amount_usd": "100", "starts_on": "2026-01-01",
           "expires_on": later}),
+        ("/admin/billing/billingaccount/add/", {"tenant_id": ALICE.workspace, "tax_percent": "19"}),
+        ("/admin/billing/price/add/",
+         {"model": "of.tests", "unit": "input_tokens", "usd": "1", "effective_from": later}),
         ("/admin/billing/planversion/add/",
          {"plan": "growth", "effective_from": later, "terms": "{}"}),
     ]  # fmt: skip
