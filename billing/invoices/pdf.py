@@ -3,51 +3,21 @@
 from decimal import Decimal
 from io import BytesIO
 from typing import Any, Final
-from xml.sax.saxutils import escape
 
 from django.utils.translation import gettext, override
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
-from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+from reportlab.platypus import SimpleDocTemplate, Spacer, Table, TableStyle
 
+from billing.invoices.lettering import INK, lettered
 from billing.invoices.models import Invoice, InvoiceLine
 from billing.invoices.money import language_in, money_in
 from tenants.numbers import written
 from tenants.wording import day, month
 
-INK: Final = colors.HexColor("#1b1d22")
-GREY: Final = colors.HexColor("#5d6370")
 RULE: Final = colors.HexColor("#d9dce3")
 WIDTH: Final = A4[0] - 40 * mm - 12  # the frame keeps six points on each side
-# The fonts of every PDF reader write Western European; other scripts take one that readers bring.
-OTHER_SCRIPTS: Final = "HeiseiKakuGo-W5"
-
-
-def _font(text: str) -> str:
-    try:
-        text.encode("cp1252")
-    except UnicodeEncodeError:
-        if OTHER_SCRIPTS not in pdfmetrics.getRegisteredFontNames():
-            pdfmetrics.registerFont(UnicodeCIDFont(OTHER_SCRIPTS))
-        return OTHER_SCRIPTS
-    return "Helvetica"
-
-
-def _text(
-    text: str, size: float = 9.5, *, grey: bool = False, right: bool = False, bold: bool = False
-) -> Any:
-    font = _font(text)
-    if bold and font == "Helvetica":
-        font = "Helvetica-Bold"
-    style = ParagraphStyle(
-        "text", fontName=font, fontSize=size, leading=size * 1.4,
-        textColor=GREY if grey else INK, alignment=2 if right else 0,
-    )  # fmt: skip
-    return Paragraph(escape(text).replace("\n", "<br/>"), style)
 
 
 def invoice_pdf(invoice: Invoice, lines: list[InvoiceLine]) -> bytes:
@@ -83,9 +53,9 @@ def _document(invoice: Invoice, lines: list[InvoiceLine]) -> bytes:
     head = Table(
         [
             [
-                _text(address or invoice.workspace, 10),
+                lettered(address or invoice.workspace, 10),
                 Table(
-                    [[_text(name, grey=True), _text(value)] for name, value in facts],
+                    [[lettered(name, grey=True), lettered(value)] for name, value in facts],
                     colWidths=[22 * mm, 48 * mm],
                     style=[
                         ("TOPPADDING", (0, 0), (-1, -1), 1),
@@ -96,11 +66,15 @@ def _document(invoice: Invoice, lines: list[InvoiceLine]) -> bytes:
         ],
         colWidths=[WIDTH - 70 * mm, 70 * mm],
         style=[("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (0, 0), 0)],
+        splitInRow=1,  # an address of many lines goes on on the next page
     )
     rows: list[list[Any]] = [
-        [_text(gettext("What"), grey=True), _text(gettext("Amount, USD"), grey=True, right=True)]
+        [
+            lettered(gettext("What"), grey=True),
+            lettered(gettext("Amount, USD"), grey=True, right=True),
+        ]
     ]
-    rows += [[_text(line.text), _text(money(line.usd), right=True)] for line in lines]
+    rows += [[lettered(line.text), lettered(money(line.usd), right=True)] for line in lines]
     sums: list[tuple[str, Decimal]] = [(gettext("Subtotal"), invoice.subtotal)]
     if invoice.credits:
         sums.append((gettext("Credits"), -invoice.credits))
@@ -108,12 +82,13 @@ def _document(invoice: Invoice, lines: list[InvoiceLine]) -> bytes:
     sums.append((f"{invoice.tax_name} {percent} %", invoice.tax))
     first = len(rows)
     rows += [
-        [_text(name, grey=True, right=True), _text(money(sum_), right=True)] for name, sum_ in sums
+        [lettered(name, grey=True, right=True), lettered(money(sum_), right=True)]
+        for name, sum_ in sums
     ]
     rows.append(
         [
-            _text(gettext("Total"), 11, right=True, bold=True),
-            _text(money(invoice.total), 11, right=True, bold=True),
+            lettered(gettext("Total"), 11, right=True, bold=True),
+            lettered(money(invoice.total), 11, right=True, bold=True),
         ]
     )
     table = Table(
@@ -136,14 +111,14 @@ def _document(invoice: Invoice, lines: list[InvoiceLine]) -> bytes:
     )
     document.build(
         [
-            _text(seller, 16, bold=True),
-            *([_text(seller_more, grey=True)] if seller_more else []),
+            lettered(seller, 16, bold=True),
+            *([lettered(seller_more, grey=True)] if seller_more else []),
             Spacer(1, 8 * mm),
             head,
             Spacer(1, 8 * mm),
             table,
             Spacer(1, 8 * mm),
-            _text(note, 8.5, grey=True),
+            lettered(note, 8.5, grey=True),
         ]
     )
     return made.getvalue()
