@@ -4,6 +4,7 @@ import re
 from functools import cache
 from pathlib import Path
 from stat import S_ISREG
+from time import monotonic
 from typing import Any, Final
 
 from django.conf import settings
@@ -29,8 +30,8 @@ FILE_POLICY: Final = (
 class StampedFiles(StaticFilesStorage):
     """Addresses with the time of their file's last change, where nothing stamps the names.
 
-    A browser then asks for a file again when it has changed, and not with each page. A look at the
-    disk for each address, some microseconds; what stands before the time is put together once.
+    A browser then asks for a file again when it has changed, and not with each page. The disk is
+    looked at once a second for each address: a long list names its icons' some hundred times.
     Fonts keep the address by which the styles name them, or a page that loads one ahead would load
     it twice.
     """
@@ -38,8 +39,16 @@ class StampedFiles(StaticFilesStorage):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._address = cache(super().url)
+        self._stamped: dict[str | None, tuple[float, str]] = {}  # until when, and what
 
     def url(self, name: str | None) -> str:
+        until, address = self._stamped.get(name, (0.0, ""))
+        if monotonic() > until:
+            address = self._stamp(name)
+            self._stamped[name] = (monotonic() + 1, address)
+        return address
+
+    def _stamp(self, name: str | None) -> str:
         address = self._address(name)
         file = None if address.endswith(FONT) else _file_of(name or "")
         try:
