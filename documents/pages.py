@@ -33,6 +33,8 @@ from tenants.keyset import Page, page_of, position_of
 PAGE_ROWS: Final = 50
 CHOICES: Final = 200  # documents that a form offers at once
 QUERY_CHARACTERS: Final = 200
+# Stands for each row's document in the menu that they share: see static/documents/list.js.
+ANY: Final = {"id": UUID(int=0), "name": "{name}"}
 STATES: Final = {
     "": gettext_lazy("All"),
     "in_flight": gettext_lazy("In progress"),

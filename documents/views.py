@@ -17,6 +17,7 @@ from documents.errors import (
     BULK_AT_MOST,
 )
 from documents.pages import (
+    ANY,
     STATES,
     Listing,
     ids_of,
@@ -71,6 +72,7 @@ def document_list(request: HttpRequest) -> HttpResponse:
         {
             "nav": "documents",
             "documents": page.rows,
+            "any": ANY,
             "listing": listing,
             "tabs": listing.tabs(document_counts(actor)),
             "columns": listing.columns(),

@@ -171,6 +171,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "config.context.workspace",
             ],
+            "builtins": ["config.templatetags.icons"],
         },
     }
 ]

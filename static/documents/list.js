@@ -7,6 +7,7 @@
   const news = document.querySelector("[data-live-news]");
   const EVERY = 1200;
   const AT_ONCE = 100;
+  const ANY = "00000000-0000-0000-0000-000000000000"; // stands for the document in the menu's addresses
   let timer = 0;
 
   const live = () => [...rows.querySelectorAll("tr[data-live]")].map((row) => row.dataset.document).slice(0, AT_ONCE);
@@ -64,6 +65,22 @@
     }
     schedule();
   }
+
+  /* The rows' menus are alike but for the document, so the page has one, which each takes when it is opened. */
+  rows.addEventListener("unpack", ({ target: menu }) => {
+    if (!menu.matches(".menu") || menu.querySelector(".menu__list")) return;
+    const { document: id, name, status } = menu.closest("tr").dataset;
+    const made = document.getElementById("document-menu").content.cloneNode(true);
+    if (status !== "ready") made.querySelector("[data-ready]").remove();
+    for (const element of made.querySelectorAll("*")) {
+      for (const { name: attribute, value } of [...element.attributes]) {
+        const filled = value.replaceAll(ANY, id).replaceAll("{name}", () => name);
+        if (filled !== value) element.setAttribute(attribute, filled);
+      }
+    }
+    menu.append(made);
+    window.htmx?.process(menu);
+  });
 
   /** A finished upload adds its row. */
   document.addEventListener("document:uploaded", async (event) => {

@@ -198,9 +198,10 @@
     return event.clientX < edge.left || event.clientX > edge.right || event.clientY < edge.top || event.clientY > edge.bottom;
   }
 
-  /* What a fold holds as a template is put in its place when it is opened: a page of hundreds is ready sooner. */
+  /* What a fold holds as a template is put in its place when opened: a page of hundreds is ready sooner. */
 
   function unpack(fold) {
+    fold.dispatchEvent(new Event("unpack", { bubbles: true }));
     const held = one(":scope > template", fold);
     if (!held) return;
     held.replaceWith(held.content);

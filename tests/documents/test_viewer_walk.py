@@ -131,10 +131,18 @@ def its_menu_comes_when_it_is_opened(page: Page, row: Locator) -> None:
     row.locator("summary").focus()
     page.keyboard.press("ArrowDown")
     expect(row.get_by_role("link", name="Open", exact=True)).to_be_focused()
-    expect(row.get_by_role("link", name="Download")).to_be_visible()
+    its = row.get_attribute("data-document")
+    for link, address in (
+        ("Open", f"/documents/{its}/"),
+        ("Ask about this", f"/ask/?document={its}"),
+        ("Download", f"/documents/{its}/original/"),
+    ):
+        expect(row.get_by_role("link", name=link, exact=True)).to_have_attribute("href", address)
     check(page)
     row.get_by_role("button", name="Delete").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    asked = page.get_by_role("dialog")
+    expect(asked).to_contain_text(f"Delete “{NAME}”?")
+    asked.get_by_role("button", name="Delete").click()
     expect(row).to_have_count(0)
 
 

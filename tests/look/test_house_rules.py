@@ -58,7 +58,7 @@ def test_a_mail_is_text_and_escapes_nothing(template: Path) -> None:
 @pytest.mark.parametrize("template", TEMPLATES, ids=named)
 def test_every_icon_is_in_the_sprite(template: Path) -> None:
     text = template.read_text()
-    used = re.findall(r'components/icon\.html" with name="([^"]+)"', text)
+    used = re.findall(r'{% icon "([^"]+)"', text)
     used += re.findall(r'\bicon="([a-z-]+)"', text)
     assert set(used) <= ICONS
 
