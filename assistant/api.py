@@ -341,4 +341,5 @@ def _write_members(data: dict[str, Any]) -> dict[str, Any]:
         "document_ids": data.get("document_ids") or [],
         "thorough": data.get("thorough", False),
         "text_id": data.get("text_id"),
+        "once": data.get("once") or "",
     }

@@ -209,6 +209,12 @@ class WriteSerializer(Asked):
     text_id = serializers.UUIDField(
         required=False, allow_null=True, help_text="A kept text that gets another version."
     )
+    once = serializers.CharField(
+        required=False,
+        max_length=64,
+        help_text="A word of yours for a new text. Sent again with it, as after a lost answer, what"
+        " is written becomes the next version of that text and no second one.",
+    )
     thorough = serializers.BooleanField(
         required=False, help_text="Let the frontier model write, where the plan has the choice."
     )

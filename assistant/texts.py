@@ -2,8 +2,9 @@
 
 import json
 import re
+from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 from django.db.models import F, Max, QuerySet
@@ -57,6 +58,11 @@ def text_of(actor: Actor, text_id: UUID | str) -> WrittenText:
     return text
 
 
+def text_changed_at(text_id: UUID) -> datetime | None:
+    """Return when a text got its newest version; None where there is no such text yet."""
+    return WrittenText.objects.filter(id=text_id).values_list("updated_at", flat=True).first()
+
+
 def versions_of(actor: Actor, text: WrittenText) -> list[TextVersion]:
     """Return the versions, the first first, with the citations that the actor may open today."""
     versions = list(text.versions.all())
@@ -86,27 +92,29 @@ def text_keep(
     content: str,
     citations: list[dict[str, Any]],
     request_id: UUID,
+    new_id: UUID | None = None,
 ) -> tuple[TextVersion, dict[str, Any] | None]:
     """Keep what was written as the next version of a text, or as a new text; that by one statement.
 
     The settlement that waits, if one does, is written in it; then what the request used is returned
     too. What was `given` to be rewritten is kept before, unless it is the newest version already.
-    Raises NotFound for a text that is not the actor's, or that was deleted meanwhile.
+    `new_id` is that of a new text. Raises NotFound for a text that is not the actor's, or that was
+    deleted meanwhile.
     """
     written = TextVersion(
         content=content, origin=Origin.WRITTEN, citations=citations, request_id=request_id
     )
     before = [TextVersion(content=given, origin=Origin.GIVEN)] if given else []
     if text_id is None:
-        return _new(actor, task, _title(content or given), [*before, written])
+        return _new(actor, new_id or uuid4(), task, _title(content or given), [*before, written])
     return _next(actor, text_id, [*before, written]), None
 
 
 def _new(
-    actor: Actor, task: str, title: str, versions: list[TextVersion]
+    actor: Actor, text_id: UUID, task: str, title: str, versions: list[TextVersion]
 ) -> tuple[TextVersion, dict[str, Any] | None]:
     assert actor.user_id is not None  # nobody writes without one
-    text = WrittenText(owner_id=actor.user_id, task=task, title=title)
+    text = WrittenText(id=text_id, owner_id=actor.user_id, task=task, title=title)
     values: list[Any] = [text.id, text.owner_id, text.task, text.title]
     for number, version in enumerate(versions, start=1):
         version.text, version.number = text, number

@@ -7,9 +7,11 @@ is written from those, so that its citations lead to real passages. How much was
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
+from django.utils import timezone
 from django.utils.translation import gettext
 
 from assistant.errors import (
@@ -25,7 +27,7 @@ from assistant.errors import (
 from assistant.reading import PART_CHARACTERS, reading_of
 from assistant.services import thorough_checked
 from assistant.shapes import citation_dict, withheld_dict
-from assistant.texts import text_keep
+from assistant.texts import text_changed_at, text_keep
 from assistant.texts import text_of as kept_text
 from assistant.writeprompts import SYSTEMS, Kind, write_content
 from bedrock.errors import ModelStreamInterrupted
@@ -75,6 +77,7 @@ class WriteTask:
     documents: tuple[Document, ...]
     thorough: bool = False
     text_id: UUID | None = None  # the kept text that gets another version
+    new_id: UUID | None = None  # of the new text, which may have been begun already
 
 
 def task_checked(
@@ -86,10 +89,12 @@ def task_checked(
     document_ids: Sequence[UUID],
     thorough: bool = False,
     text_id: UUID | None = None,
+    once: str = "",
 ) -> WriteTask:
     """Return the task. Raises what is wrong with it; nothing is ever cut.
 
-    A draft needs instructions, a rewrite a text, a summary a text or documents.
+    A draft needs instructions, a rewrite a text, a summary a text or documents. `once` names a new
+    text among the actor's: what is sent again with it makes no second one.
     """
     feature_require(FEATURE)
     instructions = instructions.replace("\x00", "").strip()
@@ -110,7 +115,9 @@ def task_checked(
     thorough = thorough_checked(thorough, FEATURE)
     if text_id is not None:
         kept_text(actor, text_id)
-    return WriteTask(kind, instructions, text, _documents(actor, wanted), thorough, text_id)
+    new_id = uuid5(actor.user_id, once) if once and actor.user_id and text_id is None else None
+    documents = _documents(actor, wanted)
+    return WriteTask(kind, instructions, text, documents, thorough, text_id, new_id)
 
 
 def _documents(actor: Actor, wanted: list[UUID]) -> tuple[Document, ...]:
@@ -136,6 +143,7 @@ class Writing:
     frames: LiveFrames = field(default_factory=LiveFrames)
     cancelled: threading.Event = field(default_factory=threading.Event)
     request_id: UUID = field(default_factory=uuid4)
+    begun_at: datetime = field(default_factory=timezone.now)
     shown: bool = False
     error: TenantryError | None = None
     _read: list[dict[str, Any]] = field(default_factory=list)
@@ -240,13 +248,21 @@ class Writing:
             self.frames.send("withdrawn", reason="guardrail")
 
     def _kept(self, text: str, citations: list[dict[str, Any]]) -> dict[str, Any]:
-        """Keep the text as a version, and return which; nowhere if its text was deleted since."""
+        """Keep the text as a version, and return which; nowhere if its text was deleted since.
+
+        Nor what was left off by a reader who has asked for the same text again: that is kept.
+        """
         task = self.task
+        text_id = task.text_id or task.new_id
+        changed_at = text_id and text_changed_at(text_id)
+        if changed_at and changed_at > self.begun_at and self.cancelled.is_set():
+            return {}
         try:
             version, used = text_keep(
                 actor=self.actor,
                 task=task.kind,
-                text_id=task.text_id,
+                text_id=text_id if changed_at else task.text_id,
+                new_id=task.new_id,
                 given=task.text if task.kind == "rewrite" else "",
                 content=text,
                 citations=citations,

@@ -14,6 +14,7 @@
   let saved = "";
   let given = ""; // the text that was last sent
   let kept = null; // the text that the next writing is another version of
+  let begun = ""; // by which it is the same text, where its answer was lost and it is sent again
 
   /* What was given and written comes back by the back button and after a reload. */
 
@@ -28,11 +29,12 @@
       if (typeof value === "boolean") field.checked = value;
       else if (value !== undefined) field.value = value;
     }
-    const { frame, partial, text: sent } = tenantry.kept.get("written") ?? {};
+    const { frame, partial, text: sent, begun: by = "" } = tenantry.kept.get("written") ?? {};
     if (!frame && !partial) return;
     clear();
     text.classList.remove("caret");
     given = sent;
+    begun = by;
     if (frame) {
       finished(frame);
       part("announce").textContent = "";
@@ -44,7 +46,7 @@
   }
 
   /** Whoever leaves while it is written has what had arrived, too. */
-  const keepPart = () => markdown && tenantry.kept.set("written", { partial: markdown, text: given });
+  const keepPart = () => markdown && tenantry.kept.set("written", { partial: markdown, text: given, begun });
   addEventListener("pagehide", () => { if (control) keepPart(); });
 
   let typed = 0;
@@ -66,7 +68,10 @@
     if (documents.length) body.document_ids = documents;
     if (form.elements.thorough?.checked) body.thorough = true;
     // Of another text nothing that was written before is a version.
-    if (kept && (!body.text || body.text === given || body.text.trim() === markdown.trim())) body.text_id = kept;
+    const same = !body.text || body.text === given || body.text.trim() === markdown.trim();
+    if (kept && same) body.text_id = kept;
+    if (!begun || !same) begun = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    body.once = begun;
     given = body.text;
     return body;
   }
@@ -88,6 +93,7 @@
 
   async function write() {
     const body = task();
+    const lost = gettext("The connection was lost. What had arrived is kept; try again.");
     keepFields();
     tenantry.kept.set("written", null);
     say("");
@@ -95,18 +101,25 @@
     control = new AbortController();
     busy(true);
     try {
-      const response = await tenantry.fetch(form.getAttribute("action"), {
+      const send = () => tenantry.fetch(form.getAttribute("action"), {
         method: "POST",
         body: JSON.stringify(body),
         headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
         signal: control.signal,
       });
-      if (!await eventsOf(response, heard)) throw new Error(gettext("The connection was lost. What had arrived is kept; try again."));
+      const response = await send().catch((error) => {
+        if (error.status !== 404 || !body.text_id) throw error;
+        kept = null; // deleted in another tab: it is a new text
+        delete body.text_id;
+        return send();
+      });
+      if (!await eventsOf(response, heard)) say(lost);
     } catch (error) {
-      if (!control.signal.aborted) say(error.message);
+      // What breaks in mid-stream has the browser's own words alone.
+      if (!control.signal.aborted) say(error.code ? error.message : lost);
     }
     text.classList.remove("caret");
-    if (control.signal.aborted) keepPart();
+    if (!tenantry.kept.get("written")) keepPart();
     part("step").hidden = true;
     control = null;
     busy(false);
@@ -147,7 +160,7 @@
   function finished(frame) {
     markdown = frame.text;
     text.innerHTML = frame.html; // sanitized by the server
-    tenantry.kept.set("written", { frame, text: given });
+    tenantry.kept.set("written", { frame, text: given, begun });
     sources(frame.citations);
     const parted = frame.read.filter((each) => each.read < each.characters);
     keep(frame);

@@ -60,6 +60,7 @@
   async function ask() {
     const given = new FormData(form);
     const answer = coming(question.value.trim());
+    const lost = gettext("The connection was lost. What had arrived is kept; try again.");
     document.querySelector("[data-suggestions]")?.remove();
     answers.prepend(answer.box);
     control = new AbortController();
@@ -71,10 +72,10 @@
         headers: { Accept: "text/event-stream" },
         signal: control.signal,
       });
-      if (!await eventsOf(response, answer.told)) throw new Error(gettext("The connection was lost. What had arrived is kept; try again."));
+      if (!await eventsOf(response, answer.told)) throw new Error(lost);
       question.select();
     } catch (error) {
-      answer.ended(control.signal.aborted ? gettext("Stopped. What had arrived is kept.") : error.message);
+      answer.ended(control.signal.aborted ? gettext("Stopped. What had arrived is kept.") : error.code ? error.message : lost);
     }
     control = null;
     busy(false);
