@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from playwright.sync_api import Page, expect
 
+from assistant.models import Message, MessageRole
 from bedrock.models import LoggedCall
 from bedrock.selectors import logged_of
 from tenants.context import entered
@@ -101,6 +102,24 @@ def test_the_record_links_decision_call_log_ledger_invoice_and_audit_for_who_may
     assert log.count(f'href="/requests/{request_id}/"') == log.count('href="/requests/') == 1
     found = api(ADA).get(f"/api/v1/audit/?request={request_id}").json()["results"]
     assert {row["action"] for row in found} == {"assistant.rename_document", "document.rename"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_record_leads_into_a_conversation_for_as_long_as_it_is_shared() -> None:
+    request_id = asked(MAX)
+    with entered(tenant_of(MAX)):
+        answer = Message.objects.get(request_id=request_id, role=MessageRole.ASSISTANT)
+        text, conversation = answer.text, answer.conversation_id
+    share = f"/assistant/{conversation}/share/"
+    href = f"/assistant/shared/{conversation}/?message={answer.id}#m-{answer.id}"
+    assert "Read the answer" not in record(browser_of(ADA), request_id)
+    assert browser_of(ADA).get(href).status_code == 404
+    assert browser_of(MAX).post(share, {"shared": "1"}).status_code == 302
+    assert f'href="{href}"' in record(browser_of(ADA), request_id)
+    page = browser_of(ADA).get(href).content.decode()
+    assert f'id="m-{answer.id}"' in page and text[:20] in page
+    assert browser_of(MAX).post(share, {"shared": ""}).status_code == 302
+    assert "Read the answer" not in record(browser_of(ADA), request_id)
 
 
 def seen(page: Page, number: int, name: str) -> None:

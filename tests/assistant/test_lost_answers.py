@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,11 +17,13 @@ from playwright.sync_api import Error, Page, expect
 
 from assistant.models import Conversation
 from billing.invoices.models import AccountCredit
+from documents.models import Document
 from tenants.accounts.models import ApiKey, Invitation
 from tenants.context import entered, public_scope
 from tests.assistant.talking import Server
 from tests.assistant.test_browser import STREAM, answers, sign_in
 from tests.assistant.test_lost_lines import file_of, kept
+from tests.documents.helpers import HANDBOOK, ingested, ready
 from tests.support.browser import settled
 from tests.support.cast import ALICE, MAX, PASSWORD
 from tests.support.clients import tenant_of
@@ -108,6 +111,34 @@ def test_forms_whose_answer_was_lost_are_carried_out_once_and_their_answer_is_fo
     answers(page, 1)
     assert (sent(cable, "/assistant/"), count(Conversation)) == (2, 1)
     page.wait_for_load_state("networkidle")
+
+
+def test_a_version_whose_answer_was_lost_is_one(cable: Line, page: Page, tmp_path: Path) -> None:
+    first = ready("Handbook.md", HANDBOOK)
+    through = Server(cable.port)
+    path = f"/documents/{first.id}/"
+    sign_in(page, through, MAX, path)
+    for number, breaks in enumerate((False, True), 2):
+        page.goto(f"http://{through.host(MAX)}{path}")
+        settled(page)
+        form = page.locator(f"form[action$='{path}replace/']")
+        form.evaluate("form => form.closest('details')?.setAttribute('open', '')")
+        file = tmp_path / "Handbook.md"  # on the disk, where the browser reads it once more
+        file.write_text(f"{HANDBOOK}{number}")
+        form.locator("[name=file]").set_input_files(file)
+        lose(cable, f"{path}replace/", breaks=breaks)
+        form.get_by_role("button", name="Replace").click(no_wait_after=True)
+        if breaks:
+            lost_for_good(page, cable)
+        page.wait_for_url(lambda url, path=path: path not in url and "/documents/" in url)
+        settled(page)
+        assert sent(cable, f"{path}replace/") == 2
+        with entered(tenant_of(MAX)):
+            newest = Document.objects.order_by("-version").first()
+            assert newest and (Document.objects.count(), newest.version) == (number, number)
+        path = f"/documents/{newest.id}/"
+        assert page.url.endswith(path)
+        ingested(newest.id)  # what is still being read is not replaced
 
 
 def test_a_credit_whose_answer_was_lost_is_granted_once(cable: Line, page: Page) -> None:
