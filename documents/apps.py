@@ -7,16 +7,19 @@ class DocumentsConfig(AppConfig):
     verbose_name = "Documents"
 
     def ready(self) -> None:
+        from documents.exporting import originals_named
         from documents.health import queue_probe
         from documents.reembedding import moved_reembed
         from documents.restoring import files_missing
         from documents.retention import documents_over, documents_retire
+        from tenants.lifecycle.export import names_register
         from tenants.lifecycle.health import probe_register
         from tenants.lifecycle.restoring import restored_register
         from tenants.lifecycle.retention import Kind, kind_register
         from tenants.lifecycle.steps import moved_register
         from tenants.webhooks.events import event_declare
 
+        names_register("documents", originals_named)
         restored_register("documents", files_missing)
         moved_register(moved_reembed)
         probe_register("queue", "Documents", queue_probe, order=60)

@@ -1,7 +1,8 @@
 """Everything a workspace owns as one ZIP archive that can be read without us.
 
-`tables/` holds each table of its schema as JSON lines, `objects/` what it stored, `usage.jsonl` its
-ledger; apps add what reads better as documents. `manifest.json` lists every file with its SHA-256.
+`tables/` holds each table of its schema as JSON lines, `documents/` and `objects/` what it stored,
+`usage.jsonl` its ledger; apps add what reads better as documents. `manifest.json` lists every file
+with its SHA-256.
 Secrets (hashes of passwords and keys, sessions) stay out, and so does what is derived from the rest
 (search indexes). Runs in the entered tenant, with that tenant's own database role and credentials.
 """
@@ -46,9 +47,10 @@ README: Final = """\
 Everything that the workspace {name} ({slug}) owned on {date:%d %B %Y}.
 
 tables/      each table as JSON lines: one row a line, UTF-8
-objects/     the files as they were uploaded, and what was stored beside them
-             (tables/documents_document.jsonl tells which is which document: object_key)
+documents/   the files as they were uploaded, by name, with the id that tables/ know each by
 conversations/  each conversation as Markdown
+texts/       the newest version of each text of Write, as Markdown
+objects/     what else was stored
 invoices/    each issued invoice as PDF and as CSV
 usage.jsonl  every metered amount with its price
 manifest.json  every file here with its size and SHA-256
@@ -60,11 +62,18 @@ indexes, which can be made again from the documents.
 Files = Callable[[], Iterable[tuple[str, bytes]]]
 _contributed: dict[str, Files] = {}
 _derived: set[str] = set()
+Names = Callable[[], Iterable[tuple[str, str]]]
+_named: dict[str, Names] = {}
 
 
 def export_register(name: str, files: Files) -> None:
     """Add files of an app: `files()` yields (path, content) inside the entered tenant."""
     _contributed[name] = files
+
+
+def names_register(folder: str, names: Names) -> None:
+    """Call objects of an app by names: `names()` yields (key, path in the folder) of each."""
+    _named[folder] = names
 
 
 def derived_register(*tables: str) -> None:
@@ -106,12 +115,15 @@ def export_write(file: BinaryIO) -> int:
         for name, files in _contributed.items():
             for path, content in files():
                 archive.add(f"{name}/{path}", [content])
+        named = {
+            key: f"{folder}/{path}" for folder, names in _named.items() for key, path in names()
+        }
         for key in objects_list():
             if key.startswith(f"{DERIVED}/"):
                 continue  # made of other objects, which are here
             if key.startswith(f"{EXPORTS}/"):
                 continue
-            archive.add(f"objects/{key}", object_parts(key) or [])
+            archive.add(named.get(key, f"objects/{key}"), object_parts(key) or [])
         manifest = {"workspace": tenant.slug, "tenant_id": str(tenant.id), "files": archive.files}
         opened.writestr("manifest.json", json.dumps(manifest, indent=2))
     return len(archive.files) + 1

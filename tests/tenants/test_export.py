@@ -25,7 +25,8 @@ def test_an_archive_holds_everything_of_its_workspace_and_no_secret() -> None:
         user = user_of(person)
         with entered(tenant_of(person)):
             actor = Actor(user.id, user.role, "session")
-            document_upload(actor=actor, file=io.BytesIO(canary), name=f"{person.name}.txt")
+            name = f"../{person.name}: a <notice>.final.txt"
+            document_upload(actor=actor, file=io.BytesIO(canary), name=name)
             talk = Conversation.objects.create(owner=user, title=f"What {person.name} asked")
             Message.objects.create(conversation=talk, position=1, role="user", text=canary.decode())
     connection.close()
@@ -45,7 +46,11 @@ def test_an_archive_holds_everything_of_its_workspace_and_no_secret() -> None:
     for secret in (b"pbkdf2", b"argon2", PASSWORD.encode(), ALICE.key.encode()):
         assert secret not in everything
     (document,) = map(json.loads, content["tables/documents_document.jsonl"].splitlines())
-    assert content[f"objects/{document['object_key']}"] == b"The amber canary."
+    file = f"documents/Alice a noticefinal {document['id']}.txt"
+    assert content[file] == b"The amber canary."
+    assert f"objects/{document['object_key']}" not in content
+    folders = {name.partition("/")[0] for name in content if "/" in name}
+    assert all(f"{folder}/" in content["README.txt"].decode() for folder in folders)
     (talk_file,) = (name for name in content if name.startswith("conversations/What Alice asked"))
     assert b"The amber canary." in content[talk_file]
     sheet, document = sorted(name for name in content if name.startswith("invoices/"))
