@@ -142,8 +142,7 @@ def things(acme: TenantContext, globex: TenantContext) -> Iterator[Things]:
             lambda base=base: (
                 agent.get_knowledge_base(knowledgeBaseId=base)["knowledgeBase"]["status"]
                 == "ACTIVE"
-            ),
-            within=5,
+            )
         )
     yield made
     bedrock.delete_provisioned_model_throughput(provisionedModelId=throughput)

@@ -71,8 +71,8 @@ def test_one_who_waits_in_line_passes_when_units_have_come_back() -> None:
     assert passes(acme, shared(20))
     assert not passes(acme, shared(18))
     began = time.monotonic()
-    assert passes(acme, shared(18), patience=3)  # they are back after 0.9 s
-    assert 0.05 < time.monotonic() - began < 3
+    assert passes(acme, shared(18), patience=15)  # they are back after 0.9 s
+    assert 0.05 < time.monotonic() - began < 10
 
 
 def test_one_tenant_cannot_take_the_region_from_another() -> None:

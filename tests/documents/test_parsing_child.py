@@ -178,7 +178,7 @@ def test_a_nursery_that_dies_takes_the_child_along(tmp_path: Path) -> None:
         confined = Path(f"/proc/{child[0].pid}/status")
         eventually(lambda: "NoNewPrivs:\t1\n" in confined.read_text())
         process.kill()
-        eventually(lambda: ended(child[0]), within=3)
+        eventually(lambda: ended(child[0]), within=10)
         return _collected(out, DEFAULT, 10_000)
 
     with path.open("rb") as source:

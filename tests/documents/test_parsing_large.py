@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 from pathlib import Path
@@ -72,3 +73,7 @@ def test_a_file_that_is_opened_anew_reads_the_same_and_is_not_read_for_ever(
     assert FACT in whole.text
     # Pages share fonts, which are read anew each time: up to twice the file, then all is kept.
     assert at_once.taken < anew.taken < 4 * len(data)
+    # The child ends with all that it has open; what was opened here is closed here.
+    for each in gc.get_objects():
+        if type(each) is pdf_opened.OpenedPdf:
+            each.document.close()

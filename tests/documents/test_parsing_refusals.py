@@ -46,7 +46,7 @@ def test_a_hostile_file_is_refused_while_the_parent_stays_small(
     with pytest.raises(ParsingError) as refusal:
         parse(path, media_type)
     assert refusal.value.code == code
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
     assert psutil.Process().memory_info().rss - before < 64 * 1024 * 1024
 
 

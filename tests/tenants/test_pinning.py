@@ -261,7 +261,7 @@ def test_credentials_are_refreshed_behind_the_callers_back(
     def assume(wanted: Wanted) -> Any:
         asked.append(wanted)
         if len(asked) > 1:
-            answered.wait(10)
+            answered.wait(60)
         number = str(len(asked))
         return {"Credentials": {"AccessKeyId": number, "SecretAccessKey": "s", "SessionToken": "t"}}
 
@@ -271,7 +271,7 @@ def test_credentials_are_refreshed_behind_the_callers_back(
     begun = time.monotonic()
     for _ in range(50):
         assert vended.credentials(wanted).access_key == "1"
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30  # none waits for the answer
     eventually(lambda: len(asked) == 2)
     answered.set()
     eventually(lambda: vended._vended[wanted].credentials.access_key == "2")
