@@ -6,8 +6,9 @@ import pytest
 from django.db import ProgrammingError, connection, transaction
 from django.test import Client
 
+from bedrock.errors import RulesChanged
 from bedrock.models import Intervention, PostureRequest, SafetyRules, Tier
-from bedrock.postureguard import STRICTNESS
+from bedrock.postureguard import STRICTNESS, posture_move
 from billing.models import LedgerEntry
 from tenants.accounts.models import AuditEvent
 from tenants.context import TenantContext, entered, public_scope
@@ -189,6 +190,14 @@ def test_the_second_of_two_admins_is_told_and_loses_nothing(localaws: LocalAws) 
     assert tenant_of(ADA).posture == "general"
     thresholds = {"part": "thresholds", "version": "0", "t_HATE": "0.35"}
     assert 'value="0.35"' in two.post("/settings/safety/", thresholds).content.decode()
+
+
+def test_of_two_postures_chosen_in_one_instant_the_later_is_told(localaws: LocalAws) -> None:
+    looked = tenant_of(ADA)  # both requests began under this posture
+    assert put(ALICE, "internal").json()["posture"] == "internal"
+    with entered(looked), pytest.raises(RulesChanged), transaction.atomic():
+        posture_move(looked, "regulated")
+    assert tenant_of(ADA).posture == "internal"
 
 
 def test_the_bench_asks_each_guardrail_and_the_own_rules_and_is_metered(

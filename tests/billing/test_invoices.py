@@ -25,7 +25,7 @@ from psycopg import sql
 from billing.errors import NotAllowed
 from billing.invoices.models import Invoice
 from billing.invoices.pdf import invoice_pdf
-from billing.invoices.states import invoice_issue
+from billing.invoices.states import invoice_issue, invoice_release
 from tenants.accounts.models import AuditEvent
 from tenants.context import SYSTEM, entered, public_scope
 from tests.billing.month import (
@@ -41,7 +41,7 @@ from tests.billing.month import (
     workspaces,
 )
 from tests.support.cast import ALICE, CHARLIE, INES
-from tests.support.clients import code_of, staff_client, tenant_of
+from tests.support.clients import browser_of, code_of, staff_client, tenant_of
 from tests.support.services import Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -184,6 +184,13 @@ def test_what_is_not_known_holds_an_invoice_and_never_makes_a_wrong_one(
     owner.execute("DELETE FROM billing_billingaccount")
     assert drafted(manage)["changed"] == 2
     assert {invoice_for(made[name]).state for name in ("running", "currency")} == {"draft"}
+    # Nor is one issued while the sums are not known, or are those of an hour ago.
+    unknown, fine = invoice_for(made["noterms"]).id, invoice_for(made["fine"]).id
+    with public_scope("staff"), pytest.raises(NotAllowed, match="cannot be released"):
+        invoice_release(actor=SYSTEM, invoice_id=unknown, reason="Never mind.")
+    book(owner, [one_row(made["fine"])], MONTH)
+    with public_scope("staff"), pytest.raises(NotAllowed, match="behind the ledger"):
+        invoice_issue(actor=SYSTEM, invoice_id=fine)
 
 
 def test_numbers_have_no_gap_and_what_is_issued_never_changes(manage: Manage, owner: Any) -> None:
@@ -382,7 +389,7 @@ def test_a_workspace_sees_its_own_issued_invoices_and_moves_itself_alone(
         issued = invoice_issue(actor=SYSTEM, invoice_id=invoice_for(globex.id).id)
     assert issued.total == Decimal("2400.00")
     with entered(acme):
-        # Its own of last month is a draft still.
+        # Its own of last month is a draft still, which is told to nobody in it.
         assert {one.workspace for one in Invoice.objects.all()} == {acme.name}
         assert not Invoice.objects.exclude(series=2025).exists()
         with connection.cursor() as cursor, pytest.raises(Exception, match="may not move"):
@@ -391,6 +398,10 @@ def test_a_workspace_sees_its_own_issued_invoices_and_moves_itself_alone(
             cursor.execute("SELECT billing_move_plan(%s, 'ended')", [acme.id])
         with connection.cursor() as cursor, pytest.raises(Exception, match="denied"):
             cursor.execute("UPDATE billing_billingaccount SET tax_percent = 0")
+    for path in ("/api/v1/invoices/", "/usage/invoices/"):
+        draft = f"{path}{invoice_for(acme.id).id}/"
+        assert browser_of(ALICE).get(draft).status_code == 404
+        assert browser_of(CHARLIE).get(f"{path}{issued.id}/").status_code == 200
     with entered(globex):
         assert {one.id for one in Invoice.objects.exclude(series=2025)} == {issued.id}
     assert datetime.now(UTC) > MONTH

@@ -14,6 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from tenants.accounts.models import AuditEvent, Invitation, Role, User
+from tenants.accounts.services import user_create
 from tenants.context import entered
 from tenants.webhooks.models import Delivery, Endpoint
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, Person
@@ -154,6 +155,15 @@ def test_a_revoked_invitation_leads_nowhere() -> None:
     assert stranger(ALICE.host).get(link()).status_code == 404
 
 
+def test_who_has_come_in_by_another_way_meanwhile_is_made_no_second_time() -> None:
+    invited("mia@example.com")
+    with entered(tenant_of(ALICE)):
+        user_create(email="mia@example.com", password=PASSWORD, name="Mia", role=Role.VIEWER)
+    answer = stranger(ALICE.host).post(link(), {"name": "Other", "password": PASSWORD})
+    assert answer.status_code == 404
+    assert members()["mia@example.com"] == ("viewer", True)
+
+
 def aside(ask: Callable[[], Any]) -> Any:
     """Ask in another thread: beside a browser, the main one has a running loop."""
 
@@ -182,6 +192,9 @@ def test_roles_are_changed_by_those_above_and_never_by_oneself() -> None:
         other = User.objects.exclude(email__in=[ALICE.email, BOB.email]).first()
         assert other is not None
     assert code_of(patched(BOB, str(other.id), role="owner")) == "forbidden"
+    asked = {"email": "mia@example.com", "role": "owner"}
+    invites = api(BOB).post("/api/v1/invitations/", asked, content_type="application/json")
+    assert code_of(invites) == "forbidden"
     assert patched(ALICE, str(user_of(CHARLIE).id), role="viewer").status_code == 404
     assert patched(ALICE, str(uuid4()), role="viewer").status_code == 404
     assert patched(ALICE, bob).status_code == 400
@@ -231,6 +244,9 @@ def test_the_workspace_always_keeps_an_active_owner() -> None:
     }  # fmt: skip
     refused = browser_of(BOB).post(f"/settings/members/{alice}/", {"active": "no"})
     assert refused.status_code == 403
+    refused = browser_of(BOB).post(f"/settings/members/{user_of(ADA).id}/", transfer)
+    assert refused.status_code == 403
+    assert members() == held
 
 
 def test_who_is_put_out_comes_in_by_no_invitation_of_theirs() -> None:

@@ -7,6 +7,7 @@ from django.db import ProgrammingError, connection, transaction
 
 from tenants.accounts.models import AuditEvent
 from tenants.context import Actor, entered
+from tenants.errors import Forbidden
 from tenants.lifecycle.renaming import NAME_CHARACTERS, workspace_rename
 from tenants.seen import ChangedMeanwhile
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE
@@ -55,6 +56,9 @@ def test_only_an_owner_renames() -> None:
     before = tenant_of(ADA).name
     assert 'action="/settings/workspace/name/"' not in browser_of(ADA).get(PAGE).content.decode()
     assert browser_of(ADA).post(FORM, {"name": "Mine"}).status_code == 403
+    admin = Actor(user_id=None, role="admin", kind="session")
+    with entered(tenant_of(ADA)), pytest.raises(Forbidden):
+        workspace_rename(actor=admin, name="Mine")
     assert tenant_of(ADA).name == before
 
 
