@@ -29,17 +29,26 @@ from tenants.accounts.models import User
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
 from tenants.errors import NotFound
+from tenants.naming import one_line
 from tenants.seen import ChangedMeanwhile, seen_turn
 
 Kind = InvoiceLine.Kind
 OPENS = (Kind.SEATS, Kind.OVERAGE, Kind.USAGE)
 
 
+class LinesField(forms.CharField):
+    """Lines as names are kept; a browser counts one character for a line's end, and sends two."""
+
+    def to_python(self, value: Any) -> str:
+        lines = (super().to_python(value) or "").splitlines()
+        return "\n".join(one_line(line) for line in lines).strip()
+
+
 class AccountForm(forms.Form):
     """To whom invoices are addressed, and how sums are written."""
 
     name = NameField(max_length=200, required=False, label=_("Name on invoices"))
-    address = forms.CharField(
+    address = LinesField(
         max_length=500,
         required=False,
         label=_("Address"),

@@ -9,8 +9,11 @@ from typing import Final
 import pypdfium2
 import pytest
 
-from billing.invoices.models import Invoice, InvoiceLine
+from billing.invoices.models import BillingAccount, Invoice, InvoiceLine
 from billing.invoices.pdf import invoice_pdf
+from tenants.context import public_scope
+from tests.support.cast import ALICE
+from tests.support.clients import browser_of, tenant_of
 
 EMBEDDED: Final = b"DejaVuSans"
 NAMES: Final = (
@@ -65,3 +68,15 @@ def test_an_address_of_many_lines_goes_on_over_pages() -> None:
     assert "0a\n" in words
     assert "149a" in words
     assert "Total" in words
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_address_may_have_as_many_letters_as_its_field_counts() -> None:
+    typed = "\r\n".join(["Kiln \u202eRoad", "", *["a"] * 243])  # a browser counts 499 of them
+    sent = {"name": "Acme", "address": typed, "tax_number": "", "email": "", "locale": "en-US"}
+    owner = browser_of(ALICE)
+    assert owner.post("/usage/invoices/details/", sent).status_code == 302
+    with public_scope("staff"):
+        kept = BillingAccount.objects.get(tenant_id=tenant_of(ALICE).id).address
+    assert kept == "\n".join(["Kiln Road", "", *["a"] * 243])
+    assert owner.post("/usage/invoices/details/", sent | {"address": "a" * 501}).status_code == 422
