@@ -113,6 +113,7 @@ def test_parts_become_a_document_once() -> None:
     assert made.status_code == 201, made.content
     again = complete(upload, parts=parts)
     assert (again.status_code, again.json()["id"]) == (201, upload["id"])
+    assert code_of(post(f"{UPLOADS}{upload['id']}/complete/", {}, ADA)) == "upload_gone"
     document = ingested(upload["id"])
     assert (document.status, document.sha256) == ("ready", hashlib.sha256(LARGE).hexdigest())
     assert "140 euros" in text_of(document)
