@@ -65,7 +65,7 @@ def bench(*, actor: Actor, text: str, side: Side) -> Bench:
     """Try a text against each posture and the own rules. Raises Invalid, InputTooLong, and what a
     call raises that is not admitted or cannot be made; what was tried until then is in the ledger.
     """
-    said = text.replace("\x00", "").strip()
+    said = text.replace("\x00", "").replace("\r\n", "\n").strip()
     if not said:
         raise Invalid(_("Type a text to try."))
     if len(said) > CHARACTERS:

@@ -103,7 +103,7 @@ def question_checked(question: str) -> str:
 
     A longer question is refused, never cut: a cut one is another question.
     """
-    asked = question.replace("\x00", "").strip()
+    asked = question.replace("\x00", "").replace("\r\n", "\n").strip()
     if not asked:
         raise QuestionEmpty
     if len(asked) > QUESTION_CHARACTERS:
