@@ -124,6 +124,14 @@ def test_a_text_is_its_users_alone(person: Person) -> None:
         content_type="application/json",
     )
     assert answer.status_code == refused
+    theirs = api(person)
+    address, json = f"/api/v1/write/texts/{kept}/", "application/json"
+    assert theirs.patch(address, {"title": "x"}, content_type=json).status_code == refused
+    assert theirs.delete(address).status_code == refused
+    restored = theirs.post(f"{address}restore/", {"version": 1}, content_type=json)
+    assert restored.status_code == refused
+    mine = text(kept)
+    assert mine["title"] != "x" and len(mine["versions"]) == 2
 
 
 def test_a_summary_of_several_documents_is_kept_with_its_sources() -> None:
