@@ -47,7 +47,6 @@
     const had = tenantry.kept.get("answers");
     if (!had || answers.querySelector("[data-answer]")) return;
     answers.innerHTML = had; // as the server sent it
-    htmx.process(answers);
     document.querySelector("[data-suggestions]")?.remove();
   }
 

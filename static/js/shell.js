@@ -203,9 +203,7 @@
   function unpack(fold) {
     fold.dispatchEvent(new Event("unpack", { bubbles: true }));
     const held = one(":scope > template", fold);
-    if (!held) return;
-    held.replaceWith(held.content);
-    window.htmx?.process(fold);
+    held?.replaceWith(held.content);
   }
   document.addEventListener("toggle", ({ target }) => { if (target.open) unpack(target); }, true);
 

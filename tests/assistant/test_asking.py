@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from documents.models import Document
 from tests.assistant.talking import Server, kinds
@@ -117,11 +117,18 @@ def test_a_reader_sees_what_happens_and_goes_on_from_the_answer(
     expect(answers.first.locator("h2")).to_have_text(asked_next)
     expect(answers.first.locator("[data-grounded]")).to_be_visible()
     check(page)
+    how_it_was_answered_opens(answers.first)
     page.reload()
     expect(page.locator("[data-answer]")).to_have_count(3)
+    how_it_was_answered_opens(answers.nth(1))
     page.locator("#question").fill(" ")
     page.keyboard.press("Enter")
     expect(page.locator("[data-answer]").first).to_contain_text("question_empty")
+
+
+def how_it_was_answered_opens(answer: Locator) -> None:
+    answer.locator("[data-why] summary").click()
+    expect(answer.locator("[data-why-body] dl")).to_contain_text("us-east-1")
 
 
 def test_as_events_the_guardrails_message_is_withdrawn_and_the_rest_follows(
