@@ -381,14 +381,22 @@ def _told(keys: list[str], asked: str, refund: Refund | None) -> bytes:
     pipe.evalsha(back.sha, len(refund.keys), *refund.keys, refund.told)
     pipe.evalsha(take.sha, len(keys), *keys, asked)
     given, answer = pipe.execute(raise_on_error=False)
-    if isinstance(answer, redis.exceptions.NoScriptError):  # Redis has started anew
+    # Redis has started anew, and may know one of the two again from another process.
+    late = isinstance(given, redis.exceptions.NoScriptError)
+    if late:
         refund_send(refund)
-        return take(keys=keys, args=[asked])  # type: ignore[no-any-return]
-    if isinstance(given, redis.RedisError):
+    elif isinstance(given, redis.RedisError):
         _lost("bucket.refund_lost", given)
+    if isinstance(answer, redis.exceptions.NoScriptError) or (late and _refused(answer)):
+        return take(keys=keys, args=[asked])  # type: ignore[no-any-return]
     if isinstance(answer, redis.RedisError):
         raise answer
     return answer  # type: ignore[no-any-return]
+
+
+def _refused(answer: bytes | redis.RedisError) -> bool:
+    """Return whether that is a refusal, which has taken nothing."""
+    return isinstance(answer, bytes) and not answer.startswith(b"0 ")
 
 
 _waiting: Counter[UUID] = Counter()

@@ -73,11 +73,15 @@ def test_a_refusal_takes_nothing_from_any_bucket() -> None:
 def test_what_a_call_has_not_used_goes_back_with_the_next_taking_or_at_the_blocks_end() -> None:
     plan_make("little", model_tokens_per_minute=6_000)
     with entered(on_plan(tenant_of(ALICE), "little")):
-        for scripts_lost in (False, True):
+        for known in (None, 0, 1, 2):  # of the scripts, since Redis has started anew; or it has not
             with settlements_ride():
                 for _ in range(3):  # what is left in the bucket is not enough for the next one
-                    if scripts_lost:
+                    if known is not None:
                         tenants_redis.redis_client().script_flush()
+                    if known:  # by another process, which has used that one
+                        tenants_redis.redis_client().script_load(
+                            bucket._scripts()[known - 1].script
+                        )
                     held = reserve({Unit.INPUT: 5_900})
                     settle(held, model=MODEL, units={Unit.INPUT: 1})
         bucket.take(Rates(10**9, 6_000, 10, 10, 3), {Metric.MODEL_TOKENS: 5_900}, stream=None)
