@@ -29,6 +29,7 @@ from tests.support.cast import ALICE, MAX, PASSWORD
 from tests.support.clients import tenant_of
 from tests.support.line import Line, line
 from tests.support.localaws import LocalAws
+from tests.support.waiting import eventually
 
 LOST = "chrome-error://**"
 KEYS, MEMBERS, CREDITS = "/settings/keys/", "/settings/members/", "/admin/billing/accountcredit/"
@@ -60,8 +61,18 @@ def lost_for_good(page: Page, cable: Line) -> None:
         page.wait_for_url(LOST, wait_until="commit")
     page.wait_for_url(LOST, wait_until="commit")
     cable.mend()
-    page.reload()
+    eventually(lambda: reloaded(page))
     settled(page)
+
+
+def reloaded(page: Page) -> bool:
+    """Reload, unless the browser's own page, told of already, has yet to take its place."""
+    try:
+        page.reload()
+    except Error as error:
+        assert "Not attached to an active page" not in error.message
+        raise
+    return True
 
 
 def test_forms_whose_answer_was_lost_are_carried_out_once_and_their_answer_is_found(
