@@ -12,6 +12,7 @@ from assistant.models import Conversation, Message, Rating
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor
 from tenants.errors import Invalid
+from tenants.naming import many_lines
 from tenants.wording import grouped
 
 REASON_CHARACTERS: Final = 1_000
@@ -54,7 +55,7 @@ def answer_rate(
     """
     if rating and rating not in Rating.values:
         raise Invalid(_("A rating is up, down or empty."))
-    said = reason.replace("\x00", "").strip()
+    said = many_lines(reason)
     if len(said) > REASON_CHARACTERS:
         raise Invalid(
             _("A reason holds at most %(most)s characters; shorten it.")

@@ -36,7 +36,7 @@ from tenants.accounts.audit import audit_write
 from tenants.context import Actor, current
 from tenants.errors import Invalid, NotAuthenticated, NotFound
 from tenants.lifecycle.holding import hold_refuse
-from tenants.naming import one_line
+from tenants.naming import many_lines, one_line
 
 LEASE: Final = timedelta(seconds=15)
 TITLE_CHARACTERS: Final = 120
@@ -96,7 +96,7 @@ def conversation_delete(*, actor: Actor, conversation_id: UUID) -> None:
 
 def message_checked(text: Any) -> str:
     """Return a message's text. Raises MessageEmpty or MessageTooLong; nothing is ever cut."""
-    said = text.replace("\x00", "").strip() if isinstance(text, str) else ""
+    said = many_lines(text) if isinstance(text, str) else ""
     if not said:
         raise MessageEmpty
     if len(said) > MESSAGE_CHARACTERS:

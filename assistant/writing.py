@@ -58,6 +58,7 @@ from tenants.context import Actor
 from tenants.errors import NotFound, TenantryError
 from tenants.foreseen import error_members, foreseen
 from tenants.liveframes import LiveFrames
+from tenants.naming import many_lines
 
 FEATURE: Final = "write"
 PASSAGES: Final = 8  # found for a draft
@@ -97,8 +98,7 @@ def task_checked(
     text among the actor's: what is sent again with it makes no second one.
     """
     feature_require(FEATURE)
-    instructions = instructions.replace("\x00", "").strip()
-    text = text.replace("\x00", "").strip()
+    instructions, text = many_lines(instructions), many_lines(text)
     if len(instructions) > INSTRUCTION_CHARACTERS:
         raise InstructionsTooLong(limit=INSTRUCTION_CHARACTERS)
     if len(text) > TEXT_CHARACTERS:

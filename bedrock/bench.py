@@ -25,6 +25,7 @@ from bedrock.wordmatch import holds
 from billing.selectors import request_cost
 from tenants.context import Actor, TenantContext, current, entered
 from tenants.errors import Invalid
+from tenants.naming import many_lines
 from tenants.wording import grouped
 
 FEATURE: Final = "bench"
@@ -65,7 +66,7 @@ def bench(*, actor: Actor, text: str, side: Side) -> Bench:
     """Try a text against each posture and the own rules. Raises Invalid, InputTooLong, and what a
     call raises that is not admitted or cannot be made; what was tried until then is in the ledger.
     """
-    said = text.replace("\x00", "").replace("\r\n", "\n").strip()
+    said = many_lines(text)
     if not said:
         raise Invalid(_("Type a text to try."))
     if len(said) > CHARACTERS:

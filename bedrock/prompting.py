@@ -20,7 +20,7 @@ from tenants import governance
 from tenants.accounts.audit import audit_write
 from tenants.context import Actor, TenantContext, current
 from tenants.errors import NotFound
-from tenants.naming import one_line
+from tenants.naming import many_lines, one_line
 from tenants.versions import version_check
 from tenants.wording import grouped
 
@@ -190,7 +190,7 @@ def _name(value: Any) -> str:
 
 
 def _instructions(value: Any) -> str:
-    text = str(value).replace("\x00", "").replace("\r\n", "\n").strip()
+    text = many_lines(str(value))
     if len(text) > INSTRUCTION_CHARACTERS:
         raise SettingsWrong(
             _("Instructions have up to %(most)s characters.")

@@ -37,6 +37,7 @@ from documents.withheld import passages_refused, withheld_told
 from search.retrieval import Passage, RetrievalScope, retrieve
 from tenants.context import Actor, current
 from tenants.liveframes import LiveFrames
+from tenants.naming import many_lines
 
 FEATURE: Final = "ask"
 PASSAGES: Final = 8
@@ -103,7 +104,7 @@ def question_checked(question: str) -> str:
 
     A longer question is refused, never cut: a cut one is another question.
     """
-    asked = question.replace("\x00", "").replace("\r\n", "\n").strip()
+    asked = many_lines(question)
     if not asked:
         raise QuestionEmpty
     if len(asked) > QUESTION_CHARACTERS:

@@ -1,4 +1,4 @@
-"""Names that people give: on one line, and of nothing that a reader could not see."""
+"""Names that people give, on one line and of nothing that a reader could not see, and texts."""
 
 import re
 import unicodedata
@@ -40,3 +40,11 @@ def one_line(text: str) -> str:
     return " ".join(
         "".join(each for each in seen if unicodedata.category(each) not in _NO_LETTERS).split()
     )
+
+
+def many_lines(text: str) -> str:
+    """Return a text as it is kept: without NUL and the space around it.
+
+    A form sends the end of a line as two characters; it counts as one here, as its field counts it.
+    """
+    return text.replace("\x00", "").replace("\r\n", "\n").strip()

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from search.retrieval import Passage, RetrievalScope
 from tenants.context import Actor
 from tenants.errors import Invalid
+from tenants.naming import many_lines
 from tenants.wording import grouped
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Tool:
 def text_in(args: Args, name: str, *, limit: int = ARGUMENT_CHARACTERS) -> str:
     """Return an argument's text. Raises ToolRefused; models send anything."""
     value = args.get(name)
-    said = value.replace("\x00", "").strip() if isinstance(value, str) else ""
+    said = many_lines(value) if isinstance(value, str) else ""
     if not said:
         raise ToolRefused(_("%(name)s is missing.") % {"name": name})
     if len(said) > limit:

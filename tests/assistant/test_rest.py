@@ -97,6 +97,18 @@ def test_messages_have_a_text_of_a_certain_length() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_form_s_message_has_the_length_that_its_field_counts() -> None:
+    conversation = conversation_for(BOB)
+    lines = "x\r\n" * (MESSAGE_CHARACTERS // 2 - 1) + "xy"  # a browser sends a line's end as two
+    browser_of(BOB).post(f"/assistant/{conversation}/", {"text": lines})
+    question, answer = said_in(BOB, conversation)
+    assert question.text == lines.replace("\r", "")
+    rate = f"/assistant/{conversation}/answers/{answer.id}/rate/"
+    reason = {"rating": "down", "reason": "x\r\n" * 499 + "xy"}
+    assert browser_of(BOB).post(rate, reason).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_message_is_answered_in_one_piece() -> None:
     ready("Travel policy.md", HANDBOOK)
     path = f"{HOME}{conversation_for(BOB)}/"

@@ -37,6 +37,12 @@ def test_a_text_is_rewritten() -> None:
     assert written["citations"] == []
 
 
+def test_the_end_of_a_line_counts_once_in_what_is_to_be_written() -> None:
+    lines = "x\r\n" * (TEXT_CHARACTERS // 2 - 1) + "xy"
+    rules = "x\r\n" * (INSTRUCTION_CHARACTERS // 2 - 1) + "xy"
+    assert write(task="rewrite", text=lines, instructions=rules).status_code == 200
+
+
 def test_a_draft_follows_its_instructions() -> None:
     points = "An invitation to the summer party\n- It is on June 12.\n- We meet in the garden."
     answer = write(task="draft", instructions=points)
