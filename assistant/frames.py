@@ -5,7 +5,9 @@ So numbers never repeat, even after a crash, and nothing has to be stored to kno
 those between two steps are left for what concerns one socket alone, like an error about its own
 request. Frames of a conversation stand in one Redis Stream under their own numbers, so that any
 process can replay them from any point; listeners in the same process get them from memory, without
-a hop. They are kept beside the turn, by a thread of the process: no word waits for Redis.
+a hop. They are kept beside the turn, by a thread of the process: no word waits for Redis. The same
+thread tells of steps, so that the socket's event loop and the turn's thread do not compute at once
+while the first word is on its way.
 """
 
 import json
@@ -19,14 +21,14 @@ import redis
 import structlog
 
 from tenants.context import TenantContext, entered
-from tenants.liveframes import Frame, LiveFrames
+from tenants.liveframes import STEPS, Frame, LiveFrames
 from tenants.redis import redis_client, tenant_key
 
 STEP: Final = 1_000
 SPAN: Final = 1_000_000_000
 KEPT_SECONDS: Final = 3600
 KEPT_FRAMES: Final = 20_000
-GATHERED: Final = 0.02  # seconds in which frames are gathered, to be kept by one message to Redis
+GATHERED: Final = 0.02  # seconds: then frames are kept by one message to Redis, and steps told
 REDIS_PAUSE: Final = 2.0  # seconds without a try after Redis failed: an answer does not wait for it
 ENDS: Final = ("turn.finished", "error")  # one of them is a turn's last frame
 
@@ -69,6 +71,9 @@ class TurnFrames(LiveFrames):
     def ended(self) -> bool:
         """Whether the last frame so far is one that ends a turn."""
         return bool(self._frames) and self._frames[-1]["type"] in ENDS
+
+    def _may_wait(self, kind: str) -> bool:
+        return kind in STEPS
 
     def _keep(self, frame: Frame) -> None:
         """Have the frame kept soon; the last one, and all before it, when this returns."""
@@ -136,6 +141,7 @@ def _keep_due() -> None:
         frames = _due.get()
         time.sleep(GATHERED)
         try:
+            frames.tell()
             frames.keep()
         except Exception:  # whatever it is, other turns' frames are kept
             log.exception("frames.not_kept")

@@ -22,6 +22,7 @@ from tenants.redis import ChannelLayer
 
 PATIENCE: Final = 2.0  # seconds that one change of a group may take at Redis
 LOOK_EVERY: Final = 5.0  # seconds between looks whether Redis still knows the groups
+SOON: Final = 0.005  # seconds until a loop tells: whoever had it tell computes on meanwhile, alone
 KEPT: Final = 3600.0  # seconds after which they are told anew; the layer forgets them in a day
 
 Event = dict[str, Any]
@@ -49,7 +50,7 @@ def tell_here(group: str, event: Event) -> None:
     for listener in list(_listeners.values()):
         for member in listener.members_of(group):
             with suppress(RuntimeError):  # its loop has closed, and the socket with it
-                listener.loop.call_soon_threadsafe(member.told, event)
+                _soon(listener.loop, member.told, event)
 
 
 def tell_others(group: str, event: Event) -> None:
@@ -59,9 +60,13 @@ def tell_others(group: str, event: Event) -> None:
     """
     for listener in list(_listeners.values())[:1]:
         with suppress(RuntimeError):
-            listener.loop.call_soon_threadsafe(listener.tell_others, group, event)
+            _soon(listener.loop, listener.tell_others, group, event)
             return
     _aside.submit(_told_others, group, event)  # no socket is open here
+
+
+def _soon(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *args: Any) -> None:
+    loop.call_soon_threadsafe(loop.call_later, SOON, call, *args)
 
 
 def _told_others(group: str, event: Event) -> None:

@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 Frame: TypeAlias = dict[str, Any]
 Listener: TypeAlias = Callable[[Frame | None], None]  # None: no frame follows
+
+STEPS: Final = ("turn.started", "tool")  # what comes before it is clear whether there is an answer
 
 
 class LiveFrames:
@@ -15,6 +17,7 @@ class LiveFrames:
         self._seq = first
         self._step = step
         self._frames: list[Frame] = []
+        self._untold: list[Frame] = []
         self._listeners: list[Listener] = []
         self._lock = threading.Lock()
         self._finished = threading.Event()
@@ -26,12 +29,28 @@ class LiveFrames:
             self._seq += self._step
             frame = {"type": kind, "seq": self._seq, **members}
             self._frames.append(frame)
-            for listener in self._listeners:
-                listener(frame)
-        if kind not in ("turn.started", "tool"):
+            self._untold.append(frame)
+            if not self._may_wait(kind):
+                self._tell()
+        if kind not in STEPS:
             self._decided.set()
         self._keep(frame)
         return frame
+
+    def _may_wait(self, kind: str) -> bool:
+        """Whether listeners get such a frame with the next, or by `tell`; here none waits."""
+        return False
+
+    def tell(self) -> None:
+        """Hand the listeners what waits."""
+        with self._lock:
+            self._tell()
+
+    def _tell(self) -> None:
+        for frame in self._untold:
+            for listener in self._listeners:
+                listener(frame)
+        self._untold.clear()
 
     def _keep(self, frame: Frame) -> None:
         """Keep a frame for readers in other processes; here there are none."""
@@ -43,6 +62,7 @@ class LiveFrames:
         frame it gets None.
         """
         with self._lock:
+            self._tell()
             for frame in self._frames:
                 if frame["seq"] > after:
                     listener(frame)
@@ -61,6 +81,7 @@ class LiveFrames:
         """Say that no frame follows."""
         with self._lock:
             self._finished.set()
+            self._tell()
             for listener in self._listeners:
                 listener(None)
         self._decided.set()

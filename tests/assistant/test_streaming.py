@@ -1,5 +1,6 @@
 """A turn over a real socket: order, numbers, citations, Stop, dropped readers, other versions."""
 
+import time
 from typing import Any
 from uuid import UUID
 
@@ -69,6 +70,22 @@ def test_the_next_question_is_understood_with_the_one_before(server: Server) -> 
         second = talk.ask("And trains?")
     assert first[-1]["seq"] < second[0]["seq"]
     assert "class" in second[-1]["text"]
+
+
+def test_steps_are_told_before_the_model_says_anything(server: Server, localaws: LocalAws) -> None:
+    ready("Travel policy.md", HANDBOOK)
+    conversation = conversation_for(BOB)
+    localaws.script(chunks=["Late."], first_delay_ms=3_000, match=STREAM)
+    with talking(server, BOB, conversation) as talk:
+        talk.say("ask", text=QUESTION)
+        steps = talk.until("tool")
+        while steps[-1]["status"] == "running":
+            steps.append(talk.next())
+        begun = time.monotonic()
+        talk.until("turn.finished")
+    assert kinds(steps) == ["turn.started", "tool"]
+    assert steps[-1]["found"] > 0
+    assert time.monotonic() - begun > 1  # the model was still to speak
 
 
 def test_stop_ends_the_answer_and_the_ledger_is_exact(server: Server, localaws: LocalAws) -> None:
