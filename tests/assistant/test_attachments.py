@@ -26,7 +26,7 @@ from tests.assistant.test_browser import sign_in
 from tests.documents.helpers import HANDBOOK, ingested, upload
 from tests.documents.test_masking import CANARIES, held, others
 from tests.support.browser import check
-from tests.support.cast import ALICE, BOB, CHARLIE, MAX, Person
+from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, Person
 from tests.support.clients import api, browser_of, code_of, tenant_of, user_of
 from tests.support.localaws import LocalAws
 
@@ -185,6 +185,39 @@ def test_a_file_is_attached_once_taken_back_and_kept_as_a_document() -> None:
     assert post(ALICE, "/api/v1/search/", {"query": "kiln"}).json()["results"]
     api(MAX).delete(home(conversation))
     assert api(ALICE).get(f"/api/v1/documents/{file}/").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_is_taken_back_before_it_was_sent_by_its_user_and_alone() -> None:
+    conversation, other = conversation_for(MAX), conversation_for(ADA)
+    sent, unsent = attached(MAX, conversation), attached(MAX, conversation, "Door.md", "# Door")
+    theirs = attached(ADA, other)
+    assert say(MAX, conversation, QUESTION, [sent, sent]).status_code == 201
+    api(MAX).patch(home(conversation), '{"shared": true}', content_type="application/json")
+    question = api(MAX).get(home(conversation)).json()["messages"][0]
+    assert [each["id"] for each in question["attachments"]] == [sent]  # once, though named twice
+
+    def taken_back(person: Person, holder: UUID, file: str) -> tuple[int, str]:
+        answer = api(person).delete(f"{home(holder)}attachments/{file}/")
+        return answer.status_code, code_of(answer) if answer.content else ""
+
+    assert taken_back(MAX, conversation, sent) == (409, "attachment_sent")
+    for person, holder, file in (
+        (ADA, conversation, unsent), (MAX, other, theirs), (CHARLIE, conversation, unsent),
+    ):  # fmt: skip
+        assert taken_back(person, holder, file) == (404, "not_found"), person
+    assert taken_back(MAX, conversation, theirs) == (404, "no_such_attachment")
+    assert taken_back(ADA, other, unsent) == (404, "no_such_attachment")
+
+    def there() -> set[str]:
+        with entered(tenant_of(MAX)):
+            return {str(each) for each in Document.objects.values_list("id", flat=True)}
+
+    assert there() == {sent, unsent, theirs}
+    assert taken_back(MAX, conversation, unsent) == (204, "")
+    assert there() == {sent, theirs}
+    assert api(MAX).delete(home(conversation)).status_code == 204
+    assert there() == {theirs}
 
 
 @pytest.mark.django_db

@@ -152,6 +152,22 @@ def test_nobody_else_and_nothing_late_or_declined_changes_anything(server: Serve
     assert names() == set()
 
 
+def test_what_is_called_otherwise_by_the_time_of_the_yes_stays(server: Server) -> None:
+    document = ready("Price list.csv", PRICES)
+    conversation = conversation_for(MAX)
+    with talking(server, MAX, conversation) as talk, server.http(MAX) as http:
+        action = proposed(talk.ask("Delete the price list"))["action_id"]
+        path = f"/api/v1/documents/{document.id}/"
+        assert http.patch(path, json={"name": "Contracts.csv"}).status_code == 200
+        talk.say("confirm", action_id=action, approve=True)
+        frames = talk.until("turn.finished", "error")
+    [(_, line)] = steps(frames, "failed")
+    assert line.endswith(
+        "“Price list.csv” is called “Contracts.csv” meanwhile, so nothing was done."
+    )
+    assert names() == {"Contracts.csv"}
+
+
 def test_a_viewer_may_look_and_change_nothing(server: Server) -> None:
     ready("Price list.csv", PRICES)
     with talking(server, BOB, conversation_for(BOB)) as talk:

@@ -124,8 +124,12 @@ def test_what_a_tool_brings_is_used_but_for_what_is_refused(
 ) -> None:
     ready("Travel policy.md", HANDBOOK)
     ready("Orders.md", ORDERS)
-    wanted = ({"query": QUESTION}, {"document": "Orders.md"}, {"document": "Travel policy.md"})
-    for name, given in zip(("search_documents", *["read_document"] * 2), wanted, strict=True):
+    for name, given in (
+        ("search_documents", {"query": QUESTION}),
+        ("read_document", {"document": "Orders.md"}),
+        ("read_document", {"document": "Travel policy.md"}),
+        ("search_documents", {"query": "free hotel room"}),
+    ):
         localaws.script(
             tool_use=[{"name": name, "input": given}], match={"operation": "ConverseStream"}
         )
@@ -133,15 +137,16 @@ def test_what_a_tool_brings_is_used_but_for_what_is_refused(
         end = talk.ask("Zebra?")[-1]
     assert end["status"] == "complete"
     assert lines(end)[0] == "Searched your documents: nothing found"
-    assert lines(end).count(LINE) == 1
+    assert lines(end).count(LINE) == 1, "what was refused is not looked at again"
     assert lines(end)[3] == f"Reading a document: {LINE}"
-    found, refused, read = (
+    found, refused, read, again = (
         block["toolResult"]
         for message in localaws.requests("ConverseStream")[-1]["body"]["messages"]
         for block in message["content"]
         if "toolResult" in block
     )
     assert "140 euros" in str(found) and 'id="1" document="Travel policy.md"' in str(found)
-    assert "ignore all previous" not in str([found, refused, read])
+    assert "ignore all previous" not in str([found, refused, read, again])
+    assert "Nothing new was found" in str(again)
     assert refused["status"] == "error"
     assert 'id="1" document="Travel policy.md"' in str(read)

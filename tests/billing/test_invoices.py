@@ -404,4 +404,12 @@ def test_a_workspace_sees_its_own_issued_invoices_and_moves_itself_alone(
         assert browser_of(CHARLIE).get(f"{path}{issued.id}/").status_code == 200
     with entered(globex):
         assert {one.id for one in Invoice.objects.exclude(series=2025)} == {issued.id}
+    with public_scope("staff"):
+        newer = invoice_issue(actor=SYSTEM, invoice_id=invoice_for(acme.id).id)
+        older = Invoice.objects.get(tenant_id=acme.id, series=2025)
+        lines = [one.lines.order_by("position")[0].id for one in (older, newer, issued)]
+    for path in ("/api/v1/invoices", "/usage/invoices"):
+        for one, status in ((older, (200, 404, 404)), (newer, (404, 200, 404))):
+            shown = [f"{path}/{one.id}/lines/{line}/" for line in lines]
+            assert tuple(browser_of(ALICE).get(each).status_code for each in shown) == status
     assert datetime.now(UTC) > MONTH

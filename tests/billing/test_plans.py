@@ -97,6 +97,19 @@ def test_a_downgrade_waits_for_the_months_end_and_can_be_taken_back() -> None:
     assert "Growth begins on" not in client.get("/usage/plans/").content.decode()
 
 
+def test_a_trial_is_had_once_and_chosen_by_nobody_afterwards() -> None:
+    owner, client = api(ALICE), browser_of(ALICE)
+    for answer in (
+        owner.get("/api/v1/plans/trial/effect/"), owner.post("/api/v1/plans/trial/choose/"),
+    ):  # fmt: skip
+        assert (answer.status_code, code_of(answer)) == (422, "plan_not_offered")
+        assert answer.json()["detail"] == "A trial can be had once, at the beginning."
+    assert client.post("/usage/plans/trial/").status_code != 302
+    with entered(tenant_of(ALICE)):
+        assert not BillingAccount.objects.exclude(next_plan="").exists()
+    assert plan_of(ALICE) == "growth"
+
+
 @pytest.fixture
 def came(worker: Worker) -> Iterator[Callable[[datetime], None]]:
     """Have globex exist since a moment: history that no login of the product may write."""
