@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, Final
@@ -10,6 +11,7 @@ from django.http import HttpResponse
 
 # The second four are the first in full width, which spreadsheets take for the same.
 _FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r", "\n")
+_BEHIND: Final = re.compile(r"([;\t\r\n][^\S\t\r\n]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> HttpResponse:
@@ -25,12 +27,14 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
 
 
 def cell_safe(value: Any) -> Any:
-    """Return a text with an apostrophe before it where a spreadsheet would take it for a formula.
+    """Return a text with an apostrophe where a spreadsheet would take what follows for a formula.
 
+    That is at its beginning, and behind a semicolon, a tab or a line's end: where the decimal sign
+    is a comma, spreadsheets split at semicolons, and quotation marks then hold nothing together.
     Spaces before the sign change nothing for some of them.
     """
-    if isinstance(value, str) and (
-        value.startswith(_FORMULA) or value.lstrip().startswith(_FORMULA)
-    ):
-        return f"'{value}"
-    return value
+    if not isinstance(value, str):
+        return value
+    if value.startswith(_FORMULA) or value.lstrip().startswith(_FORMULA):
+        value = f"'{value}"
+    return _BEHIND.sub(r"\1'", value)

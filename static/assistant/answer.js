@@ -245,19 +245,8 @@
     form.scrollIntoView({ block: "nearest" });
   }
 
-  /** Each block of code gets a button that copies it. */
-  function copies(answer) {
-    for (const block of answer.querySelectorAll("[data-answer] pre")) {
-      if (block.querySelector(".code-copy")) continue;
-      const button = Object.assign(document.createElement("button"), { type: "button", className: "button button--quiet code-copy", textContent: gettext("Copy") });
-      button.setAttribute("aria-label", gettext("Copy the code"));
-      button.dataset.copyCode = "";
-      block.append(button);
-    }
-  }
-
   function settle(answer) {
-    copies(answer);
+    codeCopies(answer);
     part(answer, "answer").classList.remove("caret");
     part(answer, "actions").hidden = false;
     const why = part(answer, "why");
@@ -310,7 +299,7 @@
 
   /** Messages as the server rendered them get what scripts add. */
   function brought(from) {
-    copies(from);
+    codeCopies(from);
     for (const box of from.querySelectorAll('[data-action][data-state="waiting"]')) decided(box, "waiting");
   }
 

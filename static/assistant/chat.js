@@ -276,12 +276,6 @@
     } else if (event.target.closest("[data-regenerate]") && !live && !second(event)) {
       const again = { type: "regenerate", message_id: answer.dataset.message };
       send(composer.thorough() ? { ...again, thorough: true } : again);
-    } else if (event.target.closest("[data-copy-code]")) {
-      const code = event.target.closest("pre").querySelector("code").textContent;
-      navigator.clipboard.writeText(code).then(
-        () => toast(gettext("Copied"), "success"),
-        () => toast(gettext("The browser did not allow copying. Select the code and copy it yourself."), "warning"),
-      );
     } else if (event.target.closest("[data-rate]")) {
       answers.rate(answer, event.target.closest("[data-rate]"));
     } else if (event.target.closest("[data-edit]") && !live && !asked) {

@@ -57,11 +57,13 @@ log = structlog.get_logger(__name__)
 @sensitive_post_parameters("password")
 @never_cache
 def sign_in_page(request: HttpRequest) -> HttpResponse:
-    """Show the form; sign in and go where the user was headed.
+    """Show the form; sign in and go where the user was headed. Who is in already is led on there.
 
     With an identity provider, an address of a verified domain leads there; whether somebody here
     has it is neither asked nor told.
     """
+    if request.method != "POST" and isinstance(request.user, User):
+        return redirect(next_of(request))
     form = SignInForm(request.POST or None)
     provider = provider_open()
     form.fields["password"].required = provider is None

@@ -27,8 +27,15 @@ from tenants.signin.webauthn import State, assert_check, register_check
 PURPOSE: Final = "totp"  # of the sealed secret
 CODES: Final = 10
 MOST: Final = 10  # factors of one user
+SHORT: Final = 9  # what has fewer characters is meant for an app's code
 WRONG: Final = gettext_lazy(
     "That code does not fit. Wait for the next one, and check the device's clock."
+)
+NO_RECOVERY: Final = gettext_lazy(
+    "That is none of your recovery codes. Look at it once more; new ones end those before."
+)
+USED_RECOVERY: Final = gettext_lazy(
+    "That recovery code has been used already: each works once. Take another one of yours."
 )
 
 
@@ -184,18 +191,20 @@ def code_use(*, user: User, code: str) -> str:
     """
     plain = _plain(code)
     now = timezone.now()
+    apps = Factor.objects.filter(user=user, kind=Factor.Kind.APP)
     if plain.isdecimal() and len(plain) == 6:
-        for factor in Factor.objects.filter(user=user, kind=Factor.Kind.APP):
+        for factor in apps:
             secret = secret_open(factor.secret, purpose=PURPOSE)
             step = totp_step(secret, plain, after=factor.last_step)
             if step is not None and Factor.objects.filter(id=factor.id, last_step__lt=step).update(
                 last_step=step, last_used_at=now
             ):
                 return "app"
+    if len(plain) < SHORT and apps.exists():
         raise Invalid(WRONG)
-    codes = RecoveryCode.objects.filter(user=user, digest=_digest(code), used_at=None)
-    if not codes.update(used_at=now):
-        raise Invalid(WRONG)
+    codes = RecoveryCode.objects.filter(user=user, digest=_digest(code))
+    if not codes.filter(used_at=None).update(used_at=now):
+        raise Invalid(USED_RECOVERY if codes.exists() else NO_RECOVERY)
     return "recovery"
 
 

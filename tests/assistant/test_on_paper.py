@@ -52,6 +52,10 @@ def test_what_is_wide_is_scrolled_by_keys_and_printed_whole(
             page.keyboard.press("ArrowRight")
             page.wait_for_function("e => e.scrollLeft > 0", arg=wide.element_handle())
         check(page)
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.get_by_role("button", name="Copy the code").click()
+        expect(page.locator(".toast")).to_have_text("Copied")
+        assert page.evaluate("navigator.clipboard.readText()").startswith("def fired(kilns)")
 
         page.emulate_media(media="print")
         assert code.evaluate(REACHES) == 0

@@ -14,15 +14,25 @@ from tests.support.clients import browser_of, tenant_of, user_of
 
 @pytest.mark.parametrize(
     "text",
-    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\u00a0=1", "\uff1d1+1",
-     "\uff0b1", "\uff0d1", "\uff20SUM(A1)", "=HYPERLINK(\"https://e.example\")"],
+    ["=1+1", "+1", "-1", "@SUM(A1)", "\t1", "\r1", "\n1", " =1", "\u00a0=1", "\uff1d1+1", "\uff0b1",
+     "\uff0d1", "\uff20SUM(A1)", "=HYPERLINK(\"https://e.example\")"],
 )  # fmt: skip
 def test_a_formula_gets_an_apostrophe(text: str) -> None:
     assert cell_safe(text) == f"'{text}"
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("Mia;=1+1;", "Mia;'=1+1;"), ('a"; @SUM(A1)', "a\"; '@SUM(A1)"), ("a\n=1+1", "a\n'=1+1"),
+     ("a\r\n -1", "a\r\n '-1"), ("a\t+1", "a\t'+1"), ("\t=1", "'\t'=1"),
+     (";;\uff1d1", ";;'\uff1d1")],
+)  # fmt: skip
+def test_nor_does_one_begin_behind_what_another_spreadsheet_splits_at(text: str, told: str) -> None:
+    assert cell_safe(text) == told
+
+
 def test_numbers_and_other_texts_stay() -> None:
-    for value in (-1, Decimal("-1.5"), None, "", "a=1", "Mia", "’=1"):
+    for value in (-1, Decimal("-1.5"), None, "", "a=1", "Mia", "’=1", "a; b\nc-d"):
         assert cell_safe(value) == value
 
 

@@ -59,6 +59,17 @@ def test_who_is_signed_in_by_another_tab_is_led_on_and_another_sites_form_is_ref
         assert client.post("/sign-in/", form, headers={"Origin": origin}).status_code == 403
 
 
+def test_who_is_signed_in_is_led_on_and_shown_no_form() -> None:
+    client = signed_in(ALICE)
+    for asked, target in (
+        ("", "/"), ("?next=/documents/", "/documents/"), ("?next=https://evil.example/", "/"),
+    ):  # fmt: skip
+        answer = client.get(f"/sign-in/{asked}")
+        assert (answer.status_code, answer["Location"]) == (302, target)
+    client.post("/sign-out/")
+    assert b"id_password" in client.get("/sign-in/").content
+
+
 def test_a_user_of_another_workspace_cannot_sign_in_here() -> None:
     answer = stranger(ALICE.host).post("/sign-in/", {"email": CHARLIE.email, "password": PASSWORD})
     assert answer.status_code == 422
