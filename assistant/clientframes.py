@@ -64,6 +64,13 @@ _JSON_NAMES: Final = {str: "string", bool: "boolean", int: "integer", list: "arr
 
 
 def _check_values(frame: dict[str, Any]) -> None:
+    for name in [name for name, value in frame.items() if isinstance(value, str)]:
+        try:
+            frame[name].encode()
+        except UnicodeEncodeError as error:  # a lone surrogate, which JSON can write
+            raise BadFrame(
+                _("%(name)s holds half of a character. Delete it and try again.") % {"name": name}
+            ) from error
     for name, of in (
         ("message_id", _("a message")),
         ("question_id", _("a message")),

@@ -197,7 +197,7 @@ class Choices:
             actor,
             limit=CHOICES + 1,
             chosen=chosen[:CHOICES],
-            find=given.get("find", "")[:QUERY_CHARACTERS],
+            find=given.get("find", "").replace("\x00", "")[:QUERY_CHARACTERS],
             collections=collections,
         )
         return cls(found[:CHOICES], frozenset(chosen), box, len(found) > CHOICES)

@@ -42,7 +42,7 @@ from documents.viewerviews import document_shown
 from search.access import collections_writable
 from search.errors import TagsWrong
 from search.selectors import collection_list
-from search.tagging import TAG_CHARACTERS, tags_known
+from search.tagging import tags_known
 from tenants.accounts.models import role_reaches
 from tenants.accounts.permissions import role_required
 from tenants.accounts.selectors import actor_of
@@ -85,7 +85,6 @@ def document_list(request: HttpRequest) -> HttpResponse:
             "may_write": may_write,
             "collections": collection_list(actor),
             "tags": tags_known(actor),
-            "tag_characters": TAG_CHARACTERS,
             "writable": collections_writable(actor),
             "bulk_at_most": BULK_AT_MOST,
         },

@@ -112,6 +112,7 @@ BAD = {
     "a missing member": '{"type": "ask"}',
     "one member more": '{"type": "stop", "now": true}',
     "a text that is none": '{"type": "ask", "text": 7}',
+    "half of a character": '{"type": "ask", "text": "an otter \\ud83e"}',
     "a truth for a number": '{"type": "resume", "after": true}',
     "a negative number": '{"type": "resume", "after": -1}',
     "an id that is none": '{"type": "regenerate", "message_id": "7"}',

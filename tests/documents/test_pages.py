@@ -48,6 +48,15 @@ def test_the_list_sorts_finds_and_filters() -> None:
     assert "No document matches" in browser.get("/documents/", {"q": "zeta"}).content.decode()
 
 
+@pytest.mark.parametrize("page", ["/ask/", "/write/"])
+def test_documents_to_choose_from_are_found_by_whatever_is_pasted(page: str) -> None:
+    ready("Alpha notes.txt", "Short.")
+    for pasted in ("alp\x00ha", "\u202e", "😀", "x" * 5_000):
+        answer = browser_of(MAX).get(page, {"find": pasted})
+        assert answer.status_code == 200
+        assert ("Alpha notes.txt" in answer.content.decode()) == ("alp" in pasted)
+
+
 def test_rows_tell_how_far_an_ingestion_is_and_a_deleted_one_is_missing() -> None:
     document_id = upload("notes.md", HANDBOOK).json()["id"]
     gone = upload("gone.md", HANDBOOK).json()["id"]
