@@ -6,14 +6,16 @@ from uuid import uuid4
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 from django.test import Client
 from structlog.testing import capture_logs
 
 from billing import bucket
 from billing.catalog import Rates
-from billing.settlement import settle, settlements_ride
+from billing.settlement import release, settle, settlements_ride
 from billing.units import Metric, Unit
 from tenants import redis as tenants_redis
+from tenants.accounts.models import User
 from tenants.afterwards import afterwards_done
 from tenants.context import entered
 from tenants.errors import QuotaExhausted, RateLimited
@@ -246,3 +248,36 @@ def test_a_redis_that_is_away_is_shown_too() -> None:
     with entered(tenant_of(ALICE)):
         bucket.take(RATES, TOKENS, stream=None)
     assert Client().get("/readyz").json()["rates"] == "degraded: ConnectionError"
+
+
+def test_a_repetition_is_one_of_the_plans_requests_too() -> None:
+    rates = replace(RATES, requests=2)
+    with entered(tenant_of(ALICE)):
+        bucket.take(rates, {}, stream=None)
+        assert bucket.retry_take(rates)
+        assert not bucket.retry_take(rates)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_released_twice_goes_back_once() -> None:
+    plan_make("little", model_tokens_per_minute=2_000)
+    with entered(on_plan(tenant_of(ALICE), "little")):
+        held = reserve()
+        reserve()
+        for _ in range(2):
+            release(held)
+        reserve()
+        with pytest.raises(RateLimited):
+            reserve()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_in_line_holds_no_connection() -> None:
+    rates = replace(RATES, requests=120)  # two a second
+    with entered(tenant_of(ALICE)):
+        for _ in range(120):
+            bucket.take(rates, {}, stream=None)
+        User.objects.count()
+        assert connection.connection is not None
+        bucket.take(rates, {}, stream=None, burst=30)
+        assert connection.connection is None

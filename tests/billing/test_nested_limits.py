@@ -1,6 +1,7 @@
 """Inside a workspace: the owner's cap, a member's allowance, a member's share of the rates."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from billing.admission import Reservation
 from billing.catalog import Rates
 from billing.limitmodels import MemberCounter
 from billing.services import allowance_set, cap_set
-from billing.settlement import release, settle
+from billing.settlement import release, settle, settlements_ride
 from billing.units import Metric, Unit
 from tenants.context import SYSTEM, Actor, current, entered
 from tenants.errors import QuotaExhausted, RateLimited
@@ -26,21 +27,26 @@ def as_person(person: Person) -> Actor:
     return Actor(user_id=user_of(person).pk, role=person.role, kind="session")
 
 
+def by_key(person: Person, usd: Decimal) -> Actor:
+    """Return the person as one of their keys, which may cost so much a month."""
+    return replace(as_person(person), kind="api_key", api_key_id=uuid4(), allowance_usd=usd)
+
+
 def own(person: Person) -> dict[str, tuple[Decimal, Decimal]]:
     rows = MemberCounter.objects.filter(user_id=user_of(person).pk, tenant_id=current().id)
     return {row.metric: (row.used, row.reserved) for row in rows}
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("limit", ["cap", "tokens", "money"])
+@pytest.mark.parametrize("limit", ["cap", "tokens", "money", "key"])
 def test_of_500_parallel_requests_no_limit_inside_admits_more_than_10(limit: str) -> None:
     plan_make("open")
     tenant = on_plan(tenant_of(ALICE), "open")
-    member = as_person(MAX)
+    member = by_key(MAX, TENTH) if limit == "key" else as_person(MAX)
     with entered(tenant):
         if limit == "cap":
             cap_set(actor=as_person(ALICE), usd=TENTH)
-        else:
+        elif limit != "key":
             allowance_set(
                 actor=as_person(ALICE),
                 user_id=member.user_id,
@@ -50,7 +56,8 @@ def test_of_500_parallel_requests_no_limit_inside_admits_more_than_10(limit: str
     admitted = [one for one in outcomes if isinstance(one, Reservation)]
     refused = [one for one in outcomes if isinstance(one, QuotaExhausted)]
     assert (len(admitted), len(refused)) == (10, 490)
-    assert {one.extra["limit"] for one in refused} == {"cap" if limit == "cap" else "allowance"}
+    told = limit if limit in ("cap", "key") else "allowance"
+    assert {one.extra["limit"] for one in refused} == {told}
     with entered(tenant):
         # A refusal has taken nothing of any of them.
         assert counter(Metric.MODEL_TOKENS) == (0, 10_000)
@@ -113,6 +120,19 @@ def test_a_cap_below_what_is_used_stops_at_once_and_its_removal_opens() -> None:
     assert caught.value.extra["limit"] == "cap"
     cap_set(actor=SYSTEM, usd=None)
     reserve()
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("small")
+def test_what_a_key_has_not_used_is_free_for_its_next_call_of_the_same_request() -> None:
+    key = by_key(MAX, TENTH / 5)  # two calls' upper bounds
+    reserve(actor=key)
+    with settlements_ride():
+        settle(reserve(actor=key), model=MODEL, units={})
+        reserve(actor=key)
+    with pytest.raises(QuotaExhausted) as caught:
+        reserve(actor=key)
+    assert caught.value.extra["limit"] == "key"
 
 
 RATES = Rates(10, 10**9, 10**9, 10**9, 4, member_percent=50)

@@ -150,6 +150,18 @@ def test_amounts_that_are_none_are_refused_with_a_reason(usd: str) -> None:
     assert api(ALICE).get("/api/v1/usage/limits/").json()["cap_usd"] is None
 
 
+def test_half_a_token_is_an_allowance_for_nobody() -> None:
+    page = browser_of(ALICE)
+    columns = shown(page.get("/usage/limits/").content)
+    changed(columns, MAX, "model_tokens", "1.5")
+    refused = page.post("/usage/limits/", {"part": "allowance"} | columns)
+    assert (refused.status_code, b"Tokens are whole." in refused.content) == (422, True)
+    body = {"user_id": str(user_of(MAX).pk), "model_tokens": 1.5}
+    assert put(ALICE, "allowances", body).status_code == 400
+    with entered(tenant_of(ALICE)):
+        assert not Allowance.objects.exists()
+
+
 def test_a_request_opens_down_to_its_entries_and_price_rows() -> None:
     request_id = use(MAX, {Unit.INPUT: 10_000, Unit.GUARDRAIL_CONTENT: 3})
     for person in (ALICE, MAX):

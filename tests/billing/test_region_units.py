@@ -12,6 +12,7 @@ from billing.shared import Shared, shared_of, unshared_of
 from billing.units import Unit
 from tenants.context import TenantContext, entered
 from tenants.errors import RateLimited
+from tenants.redis import redis_client, region_key
 from tests.support.cast import ALICE, CHARLIE
 from tests.support.clients import tenant_of
 
@@ -73,6 +74,16 @@ def test_one_who_waits_in_line_passes_when_units_have_come_back() -> None:
     began = time.monotonic()
     assert passes(acme, shared(18), patience=15)  # they are back after 0.9 s
     assert 0.05 < time.monotonic() - began < 10
+
+
+def test_who_has_not_asked_for_a_while_is_kept_no_share() -> None:
+    acme, globex = tenant_of(ALICE), tenant_of(CHARLIE)
+    assert passes(globex, shared(1, 1, 20))
+    assert passes(acme, shared(12, 1, 20))
+    assert not passes(acme, shared(3, 1, 20))  # what is left is for both
+    asked = region_key("eu-central-1", "guardrail-tenants")
+    assert redis_client().zincrby(asked, -5_000, globex.id.hex)
+    assert passes(acme, shared(3, 1, 20))
 
 
 def test_one_tenant_cannot_take_the_region_from_another() -> None:

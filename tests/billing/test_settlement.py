@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from billing import catalog
 from billing.models import LedgerEntry, Price, QuotaCounter, Reservation
+from billing.reservations import LAST_ATTEMPT, REVERSAL_ATTEMPT, SWEPT_ATTEMPT
 from billing.selectors import request_cost
 from billing.settlement import release, settle, settlements_ride
 from billing.units import GUARDRAIL_KEY, Metric, Unit
@@ -71,6 +72,17 @@ def test_each_attempt_that_was_charged_is_metered() -> None:
             (102, "input_tokens"),
             (102, "output_tokens"),
         }
+
+
+@pytest.mark.django_db
+def test_an_attempt_whose_number_stands_for_something_else_is_not_written() -> None:
+    with entered(tenant_of(ALICE)):
+        reservation = reserve()
+        for attempt in (0, LAST_ATTEMPT + 1, REVERSAL_ATTEMPT, SWEPT_ATTEMPT):
+            with pytest.raises(ValueError, match="must be 1 to 50"):
+                settle(reservation, model=MODEL, units=USED, attempt=attempt)
+        assert not entries(reservation.request_id)
+        assert counter(Metric.MODEL_TOKENS) == (0, 1_000)
 
 
 @pytest.mark.django_db

@@ -61,6 +61,9 @@ def test_workspaces_store_apart() -> None:
         reserve_storage(1_000)
     with entered(tenant_of(CHARLIE)):
         assert stored_bytes() == before
+    with entered(tenant_of(ALICE)):
+        release_storage(int(stored_bytes()) + 1_000)
+        assert stored_bytes() == 0  # no deletion lends bytes
 
 
 @pytest.mark.django_db
