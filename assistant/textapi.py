@@ -84,15 +84,16 @@ class TextRestoreView(APIView):
     @extend_schema(
         operation_id="texts_restore",
         request=RestoreSerializer,
-        responses={201: VersionSerializer},
+        responses={201: VersionSerializer, 200: VersionSerializer},
     )
     def post(self, request: Request, text_id: UUID) -> Response:
-        """Make it the newest again, as a version of its own."""
+        """Make it the newest again, as a version of its own; 200 where the newest equals it."""
         given = RestoreSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         number = given.validated_data["version"]
-        made = text_restore(actor=actor_of(request), text_id=text_id, number=number)
-        return Response(VersionSerializer(made).data, status=status.HTTP_201_CREATED)
+        newest, made = text_restore(actor=actor_of(request), text_id=text_id, number=number)
+        code = status.HTTP_201_CREATED if made else status.HTTP_200_OK
+        return Response(VersionSerializer(newest).data, status=code)
 
 
 class TextExportView(APIView):

@@ -143,14 +143,20 @@ def _next(actor: Actor, text_id: UUID, versions: list[TextVersion]) -> TextVersi
 
 
 @transaction.atomic
-def text_restore(*, actor: Actor, text_id: UUID, number: int) -> TextVersion:
-    """Make an earlier version the newest again; nothing is lost. Raises VersionUnknown."""
+def text_restore(*, actor: Actor, text_id: UUID, number: int) -> tuple[TextVersion, bool]:
+    """Make an earlier version the newest again; nothing is lost. Raises VersionUnknown.
+
+    Return the newest, and whether it was made: it holds that already where another tab was first.
+    """
     text = _locked(actor, text_id)
-    wanted = text.versions.filter(number=number).first()
-    if wanted is None:
+    wanted, newest = text.versions.filter(number=number).first(), text.versions.last()
+    if wanted is None or newest is None:
         raise VersionUnknown
-    return _add(text, text.versions.last(), content=wanted.content, origin=Origin.RESTORED,
+    if (newest.content, newest.citations) == (wanted.content, wanted.citations):
+        return newest, False
+    made = _add(text, newest, content=wanted.content, origin=Origin.RESTORED,
                 citations=wanted.citations, request_id=wanted.request_id)  # fmt: skip
+    return made, True
 
 
 @transaction.atomic

@@ -99,12 +99,13 @@ def text_rename_submit(request: HttpRequest, text_id: UUID) -> HttpResponse:
 def text_restore_submit(request: HttpRequest, text_id: UUID) -> HttpResponse:
     """Make an earlier version the newest, then show it."""
     number = _number(request.POST.get("version"))
-    made = text_restore(actor=actor_of(request), text_id=text_id, number=number or 0)
-    messages.success(
-        request,
+    newest, made = text_restore(actor=actor_of(request), text_id=text_id, number=number or 0)
+    said = (
         _("Version %(number)s is back, as version %(made)s")
-        % {"number": number, "made": made.number},
+        if made
+        else _("Version %(made)s is equal to version %(number)s already; nothing was changed")
     )
+    messages.success(request, said % {"number": number, "made": newest.number})
     return redirect("text", text_id)
 
 

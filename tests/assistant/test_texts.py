@@ -88,7 +88,10 @@ def test_a_text_is_renamed_by_its_user_alone_and_a_refused_title_is_kept() -> No
     assert text(written["text_id"])["title"] == "Kilns, 2027"
 
 
-def test_another_writing_is_another_version_and_an_earlier_one_comes_back() -> None:
+def test_another_writing_is_another_version_and_an_earlier_one_comes_back(
+    localaws: LocalAws,
+) -> None:
+    localaws.script(chunks=["It is on June 12."])
     first = write(task="draft", instructions="A note\n- It is on June 12.")
     second = write(task="draft", instructions="A note\n- On May 3.", text_id=first["text_id"])
     assert (second["text_id"], second["version"]) == (first["text_id"], 2)
@@ -97,6 +100,8 @@ def test_another_writing_is_another_version_and_an_earlier_one_comes_back() -> N
     assert made.status_code == 201
     assert (made.json()["number"], made.json()["origin"]) == (3, "restored")
     assert made.json()["text"] == first["text"]
+    again = api(MAX).post(path, {"version": 1}, content_type="application/json")
+    assert (again.status_code, again.json()) == (200, made.json())
     missing = api(MAX).post(path, {"version": 9}, content_type="application/json")
     assert (missing.status_code, code_of(missing)) == (404, "version_unknown")
 
@@ -106,6 +111,9 @@ def test_restoring_on_the_page_says_so_and_deleting_takes_all_versions() -> None
     client = browser_of(MAX)
     page = client.post(f"/write/texts/{kept}/restore/", {"version": "1"}, follow=True)
     assert "Version 1 is back, as version 3" in page.content.decode()
+    page = client.post(f"/write/texts/{kept}/restore/", {"version": "1"}, follow=True)
+    assert "Version 3 is equal to version 1 already" in page.content.decode()
+    assert len(text(kept)["versions"]) == 3, "another tab that was late makes no other version"
     page = client.post(f"/write/texts/{kept}/delete/", follow=True)
     assert "No texts yet" in page.content.decode()
     with entered(tenant_of(MAX)):
