@@ -50,12 +50,21 @@ FAULTS: dict[str, dict[str, Any]] = {
 }
 
 
+WHAT_TO_DO = {
+    "sso_issuer": "An admin compares the issuer",
+    "sso_audience": "Compare the client id",
+    "sso_expired": "Start signing in again",
+    "sso_clock": "Have its clock set",
+}
+
+
 @pytest.mark.parametrize("code", FAULTS)
 def test_a_token_that_is_not_right_is_refused_and_says_why(openid: OpenId, code: str) -> None:
     admin = with_openid(openid)
     openid.plant(**FAULTS[code])
     client, answer = come_in(openid, NEW)
     assert (answer.status_code, code_on(answer)) == (403, code)
+    assert WHAT_TO_DO.get(code, "") in answer.content.decode()
     assert client.get("/documents/").status_code == 302
     assert audited("sso.refuse")[-1] == {"code": code, "kind": "oidc", "purpose": "sign_in"}
     with entered(tenant_of(ADA)):
@@ -194,6 +203,11 @@ def test_settings_that_cannot_be_are_refused(
     assert (page.status_code, code_on(page)) == (422, code)
 
 
+def test_an_issuer_of_another_place_says_what_to_compare(openid: OpenId) -> None:
+    page = signed_in(ADA).post(SETTINGS, form_of(openid, issuer=openid.url)).content.decode()
+    assert "answered 404" in page and "An admin compares the address" in page
+
+
 def test_a_provider_is_asked_on_the_public_internet_alone(
     openid: OpenId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,7 +229,9 @@ def test_keys_that_change_are_read_anew_and_old_ones_are_not_believed_for_ever(
     openid.rotate()
     assert come_in(openid, NEW)[1].status_code == 302
     openid.rotate()
-    assert code_on(come_in(openid, NEW)[1]) == "sso_key", "read at most once a minute"
+    refused = come_in(openid, NEW)[1]
+    assert code_on(refused) == "sso_key", "read at most once a minute"
+    assert "an admin compares the issuer" in refused.content.decode()
     assert admin.post(f"{SETTINGS}refresh/").status_code == 302
     assert come_in(openid, NEW)[1].status_code == 302
 

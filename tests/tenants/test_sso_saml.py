@@ -149,6 +149,8 @@ def test_a_response_that_is_not_right_is_refused_and_says_why(idp: SamlIdp) -> N
         idp.before = change
         client, answer = come_in(idp, NEW)
         assert code_on(answer) == code, name
+        if code == "sso_issuer":
+            assert "compares its entity id" in answer.content.decode()
         assert client.get("/documents/").status_code == 302
     idp.before = attribute(".//a:Conditions", "NotOnOrAfter", lambda: at(-60))
     assert come_in(idp, NEW)[1].status_code == 302, "the clocks may differ a little"
@@ -317,6 +319,10 @@ def test_metadata_is_pasted_or_fetched_and_must_be_a_providers(idp: SamlIdp) -> 
         assert Provider.objects.get().stage == "on"
     for wrong, code in (
         ({"metadata_xml": "<a/>"}, "sso_metadata"),
+        (
+            {"metadata_xml": pasted.replace("X509Certificate>", "X509Certificate>A")},
+            "sso_certificate",
+        ),
         ({"metadata_xml": BOMB.decode()}, "sso_metadata"),
         ({"metadata_xml": pasted.replace("IDPSSODescriptor", "SPSSODescriptor")}, "sso_metadata"),
         ({"metadata_xml": pasted.replace("X509Certificate>", "X>")}, "sso_certificate"),
@@ -326,6 +332,10 @@ def test_metadata_is_pasted_or_fetched_and_must_be_a_providers(idp: SamlIdp) -> 
     ):
         page = admin.post(SETTINGS, {**form, **wrong})
         assert (page.status_code, code_on(page)) == (422, code), wrong
+        if code == "sso_certificate":
+            assert (
+                "metadata anew" in page.content.decode() or "anew, whole" in page.content.decode()
+            )
     assert admin.post(f"{SETTINGS}refresh/").status_code == 422
 
 

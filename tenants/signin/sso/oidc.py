@@ -183,7 +183,10 @@ def token_verify(token: Any, keys: list[dict[str, Any]], checks: Checks) -> dict
     if not fitting:
         raise SsoRefused(
             "sso_key",
-            _("The ID token is signed by a key that the provider does not publish."),
+            _(
+                "The ID token is signed by a key that the provider does not publish. If that"
+                " repeats, an admin compares the issuer with the provider's."
+            ),
         )
     for each in fitting:
         try:
@@ -195,7 +198,10 @@ def token_verify(token: Any, keys: list[dict[str, Any]], checks: Checks) -> dict
         return dict(claims)
     raise SsoRefused(
         "sso_signature",
-        _("The signature of the ID token is not the provider's. Nobody was signed in."),
+        _(
+            "The signature of the ID token is not the provider's. Nobody was signed in. If that"
+            " repeats, an admin compares the issuer with the provider's."
+        ),
     )
 
 
@@ -241,7 +247,10 @@ def parties_check(
         claims.get("iss") == issuer,
         lambda: SsoRefused(
             "sso_issuer",
-            _("The token is of %(named)s, not of the provider that is set up here.")
+            _(
+                "The token is of %(named)s, not of the provider that is set up here. An admin"
+                " compares the issuer with the provider's."
+            )
             % {"named": str(claims.get("iss"))[:200]},
         ),
         issuer,
@@ -341,13 +350,7 @@ def text_read(url: str) -> bytes:
     """Return what an address answers, whatever it is. Raises SsoRefused, AddressRefused."""
     answer = _asked("GET", url)
     if answer.status != 200:
-        unwell = answer.status >= 500
-        raise SsoRefused(
-            "sso_unreachable" if unwell else "sso_metadata",
-            _("The provider answered %(status)d without what was asked for.")
-            % {"status": answer.status},
-            status=503 if unwell else 403,
-        )
+        raise _unanswered(answer, "sso_metadata")
     return answer.body
 
 
@@ -381,11 +384,17 @@ def _json(answer: Answer, code: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict):
-        unwell = answer.status >= 500
-        raise SsoRefused(
-            "sso_unreachable" if unwell else code,
-            _("The provider answered %(status)d without what was asked for.")
-            % {"status": answer.status},
-            status=503 if unwell else 403,
-        )
+        raise _unanswered(answer, code)
     return told
+
+
+def _unanswered(answer: Answer, code: str) -> SsoRefused:
+    told = {"status": answer.status}
+    if answer.status >= 500:
+        detail = _("The provider answered %(status)d without what was asked for. Try again later.")
+        return SsoRefused("sso_unreachable", detail % told, status=503)
+    detail = _(
+        "The provider answered %(status)d without what was asked for. An admin compares the address"
+        " in the settings with the provider's."
+    )
+    return SsoRefused(code, detail % told, status=403)

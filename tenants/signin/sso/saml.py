@@ -168,7 +168,10 @@ def _assertion_checked(
         issuer == wanted.provider,
         lambda: SsoRefused(
             "sso_issuer",
-            _("The assertion is of %(named)s, not of the provider that is set up here.")
+            _(
+                "The assertion is of %(named)s, not of the provider that is set up here. An admin"
+                " compares its entity id with the one in the settings."
+            )
             % {"named": issuer[:200]},
         ),
         issuer,

@@ -138,5 +138,9 @@ def _unverified(raw: bytes, certificates: list[str]) -> SsoRefused:
 
 def _foreign() -> SsoRefused:
     return SsoRefused(
-        "sso_signature", _("The signature is not the provider's. Nobody was signed in.")
+        "sso_signature",
+        _(
+            "The signature is not the provider's. Nobody was signed in. If the provider has a new"
+            " certificate, read its metadata anew."
+        ),
     )

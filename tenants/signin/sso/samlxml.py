@@ -75,7 +75,10 @@ def provider_described(raw: bytes) -> tuple[str, dict[str, Any]]:
     if len(found) != 1:
         raise SsoRefused(
             "sso_metadata",
-            _("The metadata must describe one identity provider; it describes %(count)d.")
+            _(
+                "The metadata must describe one identity provider; it describes %(count)d. Take the"
+                " provider's own for this application."
+            )
             % {"count": len(found)},
         )
     entity, role = found[0]
@@ -123,11 +126,21 @@ def _certificates(role: Any) -> list[str]:
                 read = x509.load_der_x509_certificate(base64.b64decode(text_of(each)))
             except (ValueError, binascii.Error) as error:
                 raise SsoRefused(
-                    "sso_certificate", _("A certificate in the metadata cannot be read.")
+                    "sso_certificate",
+                    _(
+                        "A certificate in the metadata cannot be read. Get the metadata from the"
+                        " provider anew, whole and unchanged."
+                    ),
                 ) from error
             kept.append(read.public_bytes(Encoding.PEM).decode())
     if not kept:
-        raise SsoRefused("sso_certificate", _("The metadata holds no certificate that signs."))
+        raise SsoRefused(
+            "sso_certificate",
+            _(
+                "The metadata holds no certificate that signs. Have the provider sign its answers,"
+                " then get its metadata anew."
+            ),
+        )
     return kept
 
 
