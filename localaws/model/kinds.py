@@ -23,7 +23,9 @@ NUMBER = _pattern(_FIGURES)
 RATE = _pattern(
     rf"{_FIGURES}|\b(?:never|always|annually|daily|weekly|monthly|yearly|quarterly|every|each)\b"
 )
-PHONE = _pattern(r"\+?\d[\d /()-]{5,}\d|\bextension \d+")
+PHONE = _pattern(
+    r"(?<![\w-])(?!\d{4}-\d\d-\d\d\b)\+?\d[\d /()-]{5,}\d|\bextension \d+"  # no day, no article
+)
 MONEY = _pattern(
     r"[$€£¥]|\b(?:usd|eur|gbp|chf|dollars?|euros?|pounds?|francs?|free|cents?|price|costs?)\b"
 )
@@ -52,10 +54,14 @@ PLACE = _pattern(
     r"|region|portal|site|street|desk|warehouse|to)\b"
 )
 
-_HOW_MANY = _pattern(r"\bhow many\s+((?:[\w'’-]+\s+){0,4}?[\w'’-]+)"
-                     r"(?=\s+(?:is|are|do|does|did|can|may|must|will|has|have|had|was|were|of|per|a|in"
-                     r"|on|at|for|until|after|before|to|that|which|should|could|would|might)\b|[?.,]|$)"
-                     )  # fmt: skip
+_TO_THE_VERB = (r"((?:[\w'’-]+\s+){0,4}?[\w'’-]+)"
+                r"(?=\s+(?:is|are|do|does|did|can|may|must|will|has|have|had|was|were|of|per|a|in"
+                r"|on|at|for|until|after|before|to|that|which|should|could|would|might|work|live|need"
+                r"|use|get|exist|belong)\b|[?.,]|$)")  # fmt: skip
+_HOW_MANY = _pattern(rf"\bhow many\s+{_TO_THE_VERB}")
+_SUBJECT = _pattern(
+    rf"\b(?:how (?:many|much)\s+[\w'’-]+|phone number|address)\s+of\s+{_TO_THE_VERB}"
+)
 _FULL_NAME = re.compile(r"(?<![.!?] )\b[A-ZÀ-Þ][a-zà-ÿ]+ (?:(?:de|van|von|el) )?[A-ZÀ-Þ][a-zà-ÿ]+")
 _COUNT = _pattern(
     rf"(?:{_FIGURES})[\d.,]*((?:[\s-]+(?!(?:on|of|the|a|an|in|at|by|to|for)\b)[\w-]+){{1,3}})"
@@ -122,6 +128,12 @@ def _names_somebody(question: str, text: str) -> bool:
 def counted(question: str) -> list[str]:
     """What `how many …` counts: the terms up to the verb, mostly one."""
     found = _HOW_MANY.search(question)
+    return terms(found[1]) if found else []
+
+
+def subject_of(question: str) -> list[str]:
+    """What `how many days of annual leave` or `the phone number of the desk` is about."""
+    found = _SUBJECT.search(question)
     return terms(found[1]) if found else []
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from localaws.embedder import Embedder, Vectors
 from localaws.model.forms import form_bonus, said_by_form
-from localaws.model.kinds import counted, counts, kind_bonus, said_by_kind
+from localaws.model.kinds import counted, counts, kind_bonus, said_by_kind, subject_of
 from localaws.model.layout import Sentence, sentences
 from localaws.model.meaning import WEAK, bag, closeness, terms
 from localaws.model.prompt import Passage
@@ -58,7 +58,8 @@ class Scored:
 
     `carried` says for each term of the question how far the sentence and what is around it hold
     it, 0 to 1; `own` the same for the sentence alone. `by_itself` and `by_heading` are the shares
-    of the question's weight that the sentence alone and the heading above it hold.
+    of the question's weight that the sentence alone and the heading above it hold. `least` is the
+    score from which on it may be said.
     """
 
     sentence: Sentence
@@ -68,11 +69,12 @@ class Scored:
     own: Vectors
     by_itself: float
     by_heading: float
+    least: float
 
     @property
     def answers(self) -> bool:
         """Whether this may be said as an answer."""
-        return self.score >= (ANSWERS if self.coverage >= COVERED else SURE)
+        return self.score >= self.least
 
 
 def passage_sentences(passages: list[Passage]) -> list[Sentence]:
@@ -138,15 +140,22 @@ def rank(
     whole = _whole(usable, carried, weights, len(passages))
     meaning = _meaning(question, asked, usable, embedder)
     unit = counted(question)
+    held = [term for term in subject_of(question) if term in asked][-1:]
+    held += [term for term in asked if term.isdigit()]
     paired = _paired(question, usable, passages)
     scored = []
     for row, sentence in enumerate(usable):
         score = _COVERAGE_WORTH * coverage[row] + _MEANING_WORTH * meaning[row]
         kind = kind_bonus(question, sentence.text)
+        least = ANSWERS if coverage[row] >= COVERED else SURE
         if unit and not counts(unit, sentence.text, sentence.row is not None):
             kind = min(kind, _UNCOUNTED)
+            least = math.inf
         if sentence.row and not _answers_by_column(asked, carried[row], sentence):
             score -= _ASTRAY_COST
+            least = least if kind > 0 else math.inf
+        if any(carried[row][asked.index(term)] < _SOFT_FLOOR for term in held):
+            least = math.inf
         expected = kind + form_bonus(question, sentence.text)
         score += expected * min(1.0, float(coverage[row]) * 1.5)
         score -= shape_costs(sentence, len(bags[row]), question)
@@ -162,6 +171,7 @@ def rank(
                 own=own[row],
                 by_itself=float(own[row] @ weights / weights.sum()),
                 by_heading=float(headed[row] @ weights / weights.sum()),
+                least=least,
             )
         )
     return sorted(scored, key=lambda s: -s.score)
