@@ -44,6 +44,7 @@
 
   /** What was answered on this page comes back with it. */
   function recall() {
+    question.value ||= tenantry.kept.get("question") ?? "";
     const had = tenantry.kept.get("answers");
     if (!had || answers.querySelector("[data-answer]")) return;
     answers.innerHTML = had; // as the server sent it
@@ -60,6 +61,7 @@
     const given = new FormData(form);
     const answer = coming(question.value.trim());
     const lost = gettext("The connection was lost. What had arrived is kept; try again.");
+    tenantry.kept.set("question", question.value); // until it is answered
     document.querySelector("[data-suggestions]")?.remove();
     answers.prepend(answer.box);
     control = new AbortController();
@@ -72,6 +74,7 @@
         signal: control.signal,
       });
       if (!await eventsOf(response, answer.told)) throw new Error(lost);
+      tenantry.kept.set("question", "");
       question.select();
     } catch (error) {
       answer.ended(control.signal.aborted ? gettext("Stopped. What had arrived is kept.") : error.code ? error.message : lost);

@@ -37,7 +37,7 @@
     return svg;
   }
 
-  /* Toasts ------------------------------------------------------------------------------------ */
+  /* Toasts */
 
   const TOAST_ICONS = { info: "info", success: "success", warning: "warning", danger: "danger" };
 
@@ -71,7 +71,7 @@
     box.addEventListener("pointerleave", () => { timer = setTimeout(() => box.remove(), 3000); });
   }
 
-  /* Failures ---------------------------------------------------------------------------------- */
+  /* Failures */
 
   const BY_STATUS = {
     0: gettext("The server could not be reached. Check your connection and try again."),
@@ -115,7 +115,7 @@
       throw Object.assign(new Error(BY_STATUS[0], { cause }), { status: 0, code: "network" });
     }
     if (response.ok) return response;
-    if (response.status === 401) signIn();
+    if (response.status === 401) signIn(options.here);
     const body = await response.text();
     const words = problem(response.status, response.headers.get("Content-Type") ?? "", body, response.headers.get("Retry-After") ?? "");
     let code = String(response.status);
@@ -123,12 +123,20 @@
     throw Object.assign(new Error(words), { status: response.status, code });
   }
 
-  function signIn() {
-    const here = location.pathname + location.search;
-    location.assign(`/sign-in/?next=${encodeURIComponent(here)}`);
+  const here = () => location.pathname + location.search;
+  let then = "";
+
+  /** Lead to the sign-in and back; what the page keeps goes along. The first to learn of it knows best where one was. */
+  function signIn(at = here()) {
+    if (!then) addEventListener("pagehide", () => {
+      try { sessionStorage.carried = JSON.stringify([then, history.state]); } catch { /* no storage */ }
+      then = "";
+    }, { once: true });
+    then ||= at;
+    location.assign(`/sign-in/?next=${encodeURIComponent(then)}`);
   }
 
-  /* Dialogs ----------------------------------------------------------------------------------- */
+  /* Dialogs */
 
   function dialog(id) {
     const box = document.getElementById(id);
@@ -168,7 +176,7 @@
     else if (detail && at - last.at < 500 && Math.hypot(x - last.x, y - last.y) < 9) { event.preventDefault(); event.stopImmediatePropagation(); }
   }, true);
 
-  /* Clicks: one listener for everything declared with a data attribute ------------------------- */
+  /* Clicks: one listener for everything declared with a data attribute */
 
   document.addEventListener("click", (event) => {
     const target = event.target instanceof Element ? event.target : null;
@@ -272,7 +280,7 @@
     }
   });
 
-  /* Theme ------------------------------------------------------------------------------------- */
+  /* Theme */
 
   function chooseTheme(choice) {
     if (choice === "light" || choice === "dark") root.dataset.theme = choice; else delete root.dataset.theme;
@@ -287,7 +295,7 @@
     for (const button of all("[data-theme-choice]")) button.setAttribute("aria-pressed", String(button.dataset.themeChoice === chosen));
   }
 
-  /* Tabs: role=tablist with role=tab buttons; arrow keys move, the panel follows ---------------- */
+  /* Tabs: role=tablist with role=tab buttons; arrow keys move, the panel follows */
 
   function selectTab(tab) {
     for (const other of all('[role="tab"]', tab.closest('[role="tablist"]'))) {
@@ -314,7 +322,7 @@
     next.focus();
   });
 
-  /* Shortcuts: ? opens the sheet, g + letter goes somewhere, data-shortcut presses its element --- */
+  /* Shortcuts: ? opens the sheet, g + letter goes somewhere, data-shortcut presses its element */
 
   let going = 0;
   const off = () => { try { return localStorage.getItem("shortcuts") === "off"; } catch { return false; } };
@@ -343,7 +351,7 @@
     try { localStorage.setItem("shortcuts", event.target.checked ? "on" : "off"); } catch { /* storage denied */ }
   });
 
-  /* Text areas grow with their text where the browser cannot do it by itself -------------------- */
+  /* Text areas grow with their text where the browser cannot do it by itself */
 
   if (!CSS.supports("field-sizing", "content")) {
     document.addEventListener("input", (event) => {
@@ -354,7 +362,7 @@
     });
   }
 
-  /* A paste beyond a field's limit is told and kept, not cut: nothing is sent until it fits ------- */
+  /* A paste beyond a field's limit is told and kept, not cut: nothing is sent until it fits */
 
   document.addEventListener("focusin", ({ target: field }) => {
     if (!(field.maxLength > 0)) return;
@@ -369,7 +377,7 @@
     if (over > 0) field.reportValidity();
   });
 
-  /* htmx ---------------------------------------------------------------------------------------- */
+  /* htmx */
 
   document.addEventListener("htmx:configRequest", (event) => { event.detail.headers["X-CSRFToken"] = meta("csrf-token"); });
   /* A page that says it in its own place takes the event over with preventDefault. */
@@ -410,7 +418,13 @@
     },
   });
 
-  /* Start -------------------------------------------------------------------------------------- */
+  /* Start */
+
+  if (visitor()) try {
+    const [at, state] = JSON.parse(sessionStorage.carried ?? "[]");
+    delete sessionStorage.carried;
+    if (at === here() && state?.visitor === visitor()) history.replaceState(state, "");
+  } catch { /* no storage */ }
 
   showTheme();
   for (const box of all(".toast")) {

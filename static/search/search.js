@@ -67,10 +67,10 @@
 
   /** The rows for what is typed; empty where the words find nothing, null where nobody answered. */
   async function words() {
-    const address = `${form.dataset.search}?${new URLSearchParams(new FormData(form))}`;
+    const query = new URLSearchParams(new FormData(form));
     const headers = { Accept: "text/html", "HX-Request": "true" };
     try {
-      const answer = await tenantry.fetch(address, { headers, signal: AbortSignal.timeout(SLOW) });
+      const answer = await tenantry.fetch(`${form.dataset.search}?${query}`, { headers, signal: AbortSignal.timeout(SLOW), here: `${location.pathname}?${query}` });
       return answer.status === 204 ? "" : await answer.text();
     } catch {
       return null; // the whole search says what is wrong

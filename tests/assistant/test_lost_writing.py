@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+from django.conf import settings
 from playwright.sync_api import Page, expect
 
 from assistant.models import WrittenText
@@ -12,7 +14,7 @@ from tests.assistant.test_browser import STREAM, sign_in
 from tests.assistant.test_lost_answers import cable, lose, sent
 from tests.documents.helpers import HANDBOOK, ready
 from tests.support.browser import settled
-from tests.support.cast import MAX
+from tests.support.cast import ALICE, MAX, PASSWORD, Person
 from tests.support.clients import api, tenant_of
 from tests.support.line import Line
 from tests.support.localaws import LocalAws
@@ -97,3 +99,40 @@ def test_what_a_lost_line_or_another_tab_takes_is_there_and_no_second_text(
     cable.cut()
     expect(answer).to_contain_text("The connection was lost.")
     cable.mend()
+
+
+@pytest.mark.parametrize("path", ["/write/?task=rewrite", "/ask/"])
+@pytest.mark.parametrize(("person", "kept"), [(MAX, TEXT), (ALICE, "")])
+def test_what_was_typed_comes_back_after_signing_in_anew_to_who_typed_it(
+    server: Server, page: Page, path: str, person: Person, kept: str
+) -> None:
+    ready("Travel policy.md", HANDBOOK)
+    sign_in(page, server, MAX, path)
+    settled(page)
+    field = page.locator("form[data-write] [name=text], form[data-ask] [name=question]")
+    field.fill(TEXT)
+    page.context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
+    page.locator("[data-write-go], form[data-ask] [type=submit]").click()
+    page.wait_for_url("**/sign-in/?next=*")
+    by_form(page, person)
+    page.wait_for_url(f"**{path}")
+    settled(page)
+    expect(field).to_have_value(kept)
+
+
+def test_what_is_being_searched_for_is_so_after_signing_in_anew(server: Server, page: Page) -> None:
+    ready("Travel policy.md", HANDBOOK)
+    sign_in(page, server, MAX, "/search/?q=hotel")
+    settled(page)
+    page.context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
+    page.locator("#q").fill("hotel room")
+    page.wait_for_url("**/sign-in/?next=*")
+    by_form(page, MAX)
+    expect(page.locator("#q")).to_have_value("hotel room")
+    expect(page.locator(".result").first).to_contain_text("Travel policy.md")
+
+
+def by_form(page: Page, person: Person) -> None:
+    page.get_by_label("Email").fill(person.email)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()

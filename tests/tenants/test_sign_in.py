@@ -216,3 +216,13 @@ def test_signing_in_never_leads_to_another_site() -> None:
         "/sign-in/?next=https://evil.example/", {"email": ALICE.email, "password": PASSWORD}
     )
     assert answer["Location"] == "/"
+
+
+def test_who_presses_a_button_after_the_session_ended_comes_back_to_its_page() -> None:
+    page = f"http://{ALICE.host}/documents/?sort=name"
+    pressed = stranger(ALICE.host).post(
+        "/documents/bulk/", {"action": "tag"}, headers={"Referer": page}
+    )
+    assert pressed["Location"] == "/sign-in/?next=http%3A//acme.localhost/documents/%3Fsort%3Dname"
+    for part in ({"HX-Request": "true"}, {"Accept": "text/event-stream"}):
+        assert stranger(ALICE.host).get("/search/?q=a", headers=part).status_code == 401
