@@ -6,18 +6,21 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from bedrock import gateway
+from bedrock import gateway, knowledge_bases
+from bedrock.errors import OutsideRegion
 from bedrock.knowledge_bases import base_of
 from bedrock.knowledge_documents import stripped
-from bedrock.models import PolicyDecision
-from billing.models import LedgerEntry
+from bedrock.models import KnowledgeBase, PolicyDecision
+from bedrock.policy import forget
+from billing.models import LedgerEntry, Reservation
 from billing.units import Unit
 from documents.services import document_delete
 from search.copies import KnowledgeCopy, copies_advance, copies_loose
 from search.models import Chunk, Vector
 from search.tasks import copies_sync
+from tenants import governance
 from tenants.aws import ops_client
-from tenants.context import SYSTEM, Actor, entered
+from tenants.context import SYSTEM, Actor, entered, public_scope
 from tests.documents.helpers import HANDBOOK, ingested, ready, upload
 from tests.search.shelf import find, names
 from tests.support.cast import ALICE, HUGO, INES, UMA, Person
@@ -74,6 +77,35 @@ def test_who_calls_which_knowledge_base(localaws: LocalAws) -> None:
         writer = "tenantry-ops" if person is INES else "tenantry-tenant"
         sent = localaws.requests("IngestKnowledgeBaseDocuments")[-1]
         assert f"assumed-role/{writer}/" in sent["identity"]
+
+
+def test_a_knowledge_base_of_anothers_own_is_not_asked(localaws: LocalAws) -> None:
+    """Should a process ever keep the wrong one: nothing leaves it."""
+    ready("prices.md", PRICES, UMA)
+    with entered(tenant_of(UMA)):
+        theirs = base_of(tenant_of(UMA))
+    astray = tenant_of(INES)
+    with entered(astray):
+        kept = (astray.id.hex, astray.region, astray.retrieval)
+        knowledge_bases._kept.put(kept, theirs, governance.version())
+        localaws.forget_requests()
+        with pytest.raises(PermissionError, match="is not initech's"):
+            gateway.knowledge_retrieve("pears", actor=SYSTEM, feature="search", request_id=uuid4())
+        assert set(Reservation.objects.values_list("state", flat=True)) <= {"settled", "released"}
+    assert not localaws.requests("Retrieve")
+
+
+def test_a_knowledge_base_in_another_region_is_not_asked(localaws: LocalAws) -> None:
+    ready("prices.md", PRICES, INES)
+    with public_scope("staff"):
+        shared = KnowledgeBase.objects.get(region="us-east-1", tenant_id=None)
+        elsewhere = shared.arn.replace("us-east-1", "us-west-2")
+        KnowledgeBase.objects.filter(id=shared.id).update(arn=elsewhere)
+    forget()
+    localaws.forget_requests()
+    with entered(tenant_of(INES)), pytest.raises(OutsideRegion):
+        gateway.knowledge_retrieve("pears", actor=SYSTEM, feature="search", request_id=uuid4())
+    assert not localaws.requests("Retrieve")
 
 
 def test_a_retrieval_is_decided_recorded_and_metered(localaws: LocalAws) -> None:
