@@ -64,7 +64,8 @@ _SUBJECT = _pattern(
 )
 _FULL_NAME = re.compile(r"(?<![.!?] )\b[A-ZÀ-Þ][a-zà-ÿ]+ (?:(?:de|van|von|el) )?[A-ZÀ-Þ][a-zà-ÿ]+")
 _COUNT = _pattern(
-    rf"(?:{_FIGURES})[\d.,]*((?:[\s-]+(?!(?:on|of|the|a|an|in|at|by|to|for)\b)[\w-]+){{1,3}})"
+    rf"(?:{_FIGURES})[\d.,]*((?:[\s-]+(?!(?:on|of|the|a|an|in|at|by|to|for)\b)[\w-]+){{1,3}}"
+    r"(?:\s+of(?:\s+[\w-]+){1,2})?)"  # 29 days of paid holiday
 )
 # What a question says, what an answer has then, what it is worth to have it and not to.
 _KINDS: list[tuple[re.Pattern[str], re.Pattern[str], float, float]] = [
@@ -79,8 +80,8 @@ _KINDS: list[tuple[re.Pattern[str], re.Pattern[str], float, float]] = [
               r"|\bhow much (?:time|notice|does \w+ \w+ weigh|\w+er|memory|space|data|more|less"
               r"|of)\b"),
      NUMBER, 0.12, -0.16),
-    (_pattern(r"\bhow much\b|\bwhat (?:does|do|did|would|will)\b.*\bcosts?\b|\bprice\b|\bsalary\b"
-              r"|\bfees?\b"), MONEY, 0.12, -0.16),
+    (_pattern(r"\bhow (?:much|expensive)\b|\bwhat (?:does|do|did|would|will|may|can)\b.*\bcosts?\b"
+              r"|\bprice\b|\bsalary\b|\bfees?\b"), MONEY, 0.12, -0.16),
     (_pattern(r"\b(?:what(?:['’]s)?|which)\s+(?:\w+\s+){0,3}?(?:availability|budget|limit|rate"
               r"|size|temperature|allowance|discount|amount|maximum|minimum|age|share|percentage|length"
               r"|number|threshold|speed|weight)\b"), NUMBER, 0.12, -0.16),
