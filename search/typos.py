@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 SHORTEST: Final = 5  # letters of a word that may be mistyped; shorter ones are near to too much
+LONGEST: Final = 40  # what one mistake makes of a word takes room by the square of its letters
 LONG: Final = 8  # letters from which on two mistakes are forgiven
 PREFIX: Final = 3  # letters that a word with two mistakes must begin with rightly
 READ_AS: Final = 3  # terms at most that stand in for one word
@@ -29,8 +30,8 @@ class Reading:
 
 
 def forgiven(word: str) -> int:
-    """Return how many mistakes a word may have: none in numbers, codes and short words."""
-    if len(word) < SHORTEST or not word.isalpha():
+    """Return how many mistakes a word may have: none in numbers, codes, short and endless words."""
+    if not SHORTEST <= len(word) <= LONGEST or not word.isalpha():
         return 0
     return 2 if len(word) >= LONG else 1
 

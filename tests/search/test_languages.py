@@ -124,6 +124,14 @@ def test_a_mistyped_word_is_read_as_one_that_there_is(typed: str, wanted: str | 
         assert wanted in answer["results"][0]["text"]
 
 
+@pytest.mark.parametrize(("times", "read"), [(8, True), (9, False)])
+def test_an_endless_word_is_not_guessed_at(times: int, read: bool) -> None:
+    word, typed = "donau" * times, "donau" * (times - 1) + "donxu"
+    shelve(ALICE, "a.txt", f"The {word} of the year.")
+    answer = api(ALICE).post("/api/v1/search/", {"query": typed}, content_type="application/json")
+    assert answer.json()["read_as"] == ({typed: [word]} if read else {})
+
+
 def test_several_mistyped_words_cost_two_statements_together() -> None:
     shelve(ALICE, "a.txt", "The guarantee covers it with a receipt, in three years.")
     with entered(tenant_of(ALICE)), CaptureQueriesContext(connection) as asked:
