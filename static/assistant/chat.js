@@ -104,6 +104,7 @@
 
   function started(frame) {
     one("[data-starters]")?.remove();
+    const other = editing();
     let question = message(frame.question_id);
     const mine = asked?.frame.question_id === frame.question_id;
     if (!question && mine && asked.element) {
@@ -135,12 +136,22 @@
     live = answers.begin(frame.message_id, known ?? undefined);
     answers.versions(live, frame.versions);
     if (!known) keepingPlace(() => question.after(live), true);
+    if (other?.isConnected === false) rescue(other);
     busy(true);
     moving ??= setInterval(() => document.body.dispatchEvent(new CustomEvent("usage:changed")), METER_EVERY);
   }
 
   /** The page as it is now, without the message that its address led to. */
-  const afresh = () => location.assign(location.pathname);
+  function afresh() {
+    rescue(editing());
+    location.assign(location.pathname);
+  }
+
+  /** The form of a question that is being put in other words, and was not sent. */
+  const editing = () => one("[data-edit-form]:not([inert])", thread);
+
+  /** Its words are kept in the composer where another tab has put the question aside. */
+  const rescue = (form) => form && composer.restore(one("textarea", form).value);
 
   function finished(frame) {
     const answer = message(frame.message_id);

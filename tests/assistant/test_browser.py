@@ -141,6 +141,28 @@ def test_a_question_after_stop_waits_for_the_answer_to_be_settled(
     expect(max_page.locator("[data-answer]").last).to_contain_text("30 days")
 
 
+def test_words_of_an_edit_are_kept_where_another_tab_edits_the_question_first(
+    max_page: Page,
+) -> None:
+    say(max_page, QUESTION)
+    answers(max_page, 1)
+    other = max_page.context.new_page()
+    other.goto(max_page.url)
+    settled(other)
+    for tab, words in ((other, "And in a leap year?"), (max_page, "How many days in all?")):
+        tab.bring_to_front()
+        tab.locator("article.message").first.hover()
+        tab.locator("[data-edit]").click()
+        tab.locator("[data-edit-form] textarea").fill(words)
+    max_page.keyboard.press("Enter")
+    expect(other.locator("[data-text]").first).to_have_text("How many days in all?")
+    answers(other, 1)
+    expect(other.locator("[data-edit-form]")).to_have_count(0)
+    expect(other.get_by_label("Your message")).to_have_value("And in a leap year?")
+    answers(max_page, 1)
+    expect(max_page.get_by_label("Your message")).to_have_value("")
+
+
 def test_a_reload_in_mid_answer_goes_on_where_it_was(max_page: Page, localaws: LocalAws) -> None:
     localaws.script(chunks=[f"word{n} " for n in range(60)], delay_ms=40, match=STREAM)
     say(max_page, "Tell me everything.")
