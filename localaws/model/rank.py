@@ -49,6 +49,7 @@ _UNCOUNTED = -0.30
 _WEAK_WORTH = 0.33
 _COVERAGE_WORTH = 0.60
 _MEANING_WORTH = 0.30
+_OF_A_DEED = re.compile(r"\W*(?:when|where|who|why)\b", re.IGNORECASE)
 _RANK_COST = 0.006  # for each passage that was found before a sentence's
 
 
@@ -142,6 +143,7 @@ def rank(
     unit = counted(question)
     held = [term for term in subject_of(question) if term in asked][-1:]
     held += [term for term in asked if term.isdigit()]
+    rest = [at for at, term in enumerate(asked) if term not in named and _OF_A_DEED.match(question)]
     paired = _paired(question, usable, passages)
     scored = []
     for row, sentence in enumerate(usable):
@@ -155,6 +157,8 @@ def rank(
             score -= _ASTRAY_COST
             least = least if kind > 0 else math.inf
         if any(carried[row][asked.index(term)] < _SOFT_FLOOR for term in held):
+            least = math.inf
+        if rest and carried[row][rest].max() < _SOFT_FLOOR:  # a name alone tells of no deed
             least = math.inf
         expected = kind + form_bonus(question, sentence.text)
         score += expected * min(1.0, float(coverage[row]) * 1.5)

@@ -153,7 +153,7 @@ def test_what_the_documents_do_not_say_is_refused(ask):
     answered = {
         question: answer for name, question in asked if "[" in (answer := ask(name, question)[0])
     }
-    assert len(answered) <= 0.06 * len(asked), answered
+    assert not answered
 
 
 def test_a_row_is_said_with_the_column_that_is_asked_for(ask):
