@@ -6,7 +6,9 @@ with them. `erasing.py` does the erasing.
 
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -58,6 +60,21 @@ def offboarding_waiting() -> Offboarding | None:
     return Offboarding.objects.filter(
         tenant_id=current().id, state=Offboarding.State.WAITING
     ).first()
+
+
+def receipt_address(offboarding_id: UUID) -> str:
+    """Return where the receipt stands once all is erased: on the public host, for who knows it."""
+    return f"{settings.BASE_URL}/erased/{offboarding_id}/"
+
+
+def offboarding_told(offboarding_id: UUID) -> Offboarding:
+    """Return what the public host may read of an erasure. Raises NotFound, where cancelled too."""
+    readable = ("id", "slug", "due_at", "state", "receipt", "signature")
+    rows = Offboarding.objects.exclude(state=Offboarding.State.CANCELLED).order_by()
+    found = rows.filter(id=offboarding_id).only(*readable).first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 def _require_owner(actor: Actor) -> None:

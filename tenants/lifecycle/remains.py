@@ -31,6 +31,7 @@ KEPT: Final = {
     "registry_auditarchive": "evidence of who did what, sealed",
     "registry_offboarding": "the record of this erasure",
 }
+OWN_ROW: Final = "whose the amounts are; nobody else gets the address"
 TABLES: Final = """
     SELECT columns.table_name FROM information_schema.columns columns
     JOIN pg_class c ON c.relname = columns.table_name AND c.relnamespace = 'public'::regnamespace
@@ -144,7 +145,10 @@ def rows_kept(tenant: TenantContext) -> list[dict[str, object]]:
     """Return what stays of the tenant in `public`, by table, with its reason; for the receipt."""
     query = "SELECT FROM public.{table} WHERE tenant_id = %s"
     there = {table: _on_rows(query, table, tenant) for table in tenant_tables() if table in KEPT}
-    return [{"what": "rows", "where": f"table {table}", "count": count, "why": KEPT[table]}
+    own = "registry_tenant"  # its key is the tenant's id
+    there[own] = _on_rows("SELECT FROM public.{table} WHERE id = %s", own, tenant)
+    why = {**KEPT, own: OWN_ROW}
+    return [{"what": "rows", "where": f"table {table}", "count": count, "why": why[table]}
             for table, count in there.items() if count]  # fmt: skip
 
 

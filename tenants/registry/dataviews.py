@@ -27,6 +27,7 @@ from tenants.lifecycle.offboarding import (
     offboarding_cancel,
     offboarding_request,
     offboarding_waiting,
+    receipt_address,
 )
 from tenants.lifecycle.regionstate import region_moved
 from tenants.lifecycle.retention import (
@@ -98,6 +99,7 @@ def _page(request: HttpRequest, owner: bool, error: str, tenant: Any) -> HttpRes
     policy = data_policy_of(tenant.id)
     preview = retention_preview(tenant)
     typed = request.POST if error else None
+    leaving = offboarding_waiting()
     regions, moved = dict(region_choices()), region_moved(tenant.id)
     context = {
         "error": error,
@@ -123,7 +125,8 @@ def _page(request: HttpRequest, owner: bool, error: str, tenant: Any) -> HttpRes
         "owner": owner,
         "exports": exports_of(tenant) if owner else [],
         "kept_days": KEPT.days,
-        "leaving": offboarding_waiting(),
+        "leaving": leaving,
+        "receipt_address": receipt_address(leaving.id) if owner and leaving else "",
         "wait_days": WAIT.days,
     }
     return settings_page(request, "settings/data.html", context, status=422 if error else 200)

@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import TemplateView
 
-from tenants.registry import views
+from tenants.registry import receiptviews, views
 
 public_urlpatterns = [
     path("sign-up/", views.sign_up_page, name="sign-up"),
@@ -12,4 +12,7 @@ public_urlpatterns = [
     path("find/", views.find_page, name="find-workspace"),
     path("find/sent/", TemplateView.as_view(template_name="public/find_sent.html"),
          name="find-sent"),
+    path("erased/<uuid:offboarding_id>/", receiptviews.receipt_page, name="receipt"),
+    path("erased/<uuid:offboarding_id>/receipt.json", receiptviews.receipt_file,
+         name="receipt-file"),
 ]  # fmt: skip

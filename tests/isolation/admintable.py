@@ -7,8 +7,8 @@ from typing import Final
 
 # Route of the public host -> who may see it: `anyone`, or `staff`, before whom everybody else is
 # sent to sign in, or roles of staff's beside administrators, or `browser`, which alone has
-# signed up. The routes that every model has by
-# itself are made from MODELS.
+# signed up, or `link`: who knows the address, and nobody who guesses. The routes that every model
+# has by itself are made from MODELS.
 PUBLIC: Final[dict[str, str]] = {
     "": "anyone",
     "sign-up/": "anyone",
@@ -16,6 +16,8 @@ PUBLIC: Final[dict[str, str]] = {
     "sign-up/made/": "browser",
     "find/": "anyone",
     "find/sent/": "anyone",
+    "erased/<uuid:offboarding_id>/": "link",
+    "erased/<uuid:offboarding_id>/receipt.json": "link",
     "design/": "anyone",
     "webhooks/payments/": "anyone",
     "admin/": "staff",

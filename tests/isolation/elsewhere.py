@@ -58,7 +58,8 @@ def _everybody(world: World) -> list[Mapping[str, str]]:
 
 def public(world: World, entry: Entry) -> Iterator[str]:
     """Try as no one and as workspaces' owners; and the admin on a workspace's own host."""
-    path = "/" + re.sub(r"\^?\(\?P<\w+>[^)]*\)/?\$|<[\w:]+>", "1", entry.name).replace("//", "/")
+    name = entry.name.replace("<uuid:offboarding_id>", str(uuid4()))
+    path = "/" + re.sub(r"\^?\(\?P<\w+>[^)]*\)/?\$|<[\w:]+>", "1", name).replace("//", "/")
     roles = _staff_roles(entry.needs)
     if roles is not None:
         for who in some(_everybody(world), entry, few=2):
@@ -70,6 +71,8 @@ def public(world: World, entry: Entry) -> Iterator[str]:
             yield f"who is no staff is answered {answer.status}"
         if entry.needs == "anyone" and answer.status != 200:
             yield f"anyone is answered {answer.status}"
+        if entry.needs == "link" and answer.status != 404:
+            yield f"who guesses a link is answered {answer.status}"
         if entry.needs == "browser" and answer.location != "/sign-up/":
             yield f"a browser that has not signed up is answered {answer.status}"
     for role, session in world.staff_roles.items() if roles is not None else ():

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -24,12 +25,17 @@ from tenants.objects import object_put
 from tenants.redis import redis_client, tenant_key
 from tenants.registry.models import DataExport, Offboarding, Status, Tenant
 from tests.billing.calls import reserve
-from tests.support.cast import ALICE, CHARLIE, MAX
-from tests.support.clients import api, stranger, tenant_of, user_of
+from tests.support.cast import ADA, ALICE, CHARLIE, MAX
+from tests.support.clients import api, browser_of, stranger, tenant_of, user_of
 from tests.support.services import Worker
 from tests.support.waiting import eventually
 
 Manage = Callable[..., str]
+TABLES = """
+    SELECT c.relname FROM pg_class c
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+      AND NOT c.relispartition
+"""
 pytestmark = pytest.mark.django_db(transaction=True)
 HOST = "leaving.localhost"
 
@@ -60,8 +66,22 @@ def leaving(worker: Worker, manage: Manage) -> Iterator[Tenant]:
             owner_login.execute(f"DROP ROLE {role}")
 
 
+def tables_naming(tenant: Tenant, worker: Worker) -> set[str]:
+    """Return the tables of `public` in which a row names the workspace by its id."""
+    url = worker.served.cluster().url("owner", worker.database)
+    with psycopg.connect(url) as owner_login:
+        names = [name for (name,) in owner_login.execute(TABLES)]
+        naming = "SELECT FROM public.{} AS row WHERE row::text LIKE %s LIMIT 1"
+        return {
+            name for name in names
+            if owner_login.execute(
+                psycopg.sql.SQL(naming).format(psycopg.sql.Identifier(name)), [f"%{tenant.id}%"]
+            ).rowcount
+        }  # fmt: skip
+
+
 def test_nothing_of_an_erased_workspace_is_left_and_the_receipt_says_what_was(
-    leaving: Tenant, manage: Manage
+    leaving: Tenant, manage: Manage, worker: Worker
 ) -> None:
     with entered(leaving.context):
         owner = User.objects.get()
@@ -86,10 +106,19 @@ def test_nothing_of_an_erased_workspace_is_left_and_the_receipt_says_what_was(
     kept = {line["where"]: line["count"] for line in receipt["receipt"]["kept"]}
     assert kept["table billing_ledgerentry"] >= 1
     assert kept["table registry_auditarchive"] >= 2
+    assert kept.keys() == {f"table {name}" for name in tables_naming(leaving, worker)}
     assert all(line["why"] for line in receipt["receipt"]["kept"])
     assert timedelta(days=7) < expires - datetime.now(UTC) <= timedelta(days=9)
     key_of_deployment = receipt["receipt"]["public_key"]
     assert is_genuine(receipt["receipt"], receipt["signature"], key_of_deployment)
+    with public_scope("staff"):
+        link = f"/erased/{Offboarding.objects.get(tenant_id=leaving.id).id}/"
+    page = stranger("localhost").get(link).content.decode()
+    for said in ("Erasure of leaving", "bucket tenantry-documents-us-east-1", receipt["signature"],
+                 "table billing_ledgerentry", "accounting; amounts and names"):  # fmt: skip
+        assert said in page
+    file = stranger("localhost").get(f"{link}receipt.json")
+    assert file.json() == receipt and "attachment" in file["Content-Disposition"]
     forged = {**receipt["receipt"], "workspace": "acme"}
     assert not is_genuine(forged, receipt["signature"], key_of_deployment)
     assert "Nothing of leaving is left." in manage(
@@ -190,3 +219,18 @@ def test_only_an_owner_may_ask_and_can_take_it_back() -> None:
         with pytest.raises(NotFound):
             offboarding_cancel(actor=actor)
     assert api(ALICE).get("/api/v1/documents/").status_code == 200
+
+
+def test_an_owner_is_told_where_the_receipt_will_stand_and_nobody_else_finds_it() -> None:
+    owner, public = browser_of(ALICE), stranger("localhost")
+    owner.post("/settings/data/leave/", {"slug": "acme"})
+    with entered(tenant_of(ALICE)):
+        asked = Offboarding.objects.get(state=Offboarding.State.WAITING)
+    link = f"/erased/{asked.id}/"
+    assert link in owner.get("/settings/data/").content.decode()
+    assert link not in browser_of(ADA).get("/settings/data/").content.decode(), "an admin is none"
+    assert f"is erased on {asked.due_at:%-d %B %Y}" in public.get(link).content.decode()
+    assert public.get(f"{link}receipt.json").status_code == 404, "nothing is erased yet"
+    assert public.get(f"/erased/{uuid4()}/").status_code == 404
+    owner.post("/settings/data/leave/", {"part": "stay"})
+    assert public.get(link).status_code == 404, "it was taken back"
