@@ -75,3 +75,37 @@ def test_branches_by_rest(server: Server, localaws: LocalAws) -> None:
     assert chosen["leaf_id"] == first["id"]
     roots = [message for message in said_in(MAX, conversation) if message.parent_id is None]
     assert [message.text for message in roots] == ["What is first?", "Another?"]
+
+
+def test_a_message_of_another_conversation_is_as_missing_as_one_that_is_none(
+    server: Server,
+) -> None:
+    mine, other, theirs = conversation_for(MAX), conversation_for(MAX), conversation_for(BOB)
+    for person, conversation in ((MAX, mine), (MAX, other), (BOB, theirs)):
+        with server.http(person) as http:
+            path = f"/api/v1/conversations/{conversation}/messages/"
+            assert http.post(path, json={"text": "Who are you?"}).status_code == 201
+    rated = {"rating": "up", "reason": ""}
+    with server.http(MAX) as http:
+        path = f"/api/v1/conversations/{mine}/"
+        for conversation, person in ((mine, MAX), (other, MAX), (theirs, BOB)):
+            question, answer = (str(each.id) for each in said_in(person, conversation))
+            # Of one's own conversation an answer is no question, and a question no answer.
+            tried = [
+                http.post(f"{path}messages/{answer}/edit/", json={"text": "Who?"}),
+                http.post(f"{path}messages/{question}/regenerate/"),
+                http.put(f"{path}messages/{question}/rating/", json=rated),
+            ]
+            if conversation != mine:
+                tried += [
+                    http.post(f"{path}messages/{question}/edit/", json={"text": "Who?"}),
+                    http.post(f"{path}messages/{answer}/regenerate/"),
+                    http.put(f"{path}messages/{answer}/rating/", json=rated),
+                    http.post(f"{path}choose/", json={"message_id": question}),
+                    http.post(f"{path}choose/", json={"message_id": answer}),
+                ]
+            assert [each.status_code for each in tried] == [404] * len(tried)
+    for person, conversation in ((MAX, mine), (MAX, other), (BOB, theirs)):
+        said = said_in(person, conversation)
+        assert [each.role for each in said] == ["user", "assistant"]
+        assert not any(each.rating for each in said)

@@ -3,11 +3,13 @@
 import json
 from typing import Any
 
+import pytest
+
 from documents.services import document_delete
 from tenants.context import entered
 from tests.assistant.talking import Server, actor_for, conversation_for, said_in, talking
 from tests.documents.helpers import HANDBOOK, ready
-from tests.support.cast import ADA, BOB, CHARLIE, MAX, Person
+from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, Person
 from tests.support.clients import api, browser_of, tenant_of
 
 HOME = "/api/v1/conversations/"
@@ -93,3 +95,23 @@ def test_conversations_are_pinned_found_exported_and_judged(server: Server) -> N
     assert said_in(BOB, old)[1].rating_reason == "Too short"
     rate = f"/assistant/{old}/answers/{answer['message_id']}/rate/"
     assert browser.post(rate, {"rating": ""}).json() == {"rating": None, "reason": ""}
+
+
+@pytest.mark.django_db
+def test_what_is_not_shared_stands_in_nobody_elses_list() -> None:
+    conversation_for(BOB, "Of no business of theirs")
+    shared = conversation_for(BOB, "For everybody")
+    answer = send(BOB, "PATCH", f"{HOME}{shared}/", {"shared": True})
+    assert answer.json()["shared"] is True
+
+    def listed(person: Person) -> list[str]:
+        page = browser_of(person).get("/assistant/").content.decode()
+        titles = [each["title"] for each in api(person).get(f"{HOME}shared/").json()["results"]]
+        assert ("For everybody" in page) is (person is BOB or titles == ["For everybody"])
+        assert ("Of no business" in page) is (person is BOB)
+        return titles
+
+    for person in (ALICE, ADA, MAX):
+        assert listed(person) == ["For everybody"]
+    for person in (BOB, CHARLIE):  # one's own stand in one's own list
+        assert listed(person) == []

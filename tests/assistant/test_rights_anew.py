@@ -109,4 +109,4 @@ def test_a_key_that_has_become_another_members_ends_the_first_ones_socket(server
 
 
 def test_a_cookie_with_a_nul_is_refused_as_any_that_is_none(server: Server) -> None:
-    assert refused(server, BOB, conversation_for(BOB), cookie='"a\\000b"') == 403
+    assert refused(server, BOB, conversation_for(BOB), cookie='"abcdefgh\\000ijkl"') == 403

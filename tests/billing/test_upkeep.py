@@ -6,7 +6,7 @@ import pytest
 
 from billing.models import LedgerEntry, Reservation
 from billing.selectors import request_cost
-from billing.settlement import settle
+from billing.settlement import release, settle
 from billing.units import Metric, Unit
 from tenants.context import entered
 from tests.billing.calls import MODEL, counter, entries, reserve
@@ -69,6 +69,26 @@ def test_what_a_dead_process_left_is_settled_as_an_estimate(manage: Manage) -> N
             }
     with entered(tenant_of(ALICE)):
         assert counter(Metric.MODEL_TOKENS) == (1_000, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_release_that_comes_after_the_end_changes_nothing(manage: Manage) -> None:
+    with entered(tenant_of(ALICE)):
+        settled, orphan = reserve(), reserve()
+        settle(settled, model=MODEL, units={Unit.INPUT: 700})
+    assert "swept 1" in manage("ops", "shell", "-c", SWEEP.format(seconds=0))
+    with entered(tenant_of(ALICE)):
+
+        def booked() -> list[object]:
+            states = Reservation.objects.order_by("state").values_list("id", "state")
+            rows = [entries(each.request_id) for each in (settled, orphan)]
+            return [list(states), rows, counter(Metric.MODEL_TOKENS), counter(Metric.SPEND)]
+
+        before = booked()
+        assert before[0] == [(settled.id, "settled"), (orphan.id, "swept")]
+        for reservation in (settled, orphan):
+            release(reservation)
+        assert booked() == before
 
 
 @pytest.mark.django_db(transaction=True)
