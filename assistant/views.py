@@ -48,7 +48,8 @@ from assistant.services import (
 )
 from assistant.stretches import after, asked_for, before, newest
 from assistant.writeprompts import TEMPLATES
-from bedrock.errors import ChoiceNotInPlan
+from bedrock.errors import ChoiceNotInPlan, FeatureOff, FrontierOff
+from bedrock.prompting import feature_require
 from bedrock.routing import may_choose
 from bedrock.selectors import capabilities
 from documents.pages import Choices, ids_of
@@ -72,6 +73,9 @@ REFUSALS: Final = (
     TooManyAttached,
     AttachmentNotReady,
     AttachmentFailed,
+    FeatureOff,
+    FrontierOff,
+    ChoiceNotInPlan,
 )
 # What a model is told, and what a person reads.
 LANGUAGES: Final = (
@@ -113,8 +117,10 @@ def assistant_home(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     if request.method == "POST":
         try:
+            feature_require("assistant")
             text = message_checked(request.POST.get("text"))
-        except (MessageEmpty, MessageTooLong) as error:
+            thorough_checked("thorough" in request.POST, "assistant")
+        except REFUSALS as error:  # and no empty conversation is left behind
             messages.warning(request, error.detail)
             return redirect("assistant")
         conversation = conversation_create(actor=actor)
@@ -137,7 +143,7 @@ def _asked(
             text=text,
             attachment_ids=ids_of(request.POST.getlist("attachment")),
         )
-    except (*REFUSALS, TurnRunning, ChoiceNotInPlan) as error:
+    except (*REFUSALS, TurnRunning) as error:
         messages.warning(request, error.detail)
     else:
         turn_run(current(), actor, turn, answer, thorough=thorough)

@@ -79,6 +79,24 @@ def test_a_feature_that_is_off_is_refused_by_page_rest_and_socket(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [({"off": ["assistant"]}, "switched off"), ({"frontier": False}, "do not allow")],
+)
+def test_a_first_message_from_a_page_of_before_is_refused_and_leaves_no_conversation(
+    values: dict[str, Any], said: str
+) -> None:
+    changed(ADA, **values)
+    form = {"text": "Hello there", "thorough": "on"}
+    for path in ("/assistant/", f"/assistant/{conversation_for(MAX)}/"):
+        answer = browser_of(MAX).post(path, form, follow=True)
+        assert answer.redirect_chain == [(path, 302)]
+        assert said in answer.content.decode()
+    assert api(MAX).get("/api/v1/conversations/").json()["results"][1:] == []
+    policy.forget()
+
+
+@pytest.mark.django_db
 def test_where_admins_allow_the_small_model_alone_it_serves_and_the_record_says_so(
     localaws: LocalAws,
 ) -> None:
