@@ -1,6 +1,6 @@
 """The renderers of the error tree: problem+json for REST and fragments, a page for people.
 
-Sockets have their own, beside their frames (`assistant/errors.py`).
+Sockets and event streams have theirs in `tenants/foreseen.py`.
 """
 
 import math

@@ -1,5 +1,5 @@
 /* One answer on the page: words as they come, then the checked text with its sources.
-   Public: window.answers {user(id, text, files), versions(message, ids), begin(id), tool, propose, delta, withdraw, stop, citations, finish, fail, brought}. */
+   Public: window.answers {user(id, text, files), rate(answer, button), versions(message, ids), begin(id), tool, propose, decided, delta, withdraw, stop, citations, finish, fail, brought}. */
 (() => {
   "use strict";
 

@@ -1,6 +1,6 @@
 /* Files of the next message: chosen, pasted or dropped; sent, read, shown as chips, taken back.
    Dispatches "attach:changed" on the composer's form when a file is ready, failed or taken back (detail).
-   Public: window.attachments {trouble(), reading(), take(), restore(items)}; an item has id, name and size. */
+   Public: window.attachments {trouble(), reading(), take(), restore(items), size(bytes)}; an item has id, name and size. */
 (() => {
   "use strict";
 

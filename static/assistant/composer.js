@@ -1,7 +1,7 @@
 /* The composer: Enter sends, Shift+Enter makes a line, the limit is told before it is reached.
    A message whose files are still being read waits for them and then goes; that can be taken back.
    Dispatches "composer:send" (detail.text and .thorough; preventDefault takes it over) on its form; without a
-   listener the form is sent as forms are. Public: window.composer {thorough(), busy(on), problem(text), taken(text)}. */
+   listener the form is sent as forms are. Public: window.composer {form, stop, focus(), thorough(), restore(text), busy(on), problem(text), taken(text)}. */
 (() => {
   "use strict";
 

@@ -1,6 +1,6 @@
 /* Messages of a long conversation that are not on the page yet: they come where one scrolls near the gap that they leave, or
    by its links, and what is read stays where it is. A link to a message that is not here leads to the page that has it.
-   Public: window.stretches {led(): whether the page's address led to a message}. */
+   Public: window.stretches {led(): whether the page's address led to a message, watch(): look for gaps}. */
 (() => {
   "use strict";
 
