@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from tenants.accounts.idempotency import form_once
 from tenants.accounts.models import User, role_reaches
 from tenants.accounts.scopes import scope_require
-from tenants.accounts.targets import here_of
+from tenants.accounts.targets import back_of
 from tenants.errors import Forbidden
 
 if TYPE_CHECKING:  # DRF's views read this module's classes while they are being imported
@@ -52,7 +52,7 @@ def role_required(needed: str) -> Callable[[View], View]:
                 part = "text/event-stream" in request.headers.get("Accept", "")
                 if part or request.headers.get("HX-Request"):
                     return HttpResponse(status=401)  # the page's script leads on from there
-                return HttpResponseRedirect(f"/sign-in/?next={quote(here_of(request))}")
+                return HttpResponseRedirect(f"/sign-in/?next={quote(back_of(request))}")
             if not role_reaches(user.role, needed):
                 raise Forbidden
             form_once(request)

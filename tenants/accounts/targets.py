@@ -23,6 +23,13 @@ def here_of(request: HttpRequest) -> str:
     return came if urlsplit(came).path != request.path else "/"
 
 
+def back_of(request: HttpRequest) -> str:
+    """Return where whoever has to sign in first goes on: this page, or the one of the form sent."""
+    if request.method != "POST":
+        return request.get_full_path()
+    return _safe(request, request.headers.get("Referer", request.path))
+
+
 def _safe(request: HttpRequest, target: str) -> str:
     safe = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()})
     return target if safe else "/"

@@ -219,10 +219,15 @@ def test_signing_in_never_leads_to_another_site() -> None:
 
 
 def test_who_presses_a_button_after_the_session_ended_comes_back_to_its_page() -> None:
-    page = f"http://{ALICE.host}/documents/?sort=name"
+    page, own = f"http://{ALICE.host}/documents/?sort=name", f"http://{ALICE.host}/collections/"
     pressed = stranger(ALICE.host).post(
         "/documents/bulk/", {"action": "tag"}, headers={"Referer": page}
     )
     assert pressed["Location"] == "/sign-in/?next=http%3A//acme.localhost/documents/%3Fsort%3Dname"
+    pressed = stranger(ALICE.host).post("/collections/", {"name": "a"}, headers={"Referer": own})
+    assert pressed["Location"] == "/sign-in/?next=http%3A//acme.localhost/collections/"
+    for elsewhere in ({"Referer": "https://evil.example/"}, {}):
+        pressed = stranger(ALICE.host).post("/collections/", {"name": "a"}, headers=elsewhere)
+        assert pressed["Location"] in ("/sign-in/?next=/", "/sign-in/?next=/collections/")
     for part in ({"HX-Request": "true"}, {"Accept": "text/event-stream"}):
         assert stranger(ALICE.host).get("/search/?q=a", headers=part).status_code == 401
