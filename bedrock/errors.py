@@ -149,7 +149,7 @@ class RulesChanged(ModelError):
 
     code = "rules_changed"
     status = 409
-    title = _("Somebody else changed this meanwhile; look at it again, then change it")
+    title = _("This was changed meanwhile; look at it again, then change it")
 
 
 class PostureNeedsApproval(ModelError):

@@ -17,8 +17,9 @@ def version_check(
         return
     raise refusal(
         _(
-            "Somebody else changed this meanwhile: version %(version)s is in force, you "
-            "looked at version %(expected)s. Nothing of yours was saved; look at it again."
+            "This was changed meanwhile, by somebody else or in another tab: version %(version)s"
+            " is in force, you looked at version %(expected)s. Nothing of yours was saved; look at"
+            " it again."
         )
         % {"version": in_force, "expected": expected},
         version=in_force,

@@ -141,7 +141,7 @@ def test_what_cannot_be_is_refused_and_the_second_of_two_admins_is_told() -> Non
     assert cut.status_code == 422 and "incomplete" in cut.content.decode()
     late = browser_of(ALICE).post(PAGE, {"name": "Two", "version": "0", "on_ask": "on"})
     assert late.status_code == 422
-    assert "Somebody else changed this meanwhile" in late.content.decode()
+    assert "changed meanwhile, by somebody else or in another tab" in late.content.decode()
     assert 'value="Two"' in late.content.decode(), "what was typed is still there"
     assert code_of(changed(ALICE, name="Two", version=0)) == "rules_changed"
     with entered(tenant_of(ADA)):
