@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import TabularInline
 
+from billing.catalog import model_and_route
 from billing.credits import staff as credits_pages  # noqa: F401 - registers its pages
 from billing.invoices import admin as invoices_admin  # noqa: F401 - registers
 from billing.margins import staff as margin_pages  # noqa: F401 - the same
@@ -121,6 +122,11 @@ class PriceForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         begins = cleaned.get("effective_from")
+        base, route = model_and_route(str(cleaned.get("model", "")))
+        if base != cleaned.get("model", base):
+            self.add_error(
+                "model", f"Write {base}, and choose the route “{Price.Route(route).label}”."
+            )
         same = {name: cleaned.get(name) for name in ("model", "route", "unit")}
         others = Price.objects.filter(**same).exclude(pk=self.instance.pk)
         if begins and begins <= datetime.now(UTC).date() and others.exists():

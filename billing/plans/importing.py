@@ -128,6 +128,9 @@ def _price(preview: Preview, line: int, given: dict[str, Any]) -> _Row | None:
         faults.append(f"{unit} is no unit")
     if route and route not in Price.Route.values:
         faults.append(f"{route} is no route ({', '.join(Price.Route.values)})")
+    base, by = catalog.model_and_route(model)
+    if base != model:
+        faults.append(f"write {base} by the route {by}, not {model}")
     if len(model) > 120:
         faults.append("the model's name is too long")
     usd, per, begins, until = Decimal(0), 1, date.min, None

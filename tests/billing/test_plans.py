@@ -212,6 +212,7 @@ def test_prices_come_from_a_file_that_is_whole_and_never_change_the_past() -> No
         "no exact amount": f"{lite},input_tokens,cheap,1000000,{soon},",
         "more than 9 decimals": f"{lite},input_tokens,0.0000000001,1000000,{soon},",
         "is no unit": f"{lite},smiles,1,1000000,{soon},",
+        "write amazon.nova-lite-v1:0 by the route geo": f"us.{lite},input_tokens,1,1000000,{soon},",
         "change the past": f"{lite},input_tokens,1,1000000,{today},",
         "a gap": f"{lite},input_tokens,1,1000000,{soon},{later}",
         "none of output_tokens": f"new.model,region,input_tokens,1,1000000,{soon},",
@@ -248,6 +249,9 @@ def test_prices_come_from_a_file_that_is_whole_and_never_change_the_past() -> No
     assert (
         "The past never changes" in staff.post("/admin/billing/price/add/", past).content.decode()
     )
+    routed = {**past, "model": "eu.amazon.nova-lite-v1:0", "effective_from": str(soon)}
+    page = staff.post("/admin/billing/price/add/", routed).content.decode()
+    assert "Write amazon.nova-lite-v1:0, and choose the route “Within a geography”." in page
 
 
 def database_now_public() -> Any:
