@@ -220,6 +220,22 @@ def test_a_file_is_taken_back_before_it_was_sent_by_its_user_and_alone() -> None
     assert there() == {theirs}
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_kept_file_that_was_moved_out_of_sight_answers_nothing_more() -> None:
+    conversation, question = conversation_for(MAX), "Which colour has the door of the kiln?"
+    file = attached(MAX, conversation)
+    assert "1280" in say(MAX, conversation, QUESTION, [file]).json()["text"]
+    assert post(MAX, f"{home(conversation)}attachments/{file}/keep/").status_code == 200
+    made = post(ALICE, "/api/v1/collections/", {"name": "Board", "open": False}).json()["id"]
+    path, moved = f"/api/v1/documents/{file}/", json.dumps({"collections": [made]})
+    assert api(ALICE).patch(path, moved, content_type="application/json").status_code == 200
+    assert api(MAX).get(path).status_code == 404
+    answer = say(MAX, conversation, question).json()
+    assert ("green" in answer["text"], answer["citations"]) == (False, [])
+    assert api(ALICE).patch(path, '{"collections": []}', content_type="application/json")
+    assert "green" in say(MAX, conversation, question).json()["text"]
+
+
 @pytest.mark.django_db
 def test_refused_files_say_why_and_hold_nothing() -> None:
     conversation = conversation_for(MAX)

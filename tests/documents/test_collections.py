@@ -11,7 +11,7 @@ from django.db import connection
 from bedrock.gateway import knowledge_retrieve
 from search.models import Chunk, Collection, CollectionMember, Filing
 from tenants.accounts.keys import digest_of
-from tenants.accounts.models import ApiKey, Role
+from tenants.accounts.models import ApiKey, Role, User
 from tenants.accounts.services import user_create
 from tenants.context import SYSTEM, entered
 from tests.assistant.talking import conversation_for
@@ -308,6 +308,41 @@ def test_an_admin_manages_what_they_do_not_read_and_a_member_only_their_own() ->
     assert "Bob" not in read(browser_of(MAX).get(f"/collections/{held}/")).split("Share with")[0]
     for body in ({"name": ""}, {"name": "x" * 121}, {"open": "maybe"}):
         assert api(MAX).patch(f"/api/v1/collections/{held}/", body, JSON).status_code == 400, body
+
+
+def test_of_a_documents_collections_only_those_one_may_read_are_told() -> None:
+    both, alone = collection(ALICE), collection(ALICE)
+    document = kept(ALICE, inside=both)
+    path = f"/api/v1/documents/{document}/"
+    assert api(ALICE).patch(path, {"collections": [both, alone]}, JSON).status_code == 200
+    share(ALICE, both, MAX)
+    for person, told in ((ALICE, {both, alone}), (MAX, {both})):
+        [listed] = api(person).get("/api/v1/documents/").json()["results"]
+        assert set(listed["collections"]) == told
+        assert set(api(person).get(path).json()["collections"]) == told
+        pages = [
+            browser_of(person).get(each) for each in ("/documents/", f"/documents/{document}/")
+        ]
+        assert any(alone in page.content.decode() for page in pages) is (person is ALICE)
+
+
+def test_a_viewer_manages_nothing_that_they_made_as_a_member() -> None:
+    made = collection(MAX)
+
+    def told() -> tuple[bool, bool]:
+        listed = api(MAX).get("/api/v1/collections/").json()["results"]
+        [own] = [each for each in listed if each["id"] == made]
+        return own["manageable"], own["writable"]
+
+    def offered() -> bool:
+        return f"/collections/{made}/delete/" in browser_of(MAX).get(page).content.decode()
+
+    page, path = f"/collections/{made}/", f"/api/v1/collections/{made}/"
+    assert (told(), offered()) == ((True, True), True)
+    with entered(tenant_of(MAX)):
+        User.objects.filter(email=MAX.email).update(role=Role.VIEWER)
+    assert (told(), offered()) == ((False, False), False)
+    assert api(MAX).patch(path, {"name": "Mine"}, JSON).status_code == 403
 
 
 def test_a_right_that_ends_between_ranking_and_reading_holds() -> None:
