@@ -299,7 +299,10 @@ def test_certificates_change_by_metadata_and_run_out(idp: SamlIdp) -> None:
     idp.renew()
     assert come_in(idp, NEW)[1].status_code == 302, "read anew by itself"
     idp.renew()
-    assert code_on(come_in(idp, NEW)[1]) == "sso_certificate", "at most once a minute"
+    refused = come_in(idp, NEW)[1]
+    assert code_on(refused) == "sso_certificate", "at most once a minute"
+    assert "read its metadata anew" in refused.content.decode()
+    assert "Read its metadata anew" in admin.get(SETTINGS).content.decode(), "a button of that name"
     assert admin.post(f"{SETTINGS}refresh/").status_code == 302
     assert come_in(idp, NEW)[1].status_code == 302
     idp.renew(days=-1)
