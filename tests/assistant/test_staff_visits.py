@@ -122,11 +122,21 @@ def test_nobody_comes_in_unless_the_owner_allows_it_and_then_by_one_link_once(
     assert b"does not let staff in" in begin(staff).content
     assert begin(staff_client("finance")).status_code == 403
     assert b"Only an owner" in allow("read", ADA).content
+    assert b"staff_access is one of none, read, write." in allow("all").content
+    assert b"does not let staff in" in begin(staff).content
     assert allow("read").status_code == 302
     assert b"No active member has this address" in begin(staff, Person("acme", "No", "x")).content
     with entered(tenant_of(BOB)):
         User.objects.filter(email=BOB.email).update(is_active=False)
-    assert b"No active member has this address" in begin(staff, BOB).content
+        User.objects.create(email="program@acme.example", is_service=True, role="member")
+    for none in (BOB, Person("acme", "Program", "member")):
+        assert b"No active member has this address" in begin(staff, none).content
+    meanwhile = urlsplit(begin(staff, MAX)["Location"]).path
+    with entered(tenant_of(MAX)):
+        User.objects.filter(email=MAX.email).update(is_active=False)
+    assert stranger(MAX.host).get(meanwhile).status_code == 410
+    with entered(tenant_of(MAX)):
+        User.objects.filter(email=MAX.email).update(is_active=True)
     for short in ("short", f"no{' ' * 20}words"):
         assert b"characters" in begin(staff, reason=short).content
     path = urlsplit(begin(staff)["Location"]).path

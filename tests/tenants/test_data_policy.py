@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -17,13 +18,14 @@ from django.utils import timezone
 
 from assistant.models import Conversation, WrittenText
 from assistant.texts import text_keep
+from bedrock.models import Tier
 from documents.models import Document
 from search.models import Collection, Filing
 from tenants.accounts.models import AuditEvent, AuditSeal
 from tenants.accounts.sealing import audit_check, audit_seal
 from tenants.context import entered, public_scope
 from tenants.lifecycle.exports import exports_expire
-from tenants.lifecycle.retention import retention_apply
+from tenants.lifecycle.retention import data_policy_set, retention_apply
 from tenants.objects import object_put, objects_delete, objects_list
 from tenants.registry.models import DataExport, DataPolicy, Offboarding, RetentionReport, Tenant
 from tests.assistant.talking import actor_for, conversation_for
@@ -31,6 +33,7 @@ from tests.documents.helpers import ready
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE, MAX, Person
 from tests.support.clients import api, browser_of, code_of, tenant_of, user_of
 from tests.support.services import Worker
+from tests.support.waiting import eventually
 
 Manage = Callable[..., str]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -187,6 +190,45 @@ def test_a_legal_hold_stops_every_erasing_until_it_is_lifted(manage: Manage) -> 
     with entered(tenant):
         deeds = set(AuditEvent.objects.values_list("action", flat=True))
     assert {"data.hold_set", "data.hold_lifted"} <= deeds
+
+
+def test_a_hold_that_is_set_while_the_night_erases_keeps_what_is_left() -> None:
+    aged(MAX)
+    tenant, owner = tenant_of(MAX), actor_for(ALICE)
+    assert changed(ADA, days={"documents": 30, "conversations": 30, "texts": 30}).status_code == 200
+    before = left(MAX)
+
+    def night() -> RetentionReport:
+        try:
+            return retention_apply(tenant)
+        finally:
+            connection.close()
+
+    def waits() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+            return bool(cursor.fetchone()[0])
+
+    with ThreadPoolExecutor(1) as beside:
+        with entered(tenant), transaction.atomic():
+            Conversation.objects.select_for_update().get(title="old")
+            erasing = beside.submit(night)
+            eventually(waits)
+            data_policy_set(actor=owner, hold=True, reason="A dispute")
+        lines = {line["kind"]: line for line in erasing.result().lines}
+    for kind in ("texts", "documents"):
+        assert (lines[kind]["count"], lines[kind]["error"]) == (0, "LegalHold")
+        assert left(MAX)[kind] == before[kind]
+
+
+def test_what_a_plan_keeps_for_less_long_by_now_goes_as_it_says() -> None:
+    aged(MAX)
+    tenant = tenant_of(MAX)
+    assert changed(ADA, days={"logs": 30}).json()["days"]["logs"] == 30
+    with public_scope("staff"):
+        Tier.objects.filter(plan=tenant.plan).update(log_days=7)
+    [line] = retention_apply(tenant).lines
+    assert (line["kind"], line["days"], line["count"]) == ("logs", 7, 2)
 
 
 def test_each_thing_that_one_change_does_stands_in_the_audit_by_its_own_name() -> None:
