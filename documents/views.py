@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -151,13 +152,18 @@ def document_delete_submit(request: HttpRequest, document_id: UUID) -> HttpRespo
 @require_POST
 @role_required("member")
 def document_bulk_submit(request: HttpRequest) -> HttpResponse:
-    """Do one of `ACTIONS` to the chosen documents; those that are gone are passed over."""
+    """Do one of `ACTIONS` to the chosen documents; those that are gone are passed over.
+
+    The address has what the list was asked for: it is shown again as it was.
+    """
+    query = request.GET.urlencode()
+    listed = f"{reverse('document_list')}{'?' if query else ''}{query}"
     actor, action = actor_of(request), request.POST.get("action", "")
     wanted = ids_of(request.POST.getlist("document"))[:BULK_AT_MOST]
     there = list(documents_visible(actor).filter(id__in=wanted).values_list("id", flat=True))
     if action not in ACTIONS or not there:
         messages.warning(request, _("Choose documents that are still here"))
-        return redirect("document_list")
+        return redirect(listed)
     collection = ids_of([request.POST.get("collection", "")])
     try:
         documents_act(
@@ -169,9 +175,9 @@ def document_bulk_submit(request: HttpRequest) -> HttpResponse:
         )
     except TagsWrong as error:
         messages.warning(request, error.detail)
-        return redirect("document_list")
+        return redirect(listed)
     messages.success(request, _done(action, len(there)))
-    return redirect("document_list")
+    return redirect(listed)
 
 
 def _done(action: str, count: int) -> str:

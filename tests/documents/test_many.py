@@ -3,6 +3,7 @@
 import os
 import re
 import threading
+from html import unescape
 from time import perf_counter
 from typing import Any
 from urllib.parse import urlencode
@@ -72,6 +73,26 @@ def test_two_tabs_and_a_second_click_do_it_once() -> None:
     again = browser.post("/documents/bulk/", form, follow=True).content.decode()
     assert "Choose documents that are still here" in again
     assert count() == 0
+
+
+def test_the_list_is_shown_as_it_was_after_something_was_done_in_it() -> None:
+    ids = [
+        upload(f"report {number}.md", HANDBOOK + str(number)).json()["id"] for number in range(2)
+    ]
+    upload("Other.md", HANDBOOK)
+    browser = browser_of(MAX)
+    asked = "?q=report&sort=name"
+    page = browser.get(f"/documents/{asked}").content.decode()
+    [address] = re.findall(r'action="(/documents/bulk/[^"]*)"', page)
+    form = {"document": ids[0], "action": "tag", "tags": "checked"}
+    done = browser.post(unescape(address), form, follow=True)
+    assert done.redirect_chain == [(f"/documents/{asked}", 302)]
+    page = done.content.decode()
+    assert "1 document tagged" in page
+    assert "report 1.md" in page
+    assert "Other.md" not in page
+    nothing = browser.post(unescape(address), {**form, "tags": " , "}, follow=True)
+    assert nothing.redirect_chain == [(f"/documents/{asked}", 302)]
 
 
 def test_a_copy_is_refused_where_asked_and_names_its_twin_only_to_whom_may_read_it() -> None:
