@@ -228,9 +228,12 @@ def test_numbers_have_no_gap_and_what_is_issued_never_changes(manage: Manage, ow
         "UPDATE billing_invoice SET seller = 'Somebody else' WHERE id = %s",
         "DELETE FROM billing_invoiceline WHERE invoice_id = %s",
         "UPDATE billing_invoiceline SET usd = 0 WHERE invoice_id = %s",
+        "DELETE FROM billing_invoice WHERE id = %s",
     ):
         with pytest.raises(psycopg.errors.RaiseException):
             owner.execute(change, [issued])
+    with pytest.raises(psycopg.errors.RaiseException, match="cannot go from draft to paid"):
+        owner.execute("UPDATE billing_invoice SET state = 'paid' WHERE id = %s", [ids[1]])
     for table in ("billing_price", "billing_planversion"):
         with pytest.raises(psycopg.errors.RaiseException):
             owner.execute(

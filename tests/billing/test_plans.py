@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from billing import catalog
@@ -257,6 +257,25 @@ def test_prices_come_from_a_file_that_is_whole_and_never_change_the_past() -> No
 def database_now_public() -> Any:
     with public_scope("app_public"):
         return database_now().date()
+
+
+def test_the_database_takes_no_terms_into_a_month_that_has_begun() -> None:
+    begun = database_now_public()
+    with public_scope("staff"):
+        row = PlanVersion.objects.get(plan="growth")
+
+        def made(effective_from: date) -> None:
+            with transaction.atomic():
+                PlanVersion.objects.create(
+                    plan_id="growth", effective_from=effective_from, terms=row.terms
+                )
+
+        for effective_from in (begun, begun.replace(day=1), begun - timedelta(days=40)):
+            with pytest.raises(ProgrammingError, match="begin in a later month"):
+                made(effective_from)
+        made(next_month(begun.replace(day=1)))
+        with pytest.raises(ProgrammingError, match="never changes"), transaction.atomic():
+            PlanVersion.objects.filter(pk=row.pk).update(terms={})
 
 
 def test_terms_are_dated_and_an_edit_never_changes_the_past() -> None:

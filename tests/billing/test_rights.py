@@ -104,3 +104,15 @@ def test_outside_every_tenant_no_row_of_one_is_reached() -> None:
     with public_scope("app_public"):
         for table in ("billing_ledgerentry", "billing_reservation", "billing_quotacounter"):
             assert "permission denied" in refusal(f"SELECT * FROM {table}")
+
+
+@pytest.mark.parametrize("given", ["'paid', NULL", "'waiting', now()"])
+def test_who_takes_a_payments_message_in_cannot_say_what_became_of_it(given: str) -> None:
+    told = "INSERT INTO billing_paymentevent (id, kind, invoice, currency, reference, digest,"
+    told += f" outcome, applied_at) VALUES ('e', 'k', '', 'USD', '', 'd', {given})"
+    with public_scope("app_public"):
+        assert "violates row-level security" in refusal(told)
+        assert "permission denied" in refusal("SELECT * FROM billing_paymentevent")
+        assert "permission denied" in refusal("UPDATE billing_paymentevent SET outcome = 'paid'")
+    with entered(tenant_of(ALICE)):
+        assert "permission denied" in refusal(told)

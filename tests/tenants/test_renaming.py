@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from django.db import ProgrammingError, connection, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from tenants.accounts.models import AuditEvent
-from tenants.context import Actor, entered
+from tenants.context import Actor, entered, public_scope
 from tenants.errors import Forbidden
 from tenants.lifecycle.renaming import NAME_CHARACTERS, workspace_rename
+from tenants.registry.models import Status, Tenant
 from tenants.seen import ChangedMeanwhile
 from tests.support.cast import ADA, ALICE, BOB, CHARLIE
 from tests.support.clients import browser_of, tenant_of
@@ -85,3 +86,21 @@ def test_the_database_lets_a_workspace_rename_itself_alone() -> None:
         ):  # fmt: skip
             cursor.execute(sql, values)
     assert tenant_of(CHARLIE).name == globex.name
+
+
+def test_the_database_takes_no_blank_name_and_renames_no_workspace_that_is_suspended() -> None:
+    acme = tenant_of(ALICE)
+
+    def renamed(name: str) -> bool:
+        with entered(acme), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT registry_rename(%s, %s, %s)", [acme.id, acme.name, name])
+            return bool(cursor.fetchone()[0])
+
+    for blank in ("", " \t"):
+        with pytest.raises(IntegrityError, match="a workspace has a name"):
+            renamed(blank)
+    with public_scope("staff"):
+        Tenant.objects.filter(id=acme.id).update(status=Status.SUSPENDED)
+    assert not renamed("Acme Two")
+    with public_scope("staff"):
+        assert Tenant.objects.get(id=acme.id).name == acme.name
