@@ -72,6 +72,7 @@
 
   // Once sent, a second click sends nothing: the answer is another page.
   form.addEventListener("submit", (event) => {
+    try { sessionStorage.refused = JSON.stringify([chosen().map((box) => box.value), form.elements.tags.value]); } catch { /* no storage */ }
     if (!form.dataset.confirmed) return;
     if (form.dataset.sent) event.preventDefault();
     form.dataset.sent = "1";
@@ -83,5 +84,15 @@
   rows.addEventListener("change", tell);
   document.addEventListener("htmx:afterSwap", tell);
   new MutationObserver(tell).observe(rows, { childList: true });
+
+  /** Where the answer is a refusal, what was chosen and typed is there still. */
+  try {
+    const [ids = [], tags = ""] = JSON.parse(sessionStorage.refused ?? "[]");
+    delete sessionStorage.refused;
+    if (document.querySelector(".toast--warning")) {
+      for (const box of boxes()) box.checked ||= ids.includes(box.value);
+      form.elements.tags.value ||= tags;
+    }
+  } catch { /* no storage */ }
   tell();
 })();

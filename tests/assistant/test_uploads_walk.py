@@ -5,6 +5,7 @@ And what is done to many documents: chosen one by one, from one row to another, 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
@@ -155,6 +156,18 @@ def test_documents_are_chosen_from_row_to_row_and_deleted_after_asking(
     expect(bar).to_contain_text("6 documents chosen")
     page.get_by_role("button", name="Choose none").click()
     expect(bar).to_be_hidden()
+    boxes.nth(2).check()
+    bar.locator("[name=tags]").fill("t" * 41)
+    bar.get_by_role("button", name="Add tags").click()
+    expect(page.locator("#toasts")).to_contain_text("1 to 40 characters")
+    expect(bar.locator("[name=tags]")).to_have_value("t" * 41)
+    expect(boxes.nth(2)).to_be_checked()
+    expect(page).to_have_url(re.compile(r"sort=name$"))
+    bar.locator("[name=tags]").fill("read")
+    bar.get_by_role("button", name="Add tags").click()
+    expect(page.locator("#toasts")).to_contain_text("1 document tagged")
+    expect(bar).to_be_hidden()
+    settled(page)
     delete = bar.get_by_role("button", name="Delete")
     asked = page.locator("#confirm")
     boxes.nth(0).check()
