@@ -2,6 +2,7 @@
 
 import threading
 from contextvars import copy_context
+from types import SimpleNamespace
 
 import pytest
 from django.db import ProgrammingError, connection, transaction
@@ -102,6 +103,20 @@ def test_a_connection_that_stands_elsewhere_is_refused() -> None:
     with entered(acme):
         before = connection.tenant
         connection.set_schema(globex.schema)
+        try:
+            with pytest.raises(WrongTenant):
+                emails()
+        finally:
+            connection.set_tenant(before)
+
+
+@pytest.mark.parametrize("right", ["schema", "role"])
+def test_a_connection_whose_schema_or_role_alone_is_right_is_refused(right: str) -> None:
+    acme, globex = tenant_of(ALICE).schema, tenant_of(CHARLIE).schema
+    schema, role = (acme, globex) if right == "schema" else (globex, acme)
+    with entered(tenant_of(ALICE)):
+        before = connection.tenant
+        connection.set_tenant(SimpleNamespace(schema_name=schema, role=role))
         try:
             with pytest.raises(WrongTenant):
                 emails()
