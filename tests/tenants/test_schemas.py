@@ -12,10 +12,12 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
 from config.stack.postgres import binary
+from tenants.errors import UnderMaintenance
 from tenants.lifecycle import standing
 from tests.support.cast import ALICE, CHARLIE
-from tests.support.clients import api, code_of, stranger
+from tests.support.clients import api, code_of, stranger, tenant_of
 from tests.support.services import Worker
+from tests.tenants.test_tasks import note, ran
 
 Manage = Callable[..., str]
 
@@ -122,8 +124,14 @@ def test_a_workspace_behind_the_code_is_told_so_and_served_once_it_is_migrated(
     assert (answer.status_code, answer["Retry-After"]) == (503, "30")
     assert code_of(answer) == "maintenance"
     assert api(CHARLIE).get("/api/v1/conversations/").status_code == 200
+    acme, before = tenant_of(ALICE), len(ran)
+    with pytest.raises(UnderMaintenance):  # a worker sends the task again later
+        note.task(str(acme.id), "hello")
+    assert len(ran) == before
     manage("owner", "migrate_tenants")
     assert api(ALICE).get("/api/v1/conversations/").status_code == 200
+    note.task(str(acme.id), "hello")
+    assert ran[before:] == [(acme.schema, "hello")]
 
 
 def test_the_files_of_migrations_are_those_that_django_loads() -> None:
