@@ -1,13 +1,15 @@
 """Make the demo: workspaces, people, keys, documents, and `demo.json` that tells of them.
 
 Runs under the owner's login, since it makes workspaces. It can be cut off and run again: what
-exists is kept, passwords are remembered in `demo.json`, and only missing documents are uploaded.
+exists is kept, passwords are remembered in `demo.json`, and so are the documents that were given,
+which nobody gets back who has deleted or renamed them. A workspace that staff suspended or that was
+erased is left as it is.
 """
 
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +23,7 @@ from tenants.accounts.models import Role, User
 from tenants.accounts.services import user_create
 from tenants.context import Actor, TenantContext, entered, public_scope
 from tenants.lifecycle.onboarding import tenant_create
+from tenants.registry.models import Status, Tenant
 
 DOCUMENTS: Final = Path(__file__).parent / "documents"
 STAFF_EMAIL: Final = "staff@tenantry.example"
@@ -38,16 +41,25 @@ def demo_seed(say: Say) -> None:
     demo["staff"] = _staff(demo.get("staff", {}))
     known = {each["slug"]: each for each in demo.get("tenants", [])}
     demo["tenants"] = []
-    contexts = []
+    made = []
     for tenant in TENANTS:
-        context, entry = _tenant(tenant, known.get(tenant.slug, {}))
-        contexts.append(context)
+        before = known.get(tenant.slug, {})
+        if held := _held(tenant.slug):
+            demo["tenants"] += [before] if before and held == Status.SUSPENDED else []
+            say(f"{tenant.slug} is {held} and left as it is")
+            continue
+        context, entry = _tenant(tenant, before)
+        made.append((context, entry))
         demo["tenants"].append(entry)
-        _write(path, {**demo, "tenants": [*demo["tenants"]]})
+        _write(path, demo)
         say(f"{tenant.slug} is ready")
-    for context in contexts:
-        _upload(context, say)
-    _wait(contexts)
+    _write(path, demo)
+    for context, entry in made:
+        for name in _uploaded(context, entry["documents"]):
+            entry["documents"].append(name)
+            _write(path, demo)
+            say(f"{context.slug}: {name}")
+    _wait([context for context, _ in made])
 
 
 def _write(path: Path, demo: Demo) -> None:
@@ -63,6 +75,13 @@ def _staff(known: Demo) -> Demo:
         if not User.objects.filter(email=STAFF_EMAIL).exists():
             User.objects.create_superuser(STAFF_EMAIL, secret, name="Staff")
     return {"url": f"{settings.BASE_URL}/admin/", "email": STAFF_EMAIL, "password": secret}
+
+
+def _held(slug: str) -> str:
+    """Return the status of a workspace that is not to be completed, or nothing."""
+    with public_scope("owner"):
+        found = Tenant.objects.filter(slug=slug).values_list("status", flat=True).first()
+    return found if found not in (None, Status.ACTIVE, Status.PROVISIONING) else ""
 
 
 def _tenant(tenant: DemoTenant, known: Demo) -> tuple[TenantContext, Demo]:
@@ -93,6 +112,7 @@ def _tenant(tenant: DemoTenant, known: Demo) -> tuple[TenantContext, Demo]:
         "region": made.region,
         "retrieval": made.retrieval,
         "users": users,
+        "documents": known.get("documents", []),
     }
 
 
@@ -114,16 +134,19 @@ def _user(tenant: DemoTenant, user: DemoUser, people: dict[str, Demo]) -> Demo:
     return {"email": email, "password": secret, "role": user.role, "api_key": key}
 
 
-def _upload(context: TenantContext, say: Say) -> None:
+def _uploaded(context: TenantContext, given: Sequence[str]) -> Iterator[str]:
+    """Upload the documents that were not given yet; yield each one's name once it is there."""
     with entered(context):
         owner = User.objects.get(email=f"owner@{context.slug}.example")
         actor = Actor(user_id=owner.id, role=owner.role, kind="task")
         have = set(Document.objects.values_list("name", flat=True))
         for path in sorted((DOCUMENTS / context.slug).iterdir()):
-            if path.is_file() and path.name not in have:
+            if not path.is_file() or path.name in given:
+                continue
+            if path.name not in have:
                 with path.open("rb") as file:
                     document_upload(actor=actor, file=file, name=path.name)
-                say(f"{context.slug}: {path.name}")
+            yield path.name
 
 
 def _wait(contexts: list[TenantContext]) -> None:

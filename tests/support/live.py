@@ -206,7 +206,7 @@ class LiveStack:
         for line in (self.var / "env" / f"{login}.env").read_text().splitlines():
             name, _, value = line.partition("=")
             env[name] = "".join(shlex.split(value))
-        env["DJANGO_SETTINGS_MODULE"] = self.settings
+        env |= {"DJANGO_SETTINGS_MODULE": self.settings, "VAR_DIR": str(self.var)}
         return env
 
     def manage(self, login: str, *arguments: str) -> str:
