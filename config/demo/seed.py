@@ -1,9 +1,9 @@
 """Make the demo: workspaces, people, keys, documents, and `demo.json` that tells of them.
 
 Runs under the owner's login, since it makes workspaces. It can be cut off and run again: what
-exists is kept, passwords are remembered in `demo.json`, and so are the documents that were given,
-which nobody gets back who has deleted or renamed them. A workspace that staff suspended or that was
-erased is left as it is.
+exists is kept, passwords are remembered in `demo.json`, and in `demo-given.json` which documents a
+workspace was given: who deleted or renamed one does not get it back. A workspace that staff
+suspended or that was erased is left as it is.
 """
 
 import json
@@ -41,7 +41,7 @@ def demo_seed(say: Say) -> None:
     demo["staff"] = _staff(demo.get("staff", {}))
     known = {each["slug"]: each for each in demo.get("tenants", [])}
     demo["tenants"] = []
-    made = []
+    contexts = []
     for tenant in TENANTS:
         before = known.get(tenant.slug, {})
         if held := _held(tenant.slug):
@@ -49,23 +49,26 @@ def demo_seed(say: Say) -> None:
             say(f"{tenant.slug} is {held} and left as it is")
             continue
         context, entry = _tenant(tenant, before)
-        made.append((context, entry))
+        contexts.append(context)
         demo["tenants"].append(entry)
         _write(path, demo)
         say(f"{tenant.slug} is ready")
     _write(path, demo)
-    for context, entry in made:
-        for name in _uploaded(context, entry["documents"]):
-            entry["documents"].append(name)
-            _write(path, demo)
+    path = settings.VAR_DIR / "demo-given.json"
+    given: dict[str, list[str]] = json.loads(path.read_text()) if path.exists() else {}
+    for context in contexts:
+        names = given.setdefault(context.id.hex, [])
+        for name in _uploaded(context, names):
+            names.append(name)
+            _write(path, given)
             say(f"{context.slug}: {name}")
-    _wait([context for context, _ in made])
+    _wait(contexts)
 
 
-def _write(path: Path, demo: Demo) -> None:
+def _write(path: Path, told: Any) -> None:
     fresh = path.with_suffix(".new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(demo, file, indent=2)
+        json.dump(told, file, indent=2)
     fresh.replace(path)
 
 
@@ -112,7 +115,6 @@ def _tenant(tenant: DemoTenant, known: Demo) -> tuple[TenantContext, Demo]:
         "region": made.region,
         "retrieval": made.retrieval,
         "users": users,
-        "documents": known.get("documents", []),
     }
 
 

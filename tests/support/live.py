@@ -207,6 +207,7 @@ class LiveStack:
             name, _, value = line.partition("=")
             env[name] = "".join(shlex.split(value))
         env |= {"DJANGO_SETTINGS_MODULE": self.settings, "VAR_DIR": str(self.var)}
+        env |= {"PORT": str(self.port), "LOCALAWS_PORT": str(self.localaws_port)}
         return env
 
     def manage(self, login: str, *arguments: str) -> str:
